@@ -98,6 +98,10 @@ type Field struct {
 	Optional bool // may be nil
 	Writable bool // may be assigned by handlers
 	Get      Getter
+	// Set stores a plain value or object in this field of an event struct, with
+	// an error that says what was expected. Only events' fields have it: tests
+	// and raised events are built with it.
+	Set func(e, value any) error
 }
 
 // Param describes an argument or result of a method, function or verdict.
