@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/match"
 )
 
@@ -129,11 +131,22 @@ func (r *resolver) unknownEvent(ref *PointRef, name string) {
 // find looks up a hook point of the catalogue.
 func (r *resolver) find(ref *PointRef) (*event.Info, *event.PointInfo) {
 	info, where, err := r.st.engine.cfg.Catalogue.Find(ref.Name)
-	if err != nil {
+	var unknown *catalogue.UnknownError
+	switch {
+	case errors.As(err, &unknown):
+		r.errorf(ref.Line, didYouMean(unknown.Name, unknown.Candidates), "%s", err)
+	case err != nil:
 		r.errorf(ref.Line, "", "%s", err)
-		return nil, nil
 	}
 	return info, where
+}
+
+// didYouMean is the hint for a name that is not among the candidates.
+func didYouMean(name string, candidates []string) string {
+	if near := diag.Nearest(name, candidates); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
 }
 
 // splitUser takes "event.http_get.snd" apart.

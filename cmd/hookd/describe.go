@@ -35,7 +35,7 @@ type fieldJSON struct {
 	Doc      string `json:"doc"`
 }
 
-func jsonPoints(w io.Writer, cat *catalogue.Catalogue, points []event.PointInfo) error {
+func jsonPoints(w io.Writer, cat *catalogue.Catalogue, points []*event.PointInfo) error {
 	list := make([]pointJSON, 0, len(points))
 	for _, p := range points {
 		info, _ := cat.Point(p.ID)

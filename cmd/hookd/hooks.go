@@ -39,11 +39,9 @@ func hooks(w io.Writer, args []string, format string) error {
 		}
 		return writeGenerated(w, format)
 	}
-	var points []event.PointInfo
-	if len(args) == 0 {
-		points = everyPoint(cat)
-	} else if points = cat.Match(args[0]); len(points) == 0 {
-		return fail(exitFinding, fmt.Errorf("no hook point matches %s", args[0]))
+	points, err := selectPoints(cat, args)
+	if err != nil {
+		return err
 	}
 	switch format {
 	case "text":
@@ -54,18 +52,27 @@ func hooks(w io.Writer, args []string, format string) error {
 	return usagef("--format %s: text, json, md or luals", format)
 }
 
-// everyPoint lists all hook points, phases that are not the default too.
-func everyPoint(cat *catalogue.Catalogue) []event.PointInfo {
-	var list []event.PointInfo
-	for _, f := range cat.Families() {
-		for _, info := range f.Events {
-			list = append(list, info.Points...)
+// selectPoints lists the hook points that args name; without args all of them,
+// phases that are not the default too.
+func selectPoints(cat *catalogue.Catalogue, args []string) ([]*event.PointInfo, error) {
+	if len(args) > 0 {
+		points, err := cat.Match(args[0])
+		if err != nil {
+			return nil, usagef("%w", err)
 		}
+		if len(points) == 0 {
+			return nil, fail(exitFinding, fmt.Errorf("no hook point matches %s", args[0]))
+		}
+		return points, nil
 	}
-	return list
+	var points []*event.PointInfo
+	for _, p := range cat.Points {
+		points = append(points, p)
+	}
+	return points, nil
 }
 
-func listPoints(w io.Writer, cat *catalogue.Catalogue, points []event.PointInfo) error {
+func listPoints(w io.Writer, cat *catalogue.Catalogue, points []*event.PointInfo) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range points {
 		info, _ := cat.Point(p.ID)

@@ -85,7 +85,10 @@ func (h *house) tap(patterns []string) error {
 	cat := h.engine.Catalogue()
 	tapped := map[event.PointID]bool{}
 	for _, pattern := range patterns {
-		points := cat.Match(pattern)
+		points, err := cat.Match(pattern)
+		if err != nil {
+			return usagef("--print %s: %w", pattern, err)
+		}
 		if len(points) == 0 {
 			return usagef("--print %s: no such hook point; 'hookd hooks' lists them", pattern)
 		}
