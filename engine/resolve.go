@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sort"
@@ -47,9 +48,17 @@ func (st *Staged) resolve() diag.List {
 
 // errorf reports an error at a line of the script being read.
 func (r *resolver) errorf(line int, hint, format string, args ...any) {
-	r.diags = append(r.diags, &diag.Diagnostic{
-		File: r.script.path, Line: line, Msg: fmt.Sprintf(format, args...), Hint: hint,
-	})
+	r.errorAt(line, "", hint, fmt.Sprintf(format, args...))
+}
+
+// errorAt reports an error at the word of a line; without a word, at the line.
+func (r *resolver) errorAt(line int, word, hint, msg string) {
+	d := &diag.Diagnostic{File: r.script.path, Line: line, Msg: msg, Hint: hint}
+	if line > 0 {
+		d.Col, d.Source = diag.Locate(r.script.text, line, word)
+		d.Width = len(word)
+	}
+	r.diags = append(r.diags, d)
 }
 
 func (r *resolver) declareEvents(sc *script) {
@@ -134,7 +143,8 @@ func (r *resolver) find(ref *PointRef) (*event.Info, *event.PointInfo) {
 	var unknown *catalogue.UnknownError
 	switch {
 	case errors.As(err, &unknown):
-		r.errorf(ref.Line, didYouMean(unknown.Name, unknown.Candidates), "%s", err)
+		last := unknown.Name[strings.LastIndexByte(unknown.Name, '.')+1:]
+		r.errorAt(ref.Line, last, didYouMean(unknown.Name, unknown.Candidates), err.Error())
 	case err != nil:
 		r.errorf(ref.Line, "", "%s", err)
 	}
@@ -240,14 +250,17 @@ func (r *resolver) node(u *userEvent, p *pointPlan) *node {
 	return n
 }
 
+// compileMatch makes a native predicate of a match and reports its mistakes.
 func (r *resolver) compileMatch(n *match.Node, info *event.Info) match.Predicate {
 	p, err := match.Compile(n, info, r.st.engine.cfg.Catalogue)
-	if err != nil {
-		line := n.Line
-		if me := match.AsError(err); me != nil && me.Line > 0 {
-			line = me.Line
+	var mistakes match.Errors
+	switch {
+	case errors.As(err, &mistakes):
+		for _, m := range mistakes {
+			r.errorAt(cmp.Or(m.Line, n.Line), m.Word, didYouMean(m.Word, m.Candidates), "match: "+m.Msg)
 		}
-		r.errorf(line, "", "match: %s", err)
+	case err != nil:
+		r.errorf(n.Line, "", "match: %s", err)
 	}
 	return p
 }
