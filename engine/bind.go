@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"sort"
 	"strings"
 
@@ -70,8 +71,14 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 	}
 	if t := ru.decl.Threshold; t != nil && len(t.By) > 0 {
 		path, err := match.Resolve(t.By, p.info, r.st.engine.cfg.Catalogue)
-		if err != nil {
+		var pe *match.PathError
+		switch {
+		case errors.As(err, &pe):
+			r.errorAt(t.Line, pe.Word(), didYouMean(pe.Word(), pe.Candidates), "threshold: by: "+err.Error())
+		case err != nil:
 			r.errorf(t.Line, "", "threshold: by: %s", err)
+		case !path.Keyed():
+			r.errorf(t.Line, "", "threshold: by: %s has no single value to count by", strings.Join(t.By, "."))
 		}
 		en.by = path
 	}

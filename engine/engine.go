@@ -32,6 +32,8 @@ type Engine struct {
 	shards  []*shard
 	stores  *store.Registry
 
+	stateLimits, dataLimits record.Limits
+
 	mu       sync.Mutex // guards what follows: staging and publishing
 	live     *Generation
 	kept     map[string]*kept // by script path
@@ -81,6 +83,8 @@ func New(cfg Config) *Engine {
 		rules: map[ruleKey]*ruleState{},
 		taps:  map[event.PointID][]Tap{},
 	}
+	e.stateLimits, e.dataLimits = record.StateLimits(), record.ConnLimits()
+	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
 	s := &shard{Shard: event.NewShard(0), engine: e, timers: map[timerKey]*timer{}}
 	e.shards = []*shard{s}
 	e.stores = store.NewRegistry(s.Shard)
@@ -91,6 +95,9 @@ func New(cfg Config) *Engine {
 
 // Use gives the engine the runtime that compiles its scripts.
 func (e *Engine) Use(rt Runtime) { e.runtime = rt }
+
+// Generation returns the number of the live generation, 0 before the first.
+func (e *Engine) Generation() uint64 { return e.shards[0].gen.Number }
 
 // Shard returns shard number i, for stacks to raise their events through.
 func (e *Engine) Shard(i int) *event.Shard { return e.shards[i].Shard }
@@ -229,7 +236,7 @@ func (s *shard) Data(o event.Kept, script string) *record.Root {
 	if r, ok := slots.Get(k).(*record.Root); ok {
 		return r
 	}
-	r := record.NewRoot(fmt.Sprintf("data of %s", o.Label()), s.engine.cfg.Limits.DataBytes)
+	r := record.NewRoot(fmt.Sprintf("data of %s", o.Label()), &s.engine.dataLimits)
 	slots.Set(k, r)
 	return r
 }
@@ -239,7 +246,7 @@ func (e *Engine) keptOf(path string) *kept {
 	if k := e.kept[path]; k != nil {
 		return k
 	}
-	k := &kept{path: path, state: record.NewRoot("state", e.cfg.Limits.StateBytes)}
+	k := &kept{path: path, state: record.NewRoot("state", &e.stateLimits)}
 	e.kept[path] = k
 	return k
 }

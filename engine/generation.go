@@ -29,6 +29,7 @@ type Generation struct {
 // script is one script of a generation.
 type script struct {
 	path     string
+	text     []byte
 	hash     [sha256.Size]byte
 	program  Program
 	instance Instance
@@ -140,7 +141,7 @@ func (st *Staged) compile(sources []Source) diag.List {
 		hash := sha256.Sum256(src.Text)
 		all.Write([]byte(src.Path))
 		all.Write(hash[:])
-		sc := &script{path: src.Path, hash: hash, kept: st.engine.keptOf(src.Path)}
+		sc := &script{path: src.Path, text: src.Text, hash: hash, kept: st.engine.keptOf(src.Path)}
 		if old := st.engine.live.scripts[src.Path]; old != nil && old.hash == hash {
 			sc.program, sc.instance, sc.plan, sc.env = old.program, old.instance, old.plan, old.env
 		} else {

@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Limits bound what scripts may use. The zero value of a field means its
 // default.
@@ -39,6 +42,28 @@ type Limits struct {
 // Limit describes one limit for documentation.
 type Limit struct {
 	Name, Default, Doc string
+}
+
+// DocLimits lists the engine's limits with their defaults.
+func DocLimits() []Limit {
+	l := Limits{}.withDefaults()
+	n := func(name string, v int, doc string) Limit { return Limit{name, strconv.Itoa(v), doc} }
+	return []Limit{
+		n("handler_instructions", l.HandlerInstructions, "instructions of one handler or filter call; more is an overrun"),
+		n("load_instructions", l.LoadInstructions, "instructions of a script's top level"),
+		n("suspend_overruns", l.Overruns, "overruns within suspend_window that suspend a rule"),
+		n("suspend_errors", l.Errors, "errors within suspend_window that suspend a rule"),
+		{"suspend_window", l.SuspendWindow.String(), "event time within which failures add up"},
+		n("log_lines", l.LogLines, "log lines and alerts of a script in a second; the rest is dropped and counted"),
+		n("timers", l.Timers, "timers of a script"),
+		n("rules", l.Rules, "rules of a script"),
+		n("raise_depth", l.RaiseDepth, "raised events that cause raised events, and so on"),
+		n("raise_queue", l.RaiseQueue, "raised events that wait for the running handler"),
+		n("timer_catch_up", l.TimerCatchUp, "periods that a timer runs late one by one after a jump in time"),
+		n("state_bytes", l.StateBytes, "a script's state"),
+		n("data_bytes", l.DataBytes, "a script's data on one connection"),
+		n("threshold_keys", l.ThresholdKeys, "keys that one threshold follows; the one not touched for longest gives way"),
+	}
 }
 
 // withDefaults fills what is zero.

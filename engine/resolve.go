@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/match"
 )
 
@@ -45,9 +48,17 @@ func (st *Staged) resolve() diag.List {
 
 // errorf reports an error at a line of the script being read.
 func (r *resolver) errorf(line int, hint, format string, args ...any) {
-	r.diags = append(r.diags, &diag.Diagnostic{
-		File: r.script.path, Line: line, Msg: fmt.Sprintf(format, args...), Hint: hint,
-	})
+	r.errorAt(line, "", hint, fmt.Sprintf(format, args...))
+}
+
+// errorAt reports an error at the word of a line; without a word, at the line.
+func (r *resolver) errorAt(line int, word, hint, msg string) {
+	d := &diag.Diagnostic{File: r.script.path, Line: line, Msg: msg, Hint: hint}
+	if line > 0 {
+		d.Col, d.Source = diag.Locate(r.script.text, line, word)
+		d.Width = len(word)
+	}
+	r.diags = append(r.diags, d)
 }
 
 func (r *resolver) declareEvents(sc *script) {
@@ -129,11 +140,23 @@ func (r *resolver) unknownEvent(ref *PointRef, name string) {
 // find looks up a hook point of the catalogue.
 func (r *resolver) find(ref *PointRef) (*event.Info, *event.PointInfo) {
 	info, where, err := r.st.engine.cfg.Catalogue.Find(ref.Name)
-	if err != nil {
+	var unknown *catalogue.UnknownError
+	switch {
+	case errors.As(err, &unknown):
+		last := unknown.Name[strings.LastIndexByte(unknown.Name, '.')+1:]
+		r.errorAt(ref.Line, last, didYouMean(unknown.Name, unknown.Candidates), err.Error())
+	case err != nil:
 		r.errorf(ref.Line, "", "%s", err)
-		return nil, nil
 	}
 	return info, where
+}
+
+// didYouMean is the hint for a name that is not among the candidates.
+func didYouMean(name string, candidates []string) string {
+	if near := diag.Nearest(name, candidates); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
 }
 
 // splitUser takes "event.http_get.snd" apart.
@@ -227,14 +250,17 @@ func (r *resolver) node(u *userEvent, p *pointPlan) *node {
 	return n
 }
 
+// compileMatch makes a native predicate of a match and reports its mistakes.
 func (r *resolver) compileMatch(n *match.Node, info *event.Info) match.Predicate {
 	p, err := match.Compile(n, info, r.st.engine.cfg.Catalogue)
-	if err != nil {
-		line := n.Line
-		if me := match.AsError(err); me != nil && me.Line > 0 {
-			line = me.Line
+	var mistakes match.Errors
+	switch {
+	case errors.As(err, &mistakes):
+		for _, m := range mistakes {
+			r.errorAt(cmp.Or(m.Line, n.Line), m.Word, didYouMean(m.Word, m.Candidates), "match: "+m.Msg)
 		}
-		r.errorf(line, "", "match: %s", err)
+	case err != nil:
+		r.errorf(n.Line, "", "match: %s", err)
 	}
 	return p
 }
