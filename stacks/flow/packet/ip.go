@@ -14,7 +14,6 @@ const (
 	protoICMPv6   = 58
 	protoNoNext   = 59
 	protoDestOpts = 60
-	protoMobility = 135
 )
 
 // maxExtHeaders bounds the chain of extension headers; RFC 8200 section 4.1 knows seven.
@@ -110,7 +109,7 @@ func (p *Packet) upper(proto uint8, off, end int) {
 			return
 		case protoAH:
 			size = 4
-		case protoHopByHop, protoRouting, protoDestOpts, protoMobility, protoFragment:
+		case protoHopByHop, protoRouting, protoDestOpts, protoFragment:
 			if p.IPVersion == 4 {
 				p.other(proto, off, end)
 				return
