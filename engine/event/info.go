@@ -95,6 +95,7 @@ type Method struct {
 	Name    string
 	Doc     string
 	Args    []Param
+	Named   bool // takes one table of named arguments
 	Results []Param
 	Effects bool // changes something: not allowed in filters
 	Waits   bool
@@ -108,6 +109,7 @@ type Function struct {
 	Name    string
 	Doc     string
 	Args    []Param
+	Named   bool // takes one table of named arguments
 	Results []Param
 	Effects bool // changes something: not allowed at top level or in filters
 	Waits   bool

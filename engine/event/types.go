@@ -97,6 +97,7 @@ type Field struct {
 	Cost     Cost
 	Optional bool // may be nil
 	Writable bool // may be assigned by handlers
+	AfterEnd bool // of a kept object: readable once it ended
 	Get      Getter
 	// Set stores a plain value or object in this field of an event struct, with
 	// an error that says what was expected. Only events' fields have it: tests

@@ -9,8 +9,8 @@ const None VerdictKind = 0
 // Verdict is what rules decided at a hook point.
 type Verdict struct {
 	Kind VerdictKind
-	// Args are the verdict's arguments where its declaration has some (the
-	// reply of sip.reply, the bytes of flow.replace); nil otherwise.
+	// Args are the verdict's arguments where its declaration has some, a pointer
+	// to the generated struct (*sipev.ReplyArgs); nil otherwise.
 	Args any
 }
 
@@ -45,7 +45,9 @@ type VerdictInfo struct {
 	// Rank orders verdicts where they combine by strictness; higher is stricter.
 	Rank int
 	Doc  string
-	// Args are the named arguments of a verdict that is called
+	// Args are the arguments of a verdict that is called
 	// (sip.reply(403, "Forbidden")); empty for a plain constant.
 	Args []Param
+	// Named verdicts take one table of named arguments (sip.relay{ to = … }).
+	Named bool
 }
