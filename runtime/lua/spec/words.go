@@ -115,7 +115,7 @@ func (r *Runner) advance(L *glua.LState) int {
 	case glua.LNumber:
 		d = time.Duration(float64(v) * 1e9)
 	case glua.LString:
-		parsed, err := plain.ParseDuration(string(v))
+		parsed, err := plain.Duration(string(v))
 		if err != nil {
 			L.RaiseError("advance: %s", err)
 		}
