@@ -9,6 +9,7 @@ type Shard struct {
 	mu         sync.Mutex
 	index      int
 	now        int64
+	goal       int64
 	timers     Timers
 	wanted     [MaxPoints / 64]uint64
 	dispatcher Dispatcher
@@ -36,6 +37,7 @@ func (s *Shard) Now() int64 { return s.now }
 // before ts, each at its own deadline and in the order of deadlines. A ts in
 // the past moves nothing. The caller has entered s.
 func (s *Shard) Advance(ts int64) {
+	s.goal = max(s.now, ts)
 	for {
 		t := s.timers.next(ts)
 		if t == nil {
@@ -46,6 +48,10 @@ func (s *Shard) Advance(ts int64) {
 	}
 	s.now = max(s.now, ts)
 }
+
+// Goal returns the time that the running [Shard.Advance] leads to: how far a
+// timer that repeats has to catch up.
+func (s *Shard) Goal() int64 { return s.goal }
 
 // Timers returns the shard's timer queue. The caller has entered s.
 func (s *Shard) Timers() *Timers { return &s.timers }
