@@ -1,6 +1,7 @@
 package match
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -97,7 +98,7 @@ func (f field) network(v Value) (netip.Prefix, *Error) {
 	if ep, err := netip.ParseAddrPort(v.Text); err == nil {
 		return p, f.never(v, quote(ep.Addr().String()))
 	}
-	return p, f.fail(v.Text, "%s is neither an address nor a network", v)
+	return p, f.fail("%s is neither an address nor a network", v).about(v)
 }
 
 // addrRange tests for the addresses between two of the same family.
@@ -106,16 +107,17 @@ func (f field) addrRange() (func(netip.Addr) bool, *Error) {
 	for i, v := range f.node.Values {
 		a, err := netip.ParseAddr(v.Text)
 		if v.Kind != TextValue || err != nil || a.Zone() != "" {
-			return nil, f.fail(v.Text, "%s is not an address", v)
+			return nil, f.fail("%s is not an address", v).about(v)
 		}
 		ends[i] = a
 	}
 	lo, hi := ends[0], ends[1]
 	if lo.BitLen() != hi.BitLen() {
-		return nil, f.fail("", "is.range(%s, %s) mixes IPv4 and IPv6", f.node.Values[0], f.node.Values[1])
+		return nil, f.fail("is.range(%s, %s) mixes IPv4 and IPv6", f.node.Values[0], f.node.Values[1])
 	}
 	if hi.Less(lo) {
-		return nil, f.fail("", "is.range(%s, %s) never matches; write is.range(%[2]s, %[1]s)", f.node.Values[0], f.node.Values[1])
+		return nil, f.fail("is.range(%s, %s) never matches", f.node.Values[0], f.node.Values[1]).
+			instead(fmt.Sprintf("write is.range(%s, %s)", f.node.Values[1], f.node.Values[0]))
 	}
 	return func(a netip.Addr) bool {
 		a = bare(a)

@@ -90,8 +90,9 @@ func (c *compiler) test(n *Node, at place, path []string) *expr {
 	f := field{Field: at.field, name: strings.Join(path, "."), node: n}
 	l, err := f.leaf()
 	if err != nil {
-		if at.field.Type.Kind == event.ObjectRef && err.Candidates == nil {
+		if at.field.Type.Kind == event.ObjectRef && n.Op != Present {
 			err.Candidates = at.names()
+			err.Hint = "name one of its fields: " + list(err.Candidates)
 		}
 		c.report(err)
 		return &expr{}
@@ -101,11 +102,11 @@ func (c *compiler) test(n *Node, at place, path []string) *expr {
 
 // reportPath tells of a path whose last element names nothing.
 func (c *compiler) reportPath(n *Node, at place, path []string, reason string) {
-	name := strings.Join(path, ".")
+	name, word := strings.Join(path, "."), path[len(path)-1]
 	if len(path) > 1 && !strings.HasPrefix(reason, name) {
 		reason = name + ": " + reason
 	}
-	c.report(&Error{Line: n.Line, Path: name, Msg: reason, Word: path[len(path)-1], Candidates: at.names()})
+	c.report(&Error{Line: n.Line, Path: name, Msg: reason, Hint: suggest(word, at.names()), Word: word, Candidates: at.names()})
 }
 
 // measure refuses nodes beyond the limits, before anything walks them deeper.

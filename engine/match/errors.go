@@ -1,11 +1,13 @@
 package match
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 
+	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -13,19 +15,21 @@ import (
 type Error struct {
 	Line int    // of the node, 0 where unknown
 	Path string // dotted path of the field; empty where the mistake is not about one
-	Msg  string // what is wrong and, where that is clear, what to write instead
-	// Word is the name or literal at fault and Candidates what could stand in
-	// its place, for a suggestion; both empty where there is none to make.
-	Word       string
+	Msg  string // what is wrong
+	Hint string // what to write instead, empty where that is not clear
+	// Word is the name or literal at fault, to be marked in the source; empty
+	// where it is none in particular.
+	Word string
+	// Candidates are the names that could stand in the place of Word.
 	Candidates []string
 }
 
-// Error returns the message after its line.
+// Error returns the message and, after it, the hint. The line is not in it.
 func (e *Error) Error() string {
-	if e.Line == 0 {
-		return "match: " + e.Msg
+	if e.Hint == "" {
+		return e.Msg
 	}
-	return "match: line " + strconv.Itoa(e.Line) + ": " + e.Msg
+	return e.Msg + "; " + e.Hint
 }
 
 // Errors are the mistakes of one match, in the order of the nodes; at most
@@ -39,7 +43,7 @@ const MaxErrors = 20
 func (e Errors) Error() string {
 	switch len(e) {
 	case 0:
-		return "match: no error"
+		return "no mistakes"
 	case 1:
 		return e[0].Error()
 	}
@@ -53,6 +57,42 @@ func (e Errors) Unwrap() []error {
 		list[i] = e[i]
 	}
 	return list
+}
+
+// AsError returns the first mistake that err holds, or nil.
+func AsError(err error) *Error {
+	var e *Error
+	errors.As(err, &e)
+	return e
+}
+
+// Diagnostics returns the mistakes as said about file; those of no line are said
+// about the given one.
+func (e Errors) Diagnostics(file string, line int) diag.List {
+	out := make(diag.List, len(e))
+	for i, m := range e {
+		out[i] = &diag.Diagnostic{File: file, Line: m.Line, Msg: "match: " + m.Msg, Hint: m.Hint}
+		if m.Line == 0 {
+			out[i].Line = line
+		}
+	}
+	return out
+}
+
+// suggest makes the hint for a name that is none of the candidates.
+func suggest(name string, candidates []string) string {
+	if hint := nearest(name, candidates); hint != "" || len(candidates) == 0 {
+		return hint
+	}
+	return "there is " + list(candidates)
+}
+
+// nearest asks whether the candidate was meant that is most like name.
+func nearest(name string, candidates []string) string {
+	if near := diag.Nearest(name, candidates); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
 }
 
 // describe says what a type takes, in the words of messages.

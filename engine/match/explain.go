@@ -91,8 +91,28 @@ func alternatives(nodes []Node, path []string, depth int) term {
 	return join(terms, "or")
 }
 
-// signs are the tests of one value that have a sign of their own.
-var signs = map[Op]string{Is: "=", IsNot: "!=", Prefix: "prefix", Suffix: "suffix", Contains: "contains", Glob: "glob", Regex: "regex", CIDR: "in", Gt: ">", Ge: ">=", Lt: "<", Le: "<="}
+// sign returns how a test of one value is written, empty where it has no sign.
+func (o Op) sign() string {
+	switch o {
+	case Is:
+		return "="
+	case IsNot:
+		return "!="
+	case CIDR:
+		return "in"
+	case Gt:
+		return ">"
+	case Ge:
+		return ">="
+	case Lt:
+		return "<"
+	case Le:
+		return "<="
+	case Prefix, Suffix, Contains, Glob, Regex:
+		return strings.TrimPrefix(o.String(), "is.")
+	}
+	return ""
+}
 
 func explainTest(n *Node, path string) string {
 	v := n.Values
@@ -109,14 +129,14 @@ func explainTest(n *Node, path string) string {
 		return path + " not in " + v[0].String()
 	case len(v) == 1 && n.Op == CIDR:
 		return path + " in " + v[0].bare()
-	case len(v) == 1 && signs[n.Op] != "":
-		return path + " " + signs[n.Op] + " " + v[0].String()
+	case len(v) == 1 && n.Op.sign() != "":
+		return path + " " + n.Op.sign() + " " + v[0].String()
 	case n.Op == Is || n.Op == CIDR:
 		return path + " in " + explainValues(v)
 	case n.Op == IsNot:
 		return path + " not in " + explainValues(v)
-	case signs[n.Op] != "":
-		return path + " " + signs[n.Op] + " " + explainValues(v)
+	case n.Op.sign() != "":
+		return path + " " + n.Op.sign() + " " + explainValues(v)
 	}
 	return path + " " + n.Op.String() + explainValues(v)
 }

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"sort"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/plain"
 )
 
 // integers is the domain of an integer type, mapped onto 0..max of uint64 so
@@ -20,7 +20,7 @@ type integers struct {
 	offset uint64 // added to a signed number's bits
 	signed bool
 	scale  float64 // units of the field in one of the author's
-	parse  func(string) (int64, bool)
+	parse  func(string) (int64, error)
 }
 
 func integersOf(t event.Type) integers {
@@ -34,9 +34,9 @@ func integersOf(t event.Type) integers {
 	case event.Time:
 		size, d.scale = 64, float64(time.Second)
 	case event.Duration:
-		size, d.scale, d.parse = 64, float64(time.Second), parseDuration
+		size, d.scale, d.parse = 64, float64(time.Second), durationText
 	case event.Size:
-		size, d.parse = 64, parseSize
+		size, d.parse = 64, plain.Size
 	}
 	d.signed = true
 	d.max = math.MaxUint64 >> (64 - size)
@@ -157,34 +157,8 @@ func (s intervals) has(v uint64) bool {
 	return false
 }
 
-// parseDuration reads "1m30s", "500ms", "2d".
-func parseDuration(s string) (int64, bool) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseInt(days, 10, 32)
-		return n * int64(24*time.Hour), err == nil
-	}
-	d, err := time.ParseDuration(s)
-	return int64(d), err == nil
-}
-
-// parseSize reads "1500", "64KiB", "10MB".
-func parseSize(s string) (int64, bool) {
-	unit := int64(1)
-	for _, u := range []struct {
-		suffix string
-		unit   int64
-	}{
-		{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-		{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
-	} {
-		if rest, ok := strings.CutSuffix(s, u.suffix); ok {
-			s, unit = rest, u.unit
-			break
-		}
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n > math.MaxInt64/unit || n < math.MinInt64/unit {
-		return 0, false
-	}
-	return n * unit, true
+// durationText reads "10s" as nanoseconds.
+func durationText(s string) (int64, error) {
+	d, err := plain.Duration(s)
+	return int64(d), err
 }

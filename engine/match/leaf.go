@@ -87,34 +87,41 @@ func (f field) dispatch() (leaf, *Error) {
 	case event.IP, event.Endpoint:
 		return f.address()
 	case event.ObjectRef:
-		return leaf{}, f.fail("", "name one of its fields")
+		return leaf{}, f.fail("it cannot be compared")
 	}
-	return leaf{}, f.fail("", "match cannot compare it; use `when`")
+	return leaf{}, f.fail("match cannot compare it").instead("look into it in `when`")
 }
 
-// fail makes an error that starts with what the field is. word is the literal at
-// fault.
-func (f field) fail(word, format string, args ...any) *Error {
+// fail makes an error that starts with what the field is.
+func (f field) fail(format string, args ...any) *Error {
 	return &Error{
 		Line: f.node.Line,
 		Path: f.name,
 		Msg:  fmt.Sprintf("%s is %s: ", f.name, describe(f.Type)) + fmt.Sprintf(format, args...),
-		Word: word,
 	}
 }
 
-// never makes the error for a value that no field of this type can have;
-// instead says what the author meant where that can be told.
+// instead adds what to write.
+func (e *Error) instead(hint string) *Error {
+	e.Hint = hint
+	return e
+}
+
+// about marks the literal at fault.
+func (e *Error) about(v Value) *Error {
+	e.Word = v.Text
+	return e
+}
+
+// never makes the error for a value that no field of this type can have; instead
+// is what the author should write where that can be told.
 func (f field) never(v Value, instead string) *Error {
 	if v.Kind == NoValue {
-		return f.fail("", "it is compared with nil; write is.present(false)")
+		return f.fail("comparing it with nil never matches").instead("write is.present(false)")
 	}
 	text := v.String()
-	if v.Kind == SetValue {
-		text = "store " + text
-		if v.Set != nil {
-			text += ", whose keys are " + keyWords(v.Set.KeyKind()) + ","
-		}
+	if v.Kind == SetValue && v.Set != nil {
+		text = "store " + text + " has " + keyWords(v.Set.KeyKind()) + " as keys, it"
 	}
 	if f.node.Op == IsNot {
 		text += " is never its value"
@@ -122,9 +129,9 @@ func (f field) never(v Value, instead string) *Error {
 		text += " never matches"
 	}
 	if instead != "" {
-		text += "; write " + instead
+		instead = "write " + instead
 	}
-	return f.fail(v.Text, "%s", text)
+	return f.fail("%s", text).about(v).instead(instead)
 }
 
 func keyWords(k event.Kind) string {
@@ -145,7 +152,7 @@ func (f field) arity() *Error {
 	switch f.node.Op {
 	case Is, IsNot, Prefix, Suffix, Contains, Glob, Regex, CIDR:
 		if n == 0 {
-			return f.fail("", "%s of no values", f.node.Op)
+			return f.fail("%s takes at least one value", f.node.Op)
 		}
 	case Range:
 		least, most = 2, 2
@@ -156,11 +163,11 @@ func (f field) arity() *Error {
 	}
 	switch {
 	case most > 0 && (n < least || n > most):
-		return f.fail("", "%s takes %s, not %d", f.node.Op, []string{"at most one value", "one value", "two values"}[least], n)
+		return f.fail("%s takes %s, not %d", f.node.Op, []string{"at most one value", "one value", "two values"}[least], n)
 	case f.node.Op > Present:
-		return f.fail("", "test %d is none", f.node.Op)
+		return f.fail("test %d is none", f.node.Op)
 	case n > MaxPatterns && (f.node.Op == Contains || f.node.Op == Glob || f.node.Op == Regex):
-		return f.fail("", "%s takes at most %d values, not %d", f.node.Op, MaxPatterns, n)
+		return f.fail("%s takes at most %d values, not %d", f.node.Op, MaxPatterns, n)
 	}
 	return nil
 }
@@ -171,7 +178,7 @@ func (f field) refuse(ops ...Op) *Error {
 	for i, op := range ops {
 		words[i] = op.String()
 	}
-	return f.fail("", "%s does not apply; what does: %s", f.node.Op, strings.Join(words, ", "))
+	return f.fail("%s does not apply", f.node.Op).instead("what applies: " + strings.Join(words, ", "))
 }
 
 // negate says whether the test denies.
@@ -183,7 +190,7 @@ func (f field) presence() (leaf, *Error) {
 	want := true
 	if len(f.node.Values) == 1 {
 		if f.node.Values[0].Kind != BoolValue {
-			return leaf{}, f.fail(f.node.Values[0].Text, "is.present takes true or false, not %s", f.node.Values[0])
+			return leaf{}, f.fail("is.present takes true or false, not %s", f.node.Values[0])
 		}
 		want = f.node.Values[0].Bool
 	}
@@ -270,11 +277,11 @@ func (f field) enumWords() (func(string) bool, *Error) {
 	exact := f.node.Op == Is || f.node.Op == IsNot
 	for _, v := range f.node.Values {
 		if v.Kind == SetValue {
-			return nil, f.fail("", "a store never matches; write its words here")
+			return nil, f.never(v, "the words here")
 		}
 		if exact && (v.Kind != TextValue || !slices.Contains(f.Type.Names, v.Text)) {
 			err := f.never(v, "")
-			err.Candidates = f.Type.Names
+			err.Candidates, err.Hint = f.Type.Names, nearest(v.Text, f.Type.Names)
 			return nil, err
 		}
 	}
@@ -283,7 +290,7 @@ func (f field) enumWords() (func(string) bool, *Error) {
 		return nil, err
 	}
 	if !slices.ContainsFunc(f.Type.Names, accepts) {
-		return nil, f.fail("", "%s %s never matches", f.node.Op, f.node.Values[0])
+		return nil, f.fail("%s %s never matches", f.node.Op, f.node.Values[0])
 	}
 	return accepts, nil
 }

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 
@@ -56,7 +57,7 @@ func (d integers) lookup(s NumberSet) func(uint64) bool {
 // points turns the node's values into the points that they select, and stores.
 func (f field) points(d integers) (points intervals, sets []NumberSet, err *Error) {
 	if !f.comparesNumbers() {
-		return nil, nil, f.refuse(numberOps...)
+		return nil, nil, f.refuse(Is, IsNot, Range, Gt, Ge, Lt, Le, Present)
 	}
 	var at []bounds
 	for _, v := range f.node.Values {
@@ -83,9 +84,6 @@ func (f field) points(d integers) (points intervals, sets []NumberSet, err *Erro
 	iv, err := f.ordered(d, at)
 	return intervals{iv}, nil, err
 }
-
-// numberOps are the tests that numbers have, in the order of messages.
-var numberOps = []Op{Is, IsNot, Range, Gt, Ge, Lt, Le, Present}
 
 // comparesNumbers reports whether numbers have the test.
 func (f field) comparesNumbers() bool {
@@ -137,12 +135,12 @@ func (f field) ordered(d integers, at []bounds) (interval, *Error) {
 func (f field) empty() *Error {
 	v := f.node.Values
 	if f.node.Op != Range {
-		return f.fail("", "%s(%s) never matches", f.node.Op, v[0])
+		return f.fail("%s(%s) never matches", f.node.Op, v[0])
 	}
 	if v[0].Kind == NumberValue && v[1].Kind == NumberValue && v[0].Number > v[1].Number {
-		return f.fail("", "is.range(%s, %s) never matches; write is.range(%s, %s)", v[0], v[1], v[1], v[0])
+		return f.fail("is.range(%s, %s) never matches", v[0], v[1]).instead(fmt.Sprintf("write is.range(%s, %s)", v[1], v[0]))
 	}
-	return f.fail("", "is.range(%s, %s) never matches", v[0], v[1])
+	return f.fail("is.range(%s, %s) never matches", v[0], v[1])
 }
 
 // bounds fits a literal into the domain.
@@ -151,7 +149,7 @@ func (f field) bounds(d integers, v Value) (bounds, *Error) {
 	case v.Kind == NumberValue && !math.IsNaN(v.Number):
 		return d.round(v.Number), nil
 	case v.Kind == TextValue && d.parse != nil:
-		if n, ok := d.parse(v.Text); ok {
+		if n, err := d.parse(v.Text); err == nil {
 			p := uint64(n) + d.offset
 			return bounds{floor: p, ceil: p}, nil
 		}
@@ -162,7 +160,7 @@ func (f field) bounds(d integers, v Value) (bounds, *Error) {
 // float tests are ranges too, but of numbers that cannot be counted.
 func (f field) float() (leaf, *Error) {
 	if !f.comparesNumbers() {
-		return leaf{}, f.refuse(numberOps...)
+		return leaf{}, f.refuse(Is, IsNot, Range, Gt, Ge, Lt, Le, Present)
 	}
 	var fixed, stores []func(float64) bool
 	var at []float64

@@ -50,6 +50,9 @@ func (e *PathError) Error() string {
 	return strings.Join(e.Path, ".") + ": " + e.Reason
 }
 
+// Hint says what could stand there instead; empty where nothing comes to mind.
+func (e *PathError) Hint() string { return suggest(e.Word(), e.Candidates) }
+
 // Word returns the element at fault, empty where the path itself is.
 func (e *PathError) Word() string {
 	if e.At >= len(e.Path) {

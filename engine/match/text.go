@@ -179,7 +179,7 @@ func (f field) globs(words []string) (func(string) bool, int, *Error) {
 	for i, w := range words {
 		g, err := parseGlob(w)
 		if err != nil {
-			return nil, 0, f.fail(w, "is.glob %s: %v", quote(w), err)
+			return nil, 0, f.fail("is.glob %s: %v", quote(w), err).about(Text(w))
 		}
 		tests[i] = g.match
 	}
@@ -191,7 +191,7 @@ func (f field) regexes(words []string) (func(string) bool, int, *Error) {
 	for i, w := range words {
 		re, reason := compileRegex(w)
 		if reason != "" {
-			return nil, 0, f.fail(w, "is.regex %s: %s", quote(w), reason)
+			return nil, 0, f.fail("is.regex %s: %s", quote(w), reason).about(Text(w))
 		}
 		tests[i] = re.MatchString
 	}

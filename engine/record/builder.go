@@ -70,6 +70,9 @@ func Frozen(name string, limits *Limits, v Value) (Value, error) {
 
 func (r *Root) build(t *Table, level int, id any, fill func(*Builder) error) error {
 	p := purse{left: r.limits.Value, limit: r.limits.Value, reason: TooLarge}
+	if total := r.limits.Total; total < p.limit {
+		p = purse{left: total, limit: total, reason: Full}
+	}
 	b := Builder{t: t, id: id, level: level, purse: &p}
 	if err := b.spend(tableCost); err != nil {
 		return err

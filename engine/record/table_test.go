@@ -280,6 +280,10 @@ func TestBuilder(t *testing.T) {
 			t.Errorf("got %v, want %s", err, row.want)
 		}
 	}
+	_, err := NewRoot("c.data", limitsFor(ConnLimits())).Build(nil, rows[1].fill)
+	if err == nil || !strings.HasPrefix(err.Error(), "c.data is full: 8 KiB (at ") {
+		t.Errorf("a table larger than the whole record: %v", err)
+	}
 	tab := mustBuild(t, root, "ok", func(b *Builder) error {
 		return errors.Join(b.Set(String("x"), FromTable(root.Table())), b.Set(Number(2), Bool(true)),
 			b.Table(Number(1), nil, empty), b.Set(Number(1), String("over")), b.Set(Bool(true), Value{}))

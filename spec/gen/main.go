@@ -56,9 +56,12 @@ func generate(spec *model.Spec) (map[string][]byte, error) {
 		return nil, err
 	}
 	o := &outputs{files: map[string][]byte{}}
+	read := readEnums(spec)
 	for _, f := range spec.Families {
 		goFamily(o, f)
+		luaFamily(o, f, read)
 	}
 	goCatalogue(o, spec)
+	luaAll(o, spec)
 	return o.files, errors.Join(o.errs...)
 }

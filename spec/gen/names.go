@@ -47,7 +47,7 @@ var initialismWords = strings.Fields(`acl api cid cpu db dns eof fd gid html htt
 
 // takenLocals are names that generated functions use themselves.
 var takenLocals = strings.Fields(`a b c caller done dst e err h key o ok v bool string float64 int64 uint8 uint16 uint32
-	uint64 any append len nil true false bind bytes event lua netip plain slices strconv time`)
+	uint64 any append call fn len named nil results self true x false bind bytes event lua netip plain slices strconv time`)
 
 // checkGoNames refuses declarations whose Go names collide within a package.
 func checkGoNames(spec *model.Spec) error {

@@ -78,6 +78,9 @@ func (s *source) text() ([]byte, error) {
 			if i > 0 && outside(path) != outside(imports[i-1]) {
 				head.WriteString("\n")
 			}
+			if path == packages["lua"] {
+				head.WriteString("\tlua ")
+			}
 			fmt.Fprintf(&head, "\t%q\n", path)
 		}
 		head.WriteString(")\n\n")
