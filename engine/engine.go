@@ -250,3 +250,10 @@ func (e *Engine) keptOf(path string) *kept {
 	e.kept[path] = k
 	return k
 }
+
+// Emit raises an event given as a pointer to its struct, as [event.Point.Emit]
+// does for a caller that knows the point by number only. The caller has entered
+// the shard.
+func (e *Engine) Emit(s *event.Shard, id event.PointID, ev any) event.Verdict {
+	return e.shards[s.Index()].Dispatch(s, id, ev)
+}

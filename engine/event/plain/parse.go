@@ -96,7 +96,13 @@ func Word(word string, names []string) (int, error) {
 	return 0, fmt.Errorf("%s expected, got %q", strings.Join(names, ", "), clip(word))
 }
 
-func number(n float64) string { return strconv.FormatFloat(n, 'g', -1, 64) }
+// number writes integers without an exponent as far as they are exact.
+func number(n float64) string {
+	if n == math.Trunc(n) && math.Abs(n) < 1e17 {
+		return strconv.FormatFloat(n, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(n, 'g', -1, 64)
+}
 
 // clip keeps what an error message shows of a text short.
 func clip(text string) string {
