@@ -85,7 +85,7 @@ func alternatives(nodes []Node, path []string, depth int) term {
 	terms := make([]term, len(nodes))
 	for i := range nodes {
 		if terms[i] = explain(&nodes[i], path, depth+1); terms[i].text == "" {
-			terms[i].text = "always"
+			terms[i] = term{text: "always"}
 		}
 	}
 	return join(terms, "or")

@@ -8,8 +8,8 @@ import (
 )
 
 // Key is the value of a path in a form that can be a map's key. Keys of the same
-// path are equal exactly where the values are; keys of different paths are not
-// to be mixed.
+// path are equal exactly where the values are, as [Is] compares them; keys of
+// different paths are not to be mixed.
 type Key struct {
 	addr netip.Addr
 	num  uint64
@@ -49,11 +49,11 @@ func keyOf(kind event.Kind, g event.Getter) func(any) Key {
 	case event.String:
 		return func(e any) Key { return Key{text: g.String(e)} }
 	case event.IP:
-		return func(e any) Key { return Key{addr: g.IP(e)} }
+		return func(e any) Key { return Key{addr: canonical(g.IP(e))} }
 	case event.Endpoint:
 		return func(e any) Key {
 			ep := g.Endpoint(e)
-			return Key{addr: ep.Addr(), num: uint64(ep.Port())}
+			return Key{addr: canonical(ep.Addr()), num: uint64(ep.Port())}
 		}
 	}
 	return nil
