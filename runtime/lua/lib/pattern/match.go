@@ -67,6 +67,9 @@ func (p *Pattern) scan(c *Captures, s string, at int) (bool, error) {
 		if found, err := p.run(c, s, at); found || err != nil {
 			return found, err
 		}
+		if p.lead != nil {
+			at = p.lead.span(s, at)
+		}
 	}
 	return false, nil
 }

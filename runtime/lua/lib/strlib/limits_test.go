@@ -95,8 +95,9 @@ func TestBombs(t *testing.T) {
 		{`string.find(a20k, ".-b")`, `nil`},
 		{`string.find(a20k .. "b", ".-b$x")`, ``},
 		{`string.find(a200, ".-.-.-.-b")`, `nil`},
-		{`string.find(a200 .. "b", ".-.-.-.-b[xy]")`, stopped},
-		{`string.find(a20k, ".-[bc]")`, stopped},
+		{`string.find(a200 .. "b", ".-.-.-.-b[xy]")`, `nil`},
+		{`string.find(a20k, ".-[bc]")`, `nil`},
+		{`string.find(a20k, ".-.-[bc]$")`, stopped},
 		{`string.find(a20k, "a*a*a*a*[bc]")`, stopped},
 		{`string.find(("("):rep(1e5), "%b()")`, stopped},
 		{`string.find(a20k, "(.-)(.-)%1%2[bc]")`, stopped},
@@ -178,7 +179,7 @@ func TestStepsDependOnArgumentsOnly(t *testing.T) {
 func TestStepLimitIsALuaError(t *testing.T) {
 	t.Parallel()
 	L := newState(t, countdown(1000))
-	got := eval(L, `pcall(function() return ("a"):rep(5000):find("[ab]-[bc]") end)`)
+	got := eval(L, `pcall(function() return ("a"):rep(5000):find("[ab]-.-[bc]") end)`)
 	if want := `false "script:1: step limit reached"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
