@@ -8,7 +8,7 @@ import (
 )
 
 // Key is the value of a path in a form that can be a map's key. Keys of the same
-// path are equal exactly where the values are, as [Is] compares them; keys of
+// path are equal exactly where the values are, as [Eq] compares them; keys of
 // different paths are not to be mixed.
 type Key struct {
 	addr netip.Addr

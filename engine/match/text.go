@@ -23,9 +23,9 @@ const (
 // may pass.
 func (f field) text() (leaf, *Error) {
 	switch f.node.Op {
-	case Is, IsNot, Prefix, Suffix, Contains, Glob, Regex:
+	case Eq, Ne, Prefix, Suffix, Contains, Glob, Regex:
 	default:
-		return leaf{}, f.refuse(Is, IsNot, Prefix, Suffix, Contains, Glob, Regex, Present)
+		return leaf{}, f.refuse(Eq, Ne, Prefix, Suffix, Contains, Glob, Regex, Present)
 	}
 	test, cost, err := f.textTest()
 	if err != nil {
@@ -50,9 +50,9 @@ func (f field) fixed(test func(string) bool) func(any) bool {
 	if v := f.node.Values[0]; len(f.node.Values) == 1 && v.Kind == TextValue {
 		want := v.Text
 		switch f.node.Op {
-		case Is:
+		case Eq:
 			return func(o any) bool { return get(o) == want }
-		case IsNot:
+		case Ne:
 			return func(o any) bool { return get(o) != want }
 		case Prefix:
 			return func(o any) bool { return strings.HasPrefix(get(o), want) }
@@ -100,7 +100,7 @@ func (f field) words() (words []string, sets []StringSet, err *Error) {
 		switch {
 		case v.Kind == TextValue:
 			words = append(words, v.Text)
-		case v.Kind == SetValue && ok && v.Set.KeyKind() == event.String && (f.node.Op == Is || f.node.Op == IsNot):
+		case v.Kind == SetValue && ok && holds(v.Set, event.String) && (f.node.Op == Eq || f.node.Op == Ne):
 			sets = append(sets, s)
 		case v.Kind == NumberValue || v.Kind == BoolValue:
 			return nil, nil, f.never(v, quote(v.String()))
