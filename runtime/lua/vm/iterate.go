@@ -10,6 +10,14 @@ type Iterable interface {
 	Next(L *glua.LState, key glua.LValue) (k, v glua.LValue)
 }
 
+// Walkable is a value outside Lua that pairs asks for the iterator of a walk: a
+// userdata whose Value is one.
+type Walkable interface {
+	// Walk returns a function that returns the next key and value at each call,
+	// nothing at the end.
+	Walk(L *glua.LState) *glua.LFunction
+}
+
 // list is the part of a strlib.Sequence that ipairs needs.
 type list interface {
 	Index(L *glua.LState, i int) glua.LValue
@@ -19,6 +27,10 @@ func (v *VM) pairs(L *glua.LState) int {
 	switch x := L.Get(1).(type) {
 	case *glua.LTable:
 	case *glua.LUserData:
+		if w, ok := x.Value.(Walkable); ok {
+			L.Push(w.Walk(L))
+			return 1
+		}
 		if _, ok := x.Value.(Iterable); !ok {
 			typeError(L, 1, "pairs", "table")
 		}
