@@ -85,7 +85,7 @@ func (in *instance) print(L *glua.LState, line string) error {
 func (in *instance) openOS() {
 	L := in.vm.State()
 	now := func() time.Duration { return time.Duration(in.env.Shard.Now()) }
-	mod := L.NewTable()
+	mod := L.CreateTable(0, 2)
 	mod.RawSetString("time", L.NewFunction(func(L *glua.LState) int {
 		if L.GetTop() > 0 && L.Get(1) != glua.LNil {
 			L.RaiseError("os.time takes no table here: it is the event's time")

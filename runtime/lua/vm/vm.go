@@ -64,7 +64,7 @@ func New(cfg Config) *VM {
 	v.rand.seed(cfg.Seed)
 	v.root = glua.NewState(glua.Options{
 		CallStackSize:       cfg.Limits.CallDepth,
-		RegistrySize:        registryMain,
+		RegistrySize:        registryThread,
 		RegistryMaxSize:     cfg.Limits.Stack,
 		RegistryGrowStep:    registryGrowth,
 		SkipOpenLibs:        true,
