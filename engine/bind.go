@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
+	"github.com/hookd/hookd/engine/threshold"
 )
 
 // decides lists the verdicts that the declaration itself names.
@@ -42,9 +43,28 @@ func (r *resolver) bindRules(sc *script) {
 		if d.OnError != nil {
 			ru.onError = d.OnError.Verdict
 		}
+		r.makeThreshold(ru)
 		for k := range d.On {
 			r.bindRule(ru, &d.On[k])
 		}
+	}
+}
+
+// makeThreshold makes what a rule's threshold counts with.
+func (r *resolver) makeThreshold(ru *rule) {
+	d := ru.decl.Threshold
+	if d == nil {
+		return
+	}
+	cfg, err := d.config(r.st.engine.cfg.Limits.ThresholdKeys, len(ru.decl.decides()) > 0)
+	if err == nil {
+		var t *threshold.Threshold
+		if t, err = threshold.New(cfg); err == nil {
+			ru.threshold = &counted{t, d.By}
+		}
+	}
+	if err != nil {
+		r.errorf(d.Line, "", "threshold: %s", err)
 	}
 }
 
