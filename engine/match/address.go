@@ -18,13 +18,13 @@ import (
 func (f field) address() (leaf, *Error) {
 	endpoint := f.Type.Kind == event.Endpoint
 	switch f.node.Op {
-	case Is, IsNot:
+	case Eq, Ne:
 		if endpoint {
 			return f.endpoints()
 		}
 	case CIDR, Range:
 	default:
-		return leaf{}, f.refuse(Is, IsNot, CIDR, Range, Present)
+		return leaf{}, f.refuse(Eq, Ne, CIDR, Range, Present)
 	}
 	test, cost, err := f.addrTest()
 	if err != nil {
@@ -52,7 +52,7 @@ func (f field) addrTest() (test func(netip.Addr) bool, cost int, err *Error) {
 	for _, v := range f.node.Values {
 		if v.Kind == SetValue {
 			s, ok := v.Set.(IPSet)
-			if !ok || v.Set.KeyKind() != event.IP {
+			if !ok || !holds(v.Set, event.IP) {
 				return nil, 0, f.never(v, "")
 			}
 			tests, cost = append(tests, s.HasIP), cost+costStore
@@ -148,8 +148,10 @@ func (f field) addrRange() (func(netip.Addr) bool, *Error) {
 			instead(fmt.Sprintf("write is.range(%s, %s)", f.node.Values[1], f.node.Values[0]))
 	}
 	return func(a netip.Addr) bool {
+		// All IPv4 addresses sort before all IPv6 ones, so only one family can be
+		// between two of its own.
 		a = canonical(a)
-		return a.BitLen() == lo.BitLen() && !a.Less(lo) && !hi.Less(a)
+		return !a.Less(lo) && !hi.Less(a)
 	}, nil
 }
 
@@ -160,7 +162,7 @@ func (f field) endpoints() (leaf, *Error) {
 	for _, v := range f.node.Values {
 		if v.Kind == SetValue {
 			s, ok := v.Set.(EndpointSet)
-			if !ok || v.Set.KeyKind() != event.Endpoint {
+			if !ok || !holds(v.Set, event.Endpoint) {
 				return leaf{}, f.never(v, "")
 			}
 			stores = append(stores, s.HasEndpoint)

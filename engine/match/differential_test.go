@@ -57,7 +57,7 @@ func checkNever(t *testing.T, e *Error, n *Node, events []*sample) {
 		return
 	}
 	for _, ev := range events {
-		if v := (&interpreter{event: ev}).value(n.Path); v != nil && interpret(n, ev) == (n.Op != IsNot) {
+		if v := (&interpreter{event: ev}).value(n.Path); v != nil && interpret(n, ev) == (n.Op != Ne) {
 			t.Fatalf("refused %s (%s), which decides on %v", Explain(n), e, v)
 		}
 	}
@@ -137,7 +137,7 @@ func fill(r *rand.Rand, n *Node, name string) {
 	}
 	switch name {
 	case "flag":
-		n.Op = pick(r, []Op{Is, IsNot})
+		n.Op = pick(r, []Op{Eq, Ne})
 		many(func() Value { return Bool(r.IntN(2) == 0) })
 	case "text", "raw", "tags", "word", "reason", "big":
 		fillText(r, n, name, many)
@@ -150,9 +150,9 @@ func fill(r *rand.Rand, n *Node, name string) {
 
 func fillNumber(r *rand.Rand, n *Node, name string, many func(func() Value)) {
 	value := func() Value { return Number(randomNumber(r, name)) }
-	n.Op = pick(r, []Op{Is, Is, IsNot, Gt, Ge, Lt, Le, Range})
+	n.Op = pick(r, []Op{Eq, Eq, Ne, Gt, Ge, Lt, Le, Range})
 	switch n.Op {
-	case Is, IsNot:
+	case Eq, Ne:
 		many(func() Value {
 			if r.IntN(10) == 0 {
 				return In(numbers{0: true, 80: true, 0.5: true, -1: true})
@@ -209,11 +209,11 @@ func fillText(r *rand.Rand, n *Node, name string, many func(func() Value)) {
 	case "big":
 		texts = []string{"word0", "word1", "word63", "word64", "word65", "word127", "word128", "word129"}
 	}
-	n.Op = pick(r, []Op{Is, Is, IsNot, Prefix, Suffix, Contains, Glob, Regex})
+	n.Op = pick(r, []Op{Eq, Eq, Ne, Prefix, Suffix, Contains, Glob, Regex})
 	many(func() Value {
 		s := pick(r, texts)
 		switch n.Op {
-		case Is, IsNot:
+		case Eq, Ne:
 			if name != "word" && name != "reason" && name != "big" && r.IntN(8) == 0 {
 				return In(words{"a": true, "INVITE": true})
 			}
@@ -234,7 +234,7 @@ func fillText(r *rand.Rand, n *Node, name string, many func(func() Value)) {
 
 func fillAddress(r *rand.Rand, n *Node, name string, many func(func() Value)) {
 	nets := []string{"10.0.0.0/8", "10.0.0.0/30", "0.0.0.0/0", "::/0", "2001:db8::/32", "fe80::/10", "10.0.0.1/32", "::ffff:0.0.0.0/96", "192.168.0.0/16"}
-	n.Op = pick(r, []Op{Is, Is, IsNot, CIDR, Range})
+	n.Op = pick(r, []Op{Eq, Eq, Ne, CIDR, Range})
 	switch {
 	case n.Op == Range:
 		for {

@@ -81,7 +81,7 @@ func (in *interpreter) test(n *Node, path []string) bool {
 		return has == want
 	}
 	if v == nil {
-		return n.Op == IsNot
+		return n.Op == Ne
 	}
 	last := path[len(path)-1]
 	items := []any{v}
@@ -100,7 +100,7 @@ func (in *interpreter) test(n *Node, path []string) bool {
 	case "when", "took":
 		items[0] = new(big.Rat).SetFrac64(v.(int64), int64(time.Second))
 	}
-	if n.Op == IsNot {
+	if n.Op == Ne {
 		for _, item := range items {
 			if equalsAny(item, n.Values) {
 				return false
@@ -118,7 +118,7 @@ func (in *interpreter) test(n *Node, path []string) bool {
 
 func passes(op Op, item any, values []Value) bool {
 	switch op {
-	case Is:
+	case Eq:
 		return equalsAny(item, values)
 	case Gt:
 		return compareTo(item, values[0]) > 0
