@@ -94,7 +94,7 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 		var pe *match.PathError
 		switch {
 		case errors.As(err, &pe):
-			r.errorAt(t.Line, pe.Word(), didYouMean(pe.Word(), pe.Candidates), "threshold: by: "+err.Error())
+			r.errorAt(t.Line, pe.Word(), pe.Hint(), "threshold: by: "+err.Error())
 		case err != nil:
 			r.errorf(t.Line, "", "threshold: by: %s", err)
 		case !path.Keyed():
