@@ -296,3 +296,37 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// TestEventsAreEmitted wants every hook point named somewhere outside tests and
+// generated files: what is declared happens.
+func TestEventsAreEmitted(t *testing.T) {
+	files := house(t)
+	var points []string
+	for _, f := range files {
+		if !strings.HasSuffix(f.path, "/events_gen.go") || !below(f.dir, "engine/event") {
+			continue
+		}
+		for _, decl := range f.ast.Decls {
+			d, ok := decl.(*ast.GenDecl)
+			if !ok || d.Tok != token.VAR {
+				continue
+			}
+			for _, spec := range d.Specs {
+				for _, name := range spec.(*ast.ValueSpec).Names {
+					points = append(points, filepath.Base(f.dir)+"."+name.Name)
+				}
+			}
+		}
+	}
+	if len(points) < 10 {
+		t.Fatalf("found %d hook points: the search is wrong", len(points))
+	}
+	for _, p := range points {
+		named := slices.ContainsFunc(files, func(f *goFile) bool {
+			return !f.test() && !f.generated() && strings.Contains(f.text, p)
+		})
+		if !named {
+			t.Errorf("%s is never emitted", p)
+		}
+	}
+}
