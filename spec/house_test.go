@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -28,9 +29,22 @@ func (f *goFile) test() bool { return strings.HasSuffix(f.path, "_test.go") }
 
 func (f *goFile) generated() bool { return strings.HasSuffix(f.path, "_gen.go") }
 
-// house parses every Go file of the module.
+// house parses every Go file of the module, once for all tests.
 func house(t *testing.T) []*goFile {
 	t.Helper()
+	files, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 50 {
+		t.Fatalf("found %d Go files: the walk is wrong", len(files))
+	}
+	return files
+}
+
+var parsed = sync.OnceValues(parse)
+
+func parse() ([]*goFile, error) {
 	var files []*goFile
 	set := token.NewFileSet()
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
@@ -63,13 +77,7 @@ func house(t *testing.T) []*goFile {
 		files = append(files, &goFile{path: rel, dir: filepath.ToSlash(filepath.Dir(rel)), text: string(text), ast: file, set: set})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) < 50 {
-		t.Fatalf("found %d Go files: the walk is wrong", len(files))
-	}
-	return files
+	return files, err
 }
 
 // TestTopLevel keeps the folders of the design and no others.
@@ -272,7 +280,7 @@ func TestFunctionLength(t *testing.T) {
 }
 
 var (
-	badError = regexp.MustCompile(`(?:Errorf|errors\.New)\("(?:failed to|could not|unable to|error )`)
+	badError = regexp.MustCompile(`(?:fmt\.Errorf|errors\.New)\("(?:failed to|could not|unable to|error )`)
 	badWord  = regexp.MustCompile(`\b(?:TO` + `DO|FIX` + `ME|XXX)\b`)
 	badName  = regexp.MustCompile(`(?:^|/)(?:util|utils|common|manager|helpers?)(?:/|\.go$)`)
 )
