@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/hookd/hookd/engine/event"
@@ -87,7 +86,7 @@ func New(cfg Config) *Engine {
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
 	s := &shard{Shard: event.NewShard(0), engine: e, timers: map[timerKey]*timer{}}
 	e.shards = []*shard{s}
-	e.stores = store.NewRegistry(s.Shard)
+	e.stores = store.NewRegistry(s.Shard, 0)
 	e.live = emptyGeneration()
 	s.gen = e.live
 	return e
@@ -149,6 +148,13 @@ func (e *Engine) Stop(reason hookdev.StopReason) {
 		s.Leave()
 	}
 	e.started = false
+}
+
+// State returns a script's own record, made on first use.
+func (e *Engine) State(path string) *record.Root {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.keptOf(path).state
 }
 
 // Close releases the live generation's VMs. The engine is not used afterwards.
@@ -231,13 +237,17 @@ func (e *Engine) Rules() []RuleStatus {
 
 // Data implements [Services]: the record of one script on one kept object.
 func (s *shard) Data(o event.Kept, script string) *record.Root {
-	k := s.engine.keptOf(script)
+	sc := s.gen.scripts[script]
+	if sc == nil {
+		// Not live: whatever it writes is its own and goes with it.
+		return record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
+	}
 	slots := o.Slots()
-	if r, ok := slots.Get(k).(*record.Root); ok {
+	if r, ok := slots.Get(sc.kept).(*record.Root); ok {
 		return r
 	}
-	r := record.NewRoot(fmt.Sprintf("data of %s", o.Label()), &s.engine.dataLimits)
-	slots.Set(k, r)
+	r := record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
+	slots.Set(sc.kept, r)
 	return r
 }
 

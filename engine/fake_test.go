@@ -156,7 +156,7 @@ func (r *rig) in(fn func(s *event.Shard)) {
 // start emits flow.conn_start.snd about c and returns the verdict.
 func (r *rig) start(c flowev.Conn) (v event.Verdict) {
 	r.in(func(s *event.Shard) {
-		v = flowev.OnConnStartSnd.Emit(s, &flowev.ConnStart{Conn: c, Side: flowev.SideClient})
+		v = flowev.OnConnStartSnd.Emit(s, &flowev.ConnStart{C: c, Side: flowev.SideClient})
 	})
 	return v
 }

@@ -12,16 +12,19 @@ import (
 
 // address compiles tests of addresses and endpoints. Of an endpoint, a network
 // and a range look at the address alone.
+//
+// As in stores, an IPv4 address mapped into IPv6 (RFC 4291, 2.5.5.2) is the IPv4
+// address, and zones do not matter: see canonical.
 func (f field) address() (leaf, *Error) {
 	endpoint := f.Type.Kind == event.Endpoint
 	switch f.node.Op {
-	case Is, IsNot:
+	case Eq, Ne:
 		if endpoint {
 			return f.endpoints()
 		}
 	case CIDR, Range:
 	default:
-		return leaf{}, f.refuse(Is, IsNot, CIDR, Range, Present)
+		return leaf{}, f.refuse(Eq, Ne, CIDR, Range, Present)
 	}
 	test, cost, err := f.addrTest()
 	if err != nil {
@@ -49,21 +52,21 @@ func (f field) addrTest() (test func(netip.Addr) bool, cost int, err *Error) {
 	for _, v := range f.node.Values {
 		if v.Kind == SetValue {
 			s, ok := v.Set.(IPSet)
-			if !ok || v.Set.KeyKind() != event.IP {
+			if !ok || !holds(v.Set, event.IP) {
 				return nil, 0, f.never(v, "")
 			}
 			tests, cost = append(tests, s.HasIP), cost+costStore
 			continue
 		}
-		if a, err := netip.ParseAddr(v.Text); err == nil && v.Kind == TextValue && f.node.Op != CIDR {
-			addrs = append(addrs, a)
-			continue
-		}
 		n, err := f.network(v)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, 0, err
+		case n.IsSingleIP():
+			addrs = append(addrs, n.Addr())
+		default:
+			nets = append(nets, n)
 		}
-		nets = append(nets, n)
 	}
 	// The fixed values come first: they are cheaper than stores.
 	var fixed []func(netip.Addr) bool
@@ -73,7 +76,8 @@ func (f field) addrTest() (test func(netip.Addr) bool, cost int, err *Error) {
 	if len(nets) > 0 {
 		fixed, cost = append(fixed, inNetworks(nets)), cost+costLookup
 	}
-	return either(append(fixed, tests...)), cost, nil
+	in := either(append(fixed, tests...))
+	return func(a netip.Addr) bool { return in(canonical(a)) }, cost, nil
 }
 
 // network reads a literal: an address, which is a network of its own, or a
@@ -83,22 +87,43 @@ func (f field) network(v Value) (netip.Prefix, *Error) {
 		return netip.Prefix{}, f.never(v, "")
 	}
 	if a, err := netip.ParseAddr(v.Text); err == nil {
-		if a.Zone() != "" {
-			return netip.Prefix{}, f.never(v, quote(a.WithZone("").String()))
+		if err := f.zone(v, a); err != nil {
+			return netip.Prefix{}, err
 		}
+		a = a.Unmap()
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(v.Text)
-	switch {
-	case err == nil && p.Masked() == p:
-		return p, nil
-	case err == nil:
+	if err != nil {
+		if ep, err := netip.ParseAddrPort(v.Text); err == nil {
+			return p, f.never(v, quote(ep.Addr().String()))
+		}
+		return p, f.fail("%s is neither an address nor a network", v).about(v)
+	}
+	if p.Masked() != p {
 		return p, f.never(v, quote(p.Masked().String())+", or the address without its length")
 	}
-	if ep, err := netip.ParseAddrPort(v.Text); err == nil {
-		return p, f.never(v, quote(ep.Addr().String()))
+	if p.Addr().Is4In6() {
+		return f.mapped(v, p)
 	}
-	return p, f.fail("%s is neither an address nor a network", v).about(v)
+	return p, nil
+}
+
+// mapped returns the IPv4 network that is written as an IPv6 one. A shorter one
+// than that of all mapped addresses is no network of either.
+func (f field) mapped(v Value, p netip.Prefix) (netip.Prefix, *Error) {
+	if p.Bits() < 96 {
+		return p, f.never(v, "")
+	}
+	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96), nil
+}
+
+// zone refuses addresses with a zone: those compared with have none.
+func (f field) zone(v Value, a netip.Addr) *Error {
+	if a.Zone() == "" {
+		return nil
+	}
+	return f.never(v, "the address without its zone: "+quote(a.WithZone("").String()))
 }
 
 // addrRange tests for the addresses between two of the same family.
@@ -106,10 +131,13 @@ func (f field) addrRange() (func(netip.Addr) bool, *Error) {
 	var ends [2]netip.Addr
 	for i, v := range f.node.Values {
 		a, err := netip.ParseAddr(v.Text)
-		if v.Kind != TextValue || err != nil || a.Zone() != "" {
+		if v.Kind != TextValue || err != nil {
 			return nil, f.fail("%s is not an address", v).about(v)
 		}
-		ends[i] = a
+		if err := f.zone(v, a); err != nil {
+			return nil, err
+		}
+		ends[i] = a.Unmap()
 	}
 	lo, hi := ends[0], ends[1]
 	if lo.BitLen() != hi.BitLen() {
@@ -120,8 +148,10 @@ func (f field) addrRange() (func(netip.Addr) bool, *Error) {
 			instead(fmt.Sprintf("write is.range(%s, %s)", f.node.Values[1], f.node.Values[0]))
 	}
 	return func(a netip.Addr) bool {
-		a = bare(a)
-		return a.BitLen() == lo.BitLen() && !a.Less(lo) && !hi.Less(a)
+		// All IPv4 addresses sort before all IPv6 ones, so only one family can be
+		// between two of its own.
+		a = canonical(a)
+		return !a.Less(lo) && !hi.Less(a)
 	}, nil
 }
 
@@ -132,7 +162,7 @@ func (f field) endpoints() (leaf, *Error) {
 	for _, v := range f.node.Values {
 		if v.Kind == SetValue {
 			s, ok := v.Set.(EndpointSet)
-			if !ok || v.Set.KeyKind() != event.Endpoint {
+			if !ok || !holds(v.Set, event.Endpoint) {
 				return leaf{}, f.never(v, "")
 			}
 			stores = append(stores, s.HasEndpoint)
@@ -142,14 +172,22 @@ func (f field) endpoints() (leaf, *Error) {
 		if v.Kind != TextValue || err != nil {
 			return leaf{}, f.notEndpoint(v)
 		}
-		eps = append(eps, ep)
+		if err := f.zone(v, ep.Addr()); err != nil {
+			return leaf{}, err
+		}
+		eps = append(eps, netip.AddrPortFrom(ep.Addr().Unmap(), ep.Port()))
 	}
 	l := leaf{absent: f.negate(), cost: costStore * len(stores)}
 	var tests []func(netip.AddrPort) bool
 	if len(eps) > 0 {
 		tests, l.cost = append(tests, isOneOf(eps)), l.cost+costList
 	}
-	l.test = holder(f.Get.Endpoint, either(append(tests, stores...)), f.negate())
+	get := f.Get.Endpoint
+	at := func(o any) netip.AddrPort {
+		ep := get(o)
+		return netip.AddrPortFrom(canonical(ep.Addr()), ep.Port())
+	}
+	l.test = holder(at, either(append(tests, stores...)), f.negate())
 	return l, nil
 }
 
@@ -183,13 +221,11 @@ func isOneOf[T comparable](values []T) func(T) bool {
 	}
 }
 
-// inNetworks tests for membership in one of the networks. IPv4 addresses inside
-// IPv6 are IPv6, and zones do not matter.
+// inNetworks tests for membership in one of the networks.
 func inNetworks(nets []netip.Prefix) func(netip.Addr) bool {
 	const linear = 2
 	if len(nets) <= linear {
 		return func(a netip.Addr) bool {
-			a = bare(a)
 			for i := range nets {
 				if nets[i].Contains(a) {
 					return true
@@ -202,13 +238,14 @@ func inNetworks(nets []netip.Prefix) func(netip.Addr) bool {
 	for _, n := range nets {
 		table.Insert(n)
 	}
-	return func(a netip.Addr) bool { return table.Contains(a) }
+	return table.Contains
 }
 
-// bare returns a without its zone.
-func bare(a netip.Addr) netip.Addr {
-	if a.Is6() && a.Zone() != "" {
-		return a.WithZone("")
+// canonical returns the form in which addresses are compared: IPv4 is IPv4 even
+// where it is mapped into IPv6, and zones are gone.
+func canonical(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return a
 	}
-	return a
+	return a.Unmap().WithZone("")
 }

@@ -46,9 +46,10 @@ func (c *compiler) report(e *Error) {
 // path. What could not be compiled is reported and left out.
 func (c *compiler) node(n *Node, at place, path []string) *expr {
 	for i, name := range n.Path {
-		next, reason := at.enter(name)
-		if reason != "" {
-			c.reportPath(n, at, append(path[:len(path):len(path)], n.Path[:i+1]...), reason)
+		next, err := at.enter(name)
+		if err != nil {
+			err.Path, err.At = append(path[:len(path):len(path)], n.Path[:i+1]...), len(path)+i
+			c.reportPath(n.Line, err)
 			return &expr{}
 		}
 		at = next
@@ -101,12 +102,18 @@ func (c *compiler) test(n *Node, at place, path []string) *expr {
 }
 
 // reportPath tells of a path whose last element names nothing.
-func (c *compiler) reportPath(n *Node, at place, path []string, reason string) {
-	name, word := strings.Join(path, "."), path[len(path)-1]
-	if len(path) > 1 && !strings.HasPrefix(reason, name) {
-		reason = name + ": " + reason
+func (c *compiler) reportPath(line int, err *PathError) {
+	e := &Error{
+		Line: line,
+		Path: strings.Join(err.Path, "."),
+		Msg:  err.Error(),
+		Hint: err.Hint(),
+		Word: err.Word(), Candidates: err.Candidates,
 	}
-	c.report(&Error{Line: n.Line, Path: name, Msg: reason, Hint: suggest(word, at.names()), Word: word, Candidates: at.names()})
+	if err.method && nearest(e.Word, e.Candidates) == "" {
+		e.Hint = "call it in `when`"
+	}
+	c.report(e)
 }
 
 // measure refuses nodes beyond the limits, before anything walks them deeper.

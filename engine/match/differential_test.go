@@ -1,7 +1,6 @@
 package match
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/netip"
@@ -16,7 +15,7 @@ func TestCompiledIsInterpreted(t *testing.T) {
 	info, objs := sampleInfo(), objects{thingObject()}
 	r := rand.New(rand.NewPCG(1, 2))
 	var compiled, refused, held, ran int
-	events := make([]*sample, 200)
+	events := make([]*sample, 60)
 	for i := range events {
 		events[i] = randomSample(r)
 	}
@@ -42,7 +41,7 @@ func TestCompiledIsInterpreted(t *testing.T) {
 			}
 		}
 	}
-	if share := float64(held) / float64(ran); compiled < 3000 || share < 0.1 || share > 0.9 {
+	if share := float64(held) / float64(ran); compiled < 2500 || share < 0.1 || share > 0.9 {
 		t.Errorf("weak test: %d compiled, %d refused, %.2f of %d held", compiled, refused, share, ran)
 	}
 }
@@ -58,7 +57,7 @@ func checkNever(t *testing.T, e *Error, n *Node, events []*sample) {
 		return
 	}
 	for _, ev := range events {
-		if v := (&interpreter{event: ev}).value(n.Path); v != nil && interpret(n, ev) == (n.Op != IsNot) {
+		if v := (&interpreter{event: ev}).value(n.Path); v != nil && interpret(n, ev) == (n.Op != Ne) {
 			t.Fatalf("refused %s (%s), which decides on %v", Explain(n), e, v)
 		}
 	}
@@ -70,10 +69,10 @@ func TestRandomLeaves(t *testing.T) {
 	t.Parallel()
 	info, objs := sampleInfo(), objects{thingObject()}
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 20000 {
+	for range 10000 {
 		n := randomLeaf(r)
 		p, err := Compile(&n, info, objs)
-		for range 30 {
+		for range 15 {
 			e := randomSample(r)
 			switch {
 			case err != nil:
@@ -138,7 +137,7 @@ func fill(r *rand.Rand, n *Node, name string) {
 	}
 	switch name {
 	case "flag":
-		n.Op = pick(r, []Op{Is, IsNot})
+		n.Op = pick(r, []Op{Eq, Ne})
 		many(func() Value { return Bool(r.IntN(2) == 0) })
 	case "text", "raw", "tags", "word", "reason", "big":
 		fillText(r, n, name, many)
@@ -151,9 +150,9 @@ func fill(r *rand.Rand, n *Node, name string) {
 
 func fillNumber(r *rand.Rand, n *Node, name string, many func(func() Value)) {
 	value := func() Value { return Number(randomNumber(r, name)) }
-	n.Op = pick(r, []Op{Is, Is, IsNot, Gt, Ge, Lt, Le, Range})
+	n.Op = pick(r, []Op{Eq, Eq, Ne, Gt, Ge, Lt, Le, Range})
 	switch n.Op {
-	case Is, IsNot:
+	case Eq, Ne:
 		many(func() Value {
 			if r.IntN(10) == 0 {
 				return In(numbers{0: true, 80: true, 0.5: true, -1: true})
@@ -210,11 +209,11 @@ func fillText(r *rand.Rand, n *Node, name string, many func(func() Value)) {
 	case "big":
 		texts = []string{"word0", "word1", "word63", "word64", "word65", "word127", "word128", "word129"}
 	}
-	n.Op = pick(r, []Op{Is, Is, IsNot, Prefix, Suffix, Contains, Glob, Regex})
+	n.Op = pick(r, []Op{Eq, Eq, Ne, Prefix, Suffix, Contains, Glob, Regex})
 	many(func() Value {
 		s := pick(r, texts)
 		switch n.Op {
-		case Is, IsNot:
+		case Eq, Ne:
 			if name != "word" && name != "reason" && name != "big" && r.IntN(8) == 0 {
 				return In(words{"a": true, "INVITE": true})
 			}
@@ -234,13 +233,13 @@ func fillText(r *rand.Rand, n *Node, name string, many func(func() Value)) {
 }
 
 func fillAddress(r *rand.Rand, n *Node, name string, many func(func() Value)) {
-	nets := []string{"10.0.0.0/8", "10.0.0.0/30", "0.0.0.0/0", "::/0", "2001:db8::/32", "fe80::/10", "10.0.0.1/32", "::ffff:0:0/96", "192.168.0.0/16"}
-	n.Op = pick(r, []Op{Is, Is, IsNot, CIDR, Range})
+	nets := []string{"10.0.0.0/8", "10.0.0.0/30", "0.0.0.0/0", "::/0", "2001:db8::/32", "fe80::/10", "10.0.0.1/32", "::ffff:0.0.0.0/96", "192.168.0.0/16"}
+	n.Op = pick(r, []Op{Eq, Eq, Ne, CIDR, Range})
 	switch {
 	case n.Op == Range:
 		for {
 			a, b := netip.MustParseAddr(pick(r, someAddrs())), netip.MustParseAddr(pick(r, someAddrs()))
-			if a.BitLen() == b.BitLen() && !b.Less(a) {
+			if a, b := a.Unmap(), b.Unmap(); a.BitLen() == b.BitLen() && !b.Less(a) {
 				n.Values = []Value{Text(a.String()), Text(b.String())}
 				return
 			}
@@ -258,7 +257,7 @@ func fillAddress(r *rand.Rand, n *Node, name string, many func(func() Value)) {
 		many(func() Value {
 			ep := netip.AddrPortFrom(netip.MustParseAddr(pick(r, someAddrs())), uint16(pick(r, []int{0, 80, 5060})))
 			if r.IntN(8) == 0 {
-				return In(endpoints{ep: true})
+				return In(endpoints{netip.AddrPortFrom(ep.Addr().Unmap(), ep.Port()): true})
 			}
 			return Text(ep.String())
 		})
@@ -281,7 +280,7 @@ func FuzzCompile(f *testing.F) {
 		for range 20 {
 			e := randomSample(r)
 			if got := p(e); got != interpret(&n, e) {
-				t.Fatal(fmt.Sprintf("%s on %+v: compiled %v", Explain(&n), e, got))
+				t.Fatalf("%s on %+v: compiled %v", Explain(&n), e, got)
 			}
 		}
 	})

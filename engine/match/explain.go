@@ -85,7 +85,7 @@ func alternatives(nodes []Node, path []string, depth int) term {
 	terms := make([]term, len(nodes))
 	for i := range nodes {
 		if terms[i] = explain(&nodes[i], path, depth+1); terms[i].text == "" {
-			terms[i].text = "always"
+			terms[i] = term{text: "always"}
 		}
 	}
 	return join(terms, "or")
@@ -94,9 +94,9 @@ func alternatives(nodes []Node, path []string, depth int) term {
 // sign returns how a test of one value is written, empty where it has no sign.
 func (o Op) sign() string {
 	switch o {
-	case Is:
+	case Eq:
 		return "="
-	case IsNot:
+	case Ne:
 		return "!="
 	case CIDR:
 		return "in"
@@ -123,17 +123,17 @@ func explainTest(n *Node, path string) string {
 		return path + " present"
 	case n.Op == Range && len(v) == 2:
 		return path + " in " + v[0].bare() + ".." + v[1].bare()
-	case len(v) == 1 && n.Op == Is && v[0].Kind == SetValue:
+	case len(v) == 1 && n.Op == Eq && v[0].Kind == SetValue:
 		return path + " in " + v[0].String()
-	case len(v) == 1 && n.Op == IsNot && v[0].Kind == SetValue:
+	case len(v) == 1 && n.Op == Ne && v[0].Kind == SetValue:
 		return path + " not in " + v[0].String()
 	case len(v) == 1 && n.Op == CIDR:
 		return path + " in " + v[0].bare()
 	case len(v) == 1 && n.Op.sign() != "":
 		return path + " " + n.Op.sign() + " " + v[0].String()
-	case n.Op == Is || n.Op == CIDR:
+	case n.Op == Eq || n.Op == CIDR:
 		return path + " in " + explainValues(v)
-	case n.Op == IsNot:
+	case n.Op == Ne:
 		return path + " not in " + explainValues(v)
 	case n.Op.sign() != "":
 		return path + " " + n.Op.sign() + " " + explainValues(v)

@@ -74,6 +74,15 @@ func (numbers) Name() string               { return "codes" }
 func (numbers) KeyKind() event.Kind        { return event.Float }
 func (s numbers) HasNumber(f float64) bool { return s[f] }
 
+// scalars is a store of texts and numbers.
+type scalars struct {
+	words
+	numbers
+}
+
+func (scalars) Name() string        { return "anything" }
+func (scalars) KeyKind() event.Kind { return event.Plain }
+
 // endpoints is a store of endpoints.
 type endpoints map[netip.AddrPort]bool
 
@@ -120,13 +129,13 @@ func BenchmarkTwoNumbers(b *testing.B) {
 	info, cat := flow(b, "flow.rexmit")
 	e := any(rexmit())
 	for name, n := range map[string]*Node{
-		"hit":       all(is("client.port", Is, 40000), is("pkt.len", Gt, 1400)),
-		"miss":      all(is("client.port", Is, 80), is("pkt.len", Gt, 1500)),
-		"same-hit":  all(is("pkt.len", Is, 1500), is("pkt.seq", Gt, 1400)),
-		"same-miss": all(is("pkt.len", Is, 80), is("pkt.seq", Gt, 1400)),
-		"peer-hit":  all(is("client.port", Is, 40000), is("client.bytes", Gt, 1400)),
-		"peer-miss": all(is("client.port", Is, 80), is("client.bytes", Gt, 1400)),
-		"own-hit":   all(is("side", Is, "server"), is("kind", Is, "data")),
+		"hit":       all(is("client.port", Eq, 40000), is("pkt.len", Gt, 1400)),
+		"miss":      all(is("client.port", Eq, 80), is("pkt.len", Gt, 1500)),
+		"same-hit":  all(is("pkt.len", Eq, 1500), is("pkt.seq", Gt, 1400)),
+		"same-miss": all(is("pkt.len", Eq, 80), is("pkt.seq", Gt, 1400)),
+		"peer-hit":  all(is("client.port", Eq, 40000), is("client.bytes", Gt, 1400)),
+		"peer-miss": all(is("client.port", Eq, 80), is("client.bytes", Gt, 1400)),
+		"own-hit":   all(is("side", Eq, "server"), is("kind", Eq, "data")),
 	} {
 		p, err := Compile(n, info, cat)
 		if err != nil {

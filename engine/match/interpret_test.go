@@ -81,7 +81,7 @@ func (in *interpreter) test(n *Node, path []string) bool {
 		return has == want
 	}
 	if v == nil {
-		return n.Op == IsNot
+		return n.Op == Ne
 	}
 	last := path[len(path)-1]
 	items := []any{v}
@@ -100,7 +100,7 @@ func (in *interpreter) test(n *Node, path []string) bool {
 	case "when", "took":
 		items[0] = new(big.Rat).SetFrac64(v.(int64), int64(time.Second))
 	}
-	if n.Op == IsNot {
+	if n.Op == Ne {
 		for _, item := range items {
 			if equalsAny(item, n.Values) {
 				return false
@@ -118,7 +118,7 @@ func (in *interpreter) test(n *Node, path []string) bool {
 
 func passes(op Op, item any, values []Value) bool {
 	switch op {
-	case Is:
+	case Eq:
 		return equalsAny(item, values)
 	case Gt:
 		return compareTo(item, values[0]) > 0
@@ -184,17 +184,22 @@ func equals(item any, v Value) bool {
 		return item == v.Text
 	case netip.Addr:
 		if set, ok := v.Set.(addrs); ok {
-			return set[item]
+			return item.IsValid() && set[netip.MustParseAddr(plainAddr(item))]
 		}
-		if strings.Contains(v.Text, "/") {
-			return inNetwork(item, v.Text)
-		}
-		return item.IsValid() && item.String() == v.Text
+		return inNetwork(item, v.Text)
 	case netip.AddrPort:
+		if !item.IsValid() {
+			return false
+		}
+		item = netip.AddrPortFrom(netip.MustParseAddr(plainAddr(item.Addr())), item.Port())
 		if set, ok := v.Set.(endpoints); ok {
 			return set[item]
 		}
-		return item.IsValid() && item.String() == v.Text
+		want := v.Text
+		if mapped, ok := strings.CutPrefix(want, "[::ffff:"); ok {
+			want = strings.Replace(mapped, "]", "", 1)
+		}
+		return item.String() == want
 	}
 	if set, ok := v.Set.(numbers); ok {
 		f, _ := rational(item).Float64()
@@ -203,11 +208,20 @@ func equals(item any, v Value) bool {
 	return compareTo(item, v) == 0
 }
 
+// plainAddr writes an address that may be IPv4 in IPv6 as IPv4.
+func plainAddr(a netip.Addr) string { return strings.TrimPrefix(a.String(), "::ffff:") }
+
 func inNetwork(a netip.Addr, text string) bool {
-	if !strings.Contains(text, "/") {
-		return a.IsValid() && a.String() == text
+	if !a.IsValid() {
+		return false
 	}
-	return netip.MustParsePrefix(text).Contains(a)
+	if text == "::ffff:0.0.0.0/96" {
+		text = "0.0.0.0/0"
+	}
+	if !strings.Contains(text, "/") {
+		return plainAddr(a) == strings.TrimPrefix(text, "::ffff:")
+	}
+	return netip.MustParsePrefix(text).Contains(netip.MustParseAddr(plainAddr(a)))
 }
 
 func addrOf(item any) (netip.Addr, bool) {
@@ -222,7 +236,11 @@ func addrOf(item any) (netip.Addr, bool) {
 
 func inAddrRange(item any, values []Value) bool {
 	a, _ := addrOf(item)
-	lo, hi := netip.MustParseAddr(values[0].Text), netip.MustParseAddr(values[1].Text)
+	if !a.IsValid() {
+		return false
+	}
+	a = netip.MustParseAddr(plainAddr(a))
+	lo, hi := netip.MustParseAddr(values[0].Text).Unmap(), netip.MustParseAddr(values[1].Text).Unmap()
 	return a.BitLen() == lo.BitLen() && lo.Compare(a) <= 0 && a.Compare(hi) <= 0
 }
 
@@ -252,9 +270,8 @@ func rational(item any) *big.Rat {
 	}
 	if v := reflect.ValueOf(item); v.CanUint() {
 		return out.SetUint64(v.Uint())
-	} else {
-		return out.SetInt64(v.Int())
 	}
+	return out.SetInt64(reflect.ValueOf(item).Int())
 }
 
 // slowGlob matches by trying everything.

@@ -54,7 +54,7 @@ func (f field) leaf() (leaf, *Error) {
 		return leaf{}, err
 	}
 	l.cost += costOf(f.Cost)
-	if has := f.Get.Present; has != nil && f.node.Op != Present {
+	if has := f.Get.Present; has != nil {
 		test, absent := l.test, l.absent
 		l.test = func(o any) bool {
 			if !has(o) {
@@ -123,7 +123,7 @@ func (f field) never(v Value, instead string) *Error {
 	if v.Kind == SetValue && v.Set != nil {
 		text = "store " + text + " has " + keyWords(v.Set.KeyKind()) + " as keys, it"
 	}
-	if f.node.Op == IsNot {
+	if f.node.Op == Ne {
 		text += " is never its value"
 	} else {
 		text += " never matches"
@@ -142,15 +142,23 @@ func keyWords(k event.Kind) string {
 		return "endpoints"
 	case event.String:
 		return "texts"
+	case event.Plain:
+		return "scalars"
 	}
 	return "numbers"
+}
+
+// holds reports whether the keys of s are of that kind, or of any scalar.
+func holds(s Set, kind event.Kind) bool {
+	k := s.KeyKind()
+	return k == kind || k == event.Plain && (kind == event.String || kind == event.Float)
 }
 
 // arity checks how many values the test has.
 func (f field) arity() *Error {
 	n, least, most := len(f.node.Values), 1, 0
 	switch f.node.Op {
-	case Is, IsNot, Prefix, Suffix, Contains, Glob, Regex, CIDR:
+	case Eq, Ne, Prefix, Suffix, Contains, Glob, Regex, CIDR:
 		if n == 0 {
 			return f.fail("%s takes at least one value", f.node.Op)
 		}
@@ -182,7 +190,7 @@ func (f field) refuse(ops ...Op) *Error {
 }
 
 // negate says whether the test denies.
-func (f field) negate() bool { return f.node.Op == IsNot }
+func (f field) negate() bool { return f.node.Op == Ne }
 
 // presence tests whether there is a value at all. A list of texts has one if it
 // is not empty, an object if it is not nil.
@@ -194,9 +202,8 @@ func (f field) presence() (leaf, *Error) {
 		}
 		want = f.node.Values[0].Bool
 	}
-	has := f.Get.Present
 	filled := f.filled()
-	test := func(o any) bool { return ((has == nil || has(o)) && filled(o)) == want }
+	test := func(o any) bool { return filled(o) == want }
 	return leaf{test: test, absent: !want, cost: costCompare}, nil
 }
 
@@ -214,8 +221,8 @@ func (f field) filled() func(any) bool {
 }
 
 func (f field) boolean() (leaf, *Error) {
-	if f.node.Op != Is && f.node.Op != IsNot {
-		return leaf{}, f.refuse(Is, IsNot, Present)
+	if f.node.Op != Eq && f.node.Op != Ne {
+		return leaf{}, f.refuse(Eq, Ne, Present)
 	}
 	var want [2]bool
 	for _, v := range f.node.Values {
@@ -270,11 +277,11 @@ func (f field) enum() (leaf, *Error) {
 // enumWords returns which words of the enumeration the test selects.
 func (f field) enumWords() (func(string) bool, *Error) {
 	switch f.node.Op {
-	case Is, IsNot, Prefix, Suffix, Contains, Glob, Regex:
+	case Eq, Ne, Prefix, Suffix, Contains, Glob, Regex:
 	default:
-		return nil, f.refuse(Is, IsNot, Prefix, Suffix, Contains, Glob, Regex, Present)
+		return nil, f.refuse(Eq, Ne, Prefix, Suffix, Contains, Glob, Regex, Present)
 	}
-	exact := f.node.Op == Is || f.node.Op == IsNot
+	exact := f.node.Op == Eq || f.node.Op == Ne
 	for _, v := range f.node.Values {
 		if v.Kind == SetValue {
 			return nil, f.never(v, "the words here")

@@ -22,7 +22,7 @@ const (
 //	{ method = "INVITE", ruri = { user = is.prefix "00900" } }
 //
 //	Node{All: []Node{
-//		{Path: []string{"method"}, Op: Is, Values: []Value{Text("INVITE")}},
+//		{Path: []string{"method"}, Op: Eq, Values: []Value{Text("INVITE")}},
 //		{Path: []string{"ruri"}, All: []Node{
 //			{Path: []string{"user"}, Op: Prefix, Values: []Value{Text("00900")}}}},
 //	}}
@@ -50,8 +50,8 @@ type Op uint8
 // The tests. Where several values are given, all but Range ask for any of them.
 const (
 	NoOp     Op = iota
-	Is          // equal to a value, or in a store
-	IsNot       // equal to no value, in no store
+	Eq          // equal to a value, or in a store
+	Ne          // equal to no value, in no store
 	Prefix      // text that starts with
 	Suffix      // text that ends with
 	Contains    // text that has in it
@@ -81,9 +81,9 @@ type Word struct {
 // values of a [Node] with its Op.
 func Words() []Word {
 	return []Word{
-		{"one_of", Is, 1, 0, "Equal to one of the values, or in one of the stores; a plain list means the same.", `port = is.one_of { 80, 443 }`},
-		{"none_of", IsNot, 1, 0, "Equal to none of the values, in none of the stores; holds where there is no value.", `port = is.none_of { 22, 23 }`},
-		{"ne", IsNot, 1, 1, "Not equal to the value; holds where there is no value.", `reason = is.ne "fin"`},
+		{"one_of", Eq, 1, 0, "Equal to one of the values, or in one of the stores; a plain list means the same.", `port = is.one_of { 80, 443 }`},
+		{"none_of", Ne, 1, 0, "Equal to none of the values, in none of the stores; holds where there is no value.", `port = is.none_of { 22, 23 }`},
+		{"ne", Ne, 1, 1, "Not equal to the value; holds where there is no value.", `reason = is.ne "fin"`},
 		{"prefix", Prefix, 1, 0, "Text that starts with one of the values.", `user = is.prefix "00900"`},
 		{"suffix", Suffix, 1, 0, "Text that ends with one of the values.", `host = is.suffix ".example.net"`},
 		{"contains", Contains, 1, 0, "Text that has one of the values in it.", `agent = is.contains "scanner"`},
@@ -143,14 +143,15 @@ func Text(s string) Value { return Value{Kind: TextValue, Text: s} }
 func In(s Set) Value { return Value{Kind: SetValue, Set: s} }
 
 // Set is a store whose keys a field is looked up among. Beside this interface
-// it implements the one of [IPSet], [EndpointSet], [StringSet], [NumberSet]
-// that fits its keys. Lookups run under the shard, so they must neither block
+// it implements those of [IPSet], [EndpointSet], [StringSet], [NumberSet] that
+// fit its keys. Lookups run under the shard, so they must neither block
 // nor allocate.
 type Set interface {
 	// Name returns the store's name, for messages.
 	Name() string
 	// KeyKind returns what its keys are: event.IP (addresses or networks),
-	// event.Endpoint, event.String, or event.Float for numbers.
+	// event.Endpoint, event.String, event.Float for numbers, or event.Plain for
+	// any scalar, which serves texts and numbers.
 	KeyKind() event.Kind
 }
 

@@ -57,7 +57,7 @@ func (d integers) lookup(s NumberSet) func(uint64) bool {
 // points turns the node's values into the points that they select, and stores.
 func (f field) points(d integers) (points intervals, sets []NumberSet, err *Error) {
 	if !f.comparesNumbers() {
-		return nil, nil, f.refuse(Is, IsNot, Range, Gt, Ge, Lt, Le, Present)
+		return nil, nil, f.refuse(Eq, Ne, Range, Gt, Ge, Lt, Le, Present)
 	}
 	var at []bounds
 	for _, v := range f.node.Values {
@@ -72,7 +72,7 @@ func (f field) points(d integers) (points intervals, sets []NumberSet, err *Erro
 		at = append(at, b)
 	}
 	switch f.node.Op {
-	case Is, IsNot:
+	case Eq, Ne:
 		for i, b := range at {
 			if !b.exactly() {
 				return nil, nil, f.never(f.node.Values[i], "")
@@ -88,7 +88,7 @@ func (f field) points(d integers) (points intervals, sets []NumberSet, err *Erro
 // comparesNumbers reports whether numbers have the test.
 func (f field) comparesNumbers() bool {
 	switch f.node.Op {
-	case Is, IsNot, Range, Gt, Ge, Lt, Le:
+	case Eq, Ne, Range, Gt, Ge, Lt, Le:
 		return true
 	}
 	return false
@@ -96,7 +96,7 @@ func (f field) comparesNumbers() bool {
 
 // numberSet returns the store that v is, where the test looks values up.
 func (f field) numberSet(v Value) (NumberSet, bool) {
-	if v.Kind != SetValue || v.Set == nil || v.Set.KeyKind() != event.Float || f.node.Op != Is && f.node.Op != IsNot {
+	if v.Kind != SetValue || v.Set == nil || !holds(v.Set, event.Float) || f.node.Op != Eq && f.node.Op != Ne {
 		return nil, false
 	}
 	s, ok := v.Set.(NumberSet)
@@ -160,7 +160,7 @@ func (f field) bounds(d integers, v Value) (bounds, *Error) {
 // float tests are ranges too, but of numbers that cannot be counted.
 func (f field) float() (leaf, *Error) {
 	if !f.comparesNumbers() {
-		return leaf{}, f.refuse(Is, IsNot, Range, Gt, Ge, Lt, Le, Present)
+		return leaf{}, f.refuse(Eq, Ne, Range, Gt, Ge, Lt, Le, Present)
 	}
 	var fixed, stores []func(float64) bool
 	var at []float64

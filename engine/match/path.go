@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/store"
 )
 
 // Objects finds an object's catalogue row by name ("flow.conn").
@@ -28,7 +29,7 @@ type Path struct {
 	// absent (Get.Present). What is absent reads as the zero value.
 	Get event.Getter
 
-	key func(e any) Key
+	key func(e any) store.Key
 }
 
 // PathError says which element of a path names nothing.
@@ -40,6 +41,8 @@ type PathError struct {
 	Reason string
 	// Candidates are the names that could stand there.
 	Candidates []string
+
+	method bool // the element names a method
 }
 
 // Error returns the reason, after the path where that has several elements.
@@ -70,9 +73,10 @@ func Resolve(path []string, info *event.Info, objs Objects) (*Path, error) {
 		return nil, &PathError{Path: path, At: len(path), Reason: fmt.Sprintf("a path has at most %d elements", MaxDepth)}
 	}
 	for i, name := range path {
-		next, reason := at.enter(name)
-		if reason != "" {
-			return nil, &PathError{Path: path, At: i, Reason: reason, Candidates: at.names()}
+		next, err := at.enter(name)
+		if err != nil {
+			err.Path, err.At = path, i
+			return nil, err
 		}
 		at = next
 	}
@@ -97,54 +101,61 @@ type place struct {
 	field *event.Field // nil: the event itself
 }
 
-// enter follows one more element; reason says why it cannot.
-func (p place) enter(name string) (next place, reason string) {
+// enter follows one more element. The error lacks the path.
+func (p place) enter(name string) (place, *PathError) {
 	if p.field == nil {
 		return p.enterEvent(name)
 	}
 	if p.field.Type.Kind != event.ObjectRef {
-		return p, fmt.Sprintf("%s is %s: it has no field %q", p.field.Name, describe(p.field.Type), name)
+		return p, p.fail("%s is %s: it has no field %q", p.field.Name, describe(p.field.Type), name)
 	}
 	o := p.objs.Object(p.field.Type.Object)
 	if o == nil {
-		return p, fmt.Sprintf("%s is an object %s that the catalogue does not have", p.field.Name, p.field.Type.Object)
+		return p, p.fail("%s is an object %s that the catalogue does not have", p.field.Name, p.field.Type.Object)
 	}
 	f := o.Field(name)
 	if f == nil {
-		return p, missing(o, name)
+		return p, p.missing(o, name)
 	}
-	next = p.through(p.field)
+	next := p.through(p.field)
 	next.field = f
-	return next, ""
+	return next, nil
 }
 
 // enterEvent looks up the first element of a path.
-func (p place) enterEvent(name string) (next place, reason string) {
-	next = p
+func (p place) enterEvent(name string) (place, *PathError) {
 	if subject := p.info.Subject(); subject != nil {
-		if o := p.objs.Object(subject.Type.Object); o != nil {
-			if f := o.Field(name); f != nil {
-				next = p.through(subject)
-				next.field = f
-				return next, ""
-			}
-			if o.Method(name) != nil {
-				return p, missing(o, name)
-			}
+		o := p.objs.Object(subject.Type.Object)
+		switch {
+		case o == nil:
+		case o.Field(name) != nil:
+			next := p.through(subject)
+			next.field = o.Field(name)
+			return next, nil
+		case o.Method(name) != nil:
+			return p, p.missing(o, name)
 		}
 	}
 	// Arguments are fields of the event too, so one lookup serves both.
+	next := p
 	if next.field = p.info.Field(name); next.field == nil {
-		return p, fmt.Sprintf("%s has no field %q", p.info.Name, name)
+		return p, p.fail("%s has no field %q", p.info.Name, name)
 	}
-	return next, ""
+	return next, nil
 }
 
-func missing(o *event.Object, name string) string {
-	if o.Method(name) != nil {
-		return fmt.Sprintf("%s of %s is a method: call it in `when`", name, o.Name)
+func (p place) fail(format string, args ...any) *PathError {
+	return &PathError{Reason: fmt.Sprintf(format, args...), Candidates: p.names()}
+}
+
+// missing tells of a name that is no field of o.
+func (p place) missing(o *event.Object, name string) *PathError {
+	if o.Method(name) == nil {
+		return p.fail("%s has no field %q", o.Name, name)
 	}
-	return fmt.Sprintf("%s has no field %q", o.Name, name)
+	err := p.fail("%s of %s is a method, not a field", name, o.Name)
+	err.method = true
+	return err
 }
 
 // through returns the place inside the object that f holds.

@@ -30,6 +30,8 @@ func BenchmarkFind400(b *testing.B) {
 		{"nothing", "[%z\x80-\xff]"},
 		{"pair", "(%w+): *([^\r\n]*zz)"},
 		{"balanced", "%b<>"},
+		{"fails-late", "(%w+)=([%w.]+);%d"}, // its literals are there, the match is not
+		{"fails-lazy", "<(.-)>%s*(.-)=%a"},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			p := Compile(bm.pat)

@@ -17,7 +17,7 @@ type Captures struct {
 	Start int // of the whole match, valid after a match
 	End   int
 
-	pat    *Pattern
+	kinds  []slotKind
 	slots  [MaxCaptures]Span
 	frames []frame // one for each repetition that can still change its mind
 	depth  int
@@ -34,19 +34,19 @@ type frame struct {
 
 // Len returns the number of captures of the last match, not counting the
 // whole match.
-func (c *Captures) Len() int { return len(c.pat.slots) }
+func (c *Captures) Len() int { return len(c.kinds) }
 
 // Capture returns capture i, counted from 0. Without any capture in the
 // pattern, capture 0 is the whole match. The errors are [ErrCaptureIndex] and
 // [ErrUnfinished].
 func (c *Captures) Capture(i int) (Span, error) {
-	if i >= len(c.pat.slots) {
+	if i >= len(c.kinds) {
 		if i == 0 {
 			return Span{Start: c.Start, End: c.End}, nil
 		}
 		return Span{}, ErrCaptureIndex
 	}
-	if c.pat.slots[i] == slotUnfinished {
+	if c.kinds[i] == slotUnfinished {
 		return Span{}, ErrUnfinished
 	}
 	return c.slots[i], nil

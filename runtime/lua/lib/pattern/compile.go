@@ -215,7 +215,7 @@ func (c *compiler) repeat(set *byteSet) {
 	case '+':
 		in.min, in.max = 1, math.MaxInt
 	case '-':
-		in.op = opLazy
+		in.op, in.max = opLazy, math.MaxInt
 	default:
 		if one := set.only(); one >= 0 {
 			c.lit = append(c.lit, byte(one))

@@ -17,6 +17,29 @@ func (p *Pattern) link() {
 		p.firstOne = first.only()
 	}
 	p.literals()
+	p.lead = p.leading()
+}
+
+// leading returns the unbounded repetition at the beginning of the program.
+// From a starting point it reaches the end of a run of bytes and has the rest
+// tried at every place up to there. When all fail, they fail from any other
+// starting point in that run, too: the rest does not know where the match
+// began, unless a back-reference tells it.
+func (p *Pattern) leading() *inst {
+	var lead *inst
+	for i := range p.prog {
+		in := &p.prog[i]
+		switch {
+		case in.op == opBackref:
+			return nil
+		case lead != nil || in.op == opOpen || in.op == opPosition:
+		case in.op == opLazy, in.op == opGreedy && in.max > 1:
+			lead = in
+		default:
+			return nil
+		}
+	}
+	return lead
 }
 
 func (in *inst) follow(next *byteSet) {

@@ -12,9 +12,12 @@ const (
 )
 
 // Find looks for the first match in s at or behind init, 0 <= init <= len(s),
-// and leaves it in c. A nil budget sets no bound. The error is a *[SyntaxError]
+// and leaves it in c; from any other init it finds nothing. A nil budget sets no bound. The error is a *[SyntaxError]
 // that the match came upon, or the budget's.
 func (p *Pattern) Find(c *Captures, s string, init int, b Budget) (bool, error) {
+	if init < 0 || init > len(s) {
+		return false, nil
+	}
 	c.begin(p, b)
 	found, err := p.scan(c, s, init)
 	if b != nil && err == nil {
@@ -29,7 +32,7 @@ func (p *Pattern) FindBytes(c *Captures, s []byte, init int, b Budget) (bool, er
 }
 
 func (c *Captures) begin(p *Pattern, b Budget) {
-	c.pat, c.budget, c.left = p, b, slice
+	c.kinds, c.budget, c.left = p.slots, b, slice
 	if b == nil {
 		c.left = math.MaxInt
 	}
@@ -63,6 +66,9 @@ func (p *Pattern) scan(c *Captures, s string, at int) (bool, error) {
 		}
 		if found, err := p.run(c, s, at); found || err != nil {
 			return found, err
+		}
+		if p.lead != nil {
+			at = p.lead.span(s, at)
 		}
 	}
 	return false, nil

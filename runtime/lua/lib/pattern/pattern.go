@@ -40,6 +40,7 @@ type Pattern struct {
 	must     string   // every match holds it; empty when prefix says it all
 	first    *byteSet // every match starts with one of these; nil when it may be empty
 	firstOne int      // the only member of first, or -1
+	lead     *inst    // the repetition that every match starts with, if skipping by it is sound
 	err      *SyntaxError
 }
 

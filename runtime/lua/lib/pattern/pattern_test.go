@@ -172,6 +172,19 @@ func TestCaptureErrors(t *testing.T) {
 	}
 }
 
+func TestNothingFoundOutsideTheSubject(t *testing.T) {
+	t.Parallel()
+	var c Captures
+	if c.Len() != 0 {
+		t.Errorf("new Captures hold %d captures", c.Len())
+	}
+	for _, init := range []int{-1, 4} {
+		if ok, err := Compile("").Find(&c, "abc", init, nil); ok || err != nil {
+			t.Errorf("from %d in three bytes: %v, %v", init, ok, err)
+		}
+	}
+}
+
 func TestIteratedPatternTakesCaretAsItIs(t *testing.T) {
 	t.Parallel()
 	got, err := findSpans(CompileIterated("^a"), "a^a", 0, nil)
