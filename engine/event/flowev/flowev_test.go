@@ -48,6 +48,9 @@ func (*packet) SrcPort() uint16 { return 53 }
 func (*packet) DstPort() uint16 { return 1234 }
 func (*packet) Len() uint32     { return 90 }
 
+func (*packet) PayloadLen() uint32 { return 62 }
+func (*packet) Seq() uint32        { return 1 << 31 }
+
 func newConn() *conn {
 	return &conn{
 		client: peer{at: netip.MustParseAddrPort("10.0.0.1:5060")},
