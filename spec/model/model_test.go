@@ -42,8 +42,15 @@ func TestSchemaIsComplete(t *testing.T) {
 		t.Errorf("the family is %s", got)
 	}
 	for _, typ := range []any{
-		model.Family{}, model.Enum{}, model.Verdict{}, model.Object{}, model.Field{}, model.Function{},
-		model.Param{}, model.Event{}, model.Phase{},
+		model.Family{},
+		model.Enum{},
+		model.Verdict{},
+		model.Object{},
+		model.Field{},
+		model.Function{},
+		model.Param{},
+		model.Event{},
+		model.Phase{},
 	} {
 		rt := reflect.TypeOf(typ)
 		for i := range rt.NumField() {
