@@ -84,15 +84,6 @@ func Integer(n float64, least, most int64) (int64, error) {
 	return int64(n), nil
 }
 
-// Most returns the greatest number that an unsigned integer of that many bits
-// takes exactly.
-func Most(bits uint8) int64 {
-	if bits >= 53 {
-		return MaxExact
-	}
-	return 1<<bits - 1
-}
-
 // Word returns the index of word in names.
 func Word(word string, names []string) (int, error) {
 	for i, name := range names {
