@@ -15,8 +15,14 @@ func goFamily(o *outputs, f *model.Family) {
 		file string
 		fill func(*source, *model.Family)
 	}{
-		{"doc", goDoc}, {"enums", goEnums}, {"objects", goObjects}, {"functions", goFunctions},
-		{"events", goEvents}, {"json", goJSON}, {"catalogue", goFamilyVar}, {"catalogue_events", goInfos},
+		{"doc", goDoc},
+		{"enums", goEnums},
+		{"objects", goObjects},
+		{"functions", goFunctions},
+		{"events", goEvents},
+		{"json", goJSON},
+		{"catalogue", goFamilyVar},
+		{"catalogue_events", goInfos},
 		{"catalogue_objects", goObjectRows},
 	} {
 		s := &source{pkg: goPackage(f)}

@@ -129,6 +129,39 @@ func TestSamplesCompile(t *testing.T) {
 	}
 }
 
+// The glue of the samples works: a test of its own runs in package bind, with
+// what three samples become in place of the committed files.
+func TestSamplesRun(t *testing.T) {
+	t.Parallel()
+	fsys := fstest.MapFS{}
+	for _, name := range []string{"flow.yaml", "hookd.yaml"} {
+		text, err := os.ReadFile(filepath.Join(root, declarations, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys[name] = &fstest.MapFile{Data: text}
+	}
+	for _, a := range archives(t, "*o*.txtar") { // loop, sock; flow gives way to the real one
+		for name, file := range yamlOf(a) {
+			if fsys[name] == nil {
+				fsys[name] = file
+			}
+		}
+	}
+	maps.Copy(fsys, yamlOf(archives(t, "sip.txtar")[filepath.Join("testdata", "sip.txtar")]))
+	files := outputsOf(t, fsys)
+	test, err := os.ReadFile(filepath.Join("testdata", "glue", "samples_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["runtime/lua/bind/samples_test.go"] = test
+	cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-overlay", overlayOf(t, files), "-run", "^TestSample", "./runtime/lua/bind")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil || !bytes.HasPrefix(out, []byte("ok")) {
+		t.Errorf("go test: %v\n%s", err, out)
+	}
+}
+
 // overlayOf writes files beside the tree and returns the go command's overlay
 // that puts them in it and takes other generated Go files out.
 func overlayOf(t *testing.T, files map[string][]byte) string {
