@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/watch"
+)
+
+// defaultScripts is where scripts are looked for when no path is given.
+const defaultScripts = "scripts"
+
+type checkOptions struct {
+	format string
+	plan   bool
+}
+
+func newCheck() *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check [PATH...]",
+		Short: "Check scripts without running traffic",
+		Long: `Check parses the scripts, looks up every name, runs their top level aside and
+binds their rules, as a start or a reload would. Without a path it checks
+./scripts.`,
+		RunE: func(cmd *cobra.Command, args []string) error { return check(cmd, args, o) },
+	}
+	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
+	cmd.Flags().BoolVar(&o.plan, "plan", false, "print the order in which rules run at each hook point")
+	return cmd
+}
+
+func check(cmd *cobra.Command, paths []string, o checkOptions) error {
+	if o.format != "text" && o.format != "json" {
+		return usagef("--format %s: text or json", o.format)
+	}
+	if len(paths) == 0 {
+		paths = []string{defaultScripts}
+	}
+	sources, err := watch.Scan(paths...)
+	if err != nil {
+		return fail(exitIO, err)
+	}
+	e := newEngine(houseOptions{}, engine.Discard{})
+	defer e.Close()
+	gen, diags := e.Apply(sources)
+	if err := writeDiagnostics(cmd, o.format, diags); err != nil {
+		return fail(exitIO, err)
+	}
+	if diags.HasErrors() {
+		return fail(exitScripts, errors.New("scripts do not load"))
+	}
+	if o.format == "json" {
+		return nil
+	}
+	out := cmd.OutOrStdout()
+	if o.plan {
+		for _, line := range gen.Plan() {
+			fmt.Fprintln(out, line)
+		}
+	}
+	fmt.Fprintf(out, "%d scripts, %d rules: ok\n", len(gen.Scripts()), len(e.Rules()))
+	return nil
+}
+
+func writeDiagnostics(cmd *cobra.Command, format string, diags diag.List) error {
+	if format == "text" {
+		return report(cmd.ErrOrStderr(), diags)
+	}
+	if diags == nil {
+		diags = diag.List{}
+	}
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	return enc.Encode(diags)
+}

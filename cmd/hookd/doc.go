@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/catalogue"
+)
+
+func newDoc() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doc NAME",
+		Short: "Explain a hook point, object, field, method, function, verdict, or the limits",
+		Example: `  hookd doc flow.rexmit
+  hookd doc flow.conn
+  hookd doc flow.conn.tag
+  hookd doc alert
+  hookd doc limits`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return doc(cmd.OutOrStdout(), args[0])
+		},
+	}
+}
+
+func doc(w io.Writer, name string) error {
+	if name == "limits" {
+		return docLimits(w)
+	}
+	cat := catalogue.New(catalogue.All()...)
+	if info, _, err := cat.Find(name); err == nil {
+		return describeEvent(w, cat, info)
+	}
+	if o := cat.Object(name); o != nil {
+		return describeObject(w, o)
+	}
+	if f := cat.Function(name); f != nil {
+		return describeFunction(w, f)
+	}
+	if done, err := docMember(w, cat, name); done {
+		return err
+	}
+	hint := ""
+	if near := diag.Nearest(name, docNames(cat)); near != "" {
+		hint = "; did you mean " + near + "?"
+	}
+	return fail(exitFinding, fmt.Errorf("nothing is called %s%s", name, hint))
+}
+
+// docMember explains family.verdict, family.object.field and
+// family.object.method.
+func docMember(w io.Writer, cat *catalogue.Catalogue, name string) (bool, error) {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return false, nil
+	}
+	owner, member := name[:i], name[i+1:]
+	if f := cat.Family(owner); f != nil {
+		for k := range f.Verdicts {
+			if f.Verdicts[k].Name == member {
+				return true, describeVerdict(w, f, &f.Verdicts[k])
+			}
+		}
+	}
+	o := cat.Object(owner)
+	if o == nil {
+		return false, nil
+	}
+	if f := o.Field(member); f != nil {
+		fmt.Fprintf(w, "%s\n\n", name)
+		writeFields(w, []event.Field{*f})
+		return true, nil
+	}
+	if m := o.Method(member); m != nil {
+		return true, describeFunction(w, &event.Function{
+			Name: owner + ":" + member, Doc: m.Doc, Args: m.Args, Results: m.Results, Example: m.Example,
+		})
+	}
+	return false, nil
+}
+
+// docNames lists everything that doc explains.
+func docNames(cat *catalogue.Catalogue) []string {
+	names := []string{"limits"}
+	for _, f := range cat.Families() {
+		for _, e := range f.Events {
+			names = append(names, e.Name)
+		}
+		for _, o := range f.Objects {
+			names = append(names, o.Name)
+			for i := range o.Methods {
+				names = append(names, o.Name+"."+o.Methods[i].Name)
+			}
+		}
+		for _, fn := range f.Functions {
+			names = append(names, fn.Name)
+		}
+		for _, v := range f.Verdicts {
+			names = append(names, f.Name+"."+v.Name)
+		}
+	}
+	return names
+}
+
+// docLimits lists the limits and their defaults.
+func docLimits(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, l := range engine.DocLimits() {
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", l.Name, l.Default, l.Doc)
+	}
+	return tw.Flush()
+}

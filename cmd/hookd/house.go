@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/trace"
+	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/runtime/lua"
+	"github.com/hookd/hookd/stacks/flow"
+)
+
+// house is the engine with its runtime, and where its records go.
+type house struct {
+	engine *engine.Engine
+	out    *trace.Writer
+}
+
+// houseOptions are the flags that every subcommand which runs scripts has.
+type houseOptions struct {
+	observe bool
+	debug   bool
+}
+
+// newHouse wires engine, runtime and stacks. Records go to records, log lines to
+// logs.
+func newHouse(o houseOptions, records, logs io.Writer) *house {
+	level := slog.LevelInfo
+	if o.debug {
+		level = slog.LevelDebug
+	}
+	h := &house{}
+	h.out = trace.NewWriter(records, slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}), func() uint64 {
+		return h.engine.Generation()
+	})
+	h.engine = newEngine(o, h.out)
+	return h
+}
+
+// newEngine wires an engine to the stacks' catalogue and to Lua.
+func newEngine(o houseOptions, sink engine.Sink) *engine.Engine {
+	cat := catalogue.New(catalogue.All()...)
+	e := engine.New(engine.Config{
+		Catalogue: cat,
+		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
+		Sink:      sink,
+		Observe:   o.observe,
+	})
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Limits: e.Limits()}))
+	return e
+}
+
+// load reads the scripts below paths and makes them live; diagnostics go to w.
+func load(e *engine.Engine, w io.Writer, paths []string) error {
+	sources, err := watch.Scan(paths...)
+	if err != nil {
+		return fail(exitIO, err)
+	}
+	_, diags := e.Apply(sources)
+	if err := report(w, diags); err != nil {
+		return fail(exitIO, err)
+	}
+	if diags.HasErrors() {
+		return fail(exitScripts, errors.New("scripts do not load"))
+	}
+	return nil
+}
+
+// report renders diagnostics for a person.
+func report(w io.Writer, diags diag.List) error {
+	for _, d := range diags {
+		if err := d.Render(w, useColor(w)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"io"
+
+	"github.com/hookd/hookd/stacks/flow/capture"
+)
+
+// merged reads several captures as one, in the order of time, then of the
+// files, then of the packets in them.
+type merged struct {
+	readers []*capture.Reader
+	heads   []capture.Frame
+	state   []headState
+	err     error
+}
+
+type headState uint8
+
+const (
+	headStale headState = iota // its frame was given out: read the next
+	headReady
+	headEnded
+)
+
+func openMerged(paths []string, stdin io.Reader) (*merged, error) {
+	m := &merged{}
+	for _, p := range paths {
+		var r *capture.Reader
+		var err error
+		if p == "-" {
+			r, err = capture.NewReader(stdin, "standard input")
+		} else {
+			r, err = capture.Open(p)
+		}
+		if err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
+		m.readers = append(m.readers, r)
+	}
+	m.heads = make([]capture.Frame, len(m.readers))
+	m.state = make([]headState, len(m.readers))
+	return m, nil
+}
+
+// Next gives the earliest packet, lent until the next call. After the last one
+// it returns io.EOF, or the first damage that any of the captures had: a damaged
+// capture ends there, the others go on.
+func (m *merged) Next(f *capture.Frame) error {
+	best := -1
+	for i := range m.readers {
+		if m.state[i] == headStale {
+			m.fill(i)
+		}
+		if m.state[i] == headReady && (best < 0 || m.heads[i].TS < m.heads[best].TS) {
+			best = i
+		}
+	}
+	if best < 0 {
+		if m.err != nil {
+			return m.err
+		}
+		return io.EOF
+	}
+	*f = m.heads[best]
+	m.state[best] = headStale
+	return nil
+}
+
+func (m *merged) fill(i int) {
+	err := m.readers[i].Next(&m.heads[i])
+	if err == nil {
+		m.state[i] = headReady
+		return
+	}
+	m.state[i] = headEnded
+	if !errors.Is(err, io.EOF) && m.err == nil {
+		m.err = err
+	}
+}
+
+// Close closes all captures.
+func (m *merged) Close() error {
+	var errs []error
+	for _, r := range m.readers {
+		errs = append(errs, r.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/capture"
+)
+
+type replayOptions struct {
+	houseOptions
+	scripts []string
+	print   []string
+	quiet   bool
+}
+
+func newReplay() *cobra.Command {
+	var o replayOptions
+	cmd := &cobra.Command{
+		Use:   "replay CAPTURE...",
+		Short: "Run rules over captures, exactly",
+		Long: `Replay reads captures (pcap, pcapng, gzip of both; - is standard input), merged
+by time, and runs rules over them. Alerts and decisions are written to standard
+output as JSON lines, and so are the events that --print names; log lines and a
+summary go to standard error. The same input gives the same output.`,
+		Example: `  hookd replay calls.pcap -s scripts
+  hookd replay calls.pcap --print flow.conn_end
+  hookd replay calls.pcap --print 'flow.rexmit.*' -s rules.lua`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return replay(cmd, args, o) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.scripts, "scripts", "s", nil, "script, or directory of scripts, to run (repeatable)")
+	f.StringArrayVar(&o.print, "print", nil, "print the events of these hook points: a glob over stack.event.phase (repeatable)")
+	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
+	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
+	return cmd
+}
+
+func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
+	if len(o.scripts) == 0 && len(o.print) == 0 {
+		return usagef("nothing to do: give scripts with -s, or events with --print")
+	}
+	h := newHouse(o.houseOptions, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	defer h.engine.Close()
+	if err := h.tap(o.print); err != nil {
+		return err
+	}
+	if len(o.scripts) > 0 {
+		if err := load(h.engine, cmd.ErrOrStderr(), o.scripts); err != nil {
+			return err
+		}
+	}
+	src, err := openMerged(paths, cmd.InOrStdin())
+	if err != nil {
+		return fail(exitIO, err)
+	}
+	defer src.Close()
+	stats, readErr := h.feed(src)
+	if err := h.out.Flush(); err != nil {
+		return fail(exitIO, fmt.Errorf("write records: %w", err))
+	}
+	if !o.quiet {
+		h.summary(cmd.ErrOrStderr(), stats)
+	}
+	switch {
+	case readErr != nil:
+		return fail(exitIO, readErr)
+	case h.engine.Stats().Errors > 0:
+		return fail(exitFinding, fmt.Errorf("scripts raised %d errors", h.engine.Stats().Errors))
+	}
+	return nil
+}
+
+// tap prints the events of the hook points that the patterns name.
+func (h *house) tap(patterns []string) error {
+	cat := h.engine.Catalogue()
+	tapped := map[event.PointID]bool{}
+	for _, pattern := range patterns {
+		points, err := cat.Match(pattern)
+		if err != nil {
+			return usagef("--print %s: %w", pattern, err)
+		}
+		if len(points) == 0 {
+			return usagef("--print %s: no such hook point; 'hookd hooks' lists them", pattern)
+		}
+		for _, p := range points {
+			if !tapped[p.ID] {
+				tapped[p.ID] = true
+				h.engine.Tap(p.ID, h.out.Event)
+			}
+		}
+	}
+	return nil
+}
+
+// entryFrames bounds how many packets are handled in one entry of the shard.
+const entryFrames = 64
+
+// feed runs every packet of src through the flow stack. What was read before an
+// error counts: connections end, and the stop is announced, all the same.
+func (h *house) feed(src *merged) (flow.Stats, error) {
+	shard := h.engine.Shard(0)
+	stack := flow.New(shard, flow.Config{})
+	var f capture.Frame
+	err := src.Next(&f)
+	h.engine.Start(f.TS)
+	for err == nil {
+		shard.Enter()
+		for n := 0; err == nil && n < entryFrames; n++ {
+			stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
+			err = src.Next(&f)
+		}
+		shard.Leave()
+		if h.out.Err() != nil {
+			break // a closed pipe: nobody reads on
+		}
+	}
+	shard.Enter()
+	stack.Close()
+	shard.Leave()
+	reason := hookdev.StopReasonDone
+	if !errors.Is(err, io.EOF) {
+		reason = hookdev.StopReasonError
+	} else {
+		err = nil
+	}
+	h.engine.Stop(reason)
+	return stack.Stats(), err
+}
+
+// summary tells a person what happened.
+func (h *house) summary(w io.Writer, fs flow.Stats) {
+	st := h.engine.Stats()
+	fmt.Fprintf(w, "%d packets, %d connections, %d events handled", fs.Frames, fs.Conns, st.Events)
+	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Seen.Decisions, st.Alerts, st.Errors)
+	rules := h.engine.Rules()
+	if len(rules) == 0 {
+		return
+	}
+	width := 4
+	for _, r := range rules {
+		width = max(width, len(r.Script)+2+len(r.Name))
+	}
+	fmt.Fprintf(w, "%-*s  %10s %10s %10s %7s\n", width, "rule", "seen", "matched", "decided", "errors")
+	for _, r := range rules {
+		note := ""
+		if r.Suspended {
+			note = "  suspended"
+		}
+		fmt.Fprintf(w, "%-*s  %10d %10d %10d %7d%s\n", width, r.Script+": "+r.Name, r.Seen, r.Matched, r.Decided, r.Errors, note)
+	}
+	if n := st.Refused + st.LinesDropped + st.TimerSkips; n > 0 {
+		fmt.Fprintf(w, "limits: %s\n", limitsHit(st.Refused, st.LinesDropped, st.TimerSkips))
+	}
+}
+
+func limitsHit(refused, dropped, skips uint64) string {
+	var parts []string
+	for _, p := range []struct {
+		n    uint64
+		what string
+	}{{refused, "raised events refused"}, {dropped, "log lines dropped"}, {skips, "timer periods skipped"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/spec"
+	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/capture"
+	"github.com/hookd/hookd/stacks/flow/craft"
+)
+
+// specHost makes what specs run on.
+func specHost() spec.Host {
+	return spec.Host{
+		NewEngine: func(sink engine.Sink) *engine.Engine { return newEngine(houseOptions{}, sink) },
+		NewTraffic: func(shard *event.Shard, tick func() int64) spec.Traffic {
+			return &traffic{stack: flow.New(shard, flow.Config{}), tick: tick}
+		},
+	}
+}
+
+// traffic is the flow stack of one spec.
+type traffic struct {
+	stack *flow.Stack
+	tick  func() int64
+}
+
+// Replay implements [spec.Traffic].
+func (t *traffic) Replay(path string, start func(ts int64)) error {
+	r, err := capture.Open(path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var f capture.Frame
+	for n := 0; ; n++ {
+		switch err := r.Next(&f); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if n == 0 {
+			start(f.TS)
+		}
+		t.stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
+	}
+}
+
+// Connect implements [spec.Traffic].
+func (t *traffic) Connect(cfg spec.ConnConfig) (spec.Conn, error) {
+	c, err := craft.New(craft.Config{Client: cfg.Client, Server: cfg.Server, VLAN: cfg.VLAN}, func(frame []byte) {
+		t.stack.Frame(uint16(capture.LinkEthernet), frame, len(frame), t.tick())
+	})
+	if err != nil {
+		return nil, err
+	}
+	return handMade{c}, nil
+}
+
+// Close implements [spec.Traffic].
+func (t *traffic) Close() { t.stack.Close() }
+
+// handMade names the sides of a crafted connection by words.
+type handMade struct{ *craft.Conn }
+
+func side(word string) (craft.Side, error) {
+	switch word {
+	case "client":
+		return craft.Client, nil
+	case "server":
+		return craft.Server, nil
+	}
+	return 0, fmt.Errorf("side %q: client or server expected", word)
+}
+
+// ACK implements [spec.Conn].
+func (h handMade) ACK(word string) error {
+	s, err := side(word)
+	if err == nil {
+		h.Conn.ACK(s)
+	}
+	return err
+}
+
+// Send implements [spec.Conn].
+func (h handMade) Send(word string, payload []byte) error {
+	s, err := side(word)
+	if err != nil {
+		return err
+	}
+	return h.Conn.Send(s, payload)
+}
+
+// Resend implements [spec.Conn].
+func (h handMade) Resend(word string) error {
+	s, err := side(word)
+	if err != nil {
+		return err
+	}
+	return h.Conn.Resend(s)
+}
+
+// FIN implements [spec.Conn].
+func (h handMade) FIN(word string) error {
+	s, err := side(word)
+	if err == nil {
+		h.Conn.FIN(s)
+	}
+	return err
+}
+
+// RST implements [spec.Conn].
+func (h handMade) RST(word string) error {
+	s, err := side(word)
+	if err == nil {
+		h.Conn.RST(s)
+	}
+	return err
+}

@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"errors"
+	"sort"
+	"strings"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/match"
+	"github.com/hookd/hookd/engine/threshold"
+)
+
+// decides lists the verdicts that the declaration itself names.
+func (d *RuleDecl) decides() []*VerdictDecl {
+	var list []*VerdictDecl
+	for _, v := range []*VerdictDecl{d.Verdict, d.OnError} {
+		if v != nil {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// bindRules resolves a script's rules and hangs them on their hook points.
+func (r *resolver) bindRules(sc *script) {
+	sc.rules = nil
+	names := map[string]int{}
+	if limit := r.st.engine.cfg.Limits.Rules; len(sc.plan.Rules) > limit {
+		r.errorf(sc.plan.Rules[limit].Line, "", "a script may declare %d rules", limit)
+		return
+	}
+	for i, d := range sc.plan.Rules {
+		if line, ok := names[d.Name]; ok {
+			r.errorf(d.Line, "", "rule %q is declared already, at line %d", d.Name, line)
+			continue
+		}
+		names[d.Name] = d.Line
+		ru := &rule{decl: d, script: sc, index: i}
+		sc.rules = append(sc.rules, ru)
+		if d.Verdict != nil {
+			ru.verdict = d.Verdict.Verdict
+		}
+		if d.OnError != nil {
+			ru.onError = d.OnError.Verdict
+		}
+		r.makeThreshold(ru)
+		for k := range d.On {
+			r.bindRule(ru, &d.On[k])
+		}
+	}
+}
+
+// makeThreshold makes what a rule's threshold counts with.
+func (r *resolver) makeThreshold(ru *rule) {
+	d := ru.decl.Threshold
+	if d == nil {
+		return
+	}
+	cfg, err := d.config(r.st.engine.cfg.Limits.ThresholdKeys, len(ru.decl.decides()) > 0)
+	if err == nil {
+		var t *threshold.Threshold
+		if t, err = threshold.New(cfg); err == nil {
+			ru.threshold = &counted{t, d.By}
+		}
+	}
+	if err != nil {
+		r.errorf(d.Line, "", "threshold: %s", err)
+	}
+}
+
+// bindRule hangs one rule on one hook point.
+func (r *resolver) bindRule(ru *rule, ref *PointRef) {
+	p, n, user := r.place(ref)
+	if p == nil {
+		return
+	}
+	en := &entry{rule: ru, user: user}
+	for _, v := range ru.decl.decides() {
+		if err := p.check(ru, v.Decision); err != nil {
+			r.errorf(v.Line, "", "%s cannot be decided here: %s", decisionName(v.Decision), p.takes())
+		}
+	}
+	if ru.decl.Always && ru.decl.Verdict != nil {
+		r.errorf(ru.decl.Line, "", "a rule that always runs cannot decide")
+	}
+	if ru.decl.Scope != "" {
+		en.scope = r.compileScope(ru.decl, p.info)
+	}
+	if ru.decl.Match != nil {
+		en.matches = r.compileMatch(ru.decl.Match, p.info)
+	}
+	if t := ru.decl.Threshold; t != nil && len(t.By) > 0 {
+		path, err := match.Resolve(t.By, p.info, r.st.engine.cfg.Catalogue)
+		var pe *match.PathError
+		switch {
+		case errors.As(err, &pe):
+			r.errorAt(t.Line, pe.Word(), pe.Hint(), "threshold: by: "+err.Error())
+		case err != nil:
+			r.errorf(t.Line, "", "threshold: by: %s", err)
+		case !path.Keyed():
+			r.errorf(t.Line, "", "threshold: by: %s has no single value to count by", strings.Join(t.By, "."))
+		}
+		en.by = path
+	}
+	if !ru.decl.Disabled {
+		n.entries = append(n.entries, en)
+	}
+}
+
+// place finds the node that a reference names.
+func (r *resolver) place(ref *PointRef) (p *pointPlan, n *node, user string) {
+	name, phase, isUser := splitUser(ref.Name)
+	if !isUser {
+		info, where := r.find(ref)
+		if info == nil {
+			return nil, nil, ""
+		}
+		p = r.plan(info, where)
+		return p, &p.root, ""
+	}
+	u := r.gen.users[name]
+	switch {
+	case u == nil:
+		r.unknownEvent(ref, name)
+		return nil, nil, ""
+	case u.free != nil:
+		return u.free, &u.free.root, name
+	case u.base == nil:
+		return nil, nil, "" // reported where it is declared
+	}
+	at := u.phase
+	if phase != "" {
+		if at = phaseNamed(u.base, phase); at < 0 {
+			r.errorf(ref.Line, "", "event.%s has no phase %s; %s has %s", name, phase, u.base.Name, phaseWords(u.base))
+			return nil, nil, ""
+		}
+	}
+	p = r.plan(u.base, &u.base.Points[at])
+	sc := r.script
+	n = r.node(u, p)
+	r.script = sc
+	return p, n, name
+}
+
+// compileScope compiles a rule's scope for the family of its hook point.
+func (r *resolver) compileScope(d *RuleDecl, info *event.Info) func(any) bool {
+	compile := r.st.engine.cfg.Scopes[info.Family]
+	if compile == nil || info.Subject() == nil {
+		r.errorf(d.ScopeLine, "", "%s has no connection that a scope could choose", info.Name)
+		return nil
+	}
+	scope, err := compile(d.Scope)
+	if err != nil {
+		r.errorf(d.ScopeLine, "", "scope: %s", err)
+	}
+	return scope
+}
+
+// checkTimers reports what is wrong with a script's timers.
+func (r *resolver) checkTimers(sc *script) {
+	names := map[string]int{}
+	if limit := r.st.engine.cfg.Limits.Timers; len(sc.plan.Timers) > limit {
+		r.errorf(sc.plan.Timers[limit].Line, "", "a script may declare %d timers", limit)
+	}
+	for _, t := range sc.plan.Timers {
+		if line, ok := names[t.Name]; ok {
+			r.errorf(t.Line, "", "timer %q is declared already, at line %d", t.Name, line)
+		}
+		names[t.Name] = t.Line
+	}
+}
+
+// installLocked binds g on s, with the engine's taps; s is entered.
+func (e *Engine) installLocked(s *shard, g *Generation) {
+	s.gen = g
+	s.plans = [event.MaxPoints]*pointPlan{}
+	for id, p := range g.plans {
+		if !p.root.empty() {
+			s.plans[id] = p
+		}
+	}
+	for id, taps := range e.taps {
+		base := s.plans[id]
+		if base == nil {
+			info, where := e.cfg.Catalogue.Point(id)
+			base = newPointPlan(e, info, where)
+		}
+		tapped := *base
+		tapped.taps = taps
+		s.plans[id] = &tapped
+	}
+	s.Bind(s, func(id event.PointID) bool { return s.plans[id] != nil })
+}
+
+// Plan renders the order in which rules run, one line a rule, hook points in
+// the order of the catalogue.
+func (g *Generation) Plan() []string {
+	var ids []int
+	for id := range g.plans {
+		ids = append(ids, int(id))
+	}
+	sort.Ints(ids)
+	var lines []string
+	for _, id := range ids {
+		p := g.plans[event.PointID(id)]
+		lines = p.root.render(lines, p.where.Name, 0)
+	}
+	return lines
+}
+
+func (n *node) render(lines []string, title string, depth int) []string {
+	indent := strings.Repeat("  ", depth)
+	if n.empty() {
+		return lines
+	}
+	lines = append(lines, indent+title)
+	for _, en := range n.entries {
+		lines = append(lines, indent+"  "+en.rule.script.path+": "+en.rule.decl.Name)
+	}
+	for _, child := range n.children {
+		lines = child.render(lines, "event."+child.user, depth+1)
+	}
+	return lines
+}

@@ -1,0 +1,269 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/record"
+	"github.com/hookd/hookd/engine/store"
+)
+
+// Config is what an engine is made of.
+type Config struct {
+	// Catalogue holds the families whose events rules may bind to.
+	Catalogue *catalogue.Catalogue
+	// Scopes compile a rule's scope, by family name.
+	Scopes map[string]Scope
+	// Sink receives what scripts say; nil discards it.
+	Sink Sink
+	// Limits bound what scripts use; zero fields mean the defaults.
+	Limits Limits
+	// Observe makes every rule record what it would decide and decide nothing.
+	Observe bool
+}
+
+// Engine holds the live generation and what outlives generations.
+type Engine struct {
+	cfg     Config
+	runtime Runtime
+	shards  []*shard
+	stores  *store.Registry
+
+	stateLimits, dataLimits record.Limits
+
+	mu       sync.Mutex // guards what follows: staging and publishing
+	live     *Generation
+	kept     map[string]*kept // by script path
+	rules    map[ruleKey]*ruleState
+	taps     map[event.PointID][]Tap
+	started  bool
+	reloads  uint64
+	failures uint64
+}
+
+// kept is what a script keeps over its reloads.
+type kept struct {
+	path  string
+	state *record.Root
+	lines lineLimit
+}
+
+type ruleKey struct{ script, name string }
+
+// shard is a [event.Shard] with what the engine keeps for it.
+type shard struct {
+	*event.Shard
+	engine *Engine
+	gen    *Generation
+	plans  [event.MaxPoints]*pointPlan
+	timers map[timerKey]*timer
+
+	busy    bool // a dispatch is running
+	depth   int  // of raised events
+	payload any
+	queue   raiseQueue
+	call    Call
+
+	events, errors, alerts, skips uint64
+}
+
+// New returns an engine with one shard and nothing loaded. The runtime is given
+// later, by [Engine.Use], because a runtime needs the engine's functions.
+func New(cfg Config) *Engine {
+	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.Sink == nil {
+		cfg.Sink = Discard{}
+	}
+	e := &Engine{
+		cfg:   cfg,
+		kept:  map[string]*kept{},
+		rules: map[ruleKey]*ruleState{},
+		taps:  map[event.PointID][]Tap{},
+	}
+	e.stateLimits, e.dataLimits = record.StateLimits(), record.ConnLimits()
+	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
+	s := &shard{Shard: event.NewShard(0), engine: e, timers: map[timerKey]*timer{}}
+	e.shards = []*shard{s}
+	e.stores = store.NewRegistry(s.Shard, 0)
+	e.live = emptyGeneration()
+	s.gen = e.live
+	return e
+}
+
+// Use gives the engine the runtime that compiles its scripts.
+func (e *Engine) Use(rt Runtime) { e.runtime = rt }
+
+// Generation returns the number of the live generation, 0 before the first.
+func (e *Engine) Generation() uint64 { return e.shards[0].gen.Number }
+
+// Shard returns shard number i, for stacks to raise their events through.
+func (e *Engine) Shard(i int) *event.Shard { return e.shards[i].Shard }
+
+// Limits returns the limits in force.
+func (e *Engine) Limits() Limits { return e.cfg.Limits }
+
+// Catalogue returns the families the engine was made with.
+func (e *Engine) Catalogue() *catalogue.Catalogue { return e.cfg.Catalogue }
+
+// Tap lets t see every event of the point before rules do. Taps are installed
+// before [Engine.Start].
+func (e *Engine) Tap(id event.PointID, t Tap) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.taps[id] = append(e.taps[id], t)
+	e.install(e.live)
+}
+
+// Start sets event time, arms the timers and raises hookd.start. Before it no
+// traffic may flow.
+func (e *Engine) Start(now int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.started = true
+	for _, s := range e.shards {
+		s.Enter()
+		s.Advance(now)
+		s.armAll()
+		if s.Index() == 0 {
+			emit(s, hookdev.OnStart, &hookdev.Start{})
+		}
+		s.Leave()
+	}
+}
+
+// Stop disarms the timers and raises hookd.stop. Traffic has ended.
+func (e *Engine) Stop(reason hookdev.StopReason) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.shards {
+		s.Enter()
+		for _, t := range s.timers {
+			s.Timers().Stop(&t.Timer)
+		}
+		if s.Index() == 0 && e.started {
+			emit(s, hookdev.OnStop, &hookdev.Stop{Reason: reason})
+		}
+		s.Leave()
+	}
+	e.started = false
+}
+
+// State returns a script's own record, made on first use.
+func (e *Engine) State(path string) *record.Root {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.keptOf(path).state
+}
+
+// Close releases the live generation's VMs. The engine is not used afterwards.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.shards {
+		s.Enter()
+		for _, sc := range e.live.order {
+			sc.instance.Close()
+		}
+		s.Leave()
+	}
+}
+
+// Stats counts what happened since the engine was made.
+type Stats struct {
+	Generation     uint64
+	Events         uint64 // raised to at least one rule or tap
+	Errors         uint64 // failures of scripts
+	Alerts         uint64
+	Refused        uint64 // raised events that did not fit their queue or went too deep
+	TimerSkips     uint64 // periods of repeating timers skipped after jumps in time
+	LinesDropped   uint64 // log lines and alerts beyond their limit
+	Reloads        uint64
+	ReloadFailures uint64
+}
+
+// Stats returns the counters.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	st := Stats{Generation: e.live.Number, Reloads: e.reloads, ReloadFailures: e.failures}
+	for _, s := range e.shards {
+		s.Enter()
+		st.Events += s.events
+		st.Errors += s.errors
+		st.Alerts += s.alerts
+		st.Refused += s.queue.Refused
+		st.TimerSkips += s.skips
+		for _, k := range e.kept {
+			st.LinesDropped += k.lines.Dropped
+		}
+		s.Leave()
+	}
+	return st
+}
+
+// RuleStatus is one live rule with its counters.
+type RuleStatus struct {
+	Script, Name string
+	Line         int
+	Points       []string
+	Suspended    bool
+	RuleStats
+}
+
+// Rules lists the live rules in the order of their scripts and files.
+func (e *Engine) Rules() []RuleStatus {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.shards[0]
+	s.Enter()
+	defer s.Leave()
+	var list []RuleStatus
+	for _, sc := range e.live.order {
+		for _, r := range sc.rules {
+			st := RuleStatus{
+				Script: sc.path, Name: r.decl.Name, Line: r.decl.Line,
+				Suspended: r.state.suspended, RuleStats: r.state.RuleStats,
+			}
+			for _, ref := range r.decl.On {
+				st.Points = append(st.Points, ref.Name)
+			}
+			list = append(list, st)
+		}
+	}
+	return list
+}
+
+// Data implements [Services]: the record of one script on one kept object.
+func (s *shard) Data(o event.Kept, script string) *record.Root {
+	sc := s.gen.scripts[script]
+	if sc == nil {
+		// Not live: whatever it writes is its own and goes with it.
+		return record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
+	}
+	slots := o.Slots()
+	if r, ok := slots.Get(sc.kept).(*record.Root); ok {
+		return r
+	}
+	r := record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
+	slots.Set(sc.kept, r)
+	return r
+}
+
+// keptOf returns what the script keeps; it exists since the script was staged.
+func (e *Engine) keptOf(path string) *kept {
+	if k := e.kept[path]; k != nil {
+		return k
+	}
+	k := &kept{path: path, state: record.NewRoot("state", &e.stateLimits)}
+	e.kept[path] = k
+	return k
+}
+
+// Emit raises an event given as a pointer to its struct, as [event.Point.Emit]
+// does for a caller that knows the point by number only. The caller has entered
+// the shard.
+func (e *Engine) Emit(s *event.Shard, id event.PointID, ev any) event.Verdict {
+	return e.shards[s.Index()].Dispatch(s, id, ev)
+}

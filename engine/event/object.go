@@ -1,0 +1,73 @@
+package event
+
+// Kept is what every kept object implements: a connection, a transaction.
+type Kept interface {
+	// ID returns the object's number, unique within its family for the life of
+	// the process, from 1.
+	ID() uint64
+	// Label returns the words an error message uses: "connection 17".
+	Label() string
+	// Ended reports whether what the object stands for is over. Its id and
+	// addresses remain readable, the rest does not.
+	Ended() bool
+	// Slots returns the place where engine and runtimes hang their own data.
+	Slots() *Slots
+}
+
+// Slots holds what others attach to an object, by key. The zero value is empty
+// and costs nothing; a stack may recycle an object only while Used is false.
+// It belongs to the object's shard.
+type Slots struct{ list []slot }
+
+type slot struct{ key, value any }
+
+// Used reports whether anything is attached.
+func (s *Slots) Used() bool { return len(s.list) != 0 }
+
+// Get returns what was attached under key, or nil.
+func (s *Slots) Get(key any) any {
+	for i := range s.list {
+		if s.list[i].key == key {
+			return s.list[i].value
+		}
+	}
+	return nil
+}
+
+// Set attaches value under key; nil takes it away.
+func (s *Slots) Set(key, value any) {
+	for i := range s.list {
+		if s.list[i].key != key {
+			continue
+		}
+		if value == nil {
+			s.list = append(s.list[:i], s.list[i+1:]...)
+		} else {
+			s.list[i].value = value
+		}
+		return
+	}
+	if value != nil {
+		s.list = append(s.list, slot{key, value})
+	}
+}
+
+// Caller says who called a function or method: what records, limits and
+// permissions go by. It is lent for the duration of the call.
+type Caller struct {
+	Shard  *Shard
+	Script string // path of the script
+	Rule   string // name of the rule, handler or timer; empty at top level
+	Line   int    // line of the call in the script; 0 where unknown
+	Gen    uint64 // generation that the script belongs to
+	Point  string // hook point being handled; empty outside handlers
+	// Event is the event being handled, nil outside handlers.
+	Event any
+}
+
+// KV is one named value of a log line or alert.
+type KV struct {
+	Key string
+	// Value is nil, bool, float64, string, a Kept object, []any of those, or []KV.
+	Value any
+}

@@ -1,0 +1,69 @@
+package event
+
+import "sync"
+
+// Shard is one partition of the state that stacks and scripts keep: one lock,
+// one clock, one timer queue. Everything that runs handlers runs inside a shard,
+// so a handler never races another. A goroutine holds at most one shard.
+type Shard struct {
+	mu         sync.Mutex
+	index      int
+	now        int64
+	goal       int64
+	timers     Timers
+	wanted     [MaxPoints / 64]uint64
+	dispatcher Dispatcher
+}
+
+// NewShard returns shard number index, with its clock at zero and nothing bound.
+func NewShard(index int) *Shard { return &Shard{index: index} }
+
+// Index returns the shard's number, from 0.
+func (s *Shard) Index() int { return s.index }
+
+// Enter takes the shard for this goroutine; Leave gives it back. An entry lasts
+// for a bounded amount of work: nothing under it may block.
+func (s *Shard) Enter() { s.mu.Lock() }
+
+// Leave gives the shard back.
+func (s *Shard) Leave() { s.mu.Unlock() }
+
+// Now returns event time: nanoseconds since the Unix epoch of the greatest
+// timestamp seen, or the deadline of the timer that is running. Zero before
+// the first event.
+func (s *Shard) Now() int64 { return s.now }
+
+// Advance moves event time to ts, first running every timer that is due at or
+// before ts, each at its own deadline and in the order of deadlines. A ts in
+// the past moves nothing. The caller has entered s.
+func (s *Shard) Advance(ts int64) {
+	s.goal = max(s.now, ts)
+	for {
+		t := s.timers.next(ts)
+		if t == nil {
+			break
+		}
+		s.now = max(s.now, t.when)
+		t.fire(s.now)
+	}
+	s.now = max(s.now, ts)
+}
+
+// Goal returns the time that the running [Shard.Advance] leads to: how far a
+// timer that repeats has to catch up.
+func (s *Shard) Goal() int64 { return s.goal }
+
+// Timers returns the shard's timer queue. The caller has entered s.
+func (s *Shard) Timers() *Timers { return &s.timers }
+
+// Bind installs what runs at hook points and which of them anything is bound
+// to. The engine calls it at each publish, having entered s.
+func (s *Shard) Bind(d Dispatcher, wanted func(PointID) bool) {
+	s.dispatcher = d
+	s.wanted = [MaxPoints / 64]uint64{}
+	for id := range PointID(MaxPoints) {
+		if wanted(id) {
+			s.wanted[id/64] |= 1 << (id % 64)
+		}
+	}
+}

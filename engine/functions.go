@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/hookdev"
+)
+
+// Functions returns the bodies of the functions that every script has.
+func (e *Engine) Functions() hookdev.Functions { return functions{e} }
+
+type functions struct{ engine *Engine }
+
+// errFields is what a script gets that passes details as something else than a
+// table with names.
+var errFields = errors.New("details are a table with names: { from = c.client.ip }")
+
+// fieldsOf returns the details a script passed.
+func fieldsOf(v any) ([]event.KV, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case []event.KV:
+		return v, nil
+	case []any:
+		if len(v) == 0 {
+			return nil, nil
+		}
+	}
+	return nil, errFields
+}
+
+// Alert implements [hookdev.Functions].
+func (f functions) Alert(c *event.Caller, name string, fields any) error {
+	list, err := fieldsOf(fields)
+	if err != nil {
+		return fmt.Errorf("alert: %w", err)
+	}
+	s, ok := f.allow(c)
+	if !ok {
+		return errTooMany
+	}
+	rec := &AlertRecord{Origin: f.origin(c, s), Name: name, Fields: list}
+	if r := s.gen.rule(c.Script, c.Rule); r != nil {
+		rec.Severity = r.decl.Severity
+	}
+	s.alerts++
+	f.engine.cfg.Sink.Alert(rec)
+	return nil
+}
+
+// LogDebug implements [hookdev.Functions].
+func (f functions) LogDebug(c *event.Caller, message string, fields any) error {
+	return f.log(c, slog.LevelDebug, message, fields)
+}
+
+// LogInfo implements [hookdev.Functions].
+func (f functions) LogInfo(c *event.Caller, message string, fields any) error {
+	return f.log(c, slog.LevelInfo, message, fields)
+}
+
+// LogWarn implements [hookdev.Functions].
+func (f functions) LogWarn(c *event.Caller, message string, fields any) error {
+	return f.log(c, slog.LevelWarn, message, fields)
+}
+
+// LogError implements [hookdev.Functions].
+func (f functions) LogError(c *event.Caller, message string, fields any) error {
+	return f.log(c, slog.LevelError, message, fields)
+}
+
+func (f functions) log(c *event.Caller, level slog.Level, message string, fields any) error {
+	list, err := fieldsOf(fields)
+	if err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	s, ok := f.allow(c)
+	if !ok {
+		return errTooMany
+	}
+	f.engine.cfg.Sink.Log(&LogRecord{Origin: f.origin(c, s), Level: level, Message: message, Fields: list})
+	return nil
+}
+
+// errTooMany is what a script gets whose lines are dropped.
+var errTooMany = errors.New("too many lines in this second")
+
+// allow counts one line of a script and reports whether it may still be
+// written in this second of event time.
+func (f functions) allow(c *event.Caller) (*shard, bool) {
+	s := f.engine.shards[c.Shard.Index()]
+	sc := s.gen.scripts[c.Script]
+	if sc == nil {
+		return s, true
+	}
+	return s, sc.kept.lines.allow(s.Now(), f.engine.cfg.Limits.LogLines)
+}
+
+func (f functions) origin(c *event.Caller, s *shard) Origin {
+	o := Origin{TS: s.Now(), Gen: c.Gen, Script: c.Script, Rule: c.Rule, Line: c.Line}
+	o.Conn = subjectID(s.call.Info, c.Event)
+	return o
+}
+
+// lineLimit counts lines within one second of event time.
+type lineLimit struct {
+	second  int64
+	n       int
+	Dropped uint64
+}
+
+func (l *lineLimit) allow(now int64, limit int) bool {
+	if sec := now / 1e9; sec != l.second {
+		l.second, l.n = sec, 0
+	}
+	if l.n >= limit {
+		l.Dropped++
+		return false
+	}
+	l.n++
+	return true
+}

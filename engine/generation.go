@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"sort"
+
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/record"
+	"github.com/hookd/hookd/engine/store"
+)
+
+// Generation is the set of all scripts and bindings that is or was live,
+// immutable once staged.
+type Generation struct {
+	Number uint64
+	// Hash is the content hash of all sources, in hexadecimal.
+	Hash string
+	// Changed are the paths whose text differs from the generation before.
+	Changed []string
+
+	order   []*script // by path
+	scripts map[string]*script
+	plans   map[event.PointID]*pointPlan
+	users   map[string]*userEvent
+}
+
+// script is one script of a generation.
+type script struct {
+	path     string
+	text     []byte
+	hash     [sha256.Size]byte
+	program  Program
+	instance Instance
+	plan     *Plan
+	env      *Env
+	kept     *kept
+	rules    []*rule
+	fresh    bool // staged for this generation; else taken over with its VM
+}
+
+// userEvent is a declared user-defined event, resolved.
+type userEvent struct {
+	decl   *EventDecl
+	script *script
+	base   *event.Info // nil where it is only raised
+	parent *userEvent
+	// phase is the index of the base's point that the bare name means.
+	phase int
+	// nodes are its places below hook points; free is its own where it has no
+	// base.
+	nodes map[event.PointID]*node
+	free  *pointPlan
+}
+
+func emptyGeneration() *Generation {
+	return &Generation{scripts: map[string]*script{}, users: map[string]*userEvent{}}
+}
+
+// Scripts returns the paths of the generation's scripts, sorted.
+func (g *Generation) Scripts() []string {
+	paths := make([]string, len(g.order))
+	for i, sc := range g.order {
+		paths[i] = sc.path
+	}
+	return paths
+}
+
+// rule finds a live rule by script and name.
+func (g *Generation) rule(path, name string) *rule {
+	sc := g.scripts[path]
+	if sc == nil {
+		return nil
+	}
+	for _, r := range sc.rules {
+		if r.decl.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// didYouMeanEvent ends a message about an unknown user-defined event.
+func (g *Generation) didYouMeanEvent(name string) string {
+	names := make([]string, 0, len(g.users))
+	for n := range g.users {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	if near := diag.Nearest(name, names); near != "" {
+		return "; did you mean event." + near + "?"
+	}
+	return ""
+}
+
+// Staged is a generation that is ready to be published, and not live.
+type Staged struct {
+	engine *Engine
+	gen    *Generation
+	stores *store.Staging
+	states []*record.Root
+	done   bool
+}
+
+// Generation returns what would be published.
+func (st *Staged) Generation() *Generation { return st.gen }
+
+// Stage compiles the sources, runs each changed script's top level aside, and
+// resolves what they declare. Nothing that is live changes. With errors in the
+// list there is nothing to publish and the live generation goes on; a script
+// whose text is unchanged keeps its VM.
+func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	st := &Staged{engine: e, gen: emptyGeneration(), stores: e.stores.Stage()}
+	st.gen.Number = e.live.Number + 1
+	sorted := append([]Source(nil), sources...)
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Path < sorted[j].Path })
+	diags := st.compile(sorted)
+	if !diags.HasErrors() {
+		diags = append(diags, st.run()...)
+	}
+	if !diags.HasErrors() {
+		diags = append(diags, st.resolve()...)
+	}
+	diags.Sort()
+	if diags.HasErrors() {
+		st.discard()
+		e.failures++
+		return nil, diags
+	}
+	return st, diags
+}
+
+// compile makes programs of the changed sources and takes over the others.
+func (st *Staged) compile(sources []Source) diag.List {
+	var diags diag.List
+	all := sha256.New()
+	for _, src := range sources {
+		hash := sha256.Sum256(src.Text)
+		all.Write([]byte(src.Path))
+		all.Write(hash[:])
+		sc := &script{path: src.Path, text: src.Text, hash: hash, kept: st.engine.keptOf(src.Path)}
+		if old := st.engine.live.scripts[src.Path]; old != nil && old.hash == hash {
+			sc.program, sc.instance, sc.plan, sc.env = old.program, old.instance, old.plan, old.env
+		} else {
+			program, list := st.engine.runtime.Compile(src)
+			diags = append(diags, list...)
+			sc.program, sc.fresh = program, true
+			st.gen.Changed = append(st.gen.Changed, src.Path)
+		}
+		if st.gen.scripts[src.Path] != nil {
+			diags = append(diags, &diag.Diagnostic{File: src.Path, Msg: "there are two scripts of this name"})
+			continue
+		}
+		st.gen.scripts[src.Path] = sc
+		st.gen.order = append(st.gen.order, sc)
+	}
+	st.gen.Hash = hex.EncodeToString(all.Sum(nil)[:8])
+	return diags
+}
+
+// run executes the top level of what is fresh.
+func (st *Staged) run() diag.List {
+	var diags diag.List
+	s := st.engine.shards[0]
+	for path := range st.engine.live.scripts {
+		if sc := st.gen.scripts[path]; sc == nil || sc.fresh {
+			st.stores.Forget(path)
+		}
+	}
+	for _, sc := range st.gen.order {
+		if !sc.fresh {
+			continue
+		}
+		state := sc.kept.state.Stage()
+		st.states = append(st.states, state)
+		sc.env = &Env{
+			Shard: s.Shard, Path: sc.path, Gen: st.gen.Number,
+			Stores: st.stores, State: state, Services: s,
+		}
+		instance, plan, list := sc.program.Stage(sc.env)
+		diags = append(diags, list...)
+		sc.instance, sc.plan = instance, plan
+	}
+	return diags
+}
+
+// Discard drops what was staged.
+func (st *Staged) Discard() {
+	st.engine.mu.Lock()
+	defer st.engine.mu.Unlock()
+	st.discard()
+}
+
+func (st *Staged) discard() {
+	if st.done {
+		return
+	}
+	st.done = true
+	st.stores.Discard()
+	for _, r := range st.states {
+		r.Discard()
+	}
+	for _, sc := range st.gen.order {
+		if sc.fresh && sc.instance != nil {
+			sc.instance.Close()
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/match"
+)
+
+// Plan is all that one script declared at its top level, as it wrote it: names
+// are not resolved, paths not checked. The engine does both when it stages a
+// generation, because a script may name what another one declares.
+type Plan struct {
+	Script ScriptDecl
+	Rules  []*RuleDecl
+	Events []*EventDecl
+	Timers []*TimerDecl
+}
+
+// ScriptDecl is what `script { … }` says of the file.
+type ScriptDecl struct {
+	Line         int
+	Doc          string
+	Tags         []string
+	StateVersion int    // 0 where none is given
+	Migrate      FuncID // called with the old state when the version grew
+}
+
+// PointRef names a hook point or a user-defined event: "flow.rexmit",
+// "flow.rexmit.rcv", "event.http_get", "event.http_get.snd".
+type PointRef struct {
+	Name string
+	Line int
+}
+
+// VerdictDecl is a verdict that a rule names.
+type VerdictDecl struct {
+	Decision
+	Line int
+}
+
+// RuleDecl is a rule.
+type RuleDecl struct {
+	Name      string
+	Line      int
+	On        []PointRef
+	Scope     string
+	ScopeLine int
+	Match     *match.Node
+	When      FuncID
+	Threshold *ThresholdDecl
+	Run       FuncID
+	Verdict   *VerdictDecl
+	OnError   *VerdictDecl
+	Priority  int
+	Observe   bool
+	Always    bool
+	Disabled  bool
+	Doc       string
+	Severity  string
+	Tags      []string
+}
+
+// ThresholdDecl is `threshold = { by, count, within, fire }`.
+type ThresholdDecl struct {
+	Line   int
+	By     []string // path; empty counts all together
+	Count  int
+	Within time.Duration
+	Fire   string // "", "once" or "each"
+}
+
+// EventDecl is `event "name" { on, match, when }`.
+type EventDecl struct {
+	Name  string
+	Line  int
+	On    *PointRef // nil: it is only ever raised
+	Match *match.Node
+	When  FuncID
+	Doc   string
+}
+
+// TimerDecl is `timer "name" { every | after, run }`.
+type TimerDecl struct {
+	Name  string
+	Line  int
+	Every time.Duration // 0: it runs once
+	After time.Duration // to the first run; Every where 0
+	Run   FuncID
+}
+
+// Scope compiles what a connection's own key decides, for one family. The
+// predicate receives the event's subject.
+type Scope func(expr string) (func(subject any) bool, error)
+
+// familyOf returns the family that a point's info belongs to.
+func familyOf(families []*event.Family, name string) *event.Family {
+	for _, f := range families {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
+}

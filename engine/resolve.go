@@ -1,0 +1,294 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/match"
+)
+
+// resolver turns a staged generation's declarations into plans per hook point.
+type resolver struct {
+	st     *Staged
+	gen    *Generation
+	diags  diag.List
+	script *script // whose declarations are being read
+}
+
+// resolve binds names, paths and verdicts and reports what does not fit.
+func (st *Staged) resolve() diag.List {
+	r := &resolver{st: st, gen: st.gen}
+	st.gen.plans = map[event.PointID]*pointPlan{}
+	for _, sc := range st.gen.order {
+		r.script = sc
+		r.declareEvents(sc)
+	}
+	r.resolveBases()
+	for _, sc := range st.gen.order {
+		r.script = sc
+		r.checkTimers(sc)
+		r.bindRules(sc)
+	}
+	for _, p := range st.gen.plans {
+		p.root.sort()
+	}
+	for _, u := range st.gen.users {
+		if u.free != nil {
+			u.free.root.sort()
+		}
+	}
+	return r.diags
+}
+
+// errorf reports an error at a line of the script being read.
+func (r *resolver) errorf(line int, hint, format string, args ...any) {
+	r.errorAt(line, "", hint, fmt.Sprintf(format, args...))
+}
+
+// errorAt reports an error at the word of a line; without a word, at the line.
+func (r *resolver) errorAt(line int, word, hint, msg string) {
+	d := &diag.Diagnostic{File: r.script.path, Line: line, Msg: msg, Hint: hint}
+	if line > 0 {
+		d.Col, d.Source = diag.Locate(r.script.text, line, word)
+		d.Width = len(word)
+	}
+	r.diags = append(r.diags, d)
+}
+
+func (r *resolver) declareEvents(sc *script) {
+	for _, d := range sc.plan.Events {
+		if other := r.gen.users[d.Name]; other != nil {
+			r.errorf(d.Line, "", "event %q is declared already, at %s:%d", d.Name, other.script.path, other.decl.Line)
+			continue
+		}
+		r.gen.users[d.Name] = &userEvent{decl: d, script: sc, nodes: map[event.PointID]*node{}}
+	}
+}
+
+// resolveBases finds what each user-defined event is defined on.
+func (r *resolver) resolveBases() {
+	names := make([]string, 0, len(r.gen.users))
+	for name := range r.gen.users {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		r.base(r.gen.users[name], nil)
+	}
+}
+
+// base resolves u's base; path holds the events that lead to it, to find cycles.
+func (r *resolver) base(u *userEvent, path []string) {
+	if u.base != nil || u.free != nil || u.decl.On == nil && u.makeFree() {
+		return
+	}
+	r.script = u.script
+	for _, p := range path {
+		if p == u.decl.Name {
+			r.errorf(u.decl.Line, "", "event %q is defined on itself: %s", u.decl.Name, strings.Join(append(path, u.decl.Name), " -> "))
+			return
+		}
+	}
+	name, phase, isUser := splitUser(u.decl.On.Name)
+	if !isUser {
+		info, where := r.find(u.decl.On)
+		if info != nil {
+			u.base, u.phase = info, phaseIndex(info, where)
+		}
+		return
+	}
+	parent := r.gen.users[name]
+	if parent == nil {
+		r.unknownEvent(u.decl.On, name)
+		return
+	}
+	r.base(parent, append(path, u.decl.Name))
+	r.script = u.script
+	if parent.base == nil {
+		if parent.free != nil {
+			r.errorf(u.decl.On.Line, "", "event %q has no hook point of its own: it is only raised, and nothing can be defined on it", name)
+		}
+		return
+	}
+	u.parent, u.base, u.phase = parent, parent.base, parent.phase
+	if phase != "" {
+		if u.phase = phaseNamed(u.base, phase); u.phase < 0 {
+			r.errorf(u.decl.On.Line, "", "event.%s has no phase %s; %s has %s", name, phase, u.base.Name, phaseWords(u.base))
+			u.phase = 0
+		}
+	}
+}
+
+// makeFree gives an event that is only raised a plan of its own.
+func (u *userEvent) makeFree() bool {
+	name := "event." + u.decl.Name
+	info := &event.Info{Family: "event", Name: name, Points: []event.PointInfo{{Name: name}}}
+	u.free = &pointPlan{info: info, where: info.Default(), family: &event.Family{Name: "event"}, root: node{user: u.decl.Name, script: u.script, decl: u.decl}}
+	return true
+}
+
+func (r *resolver) unknownEvent(ref *PointRef, name string) {
+	r.errorf(ref.Line, strings.TrimPrefix(r.gen.didYouMeanEvent(name), "; "), "no script declares the event %q", name)
+}
+
+// find looks up a hook point of the catalogue.
+func (r *resolver) find(ref *PointRef) (*event.Info, *event.PointInfo) {
+	info, where, err := r.st.engine.cfg.Catalogue.Find(ref.Name)
+	var unknown *catalogue.UnknownError
+	switch {
+	case errors.As(err, &unknown):
+		last := unknown.Name[strings.LastIndexByte(unknown.Name, '.')+1:]
+		r.errorAt(ref.Line, last, didYouMean(unknown.Name, unknown.Candidates), err.Error())
+	case err != nil:
+		r.errorf(ref.Line, "", "%s", err)
+	}
+	return info, where
+}
+
+// didYouMean is the hint for a name that is not among the candidates.
+func didYouMean(name string, candidates []string) string {
+	if near := diag.Nearest(name, candidates); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
+}
+
+// splitUser takes "event.http_get.snd" apart.
+func splitUser(ref string) (name, phase string, ok bool) {
+	rest, ok := strings.CutPrefix(ref, "event.")
+	if !ok {
+		return "", "", false
+	}
+	name, phase, _ = strings.Cut(rest, ".")
+	return name, phase, true
+}
+
+func phaseIndex(info *event.Info, where *event.PointInfo) int {
+	for i := range info.Points {
+		if &info.Points[i] == where {
+			return i
+		}
+	}
+	return 0
+}
+
+func phaseNamed(info *event.Info, phase string) int {
+	for i := range info.Points {
+		if info.Points[i].Phase == phase {
+			return i
+		}
+	}
+	for _, a := range info.Aliases {
+		if a == phase {
+			return 0
+		}
+	}
+	return -1
+}
+
+func phaseWords(info *event.Info) string {
+	var words []string
+	for i := range info.Points {
+		if p := info.Points[i].Phase; p != "" {
+			words = append(words, p)
+		}
+	}
+	if len(words) == 0 {
+		return "none"
+	}
+	return strings.Join(words, ", ")
+}
+
+// plan returns the generation's plan of a hook point, made on first use.
+func (r *resolver) plan(info *event.Info, where *event.PointInfo) *pointPlan {
+	if p := r.gen.plans[where.ID]; p != nil {
+		return p
+	}
+	p := newPointPlan(r.st.engine, info, where)
+	r.gen.plans[where.ID] = p
+	return p
+}
+
+func newPointPlan(e *Engine, info *event.Info, where *event.PointInfo) *pointPlan {
+	p := &pointPlan{info: info, where: where, family: e.cfg.Catalogue.Family(info.Family)}
+	top := 0
+	for _, v := range p.family.Verdicts {
+		top = max(top, int(v.Kind))
+	}
+	p.ranks, p.allowed = make([]int, top+1), make([]bool, top+1)
+	for _, v := range p.family.Verdicts {
+		p.ranks[v.Kind] = v.Rank
+	}
+	for _, k := range info.Verdicts {
+		p.allowed[k] = true
+	}
+	return p
+}
+
+// node returns u's place below hook point id, made with those above it.
+func (r *resolver) node(u *userEvent, p *pointPlan) *node {
+	if n := u.nodes[p.where.ID]; n != nil {
+		return n
+	}
+	parent := &p.root
+	if u.parent != nil {
+		parent = r.node(u.parent, p)
+	}
+	n := &node{user: u.decl.Name, script: u.script, decl: u.decl}
+	if u.decl.Match != nil {
+		r.script = u.script
+		n.matches = r.compileMatch(u.decl.Match, u.base)
+	}
+	u.nodes[p.where.ID] = n
+	parent.children = append(parent.children, n)
+	return n
+}
+
+// compileMatch makes a native predicate of a match and reports its mistakes.
+func (r *resolver) compileMatch(n *match.Node, info *event.Info) match.Predicate {
+	p, err := match.Compile(n, info, r.st.engine.cfg.Catalogue)
+	var mistakes match.Errors
+	switch {
+	case errors.As(err, &mistakes):
+		for _, m := range mistakes {
+			r.errorAt(cmp.Or(m.Line, n.Line), m.Word, m.Hint, "match: "+m.Msg)
+		}
+	case err != nil:
+		r.errorf(n.Line, "", "match: %s", err)
+	}
+	return p
+}
+
+// sort puts a node's rules into their order: those that always run last, then
+// by priority, script path and place in the file; events by where they are
+// declared.
+func (n *node) sort() {
+	sort.SliceStable(n.entries, func(i, j int) bool {
+		a, b := n.entries[i].rule, n.entries[j].rule
+		switch {
+		case a.decl.Always != b.decl.Always:
+			return b.decl.Always
+		case a.decl.Priority != b.decl.Priority:
+			return a.decl.Priority > b.decl.Priority
+		case a.script != b.script:
+			return a.script.path < b.script.path
+		}
+		return a.index < b.index
+	})
+	sort.SliceStable(n.children, func(i, j int) bool {
+		a, b := n.children[i], n.children[j]
+		if a.script != b.script {
+			return a.script.path < b.script.path
+		}
+		return a.decl.Line < b.decl.Line
+	})
+	for _, child := range n.children {
+		child.sort()
+	}
+}

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hookd/hookd/engine/event"
+)
+
+// rule is one generation's form of a declared rule.
+type rule struct {
+	decl    *RuleDecl
+	script  *script
+	index   int // place in the file
+	state   *ruleState
+	verdict event.Verdict
+	onError event.Verdict
+	// threshold is what the declaration asks for; the rule's state holds the one
+	// that counts.
+	threshold *counted
+}
+
+// ruleState outlives generations: a rule is the same while its script and name
+// are.
+type ruleState struct {
+	RuleStats
+	suspended bool
+	failures  failures
+	threshold *counted
+}
+
+// RuleStats counts what a rule did since the engine started.
+type RuleStats struct {
+	Seen     uint64 // events at its hook points
+	Matched  uint64 // that passed all its filters
+	Decided  uint64 // verdicts it gave, those on errors included
+	Errors   uint64 // failures of its functions
+	Overruns uint64 // of those, by budget
+}
+
+// failures remembers when the latest errors and overruns happened.
+type failures struct {
+	errors   []int64
+	overruns []int64
+}
+
+// add notes a failure and reports whether the rule must be suspended: limit
+// failures of its kind within window.
+func note(times []int64, now, window int64, limit int) ([]int64, bool) {
+	if len(times) == limit {
+		copy(times, times[1:])
+		times = times[:limit-1]
+	}
+	times = append(times, now)
+	return times, len(times) == limit && now-times[0] <= window
+}
+
+// add notes a failure at event time now and reports whether it is one too many.
+func (f *failures) add(now int64, overrun bool, l *Limits) bool {
+	window := int64(l.SuspendWindow)
+	var many, often bool
+	f.errors, many = note(f.errors, now, window, l.Errors)
+	if overrun {
+		f.overruns, often = note(f.overruns, now, window, l.Overruns)
+	}
+	return many || often
+}
+
+// check tells whether a rule may decide d at this point.
+func (p *pointPlan) check(r *rule, d Decision) error {
+	if !d.Decided() {
+		return nil
+	}
+	if d.Family != p.family || int(d.Kind) >= len(p.allowed) || !p.allowed[d.Kind] {
+		return &ScriptError{
+			Script:  r.script.path,
+			Line:    r.decl.Line,
+			Message: fmt.Sprintf("rule %q decided %s: %s", r.decl.Name, decisionName(d), p.takes()),
+		}
+	}
+	return nil
+}
+
+// takes says which verdicts the point accepts.
+func (p *pointPlan) takes() string {
+	var names []string
+	for k, ok := range p.allowed {
+		if ok {
+			names = append(names, p.family.Name+"."+p.family.Verdict(event.VerdictKind(k)).Name)
+		}
+	}
+	if len(names) == 0 {
+		return p.where.Name + " takes no verdict"
+	}
+	return p.where.Name + " takes " + strings.Join(names, ", ")
+}
+
+func decisionName(d Decision) string {
+	if d.Family != nil {
+		if v := d.Family.Verdict(d.Kind); v != nil {
+			return d.Family.Name + "." + v.Name
+		}
+	}
+	return "something that is no verdict"
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/record"
+	"github.com/hookd/hookd/engine/store"
+)
+
+// Source is the text of one script.
+type Source struct {
+	// Path is relative to the root it was found under, with forward slashes; it
+	// identifies the script over its reloads.
+	Path string
+	Text []byte
+}
+
+// Runtime turns scripts into programs. The Lua runtime implements it.
+type Runtime interface {
+	// Compile parses and checks a script without running it. Warnings come with
+	// a program, errors without.
+	Compile(src Source) (Program, diag.List)
+}
+
+// Program is a compiled script. It is immutable and may be staged many times.
+type Program interface {
+	// Stage runs the script's top level in a VM of its own, which changes
+	// nothing that is live, and returns the VM and what was declared.
+	Stage(env *Env) (Instance, *Plan, diag.List)
+}
+
+// FuncID numbers a function of an instance; 0 is none.
+type FuncID int
+
+// Instance is one VM of one script, used by the goroutine that entered its
+// shard.
+type Instance interface {
+	// Filter calls a function that decides only yes or no; effects raise.
+	Filter(fn FuncID, call *Call) (bool, error)
+	// Run calls a handler and returns what it decided. Errors are [*ScriptError].
+	Run(fn FuncID, call *Call) (Decision, error)
+	// Close releases the VM.
+	Close()
+}
+
+// Decision is a verdict together with the family it belongs to; the zero
+// Decision is "no opinion".
+type Decision struct {
+	Family *event.Family
+	event.Verdict
+}
+
+// Env is what an instance may use of the engine, while it is staged and after.
+type Env struct {
+	Shard *event.Shard
+	// Path identifies the script.
+	Path string
+	// Gen is the generation that the instance was staged for.
+	Gen uint64
+	// Stores takes declarations while the top level runs.
+	Stores *store.Staging
+	// State is the script's own record. While the instance is staged, reads see
+	// live values and writes wait for the publish.
+	State *record.Root
+	// Services are the engine's functions.
+	Services Services
+}
+
+// Services are what handlers call back into the engine for.
+type Services interface {
+	// Data returns the script's record of a kept object, made on first use.
+	Data(o event.Kept, script string) *record.Root
+	// Raise queues the user-defined event; it is delivered when the running
+	// handler has returned. payload is plain data.
+	Raise(call *Call, name string, payload any) error
+}
+
+// Call describes the handler call in progress: what scripts read as `this`. It
+// is lent: the engine refills it for the next one.
+type Call struct {
+	event.Caller
+	Info  *event.Info      // nil for timers
+	Where *event.PointInfo // nil for timers
+	// User names the user-defined event that the rule is bound to, if it is.
+	User string
+	// Count is how often the rule matched, this time included.
+	Count uint64
+	// Verdict is what earlier rules decided at this point.
+	Verdict event.Verdict
+	// Payload is the plain data that came with a raised event.
+	Payload any
+}
+
+// ScriptError is a script's failure at run time.
+type ScriptError struct {
+	Script    string
+	Line      int // 0 where unknown
+	Message   string
+	Traceback string // may be empty
+	// Overrun: the handler used up its budget of instructions.
+	Overrun bool
+	// Poisoned: the VM had to be rebuilt; globals and upvalues are as after load.
+	Poisoned bool
+}
+
+// Error returns the message with file and line.
+func (e *ScriptError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.Script, e.Message)
+	}
+	return fmt.Sprintf("%s:%d: %s", e.Script, e.Line, e.Message)
+}
+
+// asScriptError makes a ScriptError of whatever a runtime returned.
+func asScriptError(err error, script string) *ScriptError {
+	var se *ScriptError
+	if errors.As(err, &se) {
+		return se
+	}
+	return &ScriptError{Script: script, Message: err.Error()}
+}

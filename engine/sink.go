@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"log/slog"
+
+	"github.com/hookd/hookd/engine/event"
+)
+
+// Sink receives what scripts and rules say. It is called with the shard
+// entered, so it must not block for long and must not call the engine.
+type Sink interface {
+	Log(*LogRecord)
+	Alert(*AlertRecord)
+	Decision(*DecisionRecord)
+	// ScriptError reports a failure of a script at run time.
+	ScriptError(*ErrorRecord)
+}
+
+// Origin says where a record comes from.
+type Origin struct {
+	TS     int64 // event time, nanoseconds
+	Gen    uint64
+	Script string
+	Rule   string
+	Line   int
+	// Conn is the number of the kept object that was handled, 0 for none.
+	Conn uint64
+}
+
+// LogRecord is a line a script logged.
+type LogRecord struct {
+	Origin
+	Level   slog.Level
+	Message string
+	Fields  []event.KV
+}
+
+// AlertRecord is something a script wants a person to see.
+type AlertRecord struct {
+	Origin
+	Name   string
+	Fields []event.KV
+	// Severity is the rule's, empty where it has none.
+	Severity string
+}
+
+// DecisionRecord is what one rule decided.
+type DecisionRecord struct {
+	Origin
+	Point   string
+	Verdict string // with its family: "flow.cut"
+	// Observe: the rule only observes; the verdict was not applied.
+	Observe bool
+}
+
+// ErrorRecord is a failure of a script at run time.
+type ErrorRecord struct {
+	Origin
+	Point     string
+	Err       *ScriptError
+	Suspended bool // the rule does not run again until its next reload
+}
+
+// Discard is a Sink that forgets everything.
+type Discard struct{}
+
+// Log implements [Sink].
+func (Discard) Log(*LogRecord) {}
+
+// Alert implements [Sink].
+func (Discard) Alert(*AlertRecord) {}
+
+// Decision implements [Sink].
+func (Discard) Decision(*DecisionRecord) {}
+
+// ScriptError implements [Sink].
+func (Discard) ScriptError(*ErrorRecord) {}

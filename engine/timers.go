@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"github.com/hookd/hookd/engine/event"
+)
+
+type timerKey struct{ script, name string }
+
+// timer is a declared timer on its shard; it keeps its phase over reloads.
+type timer struct {
+	event.Timer
+	shard  *shard
+	script *script
+	decl   *TimerDecl
+	next   int64 // deadline, kept while disarmed
+	done   bool  // a timer that runs once has run
+	fired  uint64
+}
+
+// rebindTimers gives the shard the timers of a new generation. One that exists
+// under the same script and name with the same period goes on as it was.
+func (s *shard) rebindTimers(g *Generation) {
+	old := s.timers
+	s.timers = make(map[timerKey]*timer, len(old))
+	for _, sc := range g.order {
+		for _, d := range sc.plan.Timers {
+			key := timerKey{sc.path, d.Name}
+			t := old[key]
+			if t == nil || t.decl.Every != d.Every || t.decl.After != d.After {
+				t = &timer{shard: s}
+			} else {
+				delete(old, key)
+			}
+			t.script, t.decl = sc, d
+			s.timers[key] = t
+			if s.engine.started && !t.Armed() && !t.done {
+				t.arm(s.Now())
+			}
+		}
+	}
+	for _, t := range old {
+		s.Timers().Stop(&t.Timer)
+	}
+}
+
+// armAll arms every timer in declaration order, at the start.
+func (s *shard) armAll() {
+	for _, sc := range s.gen.order {
+		for _, d := range sc.plan.Timers {
+			if t := s.timers[timerKey{sc.path, d.Name}]; !t.Armed() && !t.done {
+				t.arm(s.Now())
+			}
+		}
+	}
+}
+
+func (t *timer) arm(now int64) {
+	first := t.decl.After
+	if first == 0 {
+		first = t.decl.Every
+	}
+	t.next = now + int64(first)
+	t.shard.Timers().Arm(&t.Timer, t.next, t.fire)
+}
+
+// fire runs the timer's handler and sets the next deadline, a whole number of
+// periods after the first one.
+func (t *timer) fire(int64) {
+	s := t.shard
+	t.fired++
+	if t.decl.Every == 0 {
+		t.done = true
+	} else {
+		t.next += int64(t.decl.Every)
+		t.catchUp()
+		s.Timers().Arm(&t.Timer, t.next, t.fire)
+	}
+	s.runTimer(t)
+}
+
+// catchUp skips periods when time jumped so far that running them one by one
+// would take for ever, and counts them.
+func (t *timer) catchUp() {
+	s, every := t.shard, int64(t.decl.Every)
+	late := (s.Goal() - t.next) / every
+	if skip := late - int64(s.engine.cfg.Limits.TimerCatchUp); skip > 0 {
+		t.next += skip * every
+		s.skips += uint64(skip)
+	}
+}
+
+func (s *shard) runTimer(t *timer) {
+	s.busy = true
+	c := &s.call
+	*c = Call{Count: t.fired}
+	c.Shard, c.Script, c.Rule, c.Gen = s.Shard, t.script.path, t.decl.Name, s.gen.Number
+	_, err := t.script.instance.Run(t.decl.Run, c)
+	if err != nil {
+		se := asScriptError(err, t.script.path)
+		s.report(&ErrorRecord{
+			Origin: Origin{TS: s.Now(), Gen: s.gen.Number, Script: t.script.path, Rule: t.decl.Name, Line: se.Line},
+			Err:    se,
+		}, 0)
+	}
+	s.drain(nil)
+	s.busy = false
+}

@@ -1,0 +1,6 @@
+// Package trace writes what the engine sees and decides as records: one JSON
+// object a line, fields in a fixed order, versioned; fields are added, never
+// renamed. Log lines go through log/slog, stamped with event time.
+//
+// A Writer belongs to the goroutine that entered the shard it is tapped into.
+package trace

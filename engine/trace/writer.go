@@ -1,0 +1,191 @@
+package trace
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/event"
+)
+
+// Version is the version of the records' format.
+const Version = 1
+
+// Writer is an [engine.Sink] that writes records to one stream and log lines to
+// a slog handler. Write errors are kept and returned by Flush, so that a closed
+// pipe is noticed once and not at each event.
+type Writer struct {
+	out  *bufio.Writer
+	log  slog.Handler
+	buf  []byte
+	gen  func() uint64
+	err  error
+	Seen Counts
+}
+
+// Counts says how many records of each kind were written.
+type Counts struct {
+	Events, Alerts, Decisions, Logs, Errors uint64
+}
+
+// NewWriter returns a Writer of records to w and of log lines to h; a nil h
+// drops them. gen tells the generation that is live.
+func NewWriter(w io.Writer, h slog.Handler, gen func() uint64) *Writer {
+	return &Writer{out: bufio.NewWriterSize(w, 64<<10), log: h, gen: gen}
+}
+
+// Flush writes out what is buffered and returns the first error of any write.
+func (t *Writer) Flush() error {
+	if err := t.out.Flush(); t.err == nil {
+		t.err = err
+	}
+	return t.err
+}
+
+// Err returns the first error of any write so far.
+func (t *Writer) Err() error { return t.err }
+
+// Event writes one event; it is an [engine.Tap].
+func (t *Writer) Event(s *event.Shard, info *event.Info, where *event.PointInfo, e any) {
+	t.Seen.Events++
+	b := t.head(s.Now(), info.Name)
+	if where.Phase != "" {
+		b = append(b, `,"phase":"`...)
+		b = append(b, where.Phase...)
+		b = append(b, '"')
+	}
+	b = append(b, `,"gen":`...)
+	b = strconv.AppendUint(b, t.gen(), 10)
+	t.end(info.AppendJSON(b, e))
+}
+
+// Alert implements [engine.Sink].
+func (t *Writer) Alert(r *engine.AlertRecord) {
+	t.Seen.Alerts++
+	b := t.origin("alert", &r.Origin)
+	b = append(b, `,"name":`...)
+	b = event.AppendJSONString(b, r.Name)
+	if r.Severity != "" {
+		b = append(b, `,"severity":`...)
+		b = event.AppendJSONString(b, r.Severity)
+	}
+	if len(r.Fields) > 0 {
+		b = append(b, `,"fields":`...)
+		b = event.AppendJSONFields(b, r.Fields)
+	}
+	t.end(b)
+}
+
+// Decision implements [engine.Sink].
+func (t *Writer) Decision(r *engine.DecisionRecord) {
+	t.Seen.Decisions++
+	b := t.origin("decision", &r.Origin)
+	b = append(b, `,"point":"`...)
+	b = append(b, r.Point...)
+	b = append(b, `","verdict":"`...)
+	b = append(b, r.Verdict...)
+	b = append(b, '"')
+	if r.Observe {
+		b = append(b, `,"observe":true`...)
+	}
+	t.end(b)
+}
+
+// Log implements [engine.Sink].
+func (t *Writer) Log(r *engine.LogRecord) {
+	t.Seen.Logs++
+	t.slog(r.Level, r.Message, &r.Origin, r.Fields)
+}
+
+// ScriptError implements [engine.Sink].
+func (t *Writer) ScriptError(r *engine.ErrorRecord) {
+	t.Seen.Errors++
+	var fields []event.KV
+	if r.Point != "" {
+		fields = append(fields, event.KV{Key: "point", Value: r.Point})
+	}
+	if r.Err.Traceback != "" {
+		fields = append(fields, event.KV{Key: "traceback", Value: r.Err.Traceback})
+	}
+	if r.Err.Poisoned {
+		fields = append(fields, event.KV{Key: "rebuilt", Value: true})
+	}
+	t.slog(slog.LevelError, r.Err.Error(), &r.Origin, fields)
+	if r.Suspended {
+		t.slog(slog.LevelError, "rule suspended until its next reload", &r.Origin, nil)
+	}
+}
+
+// slog hands one line to the log handler, at event time.
+func (t *Writer) slog(level slog.Level, message string, o *engine.Origin, fields []event.KV) {
+	ctx := context.Background()
+	if t.log == nil || !t.log.Enabled(ctx, level) {
+		return
+	}
+	rec := slog.NewRecord(time.Unix(0, o.TS).UTC(), level, message, 0)
+	if o.Rule != "" {
+		rec.AddAttrs(slog.String("rule", o.Rule))
+	}
+	rec.AddAttrs(slog.String("script", o.Script))
+	for _, f := range fields {
+		rec.AddAttrs(attr(f))
+	}
+	if err := t.log.Handle(ctx, rec); err != nil && t.err == nil {
+		t.err = err
+	}
+}
+
+// attr renders a script's value for a log line.
+func attr(f event.KV) slog.Attr {
+	switch v := f.Value.(type) {
+	case string:
+		return slog.String(f.Key, v)
+	case bool:
+		return slog.Bool(f.Key, v)
+	default:
+		return slog.String(f.Key, string(event.AppendJSONValue(nil, v)))
+	}
+}
+
+// head starts a record.
+func (t *Writer) head(ts int64, name string) []byte {
+	b := append(t.buf[:0], `{"v":`...)
+	b = strconv.AppendInt(b, Version, 10)
+	b = append(b, `,"ts":`...)
+	b = event.AppendJSONTime(b, ts)
+	b = append(b, `,"event":"`...)
+	b = append(b, name...)
+	return append(b, '"')
+}
+
+// origin starts a record that a script caused.
+func (t *Writer) origin(name string, o *engine.Origin) []byte {
+	b := t.head(o.TS, name)
+	b = append(b, `,"gen":`...)
+	b = strconv.AppendUint(b, o.Gen, 10)
+	b = append(b, `,"script":`...)
+	b = event.AppendJSONString(b, o.Script)
+	b = append(b, `,"rule":`...)
+	b = event.AppendJSONString(b, o.Rule)
+	if o.Conn != 0 {
+		b = append(b, `,"conn":`...)
+		b = strconv.AppendUint(b, o.Conn, 10)
+	}
+	return b
+}
+
+// end closes a record and writes it.
+func (t *Writer) end(b []byte) {
+	b = append(b, '}', '\n')
+	t.buf = b[:0]
+	if t.err != nil {
+		return
+	}
+	if _, err := t.out.Write(b); err != nil {
+		t.err = err
+	}
+}

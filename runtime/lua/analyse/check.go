@@ -1,0 +1,163 @@
+package analyse
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/runtime/lua/source"
+)
+
+// Check reports the names in a script that mean nothing. globals are those that
+// scripts have beside the families and functions of the catalogue: the library
+// and the declaring words.
+func Check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) diag.List {
+	c := &checker{
+		chunk: chunk, cat: cat,
+		globals: map[string]typ{}, assigned: map[string]bool{},
+		events: map[string]*event.Info{}, said: map[string]bool{},
+	}
+	for _, g := range globals {
+		c.globals[g] = typ{}
+	}
+	c.declareCatalogue()
+	c.findAssigned(chunk.Stmts)
+	c.block(chunk.Stmts, &env{})
+	c.diags.Sort()
+	return c.diags
+}
+
+// checker walks one script.
+type checker struct {
+	chunk   *source.Chunk
+	cat     *catalogue.Catalogue
+	globals map[string]typ
+	// assigned holds every name that is assigned after its declaration
+	// somewhere in the script: such a local is not followed.
+	assigned map[string]bool
+	// events are the script's own user-defined events, by name.
+	events map[string]*event.Info
+	said   map[string]bool // what was reported, once a line
+	diags  diag.List
+}
+
+// env is a scope of locals.
+type env struct {
+	up    *env
+	names map[string]typ
+	// infos are the events that the enclosing handler is bound to; nil where
+	// unknown or outside handlers.
+	infos []*event.Info
+}
+
+func (e *env) child() *env { return &env{up: e, infos: e.infos} }
+
+func (e *env) declare(name string, t typ) {
+	if e.names == nil {
+		e.names = map[string]typ{}
+	}
+	e.names[name] = t
+}
+
+func (e *env) find(name string) (typ, bool) {
+	for ; e != nil; e = e.up {
+		if t, ok := e.names[name]; ok {
+			return t, true
+		}
+	}
+	return typ{}, false
+}
+
+// declareCatalogue makes families, dotted functions and bare functions known.
+func (c *checker) declareCatalogue() {
+	for _, f := range c.cat.Families() {
+		c.globals[f.Name] = typ{family: f}
+	}
+	for _, f := range c.cat.Families() {
+		for _, fn := range f.Functions {
+			head, rest, dotted := strings.Cut(fn.Name, ".")
+			switch {
+			case !dotted:
+				c.globals[head] = typ{}
+			case c.globals[head].family == nil:
+				t := c.globals[head]
+				if t.tree == nil {
+					t.tree = &tree{name: head}
+				}
+				t.tree.members = append(t.tree.members, rest)
+				c.globals[head] = t
+			}
+		}
+	}
+}
+
+// report says once per line and message what is wrong with the word.
+func (c *checker) report(line int, word, hint, format string, args ...any) {
+	msg := fmt.Sprintf(format, args...)
+	key := fmt.Sprint(line, msg)
+	if c.said[key] {
+		return
+	}
+	c.said[key] = true
+	d := &diag.Diagnostic{File: c.chunk.Name, Line: line, Msg: msg, Hint: hint, Width: len(word)}
+	d.Col, d.Source = diag.Locate(c.chunk.Src, line, word)
+	c.diags = append(c.diags, d)
+}
+
+// didYouMean is the hint for a name that is not among names.
+func didYouMean(name string, names []string) string {
+	if near := diag.Nearest(name, names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
+}
+
+// unknownGlobal reports a global that nothing declares.
+func (c *checker) unknownGlobal(line int, name string) {
+	names := make([]string, 0, len(c.globals))
+	for g := range c.globals {
+		names = append(names, g)
+	}
+	sort.Strings(names)
+	c.report(line, name, didYouMean(name, names), "unknown name %s", name)
+}
+
+// attribute checks owner.name and returns what it is.
+func (c *checker) attribute(owner typ, name string, line int) typ {
+	m := c.member(owner, name)
+	if !m.known {
+		c.report(line, name, didYouMean(name, m.names), "%s has no %s %s", m.owner, m.what, name)
+	}
+	return m.typ
+}
+
+// findAssigned collects globals that the script sets and locals that it assigns
+// again, wherever they are.
+func (c *checker) findAssigned(stmts []ast.Stmt) {
+	walkStmts(stmts, func(s ast.Stmt) {
+		switch s := s.(type) {
+		case *ast.AssignStmt:
+			for _, lhs := range s.Lhs {
+				if id, ok := lhs.(*ast.IdentExpr); ok {
+					c.assign(id.Value)
+				}
+			}
+		case *ast.FuncDefStmt:
+			if id, ok := s.Name.Func.(*ast.IdentExpr); ok {
+				c.assign(id.Value)
+			}
+		}
+	})
+}
+
+func (c *checker) assign(name string) {
+	c.assigned[name] = true
+	if _, known := c.globals[name]; !known {
+		c.globals[name] = typ{}
+	}
+}

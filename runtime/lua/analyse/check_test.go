@@ -1,0 +1,115 @@
+package analyse_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/runtime/lua/analyse"
+	"github.com/hookd/hookd/runtime/lua/source"
+)
+
+// library is what scripts have beside the catalogue, as far as the tests use it.
+var library = []string{"rule", "event", "timer", "store", "state", "script", "is", "this", "raise", "pairs", "ipairs", "string", "tostring"}
+
+// TestCheck reads what is expected from comments: "--! text" on a line means a
+// diagnostic there whose message and hint contain the text; no comment, none.
+func TestCheck(t *testing.T) {
+	tests := []struct{ name, src string }{
+		{"globals", `
+local a = flwo.rexmit --! unknown name flwo (did you mean flow?)
+function helper() return later end
+later = 1
+helper()
+print("x") --! unknown name print
+for i = 1, 3 do local x = i end
+local function f(...) return f(...) end
+`},
+		{"families", `
+rule "a" { on = flow.rexmitt, run = function() end } --! flow has no hook point, verdict or function rexmitt (did you mean rexmit?)
+rule "b" { on = flow.rexmit.rvc, run = function() end } --! flow.rexmit has no phase rvc (did you mean rcv?)
+rule "c" { on = flow.conn_end.snd, verdict = flow.cutt } --! flow has no hook point, verdict or function cutt
+log.inf("x") --! log has no function inf (did you mean info?)
+`},
+		{"fields", `
+rule "a" { on = flow.pkt_in, run = function(c, pkt)
+  log.info(c.client.ip)
+  log.info(c.clinet.ip) --! flow.conn has no field or method clinet (did you mean client?)
+  local s = c.server
+  log.info(s.prot) --! flow.peer has no field or method prot
+  c:untagg "x" --! flow.conn has no field or method untagg (did you mean untag?)
+  if pkt.len > 3 then c.data.anything = pkt.payload_len end
+end }
+`},
+		{"followed only while certain", `
+rule "a" { on = flow.pkt_in, run = function(c, pkt)
+  local s = c.server
+  s = { prot = 1 }
+  log.info(s.prot)
+  local function inner(c) return c.nothing end
+  inner(c)
+  for _, c in pairs {} do log.info(c.whatever) end
+end }
+local function outside(c) return c.unknown_here end
+outside {}
+`},
+		{"this", `
+rule "a" { on = flow.rexmit.rcv, run = function() log.info(this.kind, this.side, this.rule) log.info(this.kidn) end } --! this at flow.rexmit has no field kidn (did you mean kind?)
+rule "b" { on = { flow.conn_end, flow.rexmit }, run = function(c) log.info(this.kind, this.reason, c.id) end }
+timer "t" { every = "1s", run = function() log.info(this.count, this.side) end } --! this at timer has no field side
+`},
+		{"user events", `
+event "get" { on = flow.new_data, when = function(c, d) return d.offset == 0 and d:start "GET" end } --! flow.data has no field or method start (did you mean starts?)
+rule "a" { on = event.get, run = function(c, d) log.info(d:peeek(3)) end } --! flow.data has no field or method peeek
+rule "b" { on = event.of_another_script, run = function(c, d) log.info(d.whatever) end }
+`},
+		{"comparisons", `
+rule "a" { on = flow.new_data, when = function(c, d)
+  return d.from == "clent" --! from is never "clent": it is one of none, client, server (did you mean client?)
+    or d.len == "3" --! len is a number: it is never "3"
+    or c.client.port == 80 or d.from == "client" or c.proto ~= "tcp"
+    or 80 == c.client.ip --! ip is a string: it is never 80
+end, run = function() end }
+`},
+	}
+	cat := catalogue.New(catalogue.All()...)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			chunk, diags := source.Parse("t.lua", []byte(tt.src))
+			if diags.HasErrors() {
+				t.Fatal(diags)
+			}
+			var got []string
+			for _, d := range analyse.Check(chunk, cat, library) {
+				msg := d.Msg
+				if d.Hint != "" {
+					msg += " (" + d.Hint + ")"
+				}
+				if d.Col == 0 {
+					t.Errorf("line %d: %s: no column", d.Line, d.Msg)
+				}
+				got = append(got, fmt.Sprintf("%d: %s", d.Line, msg))
+			}
+			if diff := cmp.Diff(expected(tt.src), got, cmp.Comparer(func(want, got string) bool {
+				return strings.HasPrefix(want, got) || strings.HasPrefix(got, want)
+			})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// expected reads the diagnostics that a source's comments announce.
+func expected(src string) []string {
+	var want []string
+	for i, line := range strings.Split(src, "\n") {
+		if _, text, ok := strings.Cut(line, "--! "); ok {
+			want = append(want, fmt.Sprintf("%d: %s", i+1, text))
+		}
+	}
+	return want
+}

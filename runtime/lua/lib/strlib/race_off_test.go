@@ -1,0 +1,5 @@
+//go:build !race
+
+package strlib
+
+const raceEnabled = false

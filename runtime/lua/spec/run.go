@@ -1,0 +1,194 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/runtime/lua/normalise"
+	"github.com/hookd/hookd/runtime/lua/source"
+	"github.com/hookd/hookd/runtime/lua/vm"
+)
+
+// Budget is how many instructions the top level of a spec, and each `it`, may
+// take.
+const Budget = 50_000_000
+
+// Result is the outcome of one `it`.
+type Result struct {
+	File string
+	// Name is that of the `it` behind those of the `describe`s around it.
+	Name string
+	Line int
+	// Failure is nil where it passed.
+	Failure *diag.Diagnostic
+	// Notes add to a failure: a traceback, what scripts logged.
+	Notes []string
+}
+
+// Runner runs spec files.
+type Runner struct {
+	host Host
+
+	vm      *vm.VM
+	path    string
+	text    []byte
+	scope   []scope // the describes around what is being declared
+	cases   []testCase
+	world   *world // of the running `it`
+	checked bool   // the running `it` looked at the script errors
+	open    bool   // declarations are taken
+}
+
+// scope is a describe: its name, and the scripts that run in it.
+type scope struct {
+	name    string
+	scripts []string
+}
+
+// testCase is an `it` that waits to run.
+type testCase struct {
+	name    string
+	line    int
+	fn      *glua.LFunction
+	scripts []string
+}
+
+// New returns a runner of specs in the worlds that host makes.
+func New(host Host) *Runner { return &Runner{host: host} }
+
+// File runs one spec file. The diagnostics say why it could not be run at all;
+// what an `it` found is in its Result.
+func (r *Runner) File(path string) ([]Result, diag.List) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, diag.List{{File: path, Msg: err.Error()}}
+	}
+	*r = Runner{host: r.host, path: path, text: text, scope: []scope{{}}, open: true}
+	chunk, diags := source.Parse(path, text)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	proto, diags := normalise.Compile(chunk)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1})
+	defer r.vm.Close()
+	r.openWords()
+	if d, _ := r.call(r.vm.State().NewFunctionFromProto(proto), "the spec"); d != nil {
+		return nil, diag.List{d}
+	}
+	r.open = false
+	results := make([]Result, 0, len(r.cases))
+	for _, c := range r.cases {
+		results = append(results, r.run(c))
+	}
+	return results, nil
+}
+
+// call runs a function of the spec; a failure comes as a diagnostic at its line
+// with a traceback.
+func (r *Runner) call(fn *glua.LFunction, what string) (*diag.Diagnostic, []string) {
+	L := r.vm.Begin(Budget, what)
+	L.Push(fn)
+	err := r.vm.Call(0, 0)
+	r.vm.End()
+	if err == nil {
+		return nil, nil
+	}
+	var f *vm.Failure
+	if !errors.As(err, &f) {
+		return r.diagnose(0, err.Error()), nil
+	}
+	var notes []string
+	if len(f.Frames) > 2 {
+		notes = append(notes, vm.Traceback(r.path, f.Frames))
+	}
+	return r.diagnose(f.Line, f.Message), notes
+}
+
+// diagnose makes a diagnostic at a line of the spec.
+func (r *Runner) diagnose(line int, msg string) *diag.Diagnostic {
+	d := &diag.Diagnostic{File: r.path, Line: line, Msg: msg}
+	if line > 0 {
+		_, d.Source = diag.Locate(r.text, line, "")
+	}
+	return d
+}
+
+// run gives an `it` a world of its own and runs it there.
+func (r *Runner) run(c testCase) Result {
+	res := Result{File: r.path, Name: c.name, Line: c.line}
+	sources, err := r.sources(c.scripts)
+	if err != nil {
+		res.Failure = r.diagnose(c.line, err.Error())
+		return res
+	}
+	w, diags := newWorld(r.host, sources)
+	if w == nil {
+		res.Failure = r.diagnose(c.line, "the scripts do not load")
+		for _, d := range diags {
+			res.Notes = append(res.Notes, d.Error())
+		}
+		return res
+	}
+	r.world, r.checked = w, false
+	res.Failure, res.Notes = r.call(c.fn, "the test")
+	if res.Failure == nil {
+		res.Failure = r.leftover(c)
+	}
+	for _, rec := range w.errors {
+		if res.Failure != nil {
+			res.Notes = append(res.Notes, "script error: "+rec.Err.Error())
+		}
+	}
+	w.close()
+	r.world = nil
+	return res
+}
+
+// leftover fails an `it` whose scripts raised errors that it did not ask for, or
+// that made more records than are kept.
+func (r *Runner) leftover(c testCase) *diag.Diagnostic {
+	w := r.world
+	switch {
+	case w.lost > 0:
+		return r.diagnose(c.line, fmt.Sprintf("%d records beyond the %d that a test keeps", w.lost, MaxRecords))
+	case len(w.errors) > 0 && !r.checked:
+		return r.diagnose(c.line, "a script raised an error")
+	}
+	return nil
+}
+
+// sources reads the scripts under test: those the spec named, else all beside
+// it. They are named relative to the spec's folder.
+func (r *Runner) sources(names []string) ([]engine.Source, error) {
+	dir := filepath.Dir(r.path)
+	paths := []string{dir}
+	if names != nil {
+		paths = paths[:0]
+		for _, n := range names {
+			paths = append(paths, filepath.Join(dir, filepath.FromSlash(n)))
+		}
+	}
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	sources, err := watch.Scan(paths...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range sources {
+		if rel, err := filepath.Rel(dir, filepath.FromSlash(sources[i].Path)); err == nil {
+			sources[i].Path = filepath.ToSlash(rel)
+		}
+	}
+	return sources, nil
+}

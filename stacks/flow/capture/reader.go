@@ -1,0 +1,213 @@
+package capture
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+)
+
+// Reader yields the packets of one capture stream, in file order.
+type Reader struct {
+	win    window
+	name   string
+	closer io.Closer // what Open opened; nil otherwise
+	err    error     // sticky: what Next goes on returning
+	swap   bool      // integers are big-endian
+	ng     bool      // pcapng: ifaces holds; else pcap does
+	pcap   pcapHeader
+	ifaces []ngIface // of the current section
+}
+
+// Open opens the capture file at path and reads its header. "-" is standard
+// input, which Close leaves open. A file whose header is unusable is a
+// *FormatError; one that cannot be opened is the error of os.Open, wrapped.
+func Open(path string) (*Reader, error) {
+	if path == "-" {
+		return NewReader(os.Stdin, "standard input")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
+	}
+	r, err := NewReader(file, path)
+	if err != nil {
+		_ = file.Close() // it was only read; what is wrong with the header says more
+		return nil, err
+	}
+	r.closer = file
+	return r, nil
+}
+
+// NewReader reads the header of a capture stream from src, which may be
+// compressed with gzip; name is for errors. It returns a *FormatError if the
+// stream is not one that a Reader reads. src is read in blocks, past the end of
+// the packet that is wanted, and never closed.
+func NewReader(src io.Reader, name string) (*Reader, error) {
+	r := &Reader{win: newWindow(src), name: name}
+	if err := r.unzip(); err != nil {
+		return nil, err
+	}
+	if err := r.readMagic(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// unzip puts a decompressor before the window if the stream is compressed.
+func (r *Reader) unzip() error {
+	if !r.win.have(2) || r.win.buf[0] != 0x1f || r.win.buf[1] != 0x8b {
+		return nil
+	}
+	src := r.win.src
+	if err := r.win.err; err != nil {
+		src = failedSource{err}
+	}
+	zipped := io.MultiReader(bytes.NewReader(r.win.buf[:r.win.w]), src)
+	plain, err := gzip.NewReader(zipped)
+	if err != nil {
+		return r.fault(0, "compressed stream: "+err.Error(), err)
+	}
+	r.win = newWindow(plain)
+	return nil
+}
+
+// failedSource returns the error that a source returned before, together with
+// its last bytes: a source need not repeat itself.
+type failedSource struct{ err error }
+
+func (f failedSource) Read([]byte) (int, error) { return 0, f.err }
+
+func (r *Reader) readMagic() error {
+	if !r.win.have(4) {
+		if r.win.unread() == 0 && r.win.err == io.EOF {
+			return r.fault(0, "empty: no capture header", io.ErrUnexpectedEOF)
+		}
+		return r.cut("capture header")
+	}
+	magic := r.win.buf[:4]
+	if binary.LittleEndian.Uint32(magic) == ngSectionHeader {
+		r.ng = true
+		_, err := r.readBlock(nil) // a section header, so no frame is filled
+		return err
+	}
+	for _, v := range pcapVariants {
+		switch v.magic {
+		case binary.LittleEndian.Uint32(magic):
+			return r.readPcapHeader(v, false)
+		case binary.BigEndian.Uint32(magic):
+			return r.readPcapHeader(v, true)
+		}
+	}
+	return r.unknownMagic()
+}
+
+// foreign names formats that people try, by their first bytes.
+var foreign = []struct{ magic, what string }{
+	{"snoop\x00\x00\x00", "a snoop file (RFC 1761); convert it with editcap -F pcapng"},
+	{"\x28\xb5\x2f\xfd", "compressed with zstd; decompress it first"},
+	{"\xfd7zXZ\x00", "compressed with xz; decompress it first"},
+	{"\x04\x22\x4d\x18", "compressed with lz4; decompress it first"},
+	{"BZh", "compressed with bzip2; decompress it first"},
+	{"PK\x03\x04", "a zip archive; extract it first"},
+	{"\x1f\x8b", "gzip inside gzip; decompress it once"},
+	{"GMBU", "a Microsoft Network Monitor file; convert it with editcap -F pcapng"},
+	{"TRSNIFF data", "a Network General Sniffer file; convert it with editcap -F pcapng"},
+}
+
+func (r *Reader) unknownMagic() error {
+	r.win.have(16)
+	head := r.win.buf[:r.win.w]
+	for _, f := range foreign {
+		if bytes.HasPrefix(head, []byte(f.magic)) {
+			return r.fault(0, fmt.Sprintf("magic %x is not pcap or pcapng: %s", f.magic, f.what), nil)
+		}
+	}
+	return r.fault(0, fmt.Sprintf("magic %x is not pcap or pcapng", head[:4]), nil)
+}
+
+// Next fills f with the next packet. It returns io.EOF at the clean end of the
+// stream and otherwise a *FormatError, after which f is unspecified and every
+// later call returns the same. It allocates nothing.
+func (r *Reader) Next(f *Frame) error {
+	if r.err != nil {
+		return r.err
+	}
+	var err error
+	if r.ng {
+		err = r.nextBlock(f)
+	} else {
+		err = r.nextRecord(f)
+	}
+	if err != nil {
+		r.err = err
+	}
+	return err
+}
+
+// Offset returns where the record begins that the next call of Next reads, in
+// bytes of the uncompressed stream.
+func (r *Reader) Offset() int64 { return r.win.offset() }
+
+// Close closes the file that Open opened. Next fails afterwards with
+// fs.ErrClosed. Closing twice is harmless.
+func (r *Reader) Close() error {
+	if r.err == nil {
+		r.err = fmt.Errorf("capture: read %s: %w", r.name, fs.ErrClosed)
+	}
+	if r.closer == nil {
+		return nil
+	}
+	closer := r.closer
+	r.closer = nil
+	if err := closer.Close(); err != nil {
+		return fmt.Errorf("capture: %w", err)
+	}
+	return nil
+}
+
+func (r *Reader) fault(at int64, what string, err error) error {
+	return &FormatError{Name: r.name, Offset: at, What: what, Err: err}
+}
+
+// cut reports that the stream ended, or its source failed, inside the record
+// that begins at the current offset.
+func (r *Reader) cut(record string) error { return r.cutAt(r.win.offset(), record) }
+
+func (r *Reader) cutAt(at int64, record string) error {
+	got := r.win.offset() + int64(r.win.unread()) - at
+	if r.win.err != io.EOF {
+		return r.fault(at, fmt.Sprintf("reading the %s: %v", record, r.win.err), r.win.err)
+	}
+	what := fmt.Sprintf("%s cut short: the stream ends after %d of its bytes", record, got)
+	return r.fault(at, what, io.ErrUnexpectedEOF)
+}
+
+// end tells the end of the stream between two records from one inside a record.
+func (r *Reader) end(record string) error {
+	if r.win.err == io.EOF && r.win.unread() == 0 {
+		return io.EOF
+	}
+	return r.cut(record)
+}
+
+func (r *Reader) u16(b []byte) uint16 {
+	if r.swap {
+		return binary.BigEndian.Uint16(b)
+	}
+	return binary.LittleEndian.Uint16(b)
+}
+
+func (r *Reader) u32(b []byte) uint32 {
+	if r.swap {
+		return binary.BigEndian.Uint32(b)
+	}
+	return binary.LittleEndian.Uint32(b)
+}
+
+// wireLen keeps an absurd length positive where int has 32 bits.
+func wireLen(n uint32) int { return int(min(n, math.MaxInt32)) }

@@ -1,0 +1,106 @@
+package capture
+
+import (
+	"errors"
+	"io"
+)
+
+// firstWindow is what a Reader starts with: large enough that reads are few,
+// small enough to stay in a core's cache between the copy in and the parse.
+const firstWindow = 64 << 10
+
+// maxEmptyReads is how often in a row a source may return nothing.
+const maxEmptyReads = 100
+
+var errBadRead = errors.New("the source returned an impossible count")
+
+// window is the part of a stream that is in memory. Unread bytes are
+// buf[r:w]; what was lent from before r stays intact until the next fill.
+type window struct {
+	src  io.Reader
+	buf  []byte
+	r, w int
+	base int64 // stream offset of buf[0]
+	err  error // why the source has no more; io.EOF at its end
+}
+
+func newWindow(src io.Reader) window {
+	return window{src: &checked{src: src}, buf: make([]byte, firstWindow)}
+}
+
+// checked turns a broken source into one that fails, before an impossible count
+// becomes a panic and an endless nothing an endless loop, here or in a
+// decompressor.
+type checked struct {
+	src   io.Reader
+	empty int // reads in a row that gave nothing
+}
+
+// Read implements io.Reader.
+func (c *checked) Read(b []byte) (int, error) {
+	n, err := c.src.Read(b)
+	switch {
+	case n < 0 || n > len(b):
+		return 0, errBadRead
+	case n > 0:
+		c.empty = 0
+	case err == nil:
+		if c.empty++; c.empty == maxEmptyReads {
+			return 0, io.ErrNoProgress
+		}
+	}
+	return n, err
+}
+
+// have makes n unread bytes contiguous and reports whether there are as many.
+// It is small enough to be inlined; the work is in fill.
+func (w *window) have(n int) bool { return w.w-w.r >= n || w.fill(n) }
+
+// offset returns the stream offset of the first unread byte.
+func (w *window) offset() int64 { return w.base + int64(w.r) }
+
+// unread returns how many bytes are in memory and not consumed.
+func (w *window) unread() int { return w.w - w.r }
+
+func (w *window) fill(n int) bool {
+	for w.w-w.r < n {
+		if w.err != nil {
+			return false
+		}
+		w.makeRoom()
+		m, err := w.src.Read(w.buf[w.w:])
+		w.w += m
+		w.err = err
+	}
+	return true
+}
+
+// makeRoom moves the unread bytes to the front. The buffer grows only when it
+// is full of unread bytes, so its size never runs ahead of what the source gave.
+func (w *window) makeRoom() {
+	if w.r > 0 {
+		copy(w.buf, w.buf[w.r:w.w])
+		w.base += int64(w.r)
+		w.w -= w.r
+		w.r = 0
+	}
+	if w.w == len(w.buf) {
+		bigger := make([]byte, 2*len(w.buf))
+		copy(bigger, w.buf)
+		w.buf = bigger
+	}
+}
+
+// skip consumes n bytes without keeping them and reports whether there were
+// as many.
+func (w *window) skip(n int64) bool {
+	for n > int64(w.unread()) {
+		n -= int64(w.unread())
+		w.r = w.w
+		if !w.fill(1) {
+			return false
+		}
+	}
+	w.r += int(n)
+	return true
+}

@@ -1,0 +1,39 @@
+package flow
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/binary"
+
+	"bytes"
+
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
+
+// communityID returns the Community ID of a TCP connection, version 1 with seed 0
+// (https://github.com/corelight/community-id-spec): the digest of both endpoints, the lower by
+// address bytes and port first.
+func communityID(k *key) string {
+	a, aPort, version := k.endpoint(true)
+	b, bPort, _ := k.endpoint(false)
+	if c := bytes.Compare(a[:], b[:]); c > 0 || c == 0 && aPort > bPort {
+		a, aPort, b, bPort = b, bPort, a, aPort
+	}
+	buf := make([]byte, 0, 2+16+16+2+4)
+	buf = append(buf, 0, 0)
+	buf = append(buf, wire(&a, version)...)
+	buf = append(buf, wire(&b, version)...)
+	buf = append(buf, 6, 0)
+	buf = binary.BigEndian.AppendUint16(buf, aPort)
+	buf = binary.BigEndian.AppendUint16(buf, bPort)
+	sum := sha1.Sum(buf)
+	return "1:" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// wire returns the bytes that an address has on the wire.
+func wire(a *packet.Addr, version uint8) []byte {
+	if version == 4 {
+		return a[:4]
+	}
+	return a[:]
+}

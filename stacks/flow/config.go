@@ -1,0 +1,68 @@
+package flow
+
+import "time"
+
+// Config is a stack's settings. A zero field means its default.
+type Config struct {
+	// MaxConns is how many connections are kept; 1,000,000 by default. One more evicts the one that
+	// was silent for longest in the first of these groups that has any: TIME_WAIT, handshake,
+	// closing, established. So a SYN flood pushes out its own connections first.
+	MaxConns int
+	// ReorderSide is how many bytes are held for one direction of a connection while bytes before
+	// them are missing, in blocks of 2 KiB; 256 KiB by default, since what follows a lost segment is
+	// a window full. What finds no room stays a gap.
+	ReorderSide int
+	// ReorderTotal is the same for all connections together; 256 MiB by default.
+	ReorderTotal int
+
+	// HandshakeTimeout ends a connection whose handshake is not finished and that was silent for so
+	// long; 120 s by default, since a SYN is repeated up to 64 s after the last (Linux).
+	HandshakeTimeout time.Duration
+	// IdleTimeout ends a silent connection; 300 s by default.
+	IdleTimeout time.Duration
+	// CloseTimeout ends a silent connection of which at least one end sent its FIN; 120 s by default.
+	CloseTimeout time.Duration
+	// TimeWait keeps a connection whose ends are both done for so long after its last packet, in
+	// which late packets still belong to it. By default 0, as in mOS: it ends with the last ACK.
+	TimeWait time.Duration
+}
+
+// withDefaults returns c with its zero fields set.
+func (c Config) withDefaults() Config {
+	set(&c.MaxConns, 1_000_000)
+	set(&c.ReorderSide, 256<<10)
+	set(&c.ReorderTotal, 256<<20)
+	set(&c.HandshakeTimeout, 120*time.Second)
+	set(&c.IdleTimeout, 300*time.Second)
+	set(&c.CloseTimeout, 120*time.Second)
+	return c
+}
+
+func set[T int | time.Duration](v *T, def T) {
+	if *v <= 0 {
+		*v = def
+	}
+}
+
+// Stats counts what a stack did since it was made. Every frame is in exactly one of NotIP,
+// Malformed, Truncated, Orphans and TCP; what has no IP header that could be read raises nothing.
+type Stats struct {
+	Frames    uint64 // given to Frame
+	NotIP     uint64 // no IP in it
+	Malformed uint64 // no IP header could be read: it contradicts itself or the frame
+	Truncated uint64 // no IP header could be read: the capture cut it off
+	Orphans   uint64 // IP that belongs to no TCP connection
+	TCP       uint64 // belong to a connection
+
+	Conns      uint64 // connections made
+	Ended      uint64 // connections ended, for any reason
+	Evicted    uint64 // of these, ended because MaxConns was reached
+	Idle       uint64 // of these, ended by a timeout
+	Reused     uint64 // of these, ended because another took their addresses
+	OutWindow  uint64 // segments ignored: their bytes or FIN lie outside the receiver's window
+	BadResets  uint64 // RSTs ignored: their sequence number is not plausible
+	BadSYNs    uint64 // SYNs and SYN/ACKs ignored: they contradict the connection
+	NotHeld    uint64 // segments that found no room to wait for the bytes before them
+	Held, Peak int    // bytes of buffer in use now, and the most ever
+	Open       int    // connections now
+}

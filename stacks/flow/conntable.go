@@ -1,0 +1,123 @@
+package flow
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
+
+// key identifies a connection whichever end sent the packet: the lower endpoint comes first.
+type key struct {
+	low, high [2]uint64 // addresses, as loaded from a packet.Addr
+	rest      uint64    // lower endpoint's port << 32, higher's << 16, IP version
+}
+
+// keyOf returns p's key and whether its source is the lower endpoint.
+func keyOf(p *packet.Packet) (k key, low bool) {
+	src := [2]uint64{binary.LittleEndian.Uint64(p.Src[:8]), binary.LittleEndian.Uint64(p.Src[8:])}
+	dst := [2]uint64{binary.LittleEndian.Uint64(p.Dst[:8]), binary.LittleEndian.Uint64(p.Dst[8:])}
+	sport, dport := uint64(p.SrcPort), uint64(p.DstPort)
+	switch {
+	case src[0] != dst[0]:
+		low = src[0] < dst[0]
+	case src[1] != dst[1]:
+		low = src[1] < dst[1]
+	default:
+		low = sport <= dport
+	}
+	if low {
+		return key{src, dst, sport<<32 | dport<<16 | uint64(p.IPVersion)}, true
+	}
+	return key{dst, src, dport<<32 | sport<<16 | uint64(p.IPVersion)}, false
+}
+
+// endpoint returns the lower or the higher endpoint.
+func (k *key) endpoint(low bool) (a packet.Addr, port uint16, version uint8) {
+	half, port := k.high, uint16(k.rest>>16)
+	if low {
+		half, port = k.low, uint16(k.rest>>32)
+	}
+	binary.LittleEndian.PutUint64(a[:8], half[0])
+	binary.LittleEndian.PutUint64(a[8:], half[1])
+	return a, port, uint8(k.rest)
+}
+
+// connTable finds connections by key: open addressing with linear probing, at most 3/4 full. The
+// hash is seeded, so nobody outside can choose keys that collide; nothing is ever listed in its
+// order.
+type connTable struct {
+	seed  maphash.Seed
+	slots []slot // a power of two
+	n     int
+}
+
+type slot struct {
+	hash uint64
+	conn *Conn
+}
+
+// minSlots is the size of a new table.
+const minSlots = 1024
+
+func newConnTable() connTable {
+	return connTable{seed: maphash.MakeSeed(), slots: make([]slot, minSlots)}
+}
+
+// find returns the connection of k, or nil, and k's hash.
+func (t *connTable) find(k *key) (*Conn, uint64) {
+	hash := maphash.Comparable(t.seed, *k)
+	mask := uint64(len(t.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		s := &t.slots[i]
+		if s.conn == nil {
+			return nil, hash
+		}
+		if s.hash == hash && s.conn.key == *k {
+			return s.conn, hash
+		}
+	}
+}
+
+// insert adds a connection whose key is not in the table.
+func (t *connTable) insert(c *Conn) {
+	if t.n >= len(t.slots)/4*3 {
+		old := t.slots
+		t.slots = make([]slot, 2*len(old))
+		for _, s := range old {
+			if s.conn != nil {
+				t.put(s)
+			}
+		}
+	}
+	t.put(slot{c.hash, c})
+	t.n++
+}
+
+func (t *connTable) put(s slot) {
+	mask := uint64(len(t.slots) - 1)
+	i := s.hash & mask
+	for t.slots[i].conn != nil {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = s
+}
+
+// remove takes out a connection that is in the table, and closes the hole: the slots behind it move
+// up unless that would put one before the place its hash asks for.
+func (t *connTable) remove(c *Conn) {
+	mask := uint64(len(t.slots) - 1)
+	i := c.hash & mask
+	for t.slots[i].conn != c {
+		i = (i + 1) & mask
+	}
+	for j := (i + 1) & mask; t.slots[j].conn != nil; j = (j + 1) & mask {
+		home := t.slots[j].hash & mask
+		if (j-home)&mask >= (j-i)&mask {
+			t.slots[i] = t.slots[j]
+			i = j
+		}
+	}
+	t.slots[i] = slot{}
+	t.n--
+}

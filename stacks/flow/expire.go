@@ -1,0 +1,147 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/flowev"
+)
+
+// group says which timeout holds for a connection. The order is the order of eviction.
+type group uint8
+
+const (
+	inTimeWait group = iota
+	inHandshake
+	inClosing
+	inEstablished
+	numGroups
+)
+
+// groupOf returns the group that c's states ask for.
+func groupOf(c *Conn) group {
+	x, y := c.client.state, c.server.state
+	switch {
+	case done(x) && done(y):
+		return inTimeWait
+	case x < established || y < established:
+		return inHandshake
+	case x > established || y > established:
+		return inClosing
+	}
+	return inEstablished
+}
+
+// links chain a connection into a list.
+type links struct{ prev, next *Conn }
+
+// list is a doubly linked list of connections through one of their links.
+type list struct {
+	first, last *Conn
+	of          func(*Conn) *links
+}
+
+func (l *list) push(c *Conn) {
+	at := l.of(c)
+	at.prev, at.next = l.last, nil
+	if l.last == nil {
+		l.first = c
+	} else {
+		l.of(l.last).next = c
+	}
+	l.last = c
+}
+
+func (l *list) remove(c *Conn) {
+	at := l.of(c)
+	if at.prev == nil {
+		l.first = at.next
+	} else {
+		l.of(at.prev).next = at.next
+	}
+	if at.next == nil {
+		l.last = at.prev
+	} else {
+		l.of(at.next).prev = at.prev
+	}
+	*at = links{}
+}
+
+// queue is the connections of a group, the one silent for longest first. Time never goes back and
+// the timeout is one for all, so that order is the order of their deadlines too, and one timer does
+// for the group: it is armed for a deadline that was the first once, which can only be early.
+type queue struct {
+	list
+	timeout int64
+	timer   event.Timer
+	run     func(now int64)
+}
+
+// initQueues makes the stack's queues.
+func (s *Stack) initQueues() {
+	idle := func(c *Conn) *links { return &c.idle }
+	for g, d := range [numGroups]time.Duration{
+		inTimeWait: s.cfg.TimeWait, inHandshake: s.cfg.HandshakeTimeout,
+		inClosing: s.cfg.CloseTimeout, inEstablished: s.cfg.IdleTimeout,
+	} {
+		s.queues[g] = queue{
+			list: list{of: idle}, timeout: int64(d),
+			run: func(now int64) { s.expire(group(g), now) },
+		}
+	}
+}
+
+// touch notes a packet of c: it goes to the end of its group's queue.
+func (s *Stack) touch(c *Conn) {
+	c.last = s.sh.Now()
+	g := groupOf(c)
+	q := &s.queues[g]
+	if g == c.group && q.last == c {
+		return
+	}
+	s.queues[c.group].remove(c)
+	s.enqueue(c, g)
+}
+
+// enqueue puts c, which is in no queue, at the end of g's.
+func (s *Stack) enqueue(c *Conn, g group) {
+	q := &s.queues[g]
+	c.group = g
+	q.push(c)
+	if !q.timer.Armed() {
+		s.sh.Timers().Arm(&q.timer, c.last+q.timeout, q.run)
+	}
+}
+
+// expire ends the connections of g whose time is up, and arms the timer for the next.
+func (s *Stack) expire(g group, now int64) {
+	q := &s.queues[g]
+	for c := q.first; c != nil && c.last+q.timeout <= now; c = q.first {
+		if g == inTimeWait {
+			s.finish(c)
+			continue
+		}
+		s.stats.Idle++
+		s.end(c, flowev.EndReasonIdle)
+	}
+	if q.first != nil {
+		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)
+	}
+}
+
+// evict makes room for one connection.
+func (s *Stack) evict() {
+	for g := range s.queues {
+		c := s.queues[g].first
+		switch {
+		case c == nil:
+			continue
+		case group(g) == inTimeWait:
+			s.finish(c)
+		default:
+			s.stats.Evicted++
+			s.end(c, flowev.EndReasonEvicted)
+		}
+		return
+	}
+}
