@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -380,6 +381,21 @@ func TestExpiryEdges(t *testing.T) {
 	}
 	if n := c.Count(k); n != 0 {
 		t.Errorf("a counter of 12 s ago has %v: its time runs from the first increment", n)
+	}
+}
+
+// What is stored does not change with the buffer it was cut from.
+func TestOwnBytes(t *testing.T) {
+	t.Parallel()
+	buf := []byte("key and value")
+	text := unsafe.String(&buf[0], len(buf))
+	m, _ := mustStore(t, Config{Name: "x", Kind: Map, Key: KeyString})
+	if err := m.Put(StringKey(text[:3]), record.String(text[8:]), 0); err != nil {
+		t.Fatal(err)
+	}
+	copy(buf, "XXXXXXXXXXXXX")
+	if got := m.Get(StringKey("key")); !got.Equal(record.String("value")) || !slices.Equal(keysOf(m), []string{"key"}) {
+		t.Errorf("%v has %v", keysOf(m), got)
 	}
 }
 

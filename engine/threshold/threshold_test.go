@@ -53,7 +53,7 @@ func TestFire(t *testing.T) {
 		{"once: filled anew by each event", 3, Once, []int{0, 4, 8, 12, 16}, []int{8, 12, 16}},
 		{"once: after a pause", 2, Once, []int{0, 1, 2, 30, 31, 32}, []int{1, 31}},
 		{"once: one, prolonged by each", 1, Once, []int{0, 5, 14, 23, 33}, []int{0, 33}},
-		{"a time that goes back counts as the last", 3, Each, []int{20, 12, 21}, []int{21}},
+		{"a time that goes back counts as the last", 3, Each, []int{20, 12, 13, 25, 26}, []int{13, 25, 26}},
 	}
 	for _, row := range rows {
 		th := mustNew(t, Config{Count: row.count, Within: 10 * time.Second, Fire: row.fire})
@@ -191,6 +191,21 @@ func TestSilentKeysAreNotEvicted(t *testing.T) {
 	}
 	if st := th.Stats(); st.Keys != 0 || st.Times != 0 {
 		t.Errorf("%+v after all have expired", st)
+	}
+}
+
+// A key that makes room for another's ring is missed only if its window was not
+// empty anyway.
+func TestEvictedCountsWhatWasLost(t *testing.T) {
+	t.Parallel()
+	for lastOfB, want := range map[int]uint64{9: 1, 12: 0} {
+		th := mustNew(t, Config{Count: 8, Within: 10 * time.Second, MaxTimes: 8})
+		feed(th, "a", 0)
+		feed(th, "b", 5, 6, 7, 8, lastOfB)
+		if st := th.Stats(); st.Evicted != want || st.Keys != 1 || st.Times != 8 {
+			t.Errorf("b grows at %d s: %+v, want %d evicted", lastOfB, st, want)
+		}
+		checkLists(t, th)
 	}
 }
 
