@@ -81,7 +81,7 @@ func (p *Peer) Rexmits() uint64 { return p.rexmits }
 
 // Gaps returns how many ranges of this end's bytes are missing before bytes that were seen.
 func (p *Peer) Gaps() uint64 {
-	if p.conn.ended {
+	if p.conn.over {
 		return p.lastGaps
 	}
 	return p.sent.gaps()

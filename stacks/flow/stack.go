@@ -138,9 +138,10 @@ func (s *Stack) end(c *Conn, why flowev.EndReason) {
 		p.sent.drop(&s.mem)
 	}
 	c.resyn = nil
-	c.ended = true
+	c.over = true
 	s.stats.Ended++
 	s.raiseEnd(c, why)
+	c.ended = true
 	if len(s.free) < maxFree && !c.used() {
 		s.free = append(s.free, c)
 	}
