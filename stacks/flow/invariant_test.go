@@ -103,7 +103,7 @@ func (k *checker) start(id event.PointID, e *flowev.ConnStart) {
 
 func (k *checker) end(e *flowev.ConnEnd) {
 	c := k.conns[e.C.ID()]
-	if c == nil || c.ended || !c.started || !c.received || !e.C.Ended() {
+	if c == nil || c.ended || !c.started || !c.received || e.C.Ended() {
 		k.t.Fatalf("connection %d: ends out of turn: %+v", e.C.ID(), c)
 	}
 	c.ended = true
