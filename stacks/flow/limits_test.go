@@ -36,8 +36,8 @@ func TestIdle(t *testing.T) {
 	n.at(0).from(1).open()                                         // established, goes on
 	n.at(time.Second).from(2).open()                               // established, silent: due at 31 s
 	n.at(2 * time.Second).from(3).send(n.c(0, 0, syn, ""))         // unanswered: due at 12 s
-	n.at(3 * time.Second).from(4).open()                           // half closed: due at 23 s
-	n.send(n.c(1, 1, fin|ack, ""))                                 //
+	n.at(3 * time.Second).from(4).open()                           // closed but for an ACK: due at 23 s
+	n.send(n.c(1, 1, fin|ack, ""), n.srv(1, 2, fin|ack, ""))       //
 	n.at(9 * time.Second).from(5).send(n.c(0, 0, syn, ""))         // repeated: due at 21 s
 	n.at(11 * time.Second).from(5).send(n.c(0, 0, syn, ""))        //
 	n.at(20 * time.Second).from(1).send(n.c(1, 1, ack|psh, "new")) // due at 50 s
@@ -89,7 +89,7 @@ func TestEvict(t *testing.T) {
 	n := newNet(t, flow.Config{MaxConns: 4, TimeWait: time.Minute})
 	n.from(1).open()
 	n.from(2).open()
-	n.send(n.c(1, 1, fin|ack, ""))
+	n.send(n.c(1, 1, fin|ack, ""), n.srv(1, 2, fin|ack, ""))
 	n.from(3).send(n.c(0, 0, syn, ""))
 	n.from(4).open()
 	n.send(n.c(1, 1, fin|ack, ""), n.srv(1, 2, fin|ack, ""), n.c(2, 2, ack, ""))

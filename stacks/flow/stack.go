@@ -110,6 +110,7 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	*c = Conn{key: *k, hash: hash, id: s.lastID, clientLow: clientLow, vlan: vlan, started: now, last: now, tags: c.tags[:0]}
 	c.client.conn, c.client.client = c, true
 	c.server.conn = c
+	c.client.sent.fin, c.server.sent.fin = -1, -1
 	s.conns.insert(c)
 	s.all.push(c)
 	s.enqueue(c, inHandshake)

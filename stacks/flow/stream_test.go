@@ -68,7 +68,7 @@ type segmentOp struct{ off, length, captured int }
 // checkStream feeds ops to a stream and to the model, and compares them after each.
 func checkStream(t *testing.T, isn uint32, ops []segmentOp) {
 	mem := &memory{sideLimit: 1 << 30, limit: 1 << 30}
-	var s stream
+	s := stream{fin: -1}
 	s.begin(isn)
 	m := newModel()
 	var got []byte
@@ -120,7 +120,7 @@ func checkHeld(t *testing.T, mem *memory, s *stream) {
 		at = h.end
 		charged += charge(h.block != nil)
 	}
-	if charged != s.heldBytes || charged != mem.used {
+	if charged != int(s.heldBytes) || charged != mem.used {
 		t.Fatalf("held segments count %d, the stream says %d, the memory %d", charged, s.heldBytes, mem.used)
 	}
 }
