@@ -1,0 +1,95 @@
+package lua
+
+import (
+	"math"
+	"strings"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/match"
+)
+
+var ruleKeys = []string{
+	"on", "scope", "match", "when", "threshold", "priority", "run", "verdict", "on_error",
+	"mode", "always", "enabled", "doc", "severity", "tags",
+}
+
+// maxPriority bounds a rule's priority to both sides.
+const maxPriority = 1_000_000
+
+// rule is `rule "name" { … }`.
+func (d *declarer) rule(f *fields) {
+	r := &engine.RuleDecl{
+		Name: f.name, Line: f.line,
+		Scope: f.str("scope"), ScopeLine: f.at("scope"),
+		Match: f.match("match"), When: f.fn("when"), Threshold: f.threshold("threshold"),
+		Run: f.fn("run"), Verdict: f.verdict("verdict"), OnError: f.verdict("on_error"),
+		Priority: int(f.integer("priority", -maxPriority, maxPriority)),
+		Observe:  f.oneOf("mode", "observe") == "observe",
+		Always:   f.boolean("always", false), Disabled: !f.boolean("enabled", true),
+		Doc: f.str("doc"), Severity: f.str("severity"), Tags: f.strs("tags"),
+	}
+	if f.has("on") {
+		r.On = f.points("on")
+	} else {
+		f.missing("on", "as in on = flow.conn_start")
+	}
+	switch run, verdict := f.has("run"), f.has("verdict"); {
+	case run && verdict:
+		f.report("verdict", "run and verdict are two ways to decide", "leave one of them out")
+	case !run && !verdict:
+		f.missing("run", "a rule has run = function(…) … end or a verdict")
+	}
+	d.plan.Rules = append(d.plan.Rules, r)
+}
+
+// threshold reads `threshold = { by, count, within, fire }`.
+func (f *fields) threshold(key string) *engine.ThresholdDecl {
+	if !f.has(key) {
+		return nil
+	}
+	t, ok := f.get(key).(*glua.LTable)
+	if !ok {
+		f.wrong(key, "a table")
+		return nil
+	}
+	sub := &fields{d: f.d, title: f.title + ": " + key, line: f.at(key), t: t, node: tableOf(fieldOf(f.node, key))}
+	sub.check([]string{"by", "count", "within", "fire"})
+	out := &engine.ThresholdDecl{
+		Line: sub.at("by"), By: sub.path("by"), Count: int(sub.integer("count", 1, math.MaxInt32)),
+		Within: sub.duration("within"), Fire: sub.oneOf("fire", "once", "each"),
+	}
+	for _, need := range []string{"count", "within"} {
+		if !sub.has(need) {
+			sub.d.report(remark{
+				msg:  sub.title + ": " + need + " is missing",
+				hint: `as in threshold = { by = "client.ip", count = 20, within = "10s" }`, word: key, line: sub.line,
+			})
+		}
+	}
+	return out
+}
+
+// path reads "client.ip".
+func (f *fields) path(key string) []string {
+	s := f.str(key)
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ".")
+}
+
+// match reads a match table.
+func (f *fields) match(key string) *match.Node {
+	if !f.has(key) {
+		return nil
+	}
+	field := fieldOf(f.node, key)
+	m := &matchReader{f: f, key: key}
+	n, ok := m.fields(f.get(key), tableOf(field), f.at(key), key, 0)
+	if !ok {
+		return nil
+	}
+	return &n
+}

@@ -1,0 +1,77 @@
+package lua
+
+import (
+	"fmt"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine/store"
+)
+
+var storeKeys = []string{"kind", "key", "ttl", "max", "max_bytes", "evict", "file", "persist"}
+
+// declareStore is `store "name" { … }`, which is the store.
+func (in *instance) declareStore(L *glua.LState) int {
+	d, line := in.declaring(L, "store")
+	name := in.declaredName(L, "store", 1)
+	p := &pending{word: "store", name: name, line: line}
+	d.open = append(d.open, p)
+	L.Push(L.NewFunction(func(L *glua.LState) int {
+		d, line := in.declaring(L, "store")
+		t := in.declaredTable(L, "store", 1)
+		d.complete(p)
+		L.Push(in.storeOf(d.store(d.fields("store", name, line, t, storeKeys), L)))
+		return 1
+	}))
+	return 1
+}
+
+// store declares a store and returns it. One that cannot be declared is replaced
+// by an empty one that is nobody's, so that the script goes on and tells what
+// else is wrong.
+func (d *declarer) store(f *fields, L *glua.LState) *store.Store {
+	c := store.Config{
+		Name: f.name, TTL: f.duration("ttl"), Max: int(f.integer("max", 1, store.MostMax)), MaxBytes: f.size("max_bytes"),
+		File: f.str("file"), Persist: f.boolean("persist", false),
+	}
+	c.Kind = parsed(f, "kind", []string{"set", "map", "counter"}, store.ParseKind)
+	c.Key = parsed(f, "key", []string{"any", "string", "number", "ip", "cidr", "endpoint"}, store.ParseKeyType)
+	c.Evict = parsed(f, "evict", []string{"refuse", "oldest"}, store.ParseEvict)
+	if d.again {
+		if st := d.in.stores[f.name]; st != nil {
+			return st
+		}
+	}
+	if !f.has("kind") {
+		f.missing("kind", `as in kind = "set"; there are set, map and counter`)
+	}
+	st, err := d.in.env.Stores.Declare(c, d.in.prog.path)
+	if err != nil {
+		d.report(remark{msg: err.Error(), word: "store", line: f.line})
+		return d.stray(c)
+	}
+	d.in.stores[f.name] = st
+	return st
+}
+
+// stray makes a store outside of the generation.
+func (d *declarer) stray(c store.Config) *store.Store {
+	st, err := store.NewRegistry(d.in.env.Shard).Stage().Declare(store.Config{Name: "stray", Kind: c.Kind, Key: c.Key}, d.in.prog.path)
+	if err != nil {
+		panic(fmt.Sprintf("lua: declare a store without limits: %v", err))
+	}
+	return st
+}
+
+// parsed reads a word by the parser of its type.
+func parsed[T any](f *fields, key string, words []string, parse func(string) (T, error)) (v T) {
+	s := f.oneOf(key, words...)
+	if s == "" {
+		return v
+	}
+	v, err := parse(s)
+	if err != nil {
+		f.report(key, key+": "+err.Error(), "")
+	}
+	return v
+}

@@ -1,0 +1,101 @@
+package lua
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine/event"
+)
+
+// Caller implements [bind.Host].
+func (in *instance) Caller(L *glua.LState) *event.Caller {
+	c := &in.caller
+	if in.call != nil {
+		c = &in.call.Caller
+	}
+	c.Line = lineOf(L)
+	return c
+}
+
+// lineOf returns the line of the script that L is at.
+func lineOf(L *glua.LState) int {
+	for level := range 4 {
+		dbg, ok := L.GetStack(level)
+		if !ok {
+			return 0
+		}
+		if _, err := L.GetInfo("l", dbg, glua.LNil); err == nil && dbg.CurrentLine > 0 {
+			return dbg.CurrentLine
+		}
+	}
+	return 0
+}
+
+// Effect implements [bind.Host].
+func (in *instance) Effect(L *glua.LState, what string) {
+	switch in.mode {
+	case handling:
+	case filtering:
+		in.raise(L, remark{msg: what + ": not in a filter: `when` only decides, put it in `run`", word: last(what)})
+	default:
+		in.raise(L, remark{msg: what + ": not while loading: put it in `on = hookd.start`", word: last(what)})
+	}
+}
+
+// Plain implements [bind.Host].
+func (in *instance) Plain(ud *glua.LUserData) (any, error) {
+	switch v := ud.Value.(type) {
+	case *object:
+		if k, ok := v.o.(event.Kept); ok {
+			return k, nil
+		}
+		return nil, fmt.Errorf("a %s is lent: copy the fields you need", v.typ.Info.Name)
+	case *recordValue:
+		return plainOf(v.t), nil
+	case *point:
+		return v.name, nil
+	case *verdict:
+		return v.String(), nil
+	}
+	return nil, fmt.Errorf("plain data expected, got %s", describe(ud))
+}
+
+// Handler implements [bind.Host]: nothing of the catalogue binds handlers while
+// it runs.
+func (in *instance) Handler(*glua.LState, glua.LValue) (any, error) {
+	return nil, errors.New("handlers are bound at the top level")
+}
+
+// Wait implements [bind.Host]: no hook of the catalogue lets handlers wait.
+func (in *instance) Wait(L *glua.LState, _ func(done func(results ...glua.LValue))) int {
+	L.RaiseError("waiting is not possible here")
+	return 0
+}
+
+// print writes a log line.
+func (in *instance) print(L *glua.LState, line string) error {
+	in.Effect(L, "print")
+	return in.prog.rt.cfg.Functions.LogInfo(in.Caller(L), line, nil)
+}
+
+// openOS installs what a script may know of the world: event time.
+func (in *instance) openOS() {
+	L := in.vm.State()
+	now := func() time.Duration { return time.Duration(in.env.Shard.Now()) }
+	mod := L.NewTable()
+	mod.RawSetString("time", L.NewFunction(func(L *glua.LState) int {
+		if L.GetTop() > 0 && L.Get(1) != glua.LNil {
+			L.RaiseError("os.time takes no table here: it is the event's time")
+		}
+		L.Push(glua.LNumber(now() / time.Second))
+		return 1
+	}))
+	mod.RawSetString("clock", L.NewFunction(func(L *glua.LState) int {
+		L.Push(glua.LNumber(now().Seconds()))
+		return 1
+	}))
+	in.vm.Globals().RawSetString("os", mod)
+}

@@ -1,0 +1,232 @@
+package lua
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"sort"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/store"
+	"github.com/hookd/hookd/runtime/lua/bind"
+	"github.com/hookd/hookd/runtime/lua/vm"
+)
+
+// mode says what the script may do at the moment.
+type mode uint8
+
+const (
+	idle      mode = iota
+	loading        // declare, read, no effects
+	handling       // effects, no declarations
+	filtering      // neither
+)
+
+// instance is one script in one machine. It implements [engine.Instance] for the
+// engine and [bind.Host] for the generated glue.
+type instance struct {
+	prog *program
+	env  *engine.Env
+	vm   *vm.VM
+	mode mode
+
+	decl   *declarer // while loading
+	funcs  []*glua.LFunction
+	labels map[string]engine.FuncID
+	stores map[string]*store.Store // declared ones, for a rebuild
+	broken error                   // why a rebuild failed
+
+	call   *engine.Call // being handled
+	caller event.Caller // outside of a call
+	said   remark
+	args   []glua.LValue
+
+	metas    []*glua.LTable // of objects, by type
+	slot     any            // key of what this script hangs on kept objects
+	epoch    uint64         // of lent objects: changes with each call
+	lent     []lentObject
+	verdicts map[*event.Family][]*glua.LUserData // constants, by kind
+	points   map[string]*glua.LUserData
+	payload  glua.LValue // of the running call, once it was asked for
+
+	meta  metatables
+	state *glua.LUserData
+}
+
+var (
+	_ engine.Instance = (*instance)(nil)
+	_ bind.Host       = (*instance)(nil)
+)
+
+// newInstance returns a script's machine with its API in place and nothing run.
+func newInstance(p *program, env *engine.Env) *instance {
+	in := &instance{
+		prog: p, env: env,
+		labels: map[string]engine.FuncID{}, stores: map[string]*store.Store{},
+		caller: event.Caller{Shard: env.Shard, Script: p.path, Gen: env.Gen},
+		slot:   slotKey(p.path),
+	}
+	in.open()
+	return in
+}
+
+// open makes the machine and installs what scripts see.
+func (in *instance) open() {
+	seed := fnv.New64a()
+	seed.Write([]byte(in.prog.path))
+	in.vm = vm.New(vm.Config{
+		Chunk:   in.prog.path,
+		Limits:  in.prog.rt.cfg.VM,
+		Seed:    seed.Sum64(),
+		Print:   in.print,
+		Explain: in.prog.explain,
+		Unknown: in.unknownGlobal,
+	})
+	in.points, in.lent = map[string]*glua.LUserData{}, nil
+	in.openMetatables()
+	in.openObjects()
+	in.openVerdicts()
+	in.openFamilies()
+	in.openThis()
+	in.openWords()
+	in.openIs()
+	in.openState()
+	in.openOS()
+}
+
+// Close implements [engine.Instance]. Objects that outlive the machine keep the
+// userdata that stood for them, so what those refer to is let go of.
+func (in *instance) Close() {
+	for _, mt := range in.metas {
+		empty(mt)
+	}
+	in.vm.Close()
+	in.funcs, in.lent, in.args, in.points = nil, nil, nil, nil
+	in.broken = errors.New("its generation is gone")
+}
+
+// empty takes everything out of a table.
+func empty(t *glua.LTable) {
+	for k, _ := t.Next(glua.LNil); k != glua.LNil; k, _ = t.Next(k) {
+		t.RawSet(k, glua.LNil)
+	}
+}
+
+// keep numbers a function that a declaration holds. A label has the same number
+// again when the top level is run once more.
+func (in *instance) keep(label string, fn *glua.LFunction) engine.FuncID {
+	if id, ok := in.labels[label]; ok {
+		in.funcs[id-1] = fn
+		return id
+	}
+	in.funcs = append(in.funcs, fn)
+	id := engine.FuncID(len(in.funcs))
+	in.labels[label] = id
+	return id
+}
+
+// Filter implements [engine.Instance].
+func (in *instance) Filter(fn engine.FuncID, call *engine.Call) (bool, error) {
+	if err := in.enter(fn, call, filtering, "filter"); err != nil {
+		return false, err
+	}
+	ok := glua.LVAsBool(in.vm.Result(1))
+	in.vm.End()
+	return ok, nil
+}
+
+// Run implements [engine.Instance].
+func (in *instance) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, error) {
+	what := "handler"
+	if call.Info == nil {
+		what = "timer"
+	}
+	if err := in.enter(fn, call, handling, what); err != nil {
+		return engine.Decision{}, err
+	}
+	d, err := in.decision(in.vm.Result(1), call)
+	in.vm.End()
+	return d, err
+}
+
+// enter calls a function with what the event has for it and leaves its result
+// on the machine.
+func (in *instance) enter(fn engine.FuncID, call *engine.Call, m mode, what string) error {
+	if in.broken != nil || in.mode != idle || fn < 1 || int(fn) > len(in.funcs) || in.funcs[fn-1] == nil {
+		return in.unable(fn)
+	}
+	in.mode, in.call, in.payload = m, call, nil
+	in.epoch++
+	L := in.vm.Begin(in.prog.rt.cfg.Limits.HandlerInstructions, what)
+	L.Push(in.funcs[fn-1])
+	in.args = in.args[:0]
+	if et := in.prog.rt.events[call.Info]; et != nil {
+		in.args = et.Args(in, L, call.Event, in.args)
+	}
+	for _, a := range in.args {
+		L.Push(a)
+	}
+	err := in.vm.Call(len(in.args), 1)
+	in.leave()
+	if err != nil {
+		in.vm.End()
+		return in.scriptError(err)
+	}
+	return nil
+}
+
+// leave ends a call: what was lent to it is void.
+func (in *instance) leave() {
+	in.mode, in.call, in.payload = idle, nil, nil
+	in.epoch++
+	clear(in.lent)
+	in.lent = in.lent[:0]
+	clear(in.args)
+}
+
+// unable says why a function cannot be called at all.
+func (in *instance) unable(fn engine.FuncID) error {
+	e := &engine.ScriptError{Script: in.prog.path}
+	switch {
+	case in.broken != nil:
+		e.Message = in.broken.Error()
+	case in.mode != idle:
+		e.Message = "the script is running already"
+	default:
+		e.Message = fmt.Sprintf("function %d is not there any more: the rebuilt script did not declare it", fn)
+	}
+	return e
+}
+
+// rebuild gives the script a new machine and runs its top level again. Numbers
+// of functions stay; globals and upvalues are as after load.
+func (in *instance) rebuild() {
+	for i := range in.funcs {
+		in.funcs[i] = nil
+	}
+	for _, mt := range in.metas {
+		empty(mt)
+	}
+	in.vm.Close()
+	in.open()
+	d := &declarer{in: in, plan: &engine.Plan{}, again: true}
+	if !in.load(d) || d.diags.HasErrors() {
+		in.broken = fmt.Errorf("the script could not be rebuilt: %w", d.diags)
+	}
+}
+
+// globalNames lists the globals there are.
+func (in *instance) globalNames() []string {
+	var names []string
+	g := in.vm.Globals()
+	for k, _ := g.Next(glua.LNil); k != glua.LNil; k, _ = g.Next(k) {
+		if name, ok := k.(glua.LString); ok && name != vm.ConcatName {
+			names = append(names, string(name))
+		}
+	}
+	sort.Strings(names)
+	return names
+}

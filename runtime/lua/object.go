@@ -1,0 +1,202 @@
+package lua
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
+	"github.com/hookd/hookd/runtime/lua/vm"
+)
+
+// object is what the userdata of a stack's object holds.
+type object struct {
+	typ *bind.ObjectType
+	o   any
+	// epoch is that of the call which a lent object was lent to.
+	epoch uint64
+	data  *glua.LUserData // the script's record of a kept object, once asked for
+}
+
+// slotKey is where a script hangs its userdata on a kept object. It is the same
+// over reloads, so that a new machine takes the place of the one before.
+type slotKey string
+
+// keptObject is what hangs there.
+type keptObject struct {
+	machine *vm.VM
+	ud      *glua.LUserData
+}
+
+// lentObject is one that was lent to the running call.
+type lentObject struct {
+	o  any
+	ud *glua.LUserData
+}
+
+var errLent = errors.New("lent: its handler returned; copy what you need")
+
+// Object implements [bind.Host].
+func (in *instance) Object(t bind.TypeID, o any) glua.LValue {
+	if o == nil {
+		return glua.LNil
+	}
+	kept, ok := o.(event.Kept)
+	if !ok {
+		return in.lend(t, o)
+	}
+	slots := kept.Slots()
+	if slots == nil {
+		return in.wrap(t, o)
+	}
+	if k, ok := slots.Get(in.slot).(*keptObject); ok && k.machine == in.vm {
+		return k.ud
+	}
+	ud := in.wrap(t, o)
+	slots.Set(in.slot, &keptObject{machine: in.vm, ud: ud})
+	return ud
+}
+
+// lend returns the userdata of a lent object, the same one within a call.
+func (in *instance) lend(t bind.TypeID, o any) glua.LValue {
+	for i := range in.lent {
+		if in.lent[i].o == o {
+			return in.lent[i].ud
+		}
+	}
+	ud := in.wrap(t, o)
+	in.lent = append(in.lent, lentObject{o, ud})
+	return ud
+}
+
+func (in *instance) wrap(t bind.TypeID, o any) *glua.LUserData {
+	return &glua.LUserData{
+		Value:     &object{typ: in.prog.rt.objects[t], o: o, epoch: in.epoch},
+		Metatable: in.metas[t],
+	}
+}
+
+// Live implements [bind.Host].
+func (in *instance) Live(v glua.LValue, t bind.TypeID) (any, error) {
+	ud, ok := v.(*glua.LUserData)
+	if !ok {
+		return nil, fmt.Errorf("%s expected, got %s", in.prog.rt.objects[t].Info.Name, v.Type())
+	}
+	ob, ok := ud.Value.(*object)
+	if !ok || ob.typ.ID != t {
+		return nil, fmt.Errorf("%s expected, got %s", in.prog.rt.objects[t].Info.Name, describe(v))
+	}
+	if k, kept := ob.o.(event.Kept); kept {
+		if k.Ended() {
+			return nil, errors.New(k.Label() + " ended")
+		}
+		return ob.o, nil
+	}
+	if ob.epoch != in.epoch {
+		return nil, errLent
+	}
+	return ob.o, nil
+}
+
+// lentOut reports whether the object was lent to a call that returned.
+func (in *instance) lentOut(ob *object) bool { return !ob.typ.Info.Kept && ob.epoch != in.epoch }
+
+// openObjects makes the metatable of every type.
+func (in *instance) openObjects() {
+	in.metas = make([]*glua.LTable, len(in.prog.rt.objects))
+	for i, t := range in.prog.rt.objects {
+		in.metas[i] = in.objectMeta(t)
+	}
+}
+
+func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
+	L := in.vm.State()
+	methods := make(map[string]*glua.LFunction, len(t.Methods))
+	for name, m := range t.Methods {
+		methods[name] = L.NewFunction(func(L *glua.LState) int { return m(in, L) })
+	}
+	return in.metatable(t.Info.Name,
+		func(L *glua.LState) int {
+			ob, key := in.self(L, t), keyOf(L)
+			if fn := methods[key]; fn != nil {
+				L.Push(fn)
+				return 1
+			}
+			if in.lentOut(ob) {
+				in.raise(L, remark{msg: key + ": " + errLent.Error()})
+			}
+			v, ok := t.Index(in, L, ob.o, key)
+			if !ok {
+				in.noField(L, t, key)
+			}
+			L.Push(v)
+			return 1
+		},
+		func(L *glua.LState) int {
+			ob, key := in.self(L, t), keyOf(L)
+			if in.lentOut(ob) {
+				in.raise(L, remark{msg: key + ": " + errLent.Error()})
+			}
+			if t.SetIndex != nil && t.SetIndex(in, L, ob.o, key, L.Get(3)) {
+				return 0
+			}
+			if t.Info.Field(key) == nil && t.Info.Method(key) == nil {
+				in.noField(L, t, key)
+			}
+			in.raise(L, remark{msg: fmt.Sprintf("%s.%s is read-only", t.Info.Name, key), word: key})
+			return 0
+		},
+		func(L *glua.LState) int {
+			L.Push(glua.LString(in.label(in.self(L, t))))
+			return 1
+		})
+}
+
+// self returns the object that a metamethod is called on.
+func (in *instance) self(L *glua.LState, t *bind.ObjectType) *object {
+	if ud, ok := L.Get(1).(*glua.LUserData); ok {
+		if ob, ok := ud.Value.(*object); ok && ob.typ == t {
+			return ob
+		}
+	}
+	L.RaiseError("%s expected, got %s", t.Info.Name, describe(L.Get(1)))
+	return nil
+}
+
+// keyOf returns the key that an index or assignment names.
+func keyOf(L *glua.LState) string {
+	if key, ok := L.Get(2).(glua.LString); ok {
+		return string(key)
+	}
+	return L.Get(2).String()
+}
+
+// label is what tostring gives.
+func (in *instance) label(ob *object) string {
+	switch o := ob.o.(type) {
+	case fmt.Stringer:
+		return o.String()
+	case event.Kept:
+		return o.Label()
+	}
+	return ob.typ.Info.Name
+}
+
+// noField raises that an object has nothing of that name.
+func (in *instance) noField(L *glua.LState, t *bind.ObjectType, key string) {
+	var names []string
+	for i := range t.Info.Fields {
+		names = append(names, t.Info.Fields[i].Name)
+	}
+	for i := range t.Info.Methods {
+		names = append(names, t.Info.Methods[i].Name)
+	}
+	sort.Strings(names)
+	in.raise(L, remark{
+		msg:  fmt.Sprintf("%s has no field or method %s", t.Info.Name, key),
+		hint: meant(key, names, t.Info.Name), word: key,
+	})
+}

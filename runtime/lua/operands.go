@@ -1,0 +1,217 @@
+package lua
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/source"
+)
+
+// operands knows, by line, what a script's expressions index, call and compute
+// with, so that an error of the machine, which has no names, can be given some.
+type operands struct {
+	indexed map[indexedAt][]string // what is indexed with a key
+	called  map[int][]string
+	used    map[int][]string // in arithmetic, comparisons and ..
+	length  map[int][]string
+}
+
+type indexedAt struct {
+	line int
+	key  string
+}
+
+// operandsOf collects them from a script's source.
+func operandsOf(path string, text []byte) *operands {
+	o := &operands{
+		indexed: map[indexedAt][]string{}, called: map[int][]string{},
+		used: map[int][]string{}, length: map[int][]string{},
+	}
+	chunk, _ := source.Parse(path, text)
+	if chunk == nil {
+		return o
+	}
+	locals := map[string]bool{}
+	declaredNames(chunk.Stmts, locals)
+	n := namer{locals}
+	inspect(chunk.Stmts, func(e ast.Expr) { o.note(n, e) })
+	return o
+}
+
+func (o *operands) note(n namer, e ast.Expr) {
+	line := e.Line()
+	switch e := e.(type) {
+	case *ast.AttrGetExpr:
+		if k, ok := e.Key.(*ast.StringExpr); ok {
+			at := indexedAt{line, k.Value}
+			o.indexed[at] = append(o.indexed[at], n.name(e.Object))
+		}
+	case *ast.FuncCallExpr:
+		if e.Method != "" {
+			at := indexedAt{line, e.Method}
+			o.indexed[at] = append(o.indexed[at], n.name(e.Receiver))
+			o.called[line] = append(o.called[line], fmt.Sprintf("method '%s'", e.Method))
+		} else {
+			o.called[line] = append(o.called[line], n.name(e.Func))
+		}
+	case *ast.ArithmeticOpExpr:
+		o.used[line] = append(o.used[line], n.name(e.Lhs), n.name(e.Rhs))
+	case *ast.StringConcatOpExpr:
+		o.used[line] = append(o.used[line], n.name(e.Lhs), n.name(e.Rhs))
+	case *ast.UnaryMinusOpExpr:
+		o.used[line] = append(o.used[line], n.name(e.Expr))
+	case *ast.UnaryLenOpExpr:
+		o.length[line] = append(o.length[line], n.name(e.Expr))
+	}
+}
+
+// namer names expressions as PUC Lua does.
+type namer struct{ locals map[string]bool }
+
+// name returns "local 'x'", "global 'x'" or "field 'x'"; nothing for what has no
+// name, "" literal for what cannot be at fault.
+func (n namer) name(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.IdentExpr:
+		if n.locals[e.Value] {
+			return fmt.Sprintf("local '%s'", e.Value)
+		}
+		return fmt.Sprintf("global '%s'", e.Value)
+	case *ast.AttrGetExpr:
+		if k, ok := e.Key.(*ast.StringExpr); ok {
+			return fmt.Sprintf("field '%s'", k.Value)
+		}
+	case *ast.NumberExpr, *ast.StringExpr:
+		return literal
+	}
+	return ""
+}
+
+const literal = "a literal"
+
+// declaredNames collects the names of locals and parameters.
+func declaredNames(list []ast.Stmt, into map[string]bool) {
+	add := func(names ...string) {
+		for _, name := range names {
+			into[name] = true
+		}
+	}
+	var params func(e ast.Expr)
+	var stmts func(list []ast.Stmt)
+	params = func(e ast.Expr) {
+		if f, ok := e.(*ast.FunctionExpr); ok {
+			add(f.ParList.Names...)
+			stmts(f.Stmts)
+		}
+	}
+	stmts = func(list []ast.Stmt) {
+		for _, s := range list {
+			switch s := s.(type) {
+			case *ast.LocalAssignStmt:
+				add(s.Names...)
+			case *ast.NumberForStmt:
+				add(s.Name)
+				stmts(s.Stmts)
+			case *ast.GenericForStmt:
+				add(s.Names...)
+				stmts(s.Stmts)
+			case *ast.FuncDefStmt:
+				params(s.Func)
+			case *ast.DoBlockStmt:
+				stmts(s.Stmts)
+			case *ast.WhileStmt:
+				stmts(s.Stmts)
+			case *ast.RepeatStmt:
+				stmts(s.Stmts)
+			case *ast.IfStmt:
+				stmts(s.Then)
+				stmts(s.Else)
+			}
+		}
+	}
+	stmts(list)
+	inspect(list, params)
+}
+
+// The machine's words, and which of their parts are types.
+var (
+	indexWords   = regexp.MustCompile(`^attempt to index a non-table object\((\w+)\) with key '([^']*)'$`)
+	arithWords   = regexp.MustCompile(`^cannot perform (\w+) operation between (\w+) and (\w+)$`)
+	concatWords  = regexp.MustCompile(`^attempt to concatenate a (\w+) value$`)
+	compareWords = regexp.MustCompile(`^attempt to compare (\w+) with (\w+)$`)
+	forWords     = regexp.MustCompile(`^for statement (init|limit|step) must be a number$`)
+)
+
+// explain words an error of the machine as PUC Lua would, with a name where the
+// line has only one that it can be.
+func (p *program) explain(line int, msg string) string {
+	if !strings.HasPrefix(msg, "attempt to ") && !strings.HasPrefix(msg, "cannot perform ") && !strings.HasPrefix(msg, "for statement ") && !strings.HasPrefix(msg, "__") {
+		return msg
+	}
+	p.once.Do(func() { p.names = operandsOf(p.path, p.text) })
+	o := p.names
+	switch {
+	case msg == "attempt to call a non-function object":
+		return "attempt to call " + blame(o.called[line], "", "something that is no function")
+	case msg == "__unm undefined":
+		return "attempt to perform arithmetic on " + blame(o.used[line], "", "a value that is no number")
+	case msg == "__len undefined":
+		return "attempt to get length of " + blame(o.length[line], "", "a value that has none")
+	}
+	if m := indexWords.FindStringSubmatch(msg); m != nil {
+		if name := only(o.indexed[indexedAt{line, m[2]}]); name != "" {
+			return fmt.Sprintf("attempt to index %s (a %s value)", name, m[1])
+		}
+		return fmt.Sprintf("attempt to index a %s value (with key '%s')", m[1], m[2])
+	}
+	if m := arithWords.FindStringSubmatch(msg); m != nil {
+		kind := m[2]
+		if kind == "number" || kind == "string" && m[3] != "number" && m[3] != "string" {
+			kind = m[3]
+		}
+		return "attempt to perform arithmetic on " + blame(o.used[line], kind, "")
+	}
+	if m := concatWords.FindStringSubmatch(msg); m != nil {
+		return "attempt to concatenate " + blame(o.used[line], m[1], "")
+	}
+	if m := compareWords.FindStringSubmatch(msg); m != nil && m[1] == m[2] {
+		return fmt.Sprintf("attempt to compare two %s values", m[1])
+	}
+	if m := forWords.FindStringSubmatch(msg); m != nil {
+		return fmt.Sprintf("'for' %s must be a number", map[string]string{"init": "initial value"}[m[1]]+strings.TrimPrefix(m[1], "init"))
+	}
+	return msg
+}
+
+// blame names what is at fault: the only name of the line, or its type.
+func blame(names []string, kind, otherwise string) string {
+	name := only(names)
+	switch {
+	case name != "" && kind != "":
+		return fmt.Sprintf("%s (a %s value)", name, kind)
+	case name != "":
+		return fmt.Sprintf("%s (%s)", name, strings.TrimPrefix(otherwise, "something that is "))
+	case kind != "":
+		return fmt.Sprintf("a %s value", kind)
+	}
+	return otherwise
+}
+
+// only returns the one name in list, literals aside; nothing where there are
+// several or where one has no name.
+func only(list []string) string {
+	name := ""
+	for _, n := range list {
+		switch {
+		case n == literal || n == name:
+		case n == "" || name != "":
+			return ""
+		default:
+			name = n
+		}
+	}
+	return name
+}

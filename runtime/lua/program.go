@@ -1,0 +1,55 @@
+package lua
+
+import (
+	"sync"
+	"time"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
+)
+
+// loadTime bounds a top level in time: instructions can be dear, and an operator
+// waits for it.
+const loadTime = 10 * time.Second
+
+// program is a compiled script.
+type program struct {
+	rt      *Runtime
+	path    string
+	text    []byte
+	proto   *glua.FunctionProto
+	outline *outline
+
+	once  sync.Once
+	names *operands // of the source, made when the first error asks
+}
+
+// Stage implements [engine.Program].
+func (p *program) Stage(env *engine.Env) (engine.Instance, *engine.Plan, diag.List) {
+	in := newInstance(p, env)
+	d := &declarer{in: in, plan: &engine.Plan{}}
+	if in.load(d) {
+		d.finish()
+		d.migrate()
+	}
+	d.diags.Sort()
+	return in, d.plan, d.diags
+}
+
+// load runs the top level with d taking the declarations and reports whether it
+// came to its end.
+func (in *instance) load(d *declarer) bool {
+	in.decl, in.mode = d, loading
+	L := in.vm.BeginWithin(in.prog.rt.cfg.Limits.LoadInstructions, "the top level", loadTime)
+	L.Push(L.NewFunctionFromProto(in.prog.proto))
+	err := in.vm.Call(0, 0)
+	in.vm.End()
+	in.decl, in.mode = nil, idle
+	if err != nil {
+		d.diags = append(d.diags, in.diagnostic(err))
+		return false
+	}
+	return true
+}

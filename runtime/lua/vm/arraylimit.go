@@ -1,0 +1,21 @@
+package vm
+
+import (
+	"sync"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// MaxArray is the greatest key that goes to the array part of a table. A single
+// store at a great key makes gopher-lua allocate, and walk, all the places below
+// it: up to 67 million unless told otherwise.
+const MaxArray = 1 << 20
+
+// arrayLimit guards the one setting of gopher-lua that is a variable of its
+// package. It is the same for all machines of the process and set before the
+// first of them runs.
+var arrayLimit sync.Once
+
+func lowerArrayLimit() {
+	arrayLimit.Do(func() { glua.MaxArrayIndex = MaxArray })
+}

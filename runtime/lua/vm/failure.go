@@ -1,0 +1,208 @@
+package vm
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// Failure is a call that ended with an error.
+type Failure struct {
+	// Message says what went wrong, without a position.
+	Message string
+	// Line is that of the failing statement, 0 where unknown.
+	Line int
+	// Frames are the calls that were running, the innermost first.
+	Frames []Frame
+	// Overrun: the budget was used up.
+	Overrun bool
+	// Broken: gopher-lua failed in a way it does not foresee; its state may be
+	// damaged and should be made anew.
+	Broken bool
+}
+
+// Error returns the message with its line.
+func (f *Failure) Error() string {
+	if f.Line == 0 {
+		return f.Message
+	}
+	return fmt.Sprintf("line %d: %s", f.Line, f.Message)
+}
+
+// Frame is one running call of a traceback.
+type Frame struct {
+	Func string // "function 'check'", "main chunk"
+	Line int
+}
+
+// Traceback renders the frames, one a line, with the chunk's name.
+func Traceback(chunk string, frames []Frame) string {
+	var b strings.Builder
+	for i, f := range frames {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s:%d: in %s", chunk, f.Line, f.Func)
+	}
+	return b.String()
+}
+
+// maxFrames is how many frames a traceback shows: the innermost, and the last
+// few.
+const (
+	maxFrames   = 20
+	outerFrames = 5
+)
+
+// fail is called by gopher-lua on the thread whose error nothing catches, with
+// the error value on top.
+func (v *VM) fail(L *glua.LState) {
+	v.trace = v.frames(L)
+	panic(&glua.ApiError{Type: glua.ApiErrorRun, Object: L.Get(-1)})
+}
+
+// frames lists the Lua functions running on L.
+func (v *VM) frames(L *glua.LState) (list []Frame) {
+	defer func() {
+		// A frame that was about to be entered has no position yet, and
+		// gopher-lua looks for one before its first instruction.
+		_ = recover()
+	}()
+	for level := 0; ; level++ {
+		dbg, ok := L.GetStack(level)
+		if !ok {
+			return list
+		}
+		if _, err := L.GetInfo("Sln", dbg, glua.LNil); err != nil || dbg.What == "G" || dbg.Source != v.cfg.Chunk {
+			continue
+		}
+		if len(list) == maxFrames {
+			copy(list[maxFrames-outerFrames:], list[maxFrames-outerFrames+1:])
+			list = list[:maxFrames-1]
+		}
+		list = append(list, Frame{Func: v.funcName(dbg), Line: dbg.CurrentLine})
+	}
+}
+
+func (v *VM) funcName(dbg *glua.Debug) string {
+	switch {
+	case dbg.LineDefined == 0:
+		return "main chunk"
+	case dbg.Name == "" || strings.ContainsAny(dbg.Name, "<(?") || dbg.Name == "main chunk" || dbg.Name == "corountine":
+		return fmt.Sprintf("function <%s:%d>", v.cfg.Chunk, dbg.LineDefined)
+	}
+	return "function '" + dbg.Name + "'"
+}
+
+// recovered makes a failure of what a call panicked with, and a new thread for
+// the next one.
+func (v *VM) recovered(cause any) error {
+	f := &Failure{Overrun: v.budget.overrun(), Frames: v.trace}
+	thread := v.root.G.CurrentThread
+	switch cause := cause.(type) {
+	case nil:
+		f.Message, f.Broken = lostYield, true
+	case *glua.ApiError:
+		f.Message = v.describe(cause.Object)
+	default:
+		f.Frames = v.frames(thread)
+		f.Message, f.Broken = v.panicText(cause)
+	}
+	f.Line, f.Message = v.position(f.Message)
+	if f.Line == 0 && len(f.Frames) > 0 {
+		f.Line = f.Frames[0].Line
+	}
+	f.Message = v.explain(f.Line, f.Message)
+	v.trace, v.guards, v.yielded = nil, guards{}, nil
+	v.co.wait = 0 // what the call held is free now
+	v.main = v.newMain()
+	return f
+}
+
+// panicText says what a Go panic inside gopher-lua means.
+func (v *VM) panicText(cause any) (msg string, broken bool) {
+	text := fmt.Sprint(cause)
+	switch {
+	case text == "lua callstack overflow":
+		return text, false
+	case v.budget.overrun():
+		return v.budget.Err().Error(), true
+	case v.yielded != nil:
+		return lostYield, true
+	}
+	return text, true
+}
+
+// lostYield is what gopher-lua makes of a yield that would have to cross a Go
+// function: it goes on in the wrong thread.
+const lostYield = "a yield cannot leave a metamethod, the iterator of a for loop, or a function that string.gsub or table.sort called"
+
+// describe returns the text of an error value.
+func (v *VM) describe(value glua.LValue) string {
+	switch value := value.(type) {
+	case glua.LString:
+		return string(value)
+	case glua.LNumber:
+		return value.String()
+	case *glua.LTable, *glua.LUserData:
+		if text, ok := v.tostring(value); ok {
+			return text
+		}
+	}
+	return "error value is a " + value.Type().String()
+}
+
+// tostring calls the __tostring of an error value under the budget that is left.
+func (v *VM) tostring(value glua.LValue) (text string, ok bool) {
+	meta := v.root.GetMetaField(value, "__tostring")
+	if meta == glua.LNil {
+		return "", false
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			text, ok = "error value whose __tostring failed", true
+		}
+	}()
+	L := v.newThread(registryThread)
+	L.Push(meta)
+	L.Push(value)
+	L.Call(1, 1)
+	s, isString := L.Get(-1).(glua.LString)
+	return string(s), isString
+}
+
+// position takes "chunk:line: " off the front of a message.
+func (v *VM) position(msg string) (line int, rest string) {
+	msg = strings.TrimPrefix(msg, helperPosition)
+	after, ok := strings.CutPrefix(msg, v.cfg.Chunk+":")
+	if !ok {
+		return 0, msg
+	}
+	digits, rest, ok := strings.Cut(after, ": ")
+	if !ok {
+		return 0, msg
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil || n <= 0 {
+		return 0, msg
+	}
+	return n, rest
+}
+
+// explain words a message of gopher-lua for authors.
+func (v *VM) explain(line int, msg string) string {
+	switch {
+	case msg == "lua callstack overflow" || msg == "registry overflow" || msg == "stack overflow":
+		return fmt.Sprintf("stack overflow: calls nest at most %d deep", v.cfg.Limits.CallDepth)
+	case strings.HasPrefix(msg, "runtime error: index out of range [-1]"):
+		return fmt.Sprintf("stack overflow: a call holds at most %d values", v.cfg.Limits.Stack)
+	case strings.HasPrefix(msg, "runtime error: "):
+		return "the interpreter failed: " + strings.TrimPrefix(msg, "runtime error: ")
+	}
+	if v.cfg.Explain != nil {
+		return v.cfg.Explain(line, msg)
+	}
+	return msg
+}

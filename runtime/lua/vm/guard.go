@@ -1,0 +1,141 @@
+package vm
+
+import (
+	"slices"
+	"strings"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// guards are the threads of protected calls. A thread whose call succeeded runs
+// the next one.
+type guards struct {
+	active []*glua.LState // running, the innermost last
+	spare  []*glua.LState
+	// next is what the guard that is being resumed calls, with its arguments.
+	next []glua.LValue
+}
+
+// maxSpareGuards is how many threads wait for the next protected call.
+const maxSpareGuards = 4
+
+// openGuards makes the functions that run protected calls.
+func (v *VM) openGuards() {
+	take := v.root.NewFunction(func(L *glua.LState) int {
+		for _, a := range v.guards.next {
+			L.Push(a)
+		}
+		n := len(v.guards.next)
+		clear(v.guards.next)
+		v.guards.next = v.guards.next[:0]
+		return n
+	})
+	yield := v.root.NewFunction(func(*glua.LState) int { return -1 })
+	v.loop = v.helper(guardLoop, take, yield)
+}
+
+// isGuard reports whether L runs a protected call.
+func (v *VM) isGuard(L *glua.LState) bool { return slices.Contains(v.guards.active, L) }
+
+// enter counts one more thread that runs inside the others; leave takes it back.
+func (v *VM) enter(L *glua.LState, what string) {
+	if v.depth >= v.cfg.Limits.Nesting {
+		L.RaiseError("%s: coroutines and protected calls nest at most %d deep", what, v.cfg.Limits.Nesting)
+	}
+	v.depth++
+}
+
+// protect runs the function and arguments that make up the frame of L and
+// leaves true and its results there, or false and the error. It returns how
+// many values it left.
+func (v *VM) protect(L *glua.LState, what string) int {
+	v.enter(L, what)
+	g := &v.guards
+	active := len(g.active)
+	defer func() { v.depth, g.active = v.depth-1, g.active[:active] }()
+	for i := 1; i <= L.GetTop(); i++ {
+		g.next = append(g.next, L.Get(i))
+	}
+	th := v.guard()
+	g.active = append(g.active, th)
+	L.SetTop(0)
+	L.Push(th)
+	n := v.stockResume(L)
+	if L.Get(-n) == glua.LTrue {
+		if len(g.spare) < maxSpareGuards {
+			g.spare = append(g.spare, th)
+		}
+		return n
+	}
+	v.rephrase(L)
+	return n
+}
+
+// guard returns a thread that waits to run what next holds.
+func (v *VM) guard() *glua.LState {
+	g := &v.guards
+	if n := len(g.spare); n > 0 {
+		th := g.spare[n-1]
+		g.spare = g.spare[:n-1]
+		return th
+	}
+	return v.newCoroutine(v.loop)
+}
+
+// caught words the text of an error that a script catches as it would read had
+// nothing caught it, with its position.
+func (v *VM) caught(text string) string {
+	text = strings.TrimPrefix(text, helperPosition)
+	line, rest := v.position(text)
+	if said := v.explain(line, rest); said != rest {
+		return text[:len(text)-len(rest)] + said
+	}
+	return text
+}
+
+// rephrase puts an error text that a script catches, on top of L, into words.
+func (v *VM) rephrase(L *glua.LState) {
+	text, ok := L.Get(-1).(glua.LString)
+	if !ok {
+		return
+	}
+	if v.yielded != nil && strings.HasPrefix(string(text), "runtime error: ") {
+		text, v.yielded = lostYield, nil
+	}
+	if said := v.caught(string(text)); said != string(text) {
+		L.Pop(1)
+		L.Push(glua.LString(said))
+	}
+}
+
+// pcall is Lua's. What it calls runs in a thread of its own, because
+// gopher-lua, when it raises, closes the upvalues of all functions that run on
+// the thread, those that survive included.
+func (v *VM) pcall(L *glua.LState) int {
+	if L.GetTop() == 0 {
+		argError(L, 1, "pcall", "value expected")
+	}
+	return v.protect(L, "pcall")
+}
+
+// xpcall is Lua's. The handler is called when the calls that failed are gone,
+// which it could tell by the debug library only.
+func (v *VM) xpcall(L *glua.LState) int {
+	if L.GetTop() < 2 {
+		argError(L, 2, "xpcall", "value expected")
+	}
+	handler := L.Get(2)
+	L.SetTop(1)
+	n := v.protect(L, "xpcall")
+	if L.Get(-n) == glua.LTrue {
+		return n
+	}
+	value := L.Get(-1)
+	L.SetTop(0)
+	L.Push(handler)
+	L.Push(value)
+	n = v.protect(L, "xpcall")
+	L.SetTop(L.GetTop() - n + 2)
+	L.Replace(-2, glua.LFalse)
+	return 2
+}

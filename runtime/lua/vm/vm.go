@@ -1,0 +1,157 @@
+package vm
+
+import (
+	"time"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/runtime/lua/lib/strlib"
+)
+
+// Config is what a machine is made of.
+type Config struct {
+	// Chunk names the script in positions: "office.lua:12:".
+	Chunk  string
+	Limits Limits
+	// Seed starts math.random; the same seed gives the same numbers.
+	Seed uint64
+	// Print takes the lines that print writes; nil discards them. An error is
+	// raised where print was called.
+	Print func(L *glua.LState, line string) error
+	// Explain makes an error message that gopher-lua wrote name what failed, from
+	// the source; nil leaves it as it is. line is 0 where unknown.
+	Explain func(line int, msg string) string
+	// Unknown raises an error about a global that is not there; nil makes reading
+	// one nil, as in 5.1.
+	Unknown func(L *glua.LState, name string)
+}
+
+// VM is one machine.
+type VM struct {
+	cfg     Config
+	root    *glua.LState // owns the globals; nothing runs on it
+	main    *glua.LState // calls run on it; replaced when one fails
+	budget  budget
+	trace   []Frame // of the error that ends the running call
+	guards  guards
+	depth   int // of threads running inside one another
+	co      coroutines
+	yielded *glua.LState // by coroutine.yield, until its resumer has the values
+	strs    strlib.Limits
+	rand    random
+
+	// gopher-lua's own, and the library's helpers in Lua.
+	stockCreate, stockResume glua.LGFunction
+	loop, goBody             *glua.LFunction
+	nextFn, inextFn          *glua.LFunction
+	types                    [glua.LTChannel + 1]glua.LValue
+
+	buf []byte // of the running concatenation
+}
+
+// How many values a thread has room for at first, and by how many it grows.
+const (
+	registryMain   = 1024
+	registryThread = 128
+	registryGrowth = 256
+)
+
+// New returns a machine with its library in place and nothing run.
+func New(cfg Config) *VM {
+	cfg.Limits = cfg.Limits.withDefaults()
+	v := &VM{cfg: cfg, budget: newBudget()}
+	v.strs = strlib.Limits{MaxString: cfg.Limits.MaxString, Steps: v.budget.spend}
+	v.rand.seed(cfg.Seed)
+	v.root = glua.NewState(glua.Options{
+		CallStackSize:       cfg.Limits.CallDepth,
+		RegistrySize:        registryMain,
+		RegistryMaxSize:     cfg.Limits.Stack,
+		RegistryGrowStep:    registryGrowth,
+		SkipOpenLibs:        true,
+		MinimizeStackMemory: true,
+	})
+	v.main = v.newMain()
+	v.open()
+	return v
+}
+
+// State returns the state that functions and tables are made with and globals
+// are set on. Nothing is called on it.
+func (v *VM) State() *glua.LState { return v.root }
+
+// Globals returns the table of globals.
+func (v *VM) Globals() *glua.LTable { return v.root.G.Global }
+
+// newMain makes a thread for calls and lets it be the main one.
+func (v *VM) newMain() *glua.LState {
+	L := v.newThread(registryMain)
+	L.Panic = v.fail
+	v.root.G.MainThread, v.root.G.CurrentThread = L, L
+	return L
+}
+
+// newThread makes a thread that shares the globals and the budget.
+func (v *VM) newThread(registry int) *glua.LState {
+	v.root.Options.RegistrySize = registry
+	L, _ := v.root.NewThread()
+	L.SetContext(&v.budget)
+	return L
+}
+
+// Close releases the machine. Its values must not be used afterwards.
+func (v *VM) Close() {
+	v.main, v.guards = nil, guards{}
+	if !v.root.IsClosed() {
+		v.root.Close()
+	}
+}
+
+// Begin starts a call of at most budget instructions, which what names in the
+// message of an overrun. It returns the thread on which the caller pushes the
+// function and its arguments before it asks for [VM.Call]. A function without
+// budget of its own may be called by a running one through its thread instead.
+func (v *VM) Begin(budget int, what string) *glua.LState {
+	v.budget.reset(budget, what)
+	return v.main
+}
+
+// BeginWithin is [VM.Begin] for a call that may also take no longer than d. Time
+// depends on the machine, so this is for what is not replayed.
+func (v *VM) BeginWithin(budget int, what string, d time.Duration) *glua.LState {
+	v.budget.resetWithin(budget, what, d)
+	return v.main
+}
+
+// Call runs the function that was pushed below its nargs arguments since
+// [VM.Begin] and leaves nret results on the thread; [VM.End] takes them off. The
+// error is a [*Failure]; then there are no results, and the machine is ready for
+// the next call unless the failure is Broken.
+//
+// A failed call's thread is thrown away rather than repaired: gopher-lua can
+// panic while it unwinds, and what it cuts off of a thread's values, closures
+// that live on may still refer to.
+func (v *VM) Call(nargs, nret int) (err error) {
+	done := false
+	defer func() {
+		if !done {
+			err = v.recovered(recover())
+		}
+	}()
+	v.main.Call(nargs, nret)
+	done = v.main.GetTop() == nret && v.root.G.CurrentThread == v.main
+	return nil
+}
+
+// Result returns result i of the call, from 1.
+func (v *VM) Result(i int) glua.LValue { return v.main.Get(i) }
+
+// End takes the results of the call off its thread.
+func (v *VM) End() { v.main.SetTop(0) }
+
+// Spend counts n nanoseconds' worth of work done for the script against the
+// running call's budget; the error's text is meant to be raised.
+func (v *VM) Spend(n int) error { return v.budget.spend(n) }
+
+// Strings returns the limits that the string library obeys, for further
+// functions that make strings.
+func (v *VM) Strings() *strlib.Limits { return &v.strs }
