@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
+	"github.com/hookd/hookd/engine/threshold"
 )
 
 // decides lists the verdicts that the declaration itself names.
@@ -42,9 +43,28 @@ func (r *resolver) bindRules(sc *script) {
 		if d.OnError != nil {
 			ru.onError = d.OnError.Verdict
 		}
+		r.makeThreshold(ru)
 		for k := range d.On {
 			r.bindRule(ru, &d.On[k])
 		}
+	}
+}
+
+// makeThreshold makes what a rule's threshold counts with.
+func (r *resolver) makeThreshold(ru *rule) {
+	d := ru.decl.Threshold
+	if d == nil {
+		return
+	}
+	cfg, err := d.config(r.st.engine.cfg.Limits.ThresholdKeys, len(ru.decl.decides()) > 0)
+	if err == nil {
+		var t *threshold.Threshold
+		if t, err = threshold.New(cfg); err == nil {
+			ru.threshold = &counted{t, d.By}
+		}
+	}
+	if err != nil {
+		r.errorf(d.Line, "", "threshold: %s", err)
 	}
 }
 
@@ -74,7 +94,7 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 		var pe *match.PathError
 		switch {
 		case errors.As(err, &pe):
-			r.errorAt(t.Line, pe.Word(), didYouMean(pe.Word(), pe.Candidates), "threshold: by: "+err.Error())
+			r.errorAt(t.Line, pe.Word(), pe.Hint(), "threshold: by: "+err.Error())
 		case err != nil:
 			r.errorf(t.Line, "", "threshold: by: %s", err)
 		case !path.Keyed():

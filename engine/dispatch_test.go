@@ -92,7 +92,7 @@ func TestStrictest(t *testing.T) {
 func TestFilters(t *testing.T) {
 	var log []string
 	clientIs := func(ip string) *match.Node {
-		return &match.Node{All: []match.Node{{Path: []string{"client", "ip"}, Op: match.Is, Values: []match.Value{match.Text(ip)}}}}
+		return &match.Node{All: []match.Node{{Path: []string{"client", "ip"}, Op: match.Eq, Values: []match.Value{match.Text(ip)}}}}
 	}
 	rule := func(vm *fakeVM, name string, edit func(*engine.RuleDecl)) {
 		vm.rule(name, startSnd, func(d *engine.RuleDecl) {

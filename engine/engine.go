@@ -86,7 +86,7 @@ func New(cfg Config) *Engine {
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
 	s := &shard{Shard: event.NewShard(0), engine: e, timers: map[timerKey]*timer{}}
 	e.shards = []*shard{s}
-	e.stores = store.NewRegistry(s.Shard)
+	e.stores = store.NewRegistry(s.Shard, 0)
 	e.live = emptyGeneration()
 	s.gen = e.live
 	return e

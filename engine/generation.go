@@ -165,6 +165,11 @@ func (st *Staged) compile(sources []Source) diag.List {
 func (st *Staged) run() diag.List {
 	var diags diag.List
 	s := st.engine.shards[0]
+	for path := range st.engine.live.scripts {
+		if sc := st.gen.scripts[path]; sc == nil || sc.fresh {
+			st.stores.Forget(path)
+		}
+	}
 	for _, sc := range st.gen.order {
 		if !sc.fresh {
 			continue

@@ -21,12 +21,15 @@ func (st *Staged) Publish() (*Generation, error) {
 		st.discard()
 		return nil, fmt.Errorf("engine: publish generation %d: %d is live meanwhile", st.gen.Number, e.live.Number)
 	}
-	st.done = true
 	old := e.live
 	s := e.shards[0]
 	s.Enter()
 	defer s.Leave()
-	st.stores.Publish()
+	if err := st.stores.Publish(); err != nil {
+		st.discard()
+		return nil, fmt.Errorf("engine: publish generation %d: %w", st.gen.Number, err)
+	}
+	st.done = true
 	for _, r := range st.states {
 		r.Publish()
 	}
@@ -100,7 +103,7 @@ func (e *Engine) adopt(g *Generation) {
 			if sc.fresh {
 				st.suspended, st.failures = false, failures{}
 			}
-			st.threshold = st.threshold.adopt(r.decl.Threshold, e.cfg.Limits.ThresholdKeys, len(r.decl.decides()) > 0)
+			st.threshold = st.threshold.adopt(r.threshold)
 			kept[key] = st
 			r.state = st
 		}

@@ -257,7 +257,7 @@ func (r *resolver) compileMatch(n *match.Node, info *event.Info) match.Predicate
 	switch {
 	case errors.As(err, &mistakes):
 		for _, m := range mistakes {
-			r.errorAt(cmp.Or(m.Line, n.Line), m.Word, didYouMean(m.Word, m.Candidates), "match: "+m.Msg)
+			r.errorAt(cmp.Or(m.Line, n.Line), m.Word, m.Hint, "match: "+m.Msg)
 		}
 	case err != nil:
 		r.errorf(n.Line, "", "match: %s", err)

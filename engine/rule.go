@@ -15,6 +15,9 @@ type rule struct {
 	state   *ruleState
 	verdict event.Verdict
 	onError event.Verdict
+	// threshold is what the declaration asks for; the rule's state holds the one
+	// that counts.
+	threshold *counted
 }
 
 // ruleState outlives generations: a rule is the same while its script and name
@@ -23,7 +26,7 @@ type ruleState struct {
 	RuleStats
 	suspended bool
 	failures  failures
-	threshold *threshold
+	threshold *counted
 }
 
 // RuleStats counts what a rule did since the engine started.

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -28,9 +29,22 @@ func (f *goFile) test() bool { return strings.HasSuffix(f.path, "_test.go") }
 
 func (f *goFile) generated() bool { return strings.HasSuffix(f.path, "_gen.go") }
 
-// house parses every Go file of the module.
+// house parses every Go file of the module, once for all tests.
 func house(t *testing.T) []*goFile {
 	t.Helper()
+	files, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 50 {
+		t.Fatalf("found %d Go files: the walk is wrong", len(files))
+	}
+	return files
+}
+
+var parsed = sync.OnceValues(parse)
+
+func parse() ([]*goFile, error) {
 	var files []*goFile
 	set := token.NewFileSet()
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
@@ -63,13 +77,7 @@ func house(t *testing.T) []*goFile {
 		files = append(files, &goFile{path: rel, dir: filepath.ToSlash(filepath.Dir(rel)), text: string(text), ast: file, set: set})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) < 50 {
-		t.Fatalf("found %d Go files: the walk is wrong", len(files))
-	}
-	return files
+	return files, err
 }
 
 // TestTopLevel keeps the folders of the design and no others.
@@ -272,7 +280,7 @@ func TestFunctionLength(t *testing.T) {
 }
 
 var (
-	badError = regexp.MustCompile(`(?:Errorf|errors\.New)\("(?:failed to|could not|unable to|error )`)
+	badError = regexp.MustCompile(`(?:fmt\.Errorf|errors\.New)\("(?:failed to|could not|unable to|error )`)
 	badWord  = regexp.MustCompile(`\b(?:TO` + `DO|FIX` + `ME|XXX)\b`)
 	badName  = regexp.MustCompile(`(?:^|/)(?:util|utils|common|manager|helpers?)(?:/|\.go$)`)
 )
@@ -293,6 +301,40 @@ func TestWords(t *testing.T) {
 		}
 		if badName.MatchString(f.path) {
 			t.Errorf("%s: name it for what it holds", f.path)
+		}
+	}
+}
+
+// TestEventsAreEmitted wants every hook point named somewhere outside tests and
+// generated files: what is declared happens.
+func TestEventsAreEmitted(t *testing.T) {
+	files := house(t)
+	var points []string
+	for _, f := range files {
+		if !strings.HasSuffix(f.path, "/events_gen.go") || !below(f.dir, "engine/event") {
+			continue
+		}
+		for _, decl := range f.ast.Decls {
+			d, ok := decl.(*ast.GenDecl)
+			if !ok || d.Tok != token.VAR {
+				continue
+			}
+			for _, spec := range d.Specs {
+				for _, name := range spec.(*ast.ValueSpec).Names {
+					points = append(points, filepath.Base(f.dir)+"."+name.Name)
+				}
+			}
+		}
+	}
+	if len(points) < 10 {
+		t.Fatalf("found %d hook points: the search is wrong", len(points))
+	}
+	for _, p := range points {
+		named := slices.ContainsFunc(files, func(f *goFile) bool {
+			return !f.test() && !f.generated() && strings.Contains(f.text, p)
+		})
+		if !named {
+			t.Errorf("%s is never emitted", p)
 		}
 	}
 }

@@ -140,7 +140,7 @@ func (h *house) feed(src *merged) (flow.Stats, error) {
 // summary tells a person what happened.
 func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
-	fmt.Fprintf(w, "%d packets, %d connections, %d events handled", fs.Packets, fs.Connections, st.Events)
+	fmt.Fprintf(w, "%d packets, %d connections, %d events handled", fs.Frames, fs.Conns, st.Events)
 	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Seen.Decisions, st.Alerts, st.Errors)
 	rules := h.engine.Rules()
 	if len(rules) == 0 {

@@ -54,7 +54,7 @@ func (t *traffic) Replay(path string, start func(ts int64)) error {
 // Connect implements [spec.Traffic].
 func (t *traffic) Connect(cfg spec.ConnConfig) (spec.Conn, error) {
 	c, err := craft.New(craft.Config{Client: cfg.Client, Server: cfg.Server, VLAN: cfg.VLAN}, func(frame []byte) {
-		t.stack.Frame(uint16(capture.LinkEthernet), frame, len(frame), t.tick())
+		t.stack.Frame(uint16(capture.LinkTypeEthernet), frame, len(frame), t.tick())
 	})
 	if err != nil {
 		return nil, err

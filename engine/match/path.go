@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/store"
 )
 
 // Objects finds an object's catalogue row by name ("flow.conn").
@@ -28,7 +29,7 @@ type Path struct {
 	// absent (Get.Present). What is absent reads as the zero value.
 	Get event.Getter
 
-	key func(e any) Key
+	key func(e any) store.Key
 }
 
 // PathError says which element of a path names nothing.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/store"
 )
 
 func TestResolve(t *testing.T) {
@@ -171,7 +172,7 @@ func TestKey(t *testing.T) {
 			t.Errorf("%s makes no key", path)
 			continue
 		}
-		key := func(th *thing) Key {
+		key := func(th *thing) store.Key {
 			k, ok := p.Key(&sample{S: th})
 			if !ok {
 				t.Errorf("%s is absent", path)
@@ -188,7 +189,7 @@ func TestKey(t *testing.T) {
 			t.Errorf("%s: a value makes two keys", path)
 		}
 		e := any(&sample{S: a})
-		counts := map[Key]int{{}: 1}
+		counts := map[store.Key]int{{}: 1}
 		k, _ := p.Key(e)
 		counts[k] = 1
 		if n := testing.AllocsPerRun(100, func() { k, _ := p.Key(e); counts[k]++ }); n != 0 {

@@ -195,13 +195,13 @@ func (t *Table) holds(k, old, v Value) bool {
 // store replaces old, which is at k, by v without asking any limit.
 func (t *Table) store(k, old, v Value) {
 	grow := t.weight(k, v) - t.weight(k, old)
-	if old.kind == KindNil {
-		k = k.own()
-	}
 	t.attach(v)
 	if t.over != nil {
 		t.over.write(t, k, v.own())
 	} else {
+		if old.kind == KindNil {
+			k = k.own()
+		}
 		before := t.st.bytes
 		t.st.set(k, v.own())
 		grow = t.st.bytes - before + belowSize(v) - belowSize(old)

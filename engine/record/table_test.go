@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func wantReason(t *testing.T, err error, want Reason) {
@@ -180,6 +183,34 @@ func TestAssignmentCopies(t *testing.T) {
 	}
 	checkTree(t, &root.top)
 	checkTree(t, &other.top)
+}
+
+// What is stored does not change with the buffer it was cut from, be it set,
+// appended, built, staged or a key.
+func TestOwnBytes(t *testing.T) {
+	t.Parallel()
+	root := NewRoot("state", limitsFor(StateLimits()))
+	view := root.Stage()
+	buf := []byte("key and value")
+	text := unsafe.String(&buf[0], len(buf))
+	key, val := String(text[:3]), String(text[8:])
+	v, err := root.Build(nil, func(b *Builder) error { return b.Set(key, val) })
+	built := v.tab()
+	err = errors.Join(err, root.Table().Set(key, val), view.Table().Set(String(text[4:7]), val),
+		built.Append(val), built.Insert(1, val))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(buf, "XXXXXXXXXXXXX")
+	view.Publish()
+	want := map[any]any{"key": "value", "and": "value"}
+	if diff := cmp.Diff(want, plainOf(t, root.Table())); diff != "" {
+		t.Error(diff)
+	}
+	want = map[any]any{"key": "value", 1.0: "value", 2.0: "value"}
+	if diff := cmp.Diff(want, plainOf(t, built)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestArray(t *testing.T) {

@@ -62,7 +62,7 @@ func (d *declarer) store(f *fields, L *glua.LState) *store.Store {
 
 // stray makes a store outside of the generation.
 func (d *declarer) stray(c store.Config) *store.Store {
-	st, err := store.NewRegistry(d.in.env.Shard).Stage().Declare(store.Config{Name: "stray", Kind: c.Kind, Key: c.Key}, d.in.prog.path)
+	st, err := store.NewRegistry(d.in.env.Shard, 0).Stage().Declare(store.Config{Name: "stray", Kind: c.Kind, Key: c.Key}, d.in.prog.path)
 	if err != nil {
 		panic(fmt.Sprintf("lua: declare a store without limits: %v", err))
 	}

@@ -181,7 +181,7 @@ func (s *storeValue) put(L *glua.LState) int {
 	}
 	name := fmt.Sprintf("store %q", s.st.Name())
 	v, err := s.in.convert(name, L.Get(3), func(id any, fill func(*record.Builder) error) (record.Value, error) {
-		return record.BuildFrozen(name, store.ValueLimits(), id, fill)
+		return record.BuildFrozen(name, s.st.ValueLimits(), id, fill)
 	})
 	if err != nil {
 		return result(L, err)

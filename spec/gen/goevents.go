@@ -34,6 +34,10 @@ func goEvents(s *source, f *model.Family) {
 	}
 	for _, e := range f.Events {
 		s.comment(fmt.Sprintf("%s is %s. %s", goName(e.Name), e.Full(), e.When))
+		if len(e.Fields) == 0 {
+			s.line("type %s struct{}\n", goName(e.Name))
+			continue
+		}
 		s.line("type %s struct {", goName(e.Name))
 		for _, field := range e.Fields {
 			goEventField(s, f, field)

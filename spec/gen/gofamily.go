@@ -15,8 +15,14 @@ func goFamily(o *outputs, f *model.Family) {
 		file string
 		fill func(*source, *model.Family)
 	}{
-		{"doc", goDoc}, {"enums", goEnums}, {"objects", goObjects}, {"functions", goFunctions},
-		{"events", goEvents}, {"json", goJSON}, {"catalogue", goFamilyVar}, {"catalogue_events", goInfos},
+		{"doc", goDoc},
+		{"enums", goEnums},
+		{"objects", goObjects},
+		{"functions", goFunctions},
+		{"events", goEvents},
+		{"json", goJSON},
+		{"catalogue", goFamilyVar},
+		{"catalogue_events", goInfos},
 		{"catalogue_objects", goObjectRows},
 	} {
 		s := &source{pkg: goPackage(f)}
@@ -126,17 +132,17 @@ func callRemarks(fn *model.Function) string {
 	return text
 }
 
-// goArg returns one parameter of a Go function: an absent number goes with a
-// bool beside it, any other absent argument is Go's zero value.
+// goArg returns one parameter of a Go function: an optional number or enum goes
+// with a bool beside it, any other absent argument is Go's zero value.
 func goArg(name string, t model.Type, optional bool, f *model.Family) string {
 	text := goLocal(name) + " " + goType(t, f)
-	if optional && t.Number() {
+	if optional && t.Counts() {
 		text += ", " + hasName(name) + " bool"
 	}
 	return text
 }
 
-// hasName is the name of the bool that says whether an optional number is given.
+// hasName is the name of the bool that says whether an optional value is there.
 func hasName(name string) string { return "has" + goName(name) }
 
 // goSignature returns parameters and results of a method or function. What has
@@ -200,7 +206,7 @@ func goVerdictArgs(s *source, f *model.Family, v *model.Verdict) {
 	for _, p := range v.Args {
 		s.comment(goName(p.Name) + ": " + p.Doc)
 		s.line("%s %s", goName(p.Name), goType(p.Type, f))
-		if p.Optional && p.Type.Number() {
+		if p.Optional && p.Type.Counts() {
 			s.line("Has%s bool", goName(p.Name))
 		}
 	}

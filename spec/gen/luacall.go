@@ -103,7 +103,8 @@ func luaWait(s *source, fn *model.Function, target string, args []string) {
 }
 
 // luaReads writes the lines that read a call's arguments and returns the Go
-// expressions of each: the value and, of an optional number, whether it is given.
+// expressions of each: the value and, where that has to be told, whether it is
+// given.
 func luaReads(s *source, fn, arg string, params []*model.Param, named bool) [][]string {
 	if len(params) == 0 {
 		return nil
@@ -132,7 +133,7 @@ func luaRead(s *source, name string, t model.Type, isOptional bool, from string)
 	v := goLocal(name)
 	read := luaTo(t)
 	switch {
-	case isOptional && t.Number():
+	case isOptional && t.Counts():
 		s.line("%s, %s := optional(%s, %s)", v, hasName(name), from, read)
 		return []string{v, hasName(name)}
 	case isOptional:

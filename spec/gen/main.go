@@ -60,8 +60,11 @@ func generate(spec *model.Spec) (map[string][]byte, error) {
 	for _, f := range spec.Families {
 		goFamily(o, f)
 		luaFamily(o, f, read)
+		pageFamily(o, f)
+		schemaFamily(o, f)
 	}
 	goCatalogue(o, spec)
 	luaAll(o, spec)
+	stubFile(o, spec)
 	return o.files, errors.Join(o.errs...)
 }

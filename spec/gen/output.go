@@ -62,16 +62,16 @@ func compare(root string, files map[string][]byte) error {
 		old, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			all = append(all, fmt.Errorf("gen: %s is missing: run go generate ./...", name))
+			all = append(all, fmt.Errorf("gen: %s is missing: run go generate", name))
 		case err != nil:
 			all = append(all, fmt.Errorf("gen: read output: %w", err))
 		case !bytes.Equal(old, files[name]):
-			all = append(all, fmt.Errorf("gen: %s is stale: run go generate ./...", name))
+			all = append(all, fmt.Errorf("gen: %s is stale: run go generate", name))
 		}
 	}
 	stale, err := leftovers(root, files)
 	for _, name := range stale {
-		all = append(all, fmt.Errorf("gen: %s is generated no more: run go generate ./...", name))
+		all = append(all, fmt.Errorf("gen: %s is generated no more: run go generate", name))
 	}
 	return errors.Join(append(all, err)...)
 }

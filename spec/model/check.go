@@ -145,6 +145,9 @@ func (c *checker) objects() {
 		}
 		for _, m := range o.Methods {
 			c.name(m.At, what+": method", m.Name)
+			if o.Kept() && (m.Name == "on" || m.Name == "off") {
+				c.fail(m.At, "%s: method %s: every kept object has it, to bind handlers", what, m.Name)
+			}
 			c.function(m, "method "+o.Name+":"+m.Name)
 			c.member(members, m.At, what, m.Name)
 		}
@@ -281,7 +284,7 @@ func (c *checker) luaNames() {
 	seen := map[string]entry{}
 	add := func(at Pos, what, name string) {
 		if first, taken := seen[name]; taken {
-			c.fail(at, "%s %q: %s.%s is a %s already, at line %d", what, name, c.family.Name, name, first.what, first.at.Line)
+			c.fail(at, "%s %q: %s.%s is %s already, at line %d", what, name, c.family.Name, name, article(first.what), first.at.Line)
 			return
 		}
 		seen[name] = entry{what, at}

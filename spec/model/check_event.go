@@ -2,6 +2,7 @@ package model
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/hookd/hookd/engine/event"
 )
@@ -161,20 +162,34 @@ func (r *resolver) checkAll() {
 	r.cycles()
 }
 
-// cycles refuses families that need each other's types: their Go packages could
-// not import each other.
+// cycles refuses families that need each other's types, also by way of others:
+// their Go packages could not import each other.
 func (r *resolver) cycles() {
-	uses := map[*Family]map[*Family]Pos{}
-	for _, f := range r.spec.Families {
-		uses[f] = usesOf(f)
-	}
-	for _, f := range r.spec.Families {
+	done := map[*Family]bool{}
+	var path []*Family
+	var visit func(f *Family)
+	visit = func(f *Family) {
+		if i := slices.Index(path, f); i >= 0 {
+			var names []string
+			for _, x := range append(path[i:], f) {
+				names = append(names, x.Name)
+			}
+			r.fail(f.At, "families need each other's types: %s; their Go packages could not import each other", strings.Join(names, " -> "))
+			return
+		}
+		if done[f] {
+			return
+		}
+		path = append(path, f)
+		uses := usesOf(f)
 		for _, other := range r.spec.Families {
-			if at, ok := uses[f][other]; ok && f.Name < other.Name {
-				if _, back := uses[other][f]; back {
-					r.fail(at, "families %s and %s need each other's types: their Go packages could not import each other", f.Name, other.Name)
-				}
+			if _, ok := uses[other]; ok {
+				visit(other)
 			}
 		}
+		path, done[f] = path[:len(path)-1], true
+	}
+	for _, f := range r.spec.Families {
+		visit(f)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"reflect"
@@ -56,7 +57,10 @@ func decode(file string, text []byte) (*Family, error) {
 	if err := yaml.Unmarshal(text, &root); err != nil {
 		return nil, decodeError(file, err)
 	}
-	if err := refuseAnchors(file, &root); err != nil {
+	if len(root.Content) == 0 || root.Content[0].Tag == "!!null" {
+		return nil, fmt.Errorf("%s:1: nothing is declared", file)
+	}
+	if err := plainNodes(file, &root); err != nil {
 		return nil, err
 	}
 	family := &Family{}
@@ -65,18 +69,24 @@ func decode(file string, text []byte) (*Family, error) {
 	if err := d.Decode(family); err != nil {
 		return nil, decodeError(file, err)
 	}
-	if len(root.Content) == 1 {
-		place(file, reflect.ValueOf(family), root.Content[0])
+	if err := d.Decode(&yaml.Node{}); err != io.EOF {
+		return nil, fmt.Errorf("%s:1: a file holds one family: there is a second document", file)
 	}
+	place(file, reflect.ValueOf(family), root.Content[0])
 	return family, nil
 }
 
-func refuseAnchors(file string, n *yaml.Node) error {
+// plainNodes refuses what YAML has beyond plain data: anchors, aliases, and list
+// items without content.
+func plainNodes(file string, n *yaml.Node) error {
 	if n.Anchor != "" || n.Kind == yaml.AliasNode {
 		return fmt.Errorf("%s:%d: anchors and aliases are not allowed: write it out", file, n.Line)
 	}
 	for _, child := range n.Content {
-		if err := refuseAnchors(file, child); err != nil {
+		if n.Kind == yaml.SequenceNode && child.Tag == "!!null" {
+			return fmt.Errorf("%s:%d: an item of the list is empty", file, child.Line)
+		}
+		if err := plainNodes(file, child); err != nil {
 			return err
 		}
 	}
@@ -121,7 +131,7 @@ func value(n *yaml.Node, key string) *yaml.Node {
 
 var (
 	yamlLine    = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
-	unknownKey  = regexp.MustCompile(`^field (\S+) not found in type model\.(\w+)$`)
+	unknownKey  = regexp.MustCompile(`^field (.+) not found in type model\.(\w+)$`)
 	wrongShape  = regexp.MustCompile("^cannot unmarshal (!!\\w+)(?: `(.*)`)? into (.*)$")
 	duplicateIn = regexp.MustCompile(`^mapping key "(.*)" already defined at line (\d+)$`)
 )
@@ -153,14 +163,20 @@ func explain(text string) string {
 		return fmt.Sprintf("key %q is given twice, first at line %s", m[1], m[2])
 	}
 	if m := wrongShape.FindStringSubmatch(text); m != nil {
-		shape := strings.TrimPrefix(m[1], "!!")
-		if m[2] != "" {
-			shape += " " + strconv.Quote(m[2])
+		found, known := shapes[m[1]]
+		if !known {
+			found = m[1]
 		}
-		return fmt.Sprintf("%s does not fit here: %s expected", shape, expected(m[3]))
+		if m[2] != "" {
+			found = strconv.Quote(m[2])
+		}
+		return fmt.Sprintf("%s does not fit here: %s expected", found, expected(m[3]))
 	}
 	return strings.TrimPrefix(text, "yaml: ")
 }
+
+// shapes name YAML's tags as a reader knows them.
+var shapes = map[string]string{"!!str": "text", "!!seq": "a list", "!!map": "a mapping", "!!int": "a number", "!!null": "nothing"}
 
 // expected names a Go type of this package as a reader of the YAML knows it.
 func expected(goType string) string {

@@ -212,32 +212,15 @@ type Type struct {
 	Object *Object // of event.ObjectRef
 }
 
-// Number reports whether Go's zero value of t cannot stand for "absent", so that
-// an optional argument or event field of t goes with a bool.
-func (t Type) Number() bool {
+// Counts reports whether Go's zero value of t is as good as any other, so that
+// an optional argument of t goes with a bool that says whether it is given. That
+// is so of numbers and enums; any other absent argument is the zero value.
+func (t Type) Counts() bool {
 	switch t.Kind {
-	case event.Uint, event.Int, event.Float, event.Time, event.Duration, event.Size:
+	case event.Uint, event.Int, event.Float, event.Time, event.Duration, event.Size, event.Enum:
 		return true
 	}
 	return false
-}
-
-// Lua returns what the type is called in documentation: "conn", "number".
-func (t Type) Lua() string {
-	switch t.Kind {
-	case event.Bool:
-		return "boolean"
-	case event.String, event.Bytes, event.IP, event.Endpoint, event.Enum:
-		return "string"
-	case event.Strings, event.Plain, event.Record:
-		return "table"
-	case event.ObjectRef:
-		return t.Object.Name
-	case event.Handler:
-		return "function"
-	default:
-		return "number"
-	}
 }
 
 func findField(list []*Field, name string) *Field {

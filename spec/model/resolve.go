@@ -1,9 +1,11 @@
 package model
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -39,11 +41,29 @@ var enumWord = regexp.MustCompile(`^enum\(([a-z0-9_.]+)\)$`)
 type resolver struct {
 	spec   *Spec
 	family *Family
-	errs   []error
+	wrongs []wrong
+}
+
+// wrong is one mistake.
+type wrong struct {
+	at   Pos
+	what string
 }
 
 func (r *resolver) fail(at Pos, format string, args ...any) {
-	r.errs = append(r.errs, fmt.Errorf("%s: %s", at, fmt.Sprintf(format, args...)))
+	r.wrongs = append(r.wrongs, wrong{at, fmt.Sprintf(format, args...)})
+}
+
+// err returns all mistakes as one error, by file and line, each once.
+func (r *resolver) err() error {
+	slices.SortStableFunc(r.wrongs, func(a, b wrong) int {
+		return cmp.Or(strings.Compare(a.at.File, b.at.File), a.at.Line-b.at.Line)
+	})
+	var errs []error
+	for _, w := range slices.Compact(r.wrongs) {
+		errs = append(errs, fmt.Errorf("%s: %s", w.at, w.what))
+	}
+	return errors.Join(errs...)
 }
 
 // resolve fills in types, record paths and hook point numbers, and checks.
@@ -64,7 +84,7 @@ func (s *Spec) resolve() error {
 		r.family = f
 		r.types()
 	}
-	if len(r.errs) == 0 { // paths need types
+	if len(r.wrongs) == 0 { // paths need types
 		for _, f := range s.Families {
 			r.records(f)
 		}
@@ -75,7 +95,7 @@ func (s *Spec) resolve() error {
 	}
 	r.checkAll()
 	s.number()
-	return errors.Join(r.errs...)
+	return r.err()
 }
 
 // number gives every hook point its id, dense from 1.

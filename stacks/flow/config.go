@@ -10,7 +10,7 @@ type Config struct {
 	MaxConns int
 	// ReorderSide is how many bytes are held for one direction of a connection while bytes before
 	// them are missing, in blocks of 2 KiB; 256 KiB by default, since what follows a lost segment is
-	// a window full. What finds no room stays a gap.
+	// a window full; at most 1 GiB. What finds no room stays a gap.
 	ReorderSide int
 	// ReorderTotal is the same for all connections together; 256 MiB by default.
 	ReorderTotal int
@@ -20,7 +20,8 @@ type Config struct {
 	HandshakeTimeout time.Duration
 	// IdleTimeout ends a silent connection; 300 s by default.
 	IdleTimeout time.Duration
-	// CloseTimeout ends a silent connection of which at least one end sent its FIN; 120 s by default.
+	// CloseTimeout ends a silent connection of which both ends sent their FIN and one was not
+	// acknowledged; 120 s by default. One FIN closes nothing: the other end may take its time.
 	CloseTimeout time.Duration
 	// TimeWait keeps a connection whose ends are both done for so long after its last packet, in
 	// which late packets still belong to it. By default 0, as in mOS: it ends with the last ACK.
@@ -31,6 +32,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	set(&c.MaxConns, 1_000_000)
 	set(&c.ReorderSide, 256<<10)
+	c.ReorderSide = min(c.ReorderSide, 1<<30)
 	set(&c.ReorderTotal, 256<<20)
 	set(&c.HandshakeTimeout, 120*time.Second)
 	set(&c.IdleTimeout, 300*time.Second)

@@ -25,6 +25,7 @@ type Conn struct {
 	id   uint64
 
 	clientLow bool              // the client is the lower endpoint of key
+	over      bool              // it left the stack; conn_end is raised or was
 	ended     bool              // conn_end was raised
 	group     group             // which timeout holds
 	decided   event.VerdictKind // the strictest of cut and reset that rules said so far
@@ -50,7 +51,7 @@ func (c *Conn) ID() uint64 { return c.id }
 // Label returns "connection 17".
 func (c *Conn) Label() string { return "connection " + strconv.FormatUint(c.id, 10) }
 
-// Ended reports whether conn_end was raised, or is being raised.
+// Ended reports whether conn_end was raised: its handlers still find the connection whole.
 func (c *Conn) Ended() bool { return c.ended }
 
 // Slots returns where others attach data to the connection.

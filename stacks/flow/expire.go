@@ -26,7 +26,7 @@ func groupOf(c *Conn) group {
 		return inTimeWait
 	case x < established || y < established:
 		return inHandshake
-	case x > established || y > established:
+	case c.client.sent.fin >= 0 && c.server.sent.fin >= 0:
 		return inClosing
 	}
 	return inEstablished

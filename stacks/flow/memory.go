@@ -8,7 +8,7 @@ const blockSize = 2048
 const rangeCharge = 64
 
 // keepBlocks bounds the free blocks that are kept for reuse; those beyond go to the collector.
-const keepBlocks = 4096
+const keepBlocks = 16384
 
 type block [blockSize]byte
 
@@ -50,10 +50,10 @@ func charge(withBytes bool) int {
 // take returns an empty segment for t, with a block if it is to hold bytes; nil beyond a limit.
 func (m *memory) take(t *stream, withBytes bool) *segment {
 	n := charge(withBytes)
-	if t.heldBytes+n > m.sideLimit || m.used+n > m.limit {
+	if int(t.heldBytes)+n > m.sideLimit || m.used+n > m.limit {
 		return nil
 	}
-	t.heldBytes += n
+	t.heldBytes += int32(n)
 	m.used += n
 	m.peak = max(m.peak, m.used)
 	s := m.segments
@@ -76,7 +76,7 @@ func (m *memory) take(t *stream, withBytes bool) *segment {
 // give takes a segment of t back.
 func (m *memory) give(t *stream, s *segment) {
 	n := charge(s.block != nil)
-	t.heldBytes -= n
+	t.heldBytes -= int32(n)
 	m.used -= n
 	if s.block != nil && len(m.blocks) < keepBlocks {
 		m.blocks = append(m.blocks, s.block)

@@ -81,7 +81,7 @@ func (p *Peer) Rexmits() uint64 { return p.rexmits }
 
 // Gaps returns how many ranges of this end's bytes are missing before bytes that were seen.
 func (p *Peer) Gaps() uint64 {
-	if p.conn.ended {
+	if p.conn.over {
 		return p.lastGaps
 	}
 	return p.sent.gaps()
@@ -113,19 +113,19 @@ func (p *Peer) begin(isn uint32, o *packet.TCPOptions) {
 // announce takes a window field of this end and returns the window in bytes; syn says that it stood
 // in a SYN, where it is not scaled (RFC 7323 section 2.2). Where a SYN was missed, the window
 // returned is the largest that the field may mean.
-func (p *Peer) announce(field uint16, syn bool) int64 {
+func (p *Peer) announce(field uint16, syn bool) uint32 {
 	o := p.other()
 	p.window = uint32(field)
 	switch {
 	case syn:
-		return int64(field)
+		return uint32(field)
 	case p.synSeen && o.synSeen:
 		if p.scales && o.scales {
 			p.window <<= p.shift
 		}
-		return int64(p.window)
+		return p.window
 	case p.synSeen && !p.scales, o.synSeen && !o.scales:
-		return int64(field)
+		return uint32(field)
 	}
-	return int64(field) << 14
+	return uint32(field) << 14
 }

@@ -56,6 +56,7 @@ func (s *Stack) segment(p *packet.Packet) {
 		opens = true
 	}
 	s.stats.TCP++
+	c.last = s.sh.Now()
 	st := &s.step
 	x := c.peer(low == c.clientLow)
 	*st = step{p: p, x: x, y: x.other(), opens: opens}

@@ -14,7 +14,7 @@ func (s *Stack) receive(st *step) {
 		}
 		return
 	}
-	if st.p.TCPFlags&(packet.SYN|packet.ACK) == packet.SYN && x.synSeen {
+	if st.opens || y.state == synSent && st.p.TCPFlags&(packet.SYN|packet.ACK) == packet.SYN {
 		y.apply(recvSYN, &st.rcv)
 	}
 	if y.sent.known && y.sent.heard {

@@ -84,7 +84,7 @@ func (st *step) acknowledge() {
 	t.acked = max(t.acked, at)
 	window := x.announce(p.Window, syn)
 	t.window = max(t.window, window)
-	t.right = max(t.right, at+window)
+	t.right = max(t.right, at+int64(window))
 	t.heard = true
 	x.apply(sendACK, &st.snd)
 	if t.finAcked() {
@@ -111,7 +111,7 @@ func (s *Stack) sendBytes(st *step) {
 			return
 		}
 		t.acked = min(t.far, st.off) // both ends are there: the capture missed what lies before
-		t.right = max(t.right, t.acked+t.window)
+		t.right = max(t.right, t.acked+int64(t.window))
 	}
 	st.usable = true
 	st.data = p.Payload()

@@ -110,6 +110,7 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	*c = Conn{key: *k, hash: hash, id: s.lastID, clientLow: clientLow, vlan: vlan, started: now, last: now, tags: c.tags[:0]}
 	c.client.conn, c.client.client = c, true
 	c.server.conn = c
+	c.client.sent.fin, c.server.sent.fin = -1, -1
 	s.conns.insert(c)
 	s.all.push(c)
 	s.enqueue(c, inHandshake)
@@ -138,9 +139,10 @@ func (s *Stack) end(c *Conn, why flowev.EndReason) {
 		p.sent.drop(&s.mem)
 	}
 	c.resyn = nil
-	c.ended = true
+	c.over = true
 	s.stats.Ended++
 	s.raiseEnd(c, why)
+	c.ended = true
 	if len(s.free) < maxFree && !c.used() {
 		s.free = append(s.free, c)
 	}

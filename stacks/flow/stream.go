@@ -3,26 +3,26 @@ package flow
 // stream is the bytes that one end sends. Places in it are counted from 0, the byte behind the SYN,
 // in 64 bits: sequence numbers wrap, places do not.
 //
-// Its zero value knows nothing; begin makes it usable.
+// It knows nothing until begin sets the initial sequence number; fin is -1 from the start.
 type stream struct {
-	isn   uint32
-	known bool // isn is known: from the SYN, or guessed from the first acknowledgment or byte
+	next  int64 // bytes before it became readable
+	wire  int64 // bytes before it arrived; beyond next only once the capture cut some off
+	max   int64 // end of the highest byte sent
+	fin   int64 // place of the FIN, -1 before it was sent
+	acked int64 // what the other end acknowledged; fin+1 includes the FIN
+	right int64 // end of the window that the other end granted
+	far   int64 // a place beyond all windows that one of the ends spoke of last
 
-	next   int64 // bytes before it became readable
-	wire   int64 // bytes before it arrived; beyond next only once the capture cut some off
-	max    int64 // end of the highest byte sent
-	fin    int64 // place of the FIN, -1 before it was sent
-	acked  int64 // what the other end acknowledged; fin+1 includes the FIN
-	right  int64 // end of the window that the other end granted
-	window int64 // the largest window that the other end ever granted
-	heard  bool  // the other end acknowledged something, so that right means something
-
-	far       int64    // a place beyond all windows that one of the ends spoke of last
-	farBy     farBy    // which
 	held      *segment // what arrived behind a hole, in order, disjoint
-	heldBytes int      // what held counts against the limit of one side
-	refused   bool     // a segment was not held because of a limit
-	lost      bool     // bytes were seen behind some that the capture cut off
+	heldBytes int32    // what held counts against the limit of one side
+
+	isn     uint32
+	window  uint32 // the largest window that the other end ever granted
+	known   bool   // isn is known: from the SYN, or guessed from the first acknowledgment or byte
+	heard   bool   // the other end acknowledged something, so that right means something
+	refused bool   // a segment was not held because of a limit
+	lost    bool   // bytes were seen behind some that the capture cut off
+	farBy   farBy  // who spoke of far
 }
 
 // slack is how far beyond a window, in bytes, a segment may lie before it counts as foreign. A
@@ -44,7 +44,7 @@ const (
 
 // begin sets the initial sequence number.
 func (t *stream) begin(isn uint32) {
-	t.isn, t.known, t.fin = isn, true, -1
+	t.isn, t.known = isn, true
 }
 
 // place converts a sequence number, taking it for the one closest to the end of what was sent.
@@ -54,7 +54,7 @@ func (t *stream) place(seq uint32) int64 {
 }
 
 // reach is how far beyond what was sent and granted a place is believed at once.
-func (t *stream) reach() int64 { return max(t.window, slack) }
+func (t *stream) reach() int64 { return max(int64(t.window), slack) }
 
 // agreed notes a place beyond all windows, and reports whether the other end spoke of one near it
 // last. Where both do, the capture missed what lies between; one alone may be forged.
@@ -98,10 +98,10 @@ func (t *stream) seen(off, end int64) bool {
 }
 
 // finArrived reports whether all bytes up to the FIN, and the FIN, arrived.
-func (t *stream) finArrived() bool { return t.known && t.fin >= 0 && t.wire >= t.fin }
+func (t *stream) finArrived() bool { return t.fin >= 0 && t.wire >= t.fin }
 
 // finAcked reports whether the other end acknowledged the FIN.
-func (t *stream) finAcked() bool { return t.known && t.fin >= 0 && t.acked > t.fin }
+func (t *stream) finAcked() bool { return t.fin >= 0 && t.acked > t.fin }
 
 // gaps counts the ranges that are missing before bytes that were seen.
 func (t *stream) gaps() uint64 {

@@ -59,8 +59,10 @@ func TestFindUnknown(t *testing.T) {
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	c := catalogue.New(flowev.Family)
-	defaults := []string{"flow.pkt_in.snd", "flow.conn_start.snd", "flow.tcp_state_change.snd", "flow.rexmit.rcv",
-		"flow.conn_end", "flow.new_data", "flow.orphan"}
+	defaults := []string{
+		"flow.pkt_in.snd", "flow.conn_start.snd", "flow.tcp_state_change.snd", "flow.rexmit.rcv",
+		"flow.conn_end", "flow.new_data", "flow.orphan",
+	}
 	for pattern, want := range map[string][]string{
 		"flow.rexmit":        {"flow.rexmit.rcv"},
 		"flow.rexmit.snd":    {"flow.rexmit.snd"},

@@ -48,6 +48,9 @@ func (*packet) SrcPort() uint16 { return 53 }
 func (*packet) DstPort() uint16 { return 1234 }
 func (*packet) Len() uint32     { return 90 }
 
+func (*packet) PayloadLen() uint32 { return 62 }
+func (*packet) Seq() uint32        { return 1 << 31 }
+
 func newConn() *conn {
 	return &conn{
 		client: peer{at: netip.MustParseAddrPort("10.0.0.1:5060")},
@@ -81,10 +84,14 @@ func TestAppendJSON(t *testing.T) {
 			`"client_bytes":5000,"server_bytes":5000,"client_pkts":12,"server_pkts":12,` +
 			`"client_rexmits":1,"server_rexmits":1,"client_gaps":0,"server_gaps":0,` +
 			`"client_state":"time_wait","server_state":"time_wait","duration":1.500000000`},
-		{"flow.tcp_state_change", &flowev.TCPStateChange{C: c, Side: flowev.SideServer, New: flowev.TCPStateListen},
-			connKeys + `,"side":"server","old":"closed","new":"listen"`},
-		{"flow.orphan", &flowev.Orphan{Pkt: &packet{}},
-			`,"src":"::1","dst":null,"ip_proto":17,"src_port":53,"dst_port":1234,"len":90`},
+		{
+			"flow.tcp_state_change", &flowev.TCPStateChange{C: c, Side: flowev.SideServer, New: flowev.TCPStateListen},
+			connKeys + `,"side":"server","old":"closed","new":"listen"`,
+		},
+		{
+			"flow.orphan", &flowev.Orphan{Pkt: &packet{}},
+			`,"src":"::1","dst":null,"ip_proto":17,"src_port":53,"dst_port":1234,"len":90`,
+		},
 	} {
 		got := string(info(t, test.name).AppendJSON(nil, test.e))
 		if diff := cmp.Diff(test.want, got); diff != "" {

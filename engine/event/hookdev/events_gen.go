@@ -27,8 +27,7 @@ var (
 )
 
 // Start is hookd.start. The first generation is live, before any traffic.
-type Start struct {
-}
+type Start struct{}
 
 // Stop is hookd.stop. The engine stops; all traffic has ended, timers run no
 // more.

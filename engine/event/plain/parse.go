@@ -42,8 +42,15 @@ var units = []struct {
 	suffix string
 	bytes  int64
 }{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
+	{"KiB", 1 << 10},
+	{"MiB", 1 << 20},
+	{"GiB", 1 << 30},
+	{"TiB", 1 << 40},
+	{"kB", 1e3},
+	{"MB", 1e6},
+	{"GB", 1e9},
+	{"TB", 1e12},
+	{"B", 1},
 }
 
 // Size reads "512", "512B", "64KiB" or "1.5MB" as a number of bytes.
@@ -75,15 +82,6 @@ func Integer(n float64, least, most int64) (int64, error) {
 		return 0, fmt.Errorf("%d to %d expected, got %s", least, most, number(n))
 	}
 	return int64(n), nil
-}
-
-// Most returns the greatest number that an unsigned integer of that many bits
-// takes exactly.
-func Most(bits uint8) int64 {
-	if bits >= 53 {
-		return MaxExact
-	}
-	return 1<<bits - 1
 }
 
 // Word returns the index of word in names.

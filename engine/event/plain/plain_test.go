@@ -159,15 +159,6 @@ func TestSetRefuses(t *testing.T) {
 	}
 }
 
-func TestMost(t *testing.T) {
-	t.Parallel()
-	for bits, want := range map[uint8]int64{8: 255, 16: 65535, 32: 1<<32 - 1, 64: 1 << 53} {
-		if got := plain.Most(bits); got != want {
-			t.Errorf("%d bits: %d, want %d", bits, got, want)
-		}
-	}
-}
-
 // What is accepted as a size or duration is one: no panic, nothing negative or
 // beyond exact numbers.
 func FuzzSizeAndDuration(f *testing.F) {

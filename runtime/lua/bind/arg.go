@@ -176,8 +176,8 @@ func toString(a arg) string {
 	return ""
 }
 
-// toBytes lends the bytes of a string without copying them: callees do not
-// change and do not keep them.
+// toBytes hands out the bytes of a string without copying them: callees may keep
+// them but never change them.
 func toBytes(a arg) []byte {
 	text := toString(a)
 	return unsafe.Slice(unsafe.StringData(text), len(text))

@@ -131,6 +131,13 @@ func (h *host) meta(L *lua.LState, t *ObjectType) *lua.LTable {
 		L.Push(v)
 		return 1
 	}))
+	meta.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {
+		key := L.CheckString(2)
+		if t.SetIndex == nil || !t.SetIndex(h, L, L.CheckUserData(1).Value.(held).o, key, L.Get(3)) {
+			L.RaiseError("%s has no writable field %s", t.Info.Name, key)
+		}
+		return 0
+	}))
 	return meta
 }
 

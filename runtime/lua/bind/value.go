@@ -94,7 +94,7 @@ func Value(h Host, L *lua.LState, v any) lua.LValue {
 	case bool:
 		return lua.LBool(v)
 	case float64:
-		return lua.LNumber(v)
+		return fromFloat(v)
 	case string:
 		return lua.LString(v)
 	case []any:

@@ -7,7 +7,7 @@ import (
 
 // firstWindow is what a Reader starts with: large enough that reads are few,
 // small enough to stay in a core's cache between the copy in and the parse.
-const firstWindow = 64 << 10
+const firstWindow = 128 << 10
 
 // maxEmptyReads is how often in a row a source may return nothing.
 const maxEmptyReads = 100

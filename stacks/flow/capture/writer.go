@@ -58,7 +58,7 @@ func (w *Writer) WriteFrame(f *Frame) error {
 	b := le.AppendUint32(w.buf[:0], uint32(sec))
 	b = le.AppendUint32(b, uint32(nsec/w.unit))
 	b = le.AppendUint32(b, uint32(len(f.Data)))
-	b = le.AppendUint32(b, uint32(min(max(len(f.Data), f.WireLen), math.MaxUint32)))
+	b = le.AppendUint32(b, uint32(min(uint64(max(len(f.Data), f.WireLen)), math.MaxUint32)))
 	b = append(b, f.Data...)
 	w.buf = b
 	if _, err := w.dst.Write(b); err != nil {

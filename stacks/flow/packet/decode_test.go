@@ -31,13 +31,15 @@ type got struct {
 }
 
 func look(p *packet.Packet) got {
-	g := got{Class: p.Class, Err: p.Err, Seq: p.Seq, Ack: p.Ack, Payload: string(p.Payload()), Len: p.PayloadLen,
-		VLANs: p.VLANs, VLAN: p.VLAN, VLANIn: p.VLANInner}
+	g := got{Class: p.Class, Err: p.Err, Payload: string(p.Payload()), VLANs: p.VLANs, VLAN: p.VLAN, VLANIn: p.VLANInner}
+	if p.Class >= packet.Fragment {
+		g.Len = p.PayloadLen
+	}
 	if p.IsIP() {
 		g.Src, g.Dst = p.SrcAddrPort().String(), p.DstAddrPort().String()
 	}
 	if p.Class == packet.TCP {
-		g.Flags = p.TCPFlags.String()
+		g.Flags, g.Seq, g.Ack = p.TCPFlags.String(), p.Seq, p.Ack
 	}
 	return g
 }
@@ -55,6 +57,11 @@ func tcp6(edit func(*got)) got {
 	g := tcp4(edit)
 	g.Src, g.Dst = "[2001:db8::1]:40000", "[2001:db8::2]:80"
 	return g
+}
+
+// behind puts other bytes between the addresses of an Ethernet frame and its IP packet.
+func behind(header string, frame []byte) []byte {
+	return append(append(frame[:12:12], header...), frame[14:]...)
 }
 
 func TestDecodeTCP(t *testing.T) {
@@ -85,6 +92,9 @@ func TestDecodeTCP(t *testing.T) {
 		{"sll2", packet.LinkSLL2, v6(pt.Link(packet.LinkSLL2)), tcp6(nil)},
 		{"ppp", packet.LinkPPP, v4(pt.Link(packet.LinkPPP)), tcp4(nil)},
 		{"chdlc", packet.LinkCHDLC, v6(pt.Link(packet.LinkCHDLC)), tcp6(nil)},
+		{"pppoe", 1, behind("\x88\x64\x11\x00\x00\x05\x00\x2f\x00\x21", v4(pt.Pad(3))), tcp4(nil)},
+		{"pppoe ipv6 on a vlan", 1, behind("\x81\x00\x00\x07\x88\x64\x11\x00\x00\x05\x00\x42\x57", v6()), tcp6(func(g *got) { g.VLANs, g.VLAN = 1, 7 })},
+		{"snap", 1, behind("\x00\x35\xaa\xaa\x03\x00\x00\x00\x08\x00", v4()), tcp4(nil)},
 		{"ipv4 options", 1, v4(pt.IPOptions(7, 7, 4, 0, 0, 0, 0, 0)), tcp4(nil)},
 		{"ipv4 tso", 1, v4(pt.TSO()), tcp4(nil)},
 		{"ipv6 tso", 1, v6(pt.TSO()), tcp6(nil)},
@@ -138,6 +148,9 @@ func TestDecodeOther(t *testing.T) {
 		{"ipv4 header cut by the frame", 1, tcp()[:33], malformed(packet.ErrIPShort)},
 		{"ipv6 header cut by the frame", 1, tcpv6()[:53], malformed(packet.ErrIPShort)},
 		{"too many tags", 1, tcp(pt.VLAN(1, 2, 3, 4, 5, 6, 7, 8, 9)), got{Class: packet.Malformed, Err: packet.ErrVLANDepth, VLANs: 8, VLAN: 1, VLANIn: 2}},
+		{"pppoe shorter than its packet", 1, behind("\x88\x64\x11\x00\x00\x05\x00\x2c\x00\x21", tcp()), with4(malformed(packet.ErrIPBeyondFrame))},
+		{"pppoe discovery", 1, behind("\x88\x63\x11\x09\x00\x00\x00\x00", tcp()), got{}},
+		{"llc without snap", 1, behind("\x00\x26\x42\x42\x03", tcp()), got{}},
 		{"ihl 4", 1, tcp(at(14, 0x44)), with4(malformed(packet.ErrIPHeaderLen))},
 		{"ip total length below ihl", 1, tcp(at(16, 0, 19)), with4(malformed(packet.ErrIPHeaderLen))},
 		{"tcp header beyond the ip length", 1, tcp(at(16, 0, 39)), with4(malformed(packet.ErrTCPShort))},

@@ -6,7 +6,7 @@ import "encoding/binary"
 // A frame of any other is NotIP.
 const (
 	LinkNull     uint16 = 0   // BSD loopback, 4-byte address family in the capturing host's order
-	LinkEthernet uint16 = 1   // Ethernet II, 802.1Q and 802.1ad tags
+	LinkEthernet uint16 = 1   // Ethernet II or LLC/SNAP, 802.1Q and 802.1ad tags, PPPoE
 	LinkPPP      uint16 = 9   // PPP, with or without the HDLC-like address and control bytes
 	LinkRawBSD   uint16 = 12  // raw IP as some BSDs number it
 	LinkRawOBSD  uint16 = 14  // raw IP as OpenBSD numbers it
@@ -21,11 +21,13 @@ const (
 
 // The EtherTypes that are looked into.
 const (
-	typeIPv4 = 0x0800
-	typeIPv6 = 0x86dd
-	typeVLAN = 0x8100 // IEEE 802.1Q
-	typeQinQ = 0x88a8 // IEEE 802.1ad
-	typeOldQ = 0x9100 // QinQ before the standard
+	typeIPv4  = 0x0800
+	typeIPv6  = 0x86dd
+	typeVLAN  = 0x8100 // IEEE 802.1Q
+	typeQinQ  = 0x88a8 // IEEE 802.1ad
+	typeOldQ  = 0x9100 // QinQ before the standard
+	typePPPoE = 0x8864 // a PPPoE session (RFC 2516)
+	maxLength = 1500   // up to here the field is a length (IEEE 802.3) and LLC follows
 )
 
 // maxVLANs bounds the tags of one frame; two is the standard's most.
@@ -52,7 +54,7 @@ func (p *Packet) Decode(link uint16, data []byte, wireLen int, ts int64) {
 	case LinkSLL2:
 		p.cooked(20, 0)
 	case LinkPPP:
-		p.ppp()
+		p.ppp(0)
 	case LinkCHDLC:
 		p.cooked(4, 2)
 	}
@@ -94,11 +96,28 @@ func (p *Packet) etherType(t uint16, off int) {
 		off += 4
 	}
 	p.EtherType = t
-	switch t {
-	case typeIPv4:
+	switch {
+	case t == typeIPv4:
 		p.ipv4(off)
-	case typeIPv6:
+	case t == typeIPv6:
 		p.ipv6(off)
+	case t == typePPPoE:
+		p.pppoe(off)
+	case t <= maxLength:
+		p.snap(off)
+	}
+}
+
+// snap reads the LLC and SNAP headers of IEEE 802.2 where they carry an EtherType (RFC 1042).
+func (p *Packet) snap(off int) {
+	if len(p.Data) < off+8 || string(p.Data[off:off+6]) != "\xaa\xaa\x03\x00\x00\x00" {
+		return
+	}
+	switch p.EtherType = binary.BigEndian.Uint16(p.Data[off+6:]); p.EtherType {
+	case typeIPv4:
+		p.ipv4(off + 8)
+	case typeIPv6:
+		p.ipv6(off + 8)
 	}
 }
 
@@ -142,15 +161,28 @@ func (p *Packet) loopback() {
 	}
 }
 
-// ppp reads RFC 1661 framing. The address and control bytes of RFC 1662 may have been left out, and
-// the protocol may be one byte (its low bit set).
-func (p *Packet) ppp() {
-	off := 0
-	if len(p.Data) >= 2 && p.Data[0] == 0xff && p.Data[1] == 0x03 {
-		off = 2
+// pppoe reads the header of RFC 2516 section 4. An IP packet that ends beyond its payload is one that
+// the other end of the session drops; what lies there is padding.
+func (p *Packet) pppoe(off int) {
+	p.ppp(off + 6)
+	if p.Class < Fragment {
+		return
+	}
+	end := uint32(off) + 6 + uint32(binary.BigEndian.Uint16(p.Data[off+4:]))
+	if p.PayloadOff+p.PayloadLen > end {
+		p.bad(int(p.IPOff), ErrIPBeyondFrame)
+	}
+}
+
+// ppp reads RFC 1661 framing at off. The address and control bytes of RFC 1662 may have been left
+// out, and the protocol may be one byte (its low bit set).
+func (p *Packet) ppp(off int) {
+	start := off
+	if len(p.Data) >= off+2 && p.Data[off] == 0xff && p.Data[off+1] == 0x03 {
+		off += 2
 	}
 	if len(p.Data) < off+2 {
-		p.short(off+2, 0, ErrLinkShort)
+		p.short(off+2, start, ErrLinkShort)
 		return
 	}
 	proto := uint16(p.Data[off])

@@ -18,7 +18,8 @@ const (
 	ErrIPHeaderLen
 	// ErrIPBeyondFrame is an IP length beyond the end of the frame on the wire. A receiver would
 	// drop it; captures written by tools have it where the original length was lost, so the
-	// packet is decoded and its payload counts as cut.
+	// packet is decoded and its payload counts as cut. Beyond the end of a PPPoE payload it is
+	// Malformed.
 	ErrIPBeyondFrame
 	// ErrExtHeader is an extension header that ends beyond the IP payload.
 	ErrExtHeader

@@ -106,8 +106,8 @@ type Packet struct {
 	// ErrOff is the offset of the header that Err or Truncated speaks of.
 	ErrOff uint32
 
-	// EtherType is the protocol behind the link header and all VLAN tags: valid if the link header
-	// was whole; for link types without one it is 0x0800 or 0x86dd by the IP version.
+	// EtherType is the protocol behind the link header, all VLAN tags, SNAP and PPPoE: valid if these
+	// were whole; for link types without one it is 0x0800 or 0x86dd by the IP version.
 	EtherType uint16
 	// VLANs is the number of VLAN tags, valid with EtherType.
 	VLANs uint8

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestGuides checks every block of Lua in the guides and in the README: rules
+// load, specs parse.
+func TestGuides(t *testing.T) {
+	pages, err := filepath.Glob("../../spec/guide/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no guides: %v", err)
+	}
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line, block := range luaBlocks(string(text)) {
+			if strings.Contains(block, "describe(") {
+				continue // runs with a script of its own
+			}
+			t.Run(fmt.Sprintf("%s:%d", filepath.Base(page), line), func(t *testing.T) {
+				t.Chdir(t.TempDir())
+				if err := os.WriteFile("block.lua", []byte(block), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				var out bytes.Buffer
+				if code := run([]string{"check", "block.lua"}, nil, &out, &out); code != exitDone {
+					t.Errorf("exit %d\n%s", code, &out)
+				}
+			})
+		}
+	}
+}
+
+// luaBlocks returns the fenced blocks of Lua by the line they start at.
+func luaBlocks(text string) map[int]string {
+	blocks := map[int]string{}
+	start, inside := 0, false
+	var b strings.Builder
+	for i, line := range strings.Split(text, "\n") {
+		switch {
+		case !inside && strings.HasPrefix(line, "```lua"):
+			inside, start = true, i+2
+			b.Reset()
+		case inside && strings.HasPrefix(line, "```"):
+			inside = false
+			blocks[start] = b.String()
+		case inside:
+			b.WriteString(line + "\n")
+		}
+	}
+	return blocks
+}

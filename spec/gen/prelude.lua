@@ -1,0 +1,228 @@
+---What rules decided; a rule that returns nothing has no opinion.
+---@class hookd.verdict
+
+---A hook point: what `on` takes.
+---@class hookd.point
+
+---A hook point that a script declared.
+---@class hookd.user_point: hookd.point
+
+---Native plain data that outlives a VM: tables are copied in when they are assigned, nested ones are
+---read by reference; pairs, # and table.insert work on it.
+---@class hookd.record
+---@field [any] any
+
+---@class hookd.script.decl
+---@field doc? string What the script is for.
+---@field tags? string[]
+---@field shards? "each" Load in every shard although handlers assign globals or upvalues.
+---@field state_version? integer Raise it when the form of `state` changes.
+---@field migrate? fun(old: hookd.record, from: integer) Fills `state` from the older form.
+
+---Says what holds for the whole file.
+---@param decl hookd.script.decl
+function script(decl) end
+
+---@class hookd.threshold
+---@field by? string Path of the key that is counted, such as "client.ip"; absent counts all together.
+---@field count integer How many matches it takes.
+---@field within number|string In which time, such as "10s".
+---@field fire? "once"|"each" Run once a key and window, or at each match from then on.
+
+---@class hookd.rule.decl
+---@field on hookd.point|hookd.point[] Where it runs.
+---@field scope? string What the connection's own key decides, as in pcap-filter: "dst port 5060".
+---@field match? table Nested like the fields, from the subject: { client = { port = 80 } }.
+---@field when? fun(...): any Any Lua without effects.
+---@field threshold? hookd.threshold
+---@field run? fun(...): hookd.verdict? The handler.
+---@field verdict? hookd.verdict A decision instead of a handler.
+---@field on_error? hookd.verdict What is decided when the handler fails.
+---@field priority? integer Higher runs first; 0 when absent.
+---@field mode? "observe" Record what would have been decided.
+---@field always? boolean Run after the decision too; cannot decide.
+---@field enabled? boolean
+---@field doc? string
+---@field severity? string
+---@field tags? string[]
+
+---@class hookd.rule.handle
+local rule_handle = {}
+
+---Switches the rule off until the next reload.
+function rule_handle:off() end
+
+---Switches it on again.
+function rule_handle:on() end
+
+---@class hookd.rules
+---@field off hookd.verdict Returned by a handler that was bound with on: unbinds it here.
+---@overload fun(name: string): fun(decl: hookd.rule.decl): hookd.rule.handle
+rule = {}
+
+---@class hookd.handler.decl
+---@field on hookd.point|hookd.point[] Where it may be bound.
+---@field run fun(...): hookd.verdict?
+---@field doc? string
+
+---Declares a named handler: a rule that applies only where it is bound.
+---@param name string
+---@return fun(decl: hookd.handler.decl)
+function handler(name) end
+
+---@class hookd.event.decl
+---@field on? hookd.point The hook point that it refines; absent: it is only raised.
+---@field match? table
+---@field when? fun(...): any
+---@field doc? string
+
+---Declares an event; every script finds it as event.NAME.
+---@class hookd.events
+---@field [string] hookd.user_point
+---@overload fun(name: string): fun(decl: hookd.event.decl): hookd.user_point
+event = {}
+
+---@class hookd.timer.decl
+---@field every? number|string Time between runs, such as "60s".
+---@field after? number|string Time to the first run.
+---@field run fun()
+---@field doc? string
+
+---Declares a timer.
+---@param name string
+---@return fun(decl: hookd.timer.decl)
+function timer(name) end
+
+---@class hookd.store.decl
+---@field kind "set"|"map"|"counter"
+---@field key? "any"|"string"|"number"|"ip"|"cidr"|"endpoint"
+---@field ttl? number|string Life of an entry, such as "10m".
+---@field max? integer Most entries; 100000 when absent.
+---@field file? string Entries, one a line; watched.
+---@field persist? boolean Survives restarts.
+
+---A named table that all scripts and shards share.
+---@class hookd.store
+local store_handle = {}
+
+---Adds a key to a set.
+---@param key any
+---@param ttl? number|string
+---@return boolean? added
+---@return string? message
+function store_handle:add(key, ttl) end
+
+---Tells whether a key is there.
+---@param key any
+---@return boolean
+function store_handle:has(key) end
+
+---Takes a key out.
+---@param key any
+---@return boolean? removed
+---@return string? message
+function store_handle:remove(key) end
+
+---@return integer entries
+function store_handle:size() end
+
+---Declares a store, or names one that another script declares.
+---@param name string
+---@return fun(decl: hookd.store.decl): hookd.store
+function store(name) end
+
+---This script's own data, the same in all shards; survives a reload.
+---@class hookd.state: hookd.record
+state = {}
+
+---Adds n to a number, at once for all shards, and returns the sum.
+---@param key string
+---@param n? number
+---@return number
+function state:incr(key, n) end
+
+---Raises an event that was declared without a base, or at the base's hook point.
+---@param point hookd.point
+---@param fields? table
+---@return true? done
+---@return string? message
+function raise(point, fields) end
+
+---@class hookd.test A test of a field in `match`.
+
+---The words of `match`.
+---@class hookd.is
+is = {}
+
+---Equal to one of the values; a plain list means the same.
+---@return hookd.test
+function is.one_of(...) end
+
+---Equal to none of the values.
+---@return hookd.test
+function is.none_of(...) end
+
+---Not equal to the value.
+---@return hookd.test
+function is.ne(value) end
+
+---Text that starts with one of the values.
+---@return hookd.test
+function is.prefix(...) end
+
+---Text that ends with one of the values.
+---@return hookd.test
+function is.suffix(...) end
+
+---Text that has one of the values in it.
+---@return hookd.test
+function is.contains(...) end
+
+---Text that is as a whole like one of the values: *, ?, [a-z].
+---@return hookd.test
+function is.glob(...) end
+
+---Text in which one of the values is found (RE2 syntax).
+---@return hookd.test
+function is.regex(...) end
+
+---Address in one of the networks.
+---@return hookd.test
+function is.cidr(...) end
+
+---From the first value to the second, both included.
+---@param from any
+---@param to any
+---@return hookd.test
+function is.range(from, to) end
+
+---Greater than the value.
+---@return hookd.test
+function is.gt(value) end
+
+---Greater than the value or equal to it.
+---@return hookd.test
+function is.ge(value) end
+
+---Less than the value.
+---@return hookd.test
+function is.lt(value) end
+
+---Less than the value or equal to it.
+---@return hookd.test
+function is.le(value) end
+
+---There is a value; present(false): there is none.
+---@param there? boolean
+---@return hookd.test
+function is.present(there) end
+
+---What this has at every hook point.
+---@class hookd.call
+---@field event string Name of the event, such as "flow.rexmit".
+---@field phase string? Phase of the hook point, such as "rcv".
+---@field ts number Event time, seconds since the epoch.
+---@field rule string Name of the rule.
+---@field gen integer Generation that is live.
+---@field count integer How often the rule matched, this time included.
+---@field verdict hookd.verdict? What was decided before, for rules that run always.

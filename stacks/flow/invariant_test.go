@@ -1,0 +1,128 @@
+package flow_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/stacks/flow"
+)
+
+// checker holds what is true of the events of any input, and fails the test where it is not.
+type checker struct {
+	t     testing.TB
+	conns map[uint64]*checked
+	last  uint64
+	ended int
+	now   int64
+	log   []byte // everything, for comparing runs
+	sh    *event.Shard
+}
+
+type checked struct {
+	started, received bool
+	state             [2]flowev.TCPState
+	read              [2]uint64
+	ended             bool
+}
+
+func newChecker(t testing.TB, cfg flow.Config) (*checker, *flow.Stack) {
+	k := &checker{t: t, conns: map[uint64]*checked{}, sh: event.NewShard(0)}
+	k.sh.Bind(k, func(event.PointID) bool { return true })
+	return k, flow.New(k.sh, cfg)
+}
+
+func (k *checker) Dispatch(sh *event.Shard, id event.PointID, e any) event.Verdict {
+	if sh.Now() < k.now {
+		k.t.Errorf("time goes back from %d to %d", k.now, sh.Now())
+	}
+	k.now = sh.Now()
+	k.log = fmt.Appendf(k.log, "%d %s ", k.now, pointNames[id])
+	switch e := e.(type) {
+	case *flowev.PktIn:
+		k.conn(e.C)
+		k.log = fmt.Appendf(k.log, "%d %v %d", e.C.ID(), e.Side, e.Pkt.Seq())
+	case *flowev.ConnStart:
+		k.start(id, e)
+	case *flowev.TCPStateChange:
+		c := k.conn(e.C)
+		if c.state[e.Side-1] != e.Old || e.Old == e.New {
+			k.t.Errorf("connection %d: %v changes from %v to %v, was %v", e.C.ID(), e.Side, e.Old, e.New, c.state[e.Side-1])
+		}
+		c.state[e.Side-1] = e.New
+		k.log = fmt.Appendf(k.log, "%d %v %v", e.C.ID(), e.Side, e.New)
+	case *flowev.Rexmit:
+		k.conn(e.C)
+		k.log = fmt.Appendf(k.log, "%d %v %v", e.C.ID(), e.Side, e.Kind)
+	case *flowev.NewData:
+		c := k.conn(e.C)
+		from := e.D.From() - 1
+		if e.D.Len() == 0 || e.D.Offset() != c.read[from] || e.D.From() == e.Side {
+			k.t.Errorf("connection %d: %d bytes at %d from %v to %v, after %d", e.C.ID(), e.D.Len(), e.D.Offset(), e.D.From(), e.Side, c.read[from])
+		}
+		c.read[from] += uint64(e.D.Len())
+		k.log = fmt.Appendf(k.log, "%d %x", e.C.ID(), e.D.Peek(0, false))
+	case *flowev.ConnEnd:
+		k.end(e)
+	case *flowev.Orphan:
+		k.log = fmt.Appendf(k.log, "%v", e.Pkt.Src())
+	}
+	k.log = append(k.log, '\n')
+	return event.Verdict{}
+}
+
+// conn returns what is known of c, which must not be over.
+func (k *checker) conn(c flowev.Conn) *checked {
+	m := k.conns[c.ID()]
+	if m == nil {
+		if c.ID() != k.last+1 {
+			k.t.Errorf("connection %d comes after %d", c.ID(), k.last)
+		}
+		k.last = c.ID()
+		m = &checked{}
+		k.conns[c.ID()] = m
+	}
+	if m.ended || c.Ended() {
+		k.t.Errorf("connection %d: an event after its end", c.ID())
+	}
+	return m
+}
+
+func (k *checker) start(id event.PointID, e *flowev.ConnStart) {
+	c := k.conn(e.C)
+	switch {
+	case id == flowev.OnConnStartSnd.ID() && !c.started && !c.received:
+		c.started = true
+	case id == flowev.OnConnStartRcv.ID() && c.started && !c.received:
+		c.received = true
+	default:
+		k.t.Errorf("connection %d: %s comes when started %v, received %v", e.C.ID(), pointNames[id], c.started, c.received)
+	}
+}
+
+func (k *checker) end(e *flowev.ConnEnd) {
+	c := k.conns[e.C.ID()]
+	if c == nil || c.ended || !c.started || !c.received || e.C.Ended() {
+		k.t.Fatalf("connection %d: ends out of turn: %+v", e.C.ID(), c)
+	}
+	c.ended = true
+	k.ended++
+	for i, p := range [2]flowev.Peer{e.C.Client(), e.C.Server()} {
+		if p.Bytes() != c.read[i] || p.State() != c.state[i] {
+			k.t.Errorf("connection %d: %v has %d bytes in state %v, events said %d, %v", e.C.ID(), p.Endpoint(), p.Bytes(), p.State(), c.read[i], c.state[i])
+		}
+		k.log = fmt.Appendf(k.log, "%v %d %d %d %d ", p.Endpoint(), p.Bytes(), p.Pkts(), p.Rexmits(), p.Gaps())
+	}
+	k.log = fmt.Appendf(k.log, "%d %v %v %v", e.C.ID(), e.Reason, e.C.CID(), e.C.Duration())
+}
+
+// done closes the stack and checks that all connections ended and the counters add up.
+func (k *checker) done(s *flow.Stack) {
+	s.Close()
+	st := s.Stats()
+	if k.ended != len(k.conns) || st.Conns != st.Ended || st.Conns != uint64(k.ended) || st.Open != 0 || st.Held != 0 ||
+		st.Frames != st.NotIP+st.Malformed+st.Truncated+st.Orphans+st.TCP {
+		k.t.Errorf("%d of %d connections ended: %+v", k.ended, len(k.conns), st)
+	}
+}
