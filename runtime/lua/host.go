@@ -16,18 +16,21 @@ func (in *instance) Caller(L *glua.LState) *event.Caller {
 	if in.call != nil {
 		c = &in.call.Caller
 	}
-	c.Line = lineOf(L)
+	c.Line = in.line(L)
 	return c
 }
 
-// lineOf returns the line of the script that L is at.
-func lineOf(L *glua.LState) int {
-	for level := range 4 {
+// maxLevels is how far up a call looks for the line of the script it is made at.
+const maxLevels = 8
+
+// line returns the line of the script that L is at, 0 where none is near.
+func (in *instance) line(L *glua.LState) int {
+	for level := range maxLevels {
 		dbg, ok := L.GetStack(level)
 		if !ok {
 			return 0
 		}
-		if _, err := L.GetInfo("l", dbg, glua.LNil); err == nil && dbg.CurrentLine > 0 {
+		if _, err := L.GetInfo("Sl", dbg, glua.LNil); err == nil && dbg.CurrentLine > 0 && dbg.Source == in.prog.path {
 			return dbg.CurrentLine
 		}
 	}
