@@ -52,8 +52,7 @@ type instance struct {
 	points   map[string]*glua.LUserData
 	payload  glua.LValue // of the running call, once it was asked for
 
-	meta  metatables
-	state *glua.LUserData
+	meta metatables
 }
 
 var (

@@ -127,7 +127,7 @@ func (v *VM) recovered(cause any) error {
 	f.Message = v.explain(f.Line, f.Message)
 	v.trace, v.guards, v.yielded = nil, guards{}, nil
 	v.co.wait = 0 // what the call held is free now
-	v.main = v.newMain()
+	v.main = v.newMain(registryMain)
 	return f
 }
 
