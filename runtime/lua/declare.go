@@ -62,7 +62,7 @@ func (in *instance) declaring(L *glua.LState, what string) (*declarer, int) {
 	if in.mode != loading || in.decl == nil {
 		in.raise(L, remark{msg: what + " in a handler: declare it at the top level", word: what})
 	}
-	return in.decl, lineOf(L)
+	return in.decl, in.line(L)
 }
 
 // named takes the name, argument i, and returns the function that takes the

@@ -16,18 +16,21 @@ func (in *instance) Caller(L *glua.LState) *event.Caller {
 	if in.call != nil {
 		c = &in.call.Caller
 	}
-	c.Line = lineOf(L)
+	c.Line = in.line(L)
 	return c
 }
 
-// lineOf returns the line of the script that L is at.
-func lineOf(L *glua.LState) int {
-	for level := range 4 {
+// maxLevels is how far up a call looks for the line of the script it is made at.
+const maxLevels = 8
+
+// line returns the line of the script that L is at, 0 where none is near.
+func (in *instance) line(L *glua.LState) int {
+	for level := range maxLevels {
 		dbg, ok := L.GetStack(level)
 		if !ok {
 			return 0
 		}
-		if _, err := L.GetInfo("l", dbg, glua.LNil); err == nil && dbg.CurrentLine > 0 {
+		if _, err := L.GetInfo("Sl", dbg, glua.LNil); err == nil && dbg.CurrentLine > 0 && dbg.Source == in.prog.path {
 			return dbg.CurrentLine
 		}
 	}
@@ -85,7 +88,7 @@ func (in *instance) print(L *glua.LState, line string) error {
 func (in *instance) openOS() {
 	L := in.vm.State()
 	now := func() time.Duration { return time.Duration(in.env.Shard.Now()) }
-	mod := L.NewTable()
+	mod := L.CreateTable(0, 2)
 	mod.RawSetString("time", L.NewFunction(func(L *glua.LState) int {
 		if L.GetTop() > 0 && L.Get(1) != glua.LNil {
 			L.RaiseError("os.time takes no table here: it is the event's time")

@@ -147,7 +147,7 @@ func (in *instance) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, e
 	if err := in.enter(fn, call, handling, what); err != nil {
 		return engine.Decision{}, err
 	}
-	d, err := in.decision(in.vm.Result(1), call)
+	d, err := in.decision(in.vm.Result(1), fn, call)
 	in.vm.End()
 	return d, err
 }

@@ -21,7 +21,7 @@ func (in *instance) metatable(name string, index, newindex, text glua.LGFunction
 			return 0
 		}
 	}
-	mt := L.NewTable()
+	mt := L.CreateTable(0, 8)
 	mt.RawSetString("__metatable", glua.LString(name))
 	if index != nil {
 		mt.RawSetString("__index", L.NewFunction(index))

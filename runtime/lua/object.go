@@ -72,11 +72,16 @@ func (in *instance) lend(t bind.TypeID, o any) glua.LValue {
 	return ud
 }
 
+// wrap makes the userdata of an object. Both live as long as each other, so they
+// are one allocation.
 func (in *instance) wrap(t bind.TypeID, o any) *glua.LUserData {
-	return &glua.LUserData{
-		Value:     &object{typ: in.prog.rt.objects[t], o: o, epoch: in.epoch},
-		Metatable: in.metas[t],
-	}
+	w := &struct {
+		ud glua.LUserData
+		ob object
+	}{}
+	w.ob = object{typ: in.prog.rt.objects[t], o: o, epoch: in.epoch}
+	w.ud.Value, w.ud.Metatable = &w.ob, in.metas[t]
+	return &w.ud
 }
 
 // Live implements [bind.Host].
@@ -121,6 +126,12 @@ func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
 	return in.metatable(t.Info.Name,
 		func(L *glua.LState) int {
 			ob, key := in.self(L, t), keyOf(L)
+			if !in.lentOut(ob) {
+				if v, ok := t.Index(in, L, ob.o, key); ok {
+					L.Push(v)
+					return 1
+				}
+			}
 			if fn := methods[key]; fn != nil {
 				L.Push(fn)
 				return 1
@@ -128,12 +139,8 @@ func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
 			if in.lentOut(ob) {
 				in.raise(L, remark{msg: key + ": " + errLent.Error()})
 			}
-			v, ok := t.Index(in, L, ob.o, key)
-			if !ok {
-				in.noField(L, t, key)
-			}
-			L.Push(v)
-			return 1
+			in.noField(L, t, key)
+			return 0
 		},
 		func(L *glua.LState) int {
 			ob, key := in.self(L, t), keyOf(L)

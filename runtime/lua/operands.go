@@ -155,11 +155,11 @@ func (p *program) explain(line int, msg string) string {
 	o := p.names
 	switch {
 	case msg == "attempt to call a non-function object":
-		return "attempt to call " + blame(o.called[line], "", "something that is no function")
+		return "attempt to call " + blame(o.called[line], "", "not a function", "something that is no function")
 	case msg == "__unm undefined":
-		return "attempt to perform arithmetic on " + blame(o.used[line], "", "a value that is no number")
+		return "attempt to perform arithmetic on " + blame(o.used[line], "", "not a number", "something that is no number")
 	case msg == "__len undefined":
-		return "attempt to get length of " + blame(o.length[line], "", "a value that has none")
+		return "attempt to get length of " + blame(o.length[line], "", "it has none", "something that has none")
 	}
 	if m := indexWords.FindStringSubmatch(msg); m != nil {
 		if name := only(o.indexed[indexedAt{line, m[2]}]); name != "" {
@@ -172,10 +172,10 @@ func (p *program) explain(line int, msg string) string {
 		if kind == "number" || kind == "string" && m[3] != "number" && m[3] != "string" {
 			kind = m[3]
 		}
-		return "attempt to perform arithmetic on " + blame(o.used[line], kind, "")
+		return "attempt to perform arithmetic on " + blame(o.used[line], kind, "", "")
 	}
 	if m := concatWords.FindStringSubmatch(msg); m != nil {
-		return "attempt to concatenate " + blame(o.used[line], m[1], "")
+		return "attempt to concatenate " + blame(o.used[line], m[1], "", "")
 	}
 	if m := compareWords.FindStringSubmatch(msg); m != nil && m[1] == m[2] {
 		return fmt.Sprintf("attempt to compare two %s values", m[1])
@@ -186,14 +186,15 @@ func (p *program) explain(line int, msg string) string {
 	return msg
 }
 
-// blame names what is at fault: the only name of the line, or its type.
-func blame(names []string, kind, otherwise string) string {
+// blame names what is at fault: the only name of the line with its type or, where
+// that is unknown, what it lacks; else the type, else something.
+func blame(names []string, kind, lacks, otherwise string) string {
 	name := only(names)
 	switch {
 	case name != "" && kind != "":
 		return fmt.Sprintf("%s (a %s value)", name, kind)
 	case name != "":
-		return fmt.Sprintf("%s (%s)", name, strings.TrimPrefix(otherwise, "something that is "))
+		return fmt.Sprintf("%s (%s)", name, lacks)
 	case kind != "":
 		return fmt.Sprintf("a %s value", kind)
 	}

@@ -46,6 +46,7 @@ func (in *instance) load(d *declarer) bool {
 	L.Push(L.NewFunctionFromProto(in.prog.proto))
 	err := in.vm.Call(0, 0)
 	in.vm.End()
+	in.vm.Settle()
 	in.decl, in.mode = nil, idle
 	if err != nil {
 		d.diags = append(d.diags, in.diagnostic(err))

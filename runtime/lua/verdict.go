@@ -78,17 +78,20 @@ func (in *instance) constant(f *event.Family, v event.Verdict) glua.LValue {
 }
 
 // decision reads what a handler returned.
-func (in *instance) decision(v glua.LValue, call *engine.Call) (engine.Decision, error) {
+func (in *instance) decision(v glua.LValue, fn engine.FuncID, call *engine.Call) (engine.Decision, error) {
 	if v == glua.LNil {
 		return engine.Decision{}, nil
 	}
 	e := &engine.ScriptError{Script: in.prog.path}
+	if p := in.funcs[fn-1].Proto; p != nil {
+		e.Line = p.LineDefined
+	}
 	vd, ok := valueOf[*verdict](v)
 	switch {
 	case ok && vd.called:
 		return vd.decision(), nil
 	case ok:
-		e.Message = fmt.Sprintf("%s has arguments: return %s(...)", vd, vd)
+		e.Message = fmt.Sprintf("%s has arguments: return %s(…)", vd, vd)
 	default:
 		e.Message = fmt.Sprintf("a handler returns a verdict or nothing, not %s%s", describe(v), in.offers(call))
 	}
@@ -110,5 +113,5 @@ func (in *instance) offers(call *engine.Call) string {
 			names = append(names, f.Name+"."+v.Name)
 		}
 	}
-	return ": " + strings.Join(names, ", ")
+	return "; here it may be " + strings.Join(names, ", ")
 }

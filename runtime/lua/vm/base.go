@@ -71,7 +71,7 @@ func (v *VM) strict(g *glua.LTable) {
 	if v.cfg.Unknown == nil {
 		return
 	}
-	mt := v.root.NewTable()
+	mt := v.root.CreateTable(0, 2)
 	mt.RawSetString("__metatable", glua.LString("_G"))
 	mt.RawSetString("__index", v.root.NewFunction(func(L *glua.LState) int {
 		if name, ok := L.Get(2).(glua.LString); ok {

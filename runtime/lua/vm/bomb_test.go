@@ -24,7 +24,7 @@ func TestBombs(t *testing.T) {
 		{"loop in a metamethod", `local t = setmetatable({}, { __index = function(t, k) while true do end end }) local x = t.y`, "handler went over its budget"},
 		{"loop in an error's text", `error(setmetatable({}, { __tostring = function() while true do end end }))`, "__tostring failed"},
 		{"string.rep", `local s = string.rep("x", 1e9)`, "exceeds the limit of 1 MiB"},
-		{"doubling", `local s = "x" while true do s = s .. s end`, "exceeds the limit of 1048576"},
+		{"doubling", `local s = "x" while true do s = s .. s end`, "exceeds the limit of 1 MiB"},
 		{"doubling caught", `local s = "x" while true do pcall(function() s = s .. s end) end`, "handler went over its budget"},
 		{"great concatenation", `local s = string.rep("x", 1000000) local t = {} for i = 1, 100000 do t[i] = s .. i end`, "handler went over its budget"},
 		{"vararg tail call", `local function f(...) return f(1, ...) end f()`, "stack overflow: a call holds at most"},
@@ -71,9 +71,8 @@ func TestBombs(t *testing.T) {
 			case err != nil && (!errors.As(err, &f) || !strings.Contains(f.Message, tt.want)):
 				t.Errorf("failed with %q, want %q", err, tt.want)
 			}
-			t.Logf("%v: %v %+v", took, err, f)
-			if took > 2*time.Second {
-				t.Errorf("took %v", took)
+			if limit := 10 * time.Second; took > limit {
+				t.Errorf("took %v, more than %v", took, limit)
 			}
 			if err := run(t, v, `print("alive", coroutine.wrap(function() return pcall(error, "x") end)())`); err != nil {
 				t.Errorf("afterwards: %v", err)

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"fmt"
+
 	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
@@ -68,7 +70,11 @@ func appendText(buf []byte, x glua.LValue) []byte {
 }
 
 func (v *VM) tooLong(L *glua.LState, size int) int {
-	L.RaiseError("..: result of %d bytes exceeds the limit of %d", size, v.cfg.Limits.MaxString)
+	limit := fmt.Sprintf("%d bytes", v.cfg.Limits.MaxString)
+	if n := v.cfg.Limits.MaxString; n%(1<<20) == 0 {
+		limit = fmt.Sprintf("%d MiB", n>>20)
+	}
+	L.RaiseError("..: result of %d bytes exceeds the limit of %s", size, limit)
 	return 0
 }
 

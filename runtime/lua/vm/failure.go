@@ -70,11 +70,20 @@ func (v *VM) frames(L *glua.LState) (list []Frame) {
 		// gopher-lua looks for one before its first instruction.
 		_ = recover()
 	}()
-	for level := 0; ; level++ {
+	var last glua.Debug
+	same := 0
+	for level := 0; same < maxFrames; level++ {
 		dbg, ok := L.GetStack(level)
 		if !ok {
 			return list
 		}
+		// A function that tail calls replaced counts as a level for each of them,
+		// and asking for one gives the same frame again.
+		if *dbg == last {
+			same++
+			continue
+		}
+		last, same = *dbg, 0
 		if _, err := L.GetInfo("Sln", dbg, glua.LNil); err != nil || dbg.What == "G" || dbg.Source != v.cfg.Chunk {
 			continue
 		}
@@ -82,8 +91,9 @@ func (v *VM) frames(L *glua.LState) (list []Frame) {
 			copy(list[maxFrames-outerFrames:], list[maxFrames-outerFrames+1:])
 			list = list[:maxFrames-1]
 		}
-		list = append(list, Frame{Func: v.funcName(dbg), Line: dbg.CurrentLine})
+		list = append(list, Frame{Func: v.funcName(dbg), Line: max(dbg.CurrentLine, dbg.LineDefined)})
 	}
+	return list
 }
 
 func (v *VM) funcName(dbg *glua.Debug) string {

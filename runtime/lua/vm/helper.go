@@ -3,6 +3,7 @@ package vm
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/parse"
@@ -29,34 +30,32 @@ const (
 	goBody = `return function(f) return function(...) return f(...) end end`
 )
 
-// helper runs the code of a helper with its arguments and returns what it made.
-// The code is ours, so a failure is a defect of the build.
-func (v *VM) helper(code string, args ...glua.LValue) *glua.LFunction {
-	fn, err := v.runHelper(code, args)
-	if err != nil {
-		panic(fmt.Sprintf("vm: helper %q: %v", code, err))
+// helperProtos are the compiled helpers, the same for every machine.
+var helperProtos = sync.OnceValue(func() map[string]*glua.FunctionProto {
+	protos := map[string]*glua.FunctionProto{}
+	for _, code := range []string{guardLoop, yieldStub, goBody} {
+		chunk, err := parse.Parse(strings.NewReader(code), helperChunk)
+		if err == nil {
+			protos[code], err = glua.Compile(chunk, helperChunk)
+		}
+		if err != nil {
+			// The code is ours, so this is a defect of the build.
+			panic(fmt.Sprintf("vm: compile helper %q: %v", code, err))
+		}
 	}
-	return fn
-}
+	return protos
+})
 
-func (v *VM) runHelper(code string, args []glua.LValue) (*glua.LFunction, error) {
-	chunk, err := parse.Parse(strings.NewReader(code), helperChunk)
-	if err != nil {
-		return nil, err
-	}
-	proto, err := glua.Compile(chunk, helperChunk)
-	if err != nil {
-		return nil, err
-	}
-	L, _ := v.root.NewThread()
-	L.Push(L.NewFunctionFromProto(proto))
+// helper runs a helper with its arguments and returns the function it makes.
+func (v *VM) helper(code string, args ...glua.LValue) *glua.LFunction {
+	L := v.main
+	L.Push(L.NewFunctionFromProto(helperProtos()[code]))
 	for _, a := range args {
 		L.Push(a)
 	}
+	v.budget.reset(1000, "helper")
 	L.Call(len(args), 1)
-	fn, ok := L.Get(-1).(*glua.LFunction)
-	if !ok {
-		return nil, fmt.Errorf("returned a %s", L.Get(-1).Type())
-	}
-	return fn, nil
+	fn := L.Get(-1).(*glua.LFunction)
+	L.SetTop(0)
+	return fn
 }

@@ -27,7 +27,7 @@ func (r *random) seed(n uint64) {
 
 // openMath installs math as 5.1 has it, with math.mod.
 func (v *VM) openMath() {
-	mod := v.root.NewTable()
+	mod := v.root.CreateTable(0, 32)
 	for _, f := range []struct {
 		name string
 		f    func(float64) float64

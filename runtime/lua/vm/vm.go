@@ -64,7 +64,7 @@ func New(cfg Config) *VM {
 	v.rand.seed(cfg.Seed)
 	v.root = glua.NewState(glua.Options{
 		CallStackSize:       cfg.Limits.CallDepth,
-		RegistrySize:        registryMain,
+		RegistrySize:        registryThread,
 		RegistryMaxSize:     cfg.Limits.Stack,
 		RegistryGrowStep:    registryGrowth,
 		SkipOpenLibs:        true,
@@ -72,8 +72,15 @@ func New(cfg Config) *VM {
 	})
 	v.main = v.newMain()
 	v.open()
+	v.Settle()
 	return v
 }
+
+// Settle ends the time in which a script makes what it keeps: the calls from now
+// on run on another thread. A closure keeps the thread it was made on, with
+// everything that a call left there when it failed, so calls that may fail had
+// better not share one with closures that stay.
+func (v *VM) Settle() { v.main = v.newMain() }
 
 // State returns the state that functions and tables are made with and globals
 // are set on. Nothing is called on it.
