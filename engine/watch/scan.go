@@ -15,9 +15,9 @@ import (
 
 // Limits of one scan.
 const (
-	// MaxFile bounds a script's size in bytes; a larger one is read no further,
-	// so that the checker can say that it is too large.
-	MaxFile = 256<<10 + 1
+	// MaxFile bounds how many bytes of a script are read. It is far above what a
+	// checker takes, which then can say how large the script is.
+	MaxFile = 16 << 20
 	// MaxFiles bounds how many scripts one set may have.
 	MaxFiles = 10_000
 )

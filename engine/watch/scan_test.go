@@ -96,7 +96,7 @@ func TestScanErrors(t *testing.T) {
 	if _, err := watch.Scan("missing"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
-	if err := os.WriteFile("big.lua", []byte(strings.Repeat("x", 1<<20)), 0o644); err != nil {
+	if err := os.WriteFile("big.lua", []byte(strings.Repeat("x", watch.MaxFile+1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	sources, err := watch.Scan("big.lua")

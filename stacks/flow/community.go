@@ -1,11 +1,10 @@
 package flow
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
-
-	"bytes"
 
 	"github.com/hookd/hookd/stacks/flow/packet"
 )

@@ -81,6 +81,10 @@ func (c *Conn) Duration() time.Duration { return time.Duration(c.last - c.starte
 // Tags returns the words on the connection in the order they were put there.
 func (c *Conn) Tags() []string { return slices.Clone(c.tags) }
 
+// Verdict returns the strictest of flow.cut and flow.reset that rules have decided so far, 0 for
+// neither. The stack itself follows what it sees, whatever was decided.
+func (c *Conn) Verdict() event.VerdictKind { return c.decided }
+
 // Tagged reports whether word is on the connection.
 func (c *Conn) Tagged(word string) bool { return slices.Contains(c.tags, word) }
 

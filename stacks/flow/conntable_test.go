@@ -72,7 +72,8 @@ func TestKeyOf(t *testing.T) {
 	}
 }
 
-// TestCommunityID uses the examples of the specification's reference implementation.
+// TestCommunityID uses an example of the specification's reference implementation in both directions,
+// and one of IPv6 worked out apart.
 func TestCommunityID(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -81,6 +82,7 @@ func TestCommunityID(t *testing.T) {
 	}{
 		{packet.Packet{IPVersion: 4, Src: packet.Addr{128, 232, 110, 120}, Dst: packet.Addr{66, 35, 250, 204}, SrcPort: 34855, DstPort: 80}, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
 		{packet.Packet{IPVersion: 4, Src: packet.Addr{66, 35, 250, 204}, Dst: packet.Addr{128, 232, 110, 120}, SrcPort: 80, DstPort: 34855}, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
+		{packet.Packet{IPVersion: 6, Src: packet.Addr{0x20, 1, 0xd, 0xb8, 15: 1}, Dst: packet.Addr{0x20, 1, 0xd, 0xb8, 15: 2}, SrcPort: 40000, DstPort: 443}, "1:RYG3Msb11GthNt1OYXJouPzmrvA="},
 	} {
 		k, _ := keyOf(&c.p)
 		if got := communityID(&k); got != c.want {

@@ -91,9 +91,9 @@ func (s *Stack) initQueues() {
 	}
 }
 
-// touch notes a packet of c: it goes to the end of its group's queue.
+// touch moves c, of which a packet just came, to the end of the queue of the group that its states
+// ask for now.
 func (s *Stack) touch(c *Conn) {
-	c.last = s.sh.Now()
 	g := groupOf(c)
 	q := &s.queues[g]
 	if g == c.group && q.last == c {

@@ -35,7 +35,9 @@ type step struct {
 	readable []byte // the bytes that y's stack can read now
 }
 
-// segment runs one TCP packet through the pipeline.
+// segment runs one decoded TCP packet through the pipeline: find or make the connection; the sender's
+// stack; what handlers see of it; the receiver's stack; what handlers see of that. Each half notes in
+// the step what it did, so that a verdict between the two can keep the packet from the receiver.
 func (s *Stack) segment(p *packet.Packet) {
 	k, low := keyOf(p)
 	c, hash := s.conns.find(&k)

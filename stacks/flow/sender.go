@@ -39,6 +39,7 @@ func (s *Stack) sendSYN(st *step) bool {
 			return false
 		}
 		o := p.TCPOptions()
+		x.announce(p.Window, true)
 		if x.sent.known { // guessed rightly before it came
 			x.synSeen, x.mss, x.scales, x.shift = true, o.MSS, o.HasWScale, o.WScale
 		} else {

@@ -8,11 +8,10 @@ import (
 
 // model is a stream as a list of places: slow, and plainly right.
 type model struct {
-	wire    []bool // arrived, captured or not
-	bytes   []byte // first copy
-	have    []bool // captured in its first copy
-	max     int
-	refused bool
+	wire  []bool // arrived, captured or not
+	bytes []byte // first copy
+	have  []bool // captured in its first copy
+	max   int
 }
 
 const modelSize = 1 << 12

@@ -224,11 +224,15 @@ func TestTCPOptions(t *testing.T) {
 		want  packet.TCPOptions
 	}{
 		{"none", syn(), packet.TCPOptions{}},
-		{"all of a linux syn", syn(pt.MSS(1460), pt.SACKPermitted(), pt.Timestamps(5, 0), pt.RawTCPOptions(1), pt.WScale(7)),
-			packet.TCPOptions{MSS: 1460, SACKPermitted: true, HasTimestamps: true, TSVal: 5, HasWScale: true, WScale: 7}},
+		{
+			"all of a linux syn", syn(pt.MSS(1460), pt.SACKPermitted(), pt.Timestamps(5, 0), pt.RawTCPOptions(1), pt.WScale(7)),
+			packet.TCPOptions{MSS: 1460, SACKPermitted: true, HasTimestamps: true, TSVal: 5, HasWScale: true, WScale: 7},
+		},
 		{"scale above 14", syn(pt.WScale(15)), packet.TCPOptions{HasWScale: true, WScale: 14}},
-		{"sack", syn(pt.SACK(packet.SACKBlock{Left: 10, Right: 20}, packet.SACKBlock{Left: 30, Right: 40})),
-			packet.TCPOptions{SACKs: 2, SACK: [4]packet.SACKBlock{{Left: 10, Right: 20}, {Left: 30, Right: 40}}}},
+		{
+			"sack", syn(pt.SACK(packet.SACKBlock{Left: 10, Right: 20}, packet.SACKBlock{Left: 30, Right: 40})),
+			packet.TCPOptions{SACKs: 2, SACK: [4]packet.SACKBlock{{Left: 10, Right: 20}, {Left: 30, Right: 40}}},
+		},
 		{"end ends", syn(pt.RawTCPOptions(0), pt.MSS(1460)), packet.TCPOptions{}},
 		{"length 0", syn(pt.MSS(536), pt.RawTCPOptions(99, 0, 1, 1)), packet.TCPOptions{MSS: 536, Malformed: true}},
 		{"length 1", syn(pt.RawTCPOptions(99, 1, 1, 1)), packet.TCPOptions{Malformed: true}},
