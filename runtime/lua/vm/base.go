@@ -119,7 +119,7 @@ func where(L *glua.LState, level int) string {
 	if !ok {
 		return ""
 	}
-	if _, err := L.GetInfo("Sl", dbg, glua.LNil); err != nil || dbg.CurrentLine < 1 || dbg.Source == helperChunk {
+	if _, err := L.GetInfo("Sl", dbg, glua.LNil); err != nil || dbg.CurrentLine < 1 || dbg.Source == preludeChunk {
 		return ""
 	}
 	return dbg.Source + ":" + strconv.Itoa(dbg.CurrentLine) + ": "

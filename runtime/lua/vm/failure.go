@@ -185,7 +185,7 @@ func (v *VM) tostring(value glua.LValue) (text string, ok bool) {
 
 // position takes "chunk:line: " off the front of a message.
 func (v *VM) position(msg string) (line int, rest string) {
-	msg = strings.TrimPrefix(msg, helperPosition)
+	msg = strings.TrimPrefix(msg, preludePosition)
 	after, ok := strings.CutPrefix(msg, v.cfg.Chunk+":")
 	if !ok {
 		return 0, msg

@@ -31,7 +31,7 @@ func (v *VM) openGuards() {
 		return n
 	})
 	yield := v.root.NewFunction(func(*glua.LState) int { return -1 })
-	v.loop = v.helper(guardLoop, take, yield)
+	v.loop = v.prelude(guardLoop, take, yield)
 }
 
 // isGuard reports whether L runs a protected call.
@@ -85,7 +85,7 @@ func (v *VM) guard() *glua.LState {
 // caught words the text of an error that a script catches as it would read had
 // nothing caught it, with its position.
 func (v *VM) caught(text string) string {
-	text = strings.TrimPrefix(text, helperPosition)
+	text = strings.TrimPrefix(text, preludePosition)
 	line, rest := v.position(text)
 	if said := v.explain(line, rest); said != rest {
 		return text[:len(text)-len(rest)] + said

@@ -40,7 +40,7 @@ type VM struct {
 	strs    strlib.Limits
 	rand    random
 
-	// gopher-lua's own, and the library's helpers in Lua.
+	// gopher-lua's own, and the library's functions in Lua.
 	stockCreate, stockResume glua.LGFunction
 	loop, goBody             *glua.LFunction
 	nextFn, inextFn          *glua.LFunction
