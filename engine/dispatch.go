@@ -15,9 +15,10 @@ type pointPlan struct {
 	where  *event.PointInfo
 	family *event.Family
 	// ranks orders the family's verdicts, by kind; allowed says which of them
-	// this event takes.
+	// this event takes; words are their names: "flow.cut".
 	ranks   []int
 	allowed []bool
+	words   []string
 	taps    []Tap
 	root    node
 }
@@ -235,12 +236,13 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 	r := en.rule
 	r.state.Decided++
 	observe := r.decl.Observe || s.engine.cfg.Observe
-	s.engine.cfg.Sink.Decision(&DecisionRecord{
+	s.decision = DecisionRecord{
 		Origin:  s.origin(o, r.script, r.decl.Name, r.decl.Line),
 		Point:   o.plan.where.Name,
-		Verdict: o.plan.family.Name + "." + o.plan.family.Verdict(v.Kind).Name,
+		Verdict: o.plan.words[v.Kind],
 		Observe: observe,
-	})
+	}
+	s.engine.cfg.Sink.Decision(&s.decision)
 	if !observe {
 		o.add(v)
 	}

@@ -65,6 +65,8 @@ type shard struct {
 	payload any
 	queue   raiseQueue
 	call    Call
+	// decision is the record that the sink was lent last.
+	decision DecisionRecord
 
 	events, errors, alerts, skips uint64
 }

@@ -86,7 +86,7 @@ func (p *pointPlan) takes() string {
 	var names []string
 	for k, ok := range p.allowed {
 		if ok {
-			names = append(names, p.family.Name+"."+p.family.Verdict(event.VerdictKind(k)).Name)
+			names = append(names, p.words[k])
 		}
 	}
 	if len(names) == 0 {

@@ -7,7 +7,9 @@ import (
 )
 
 // Sink receives what scripts and rules say. It is called with the shard
-// entered, so it must not block for long and must not call the engine.
+// entered, so it must not block for long and must not call the engine. A
+// decision is lent for the duration of the call; the other records are the
+// sink's.
 type Sink interface {
 	Log(*LogRecord)
 	Alert(*AlertRecord)

@@ -249,7 +249,10 @@ func (w *world) Log(r *engine.LogRecord) { w.logs = keep(w, w.logs, r) }
 func (w *world) Alert(r *engine.AlertRecord) { w.alerts = keep(w, w.alerts, r) }
 
 // Decision implements [engine.Sink].
-func (w *world) Decision(r *engine.DecisionRecord) { w.decisions = keep(w, w.decisions, r) }
+func (w *world) Decision(r *engine.DecisionRecord) {
+	own := *r
+	w.decisions = keep(w, w.decisions, &own)
+}
 
 // ScriptError implements [engine.Sink].
 func (w *world) ScriptError(r *engine.ErrorRecord) { w.errors = keep(w, w.errors, r) }
