@@ -47,12 +47,18 @@ func doc(w io.Writer, name string) error {
 	if done, err := docMember(w, cat, name); done {
 		return err
 	}
+	if done, err := docWord(w, name); done {
+		return err
+	}
 	hint := ""
 	if near := diag.Nearest(name, docNames(cat)); near != "" {
 		hint = "; did you mean " + near + "?"
 	}
 	return fail(exitFinding, fmt.Errorf("nothing is called %s%s", name, hint))
 }
+
+// declaringWords are what scripts have beside the catalogue and Lua's library.
+var declaringWords = []string{"script", "rule", "event", "timer", "store", "state", "is", "this", "raise"}
 
 // docMember explains family.verdict, family.object.field and
 // family.object.method.
@@ -88,7 +94,7 @@ func docMember(w io.Writer, cat *catalogue.Catalogue, name string) (bool, error)
 
 // docNames lists everything that doc explains.
 func docNames(cat *catalogue.Catalogue) []string {
-	names := []string{"limits"}
+	names := append([]string{"limits"}, declaringWords...)
 	for _, f := range cat.Families() {
 		for _, e := range f.Events {
 			names = append(names, e.Name)
