@@ -39,8 +39,8 @@ type Conn struct {
 	tags  []string
 	slots event.Slots
 
-	age  links // all connections, in the order they were made
-	idle links // those of the same group, the one silent for longest first
+	age  links[Conn] // all connections, in the order they were made
+	idle links[Conn] // those of the same group, the one silent for longest first
 }
 
 var _ flowev.Conn = (*Conn)(nil)
@@ -119,6 +119,8 @@ func (c *Conn) Untag(_ *event.Caller, word string) error {
 	c.tags = slices.DeleteFunc(c.tags, func(t string) bool { return t == word })
 	return nil
 }
+
+func (c *Conn) tableKey() *key { return &c.key }
 
 // peer returns one of the ends.
 func (c *Conn) peer(client bool) *Peer {

@@ -43,29 +43,29 @@ func (k *key) endpoint(low bool) (a packet.Addr, port uint16, version uint8) {
 	return a, port, uint8(k.rest)
 }
 
-// connTable finds connections by key: open addressing with linear probing, at most 3/4 full. The
-// hash is seeded, so nobody outside can choose keys that collide; nothing is ever listed in its
-// order.
-type connTable struct {
+// keyTable finds connections by key: open addressing with linear probing, at most 3/4 full. The hash is
+// seeded, so nobody outside can choose keys that collide; nothing is ever listed in its order.
+type keyTable[T any] struct {
 	seed  maphash.Seed
-	slots []slot // a power of two
+	slots []slot[T] // a power of two
 	n     int
+	keyOf func(*T) *key
 }
 
-type slot struct {
+type slot[T any] struct {
 	hash uint64
-	conn *Conn
+	conn *T
 }
 
 // minSlots is the size of a new table.
 const minSlots = 1024
 
-func newConnTable() connTable {
-	return connTable{seed: maphash.MakeSeed(), slots: make([]slot, minSlots)}
+func newTable[T any](keyOf func(*T) *key) keyTable[T] {
+	return keyTable[T]{seed: maphash.MakeSeed(), slots: make([]slot[T], minSlots), keyOf: keyOf}
 }
 
 // find returns the connection of k, or nil, and k's hash.
-func (t *connTable) find(k *key) (*Conn, uint64) {
+func (t *keyTable[T]) find(k *key) (*T, uint64) {
 	hash := maphash.Comparable(t.seed, *k)
 	mask := uint64(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
@@ -73,28 +73,28 @@ func (t *connTable) find(k *key) (*Conn, uint64) {
 		if s.conn == nil {
 			return nil, hash
 		}
-		if s.hash == hash && s.conn.key == *k {
+		if s.hash == hash && *t.keyOf(s.conn) == *k {
 			return s.conn, hash
 		}
 	}
 }
 
-// insert adds a connection whose key is not in the table.
-func (t *connTable) insert(c *Conn) {
+// insert adds a connection whose key is not in the table, with that key's hash.
+func (t *keyTable[T]) insert(hash uint64, c *T) {
 	if t.n >= len(t.slots)/4*3 {
 		old := t.slots
-		t.slots = make([]slot, 2*len(old))
+		t.slots = make([]slot[T], 2*len(old))
 		for _, s := range old {
 			if s.conn != nil {
 				t.put(s)
 			}
 		}
 	}
-	t.put(slot{c.hash, c})
+	t.put(slot[T]{hash, c})
 	t.n++
 }
 
-func (t *connTable) put(s slot) {
+func (t *keyTable[T]) put(s slot[T]) {
 	mask := uint64(len(t.slots) - 1)
 	i := s.hash & mask
 	for t.slots[i].conn != nil {
@@ -103,11 +103,11 @@ func (t *connTable) put(s slot) {
 	t.slots[i] = s
 }
 
-// remove takes out a connection that is in the table, and closes the hole: the slots behind it move
-// up unless that would put one before the place its hash asks for.
-func (t *connTable) remove(c *Conn) {
+// remove takes out a connection that is in the table with that hash, and closes the hole: the slots
+// behind it move up unless that would put one before the place its hash asks for.
+func (t *keyTable[T]) remove(hash uint64, c *T) {
 	mask := uint64(len(t.slots) - 1)
-	i := c.hash & mask
+	i := hash & mask
 	for t.slots[i].conn != c {
 		i = (i + 1) & mask
 	}
@@ -118,6 +118,6 @@ func (t *connTable) remove(c *Conn) {
 			i = j
 		}
 	}
-	t.slots[i] = slot{}
+	t.slots[i] = slot[T]{}
 	t.n--
 }

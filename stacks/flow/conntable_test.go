@@ -11,7 +11,7 @@ import (
 func TestConnTable(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
-	table := newConnTable()
+	table := newTable((*Conn).tableKey)
 	want := map[key]*Conn{}
 	var all []key
 	for i := range 200_000 {
@@ -28,11 +28,11 @@ func TestConnTable(t *testing.T) {
 		}
 		switch {
 		case got != nil:
-			table.remove(got)
+			table.remove(got.hash, got)
 			delete(want, k)
 		default:
 			c := &Conn{key: k, hash: hash}
-			table.insert(c)
+			table.insert(hash, c)
 			want[k] = c
 		}
 		if table.n != len(want) {

@@ -10,9 +10,9 @@ import (
 type Stack struct {
 	sh     *event.Shard
 	cfg    Config
-	conns  connTable
-	all    list // in the order they were made
-	queues [numGroups]queue
+	conns  keyTable[Conn]
+	all    list[Conn] // in the order they were made
+	queues [numGroups]queue[Conn]
 	free   []*Conn // ended ones that nobody holds
 	mem    memory
 	lastID uint64
@@ -35,8 +35,8 @@ const (
 // New returns a stack that raises its events on sh. Its methods are called by the goroutine that has
 // entered sh.
 func New(sh *event.Shard, cfg Config) *Stack {
-	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newConnTable()}
-	s.all.of = func(c *Conn) *links { return &c.age }
+	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey)}
+	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
 	s.mem.sideLimit, s.mem.limit = s.cfg.ReorderSide, s.cfg.ReorderTotal
 	s.initQueues()
 	return s
@@ -111,7 +111,7 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	c.client.conn, c.client.client = c, true
 	c.server.conn = c
 	c.client.sent.fin, c.server.sent.fin = -1, -1
-	s.conns.insert(c)
+	s.conns.insert(hash, c)
 	s.all.push(c)
 	s.enqueue(c, inHandshake)
 	s.stats.Conns++
@@ -131,7 +131,7 @@ func (s *Stack) finish(c *Conn) {
 
 // end takes a connection out of the stack and raises conn_end.
 func (s *Stack) end(c *Conn, why flowev.EndReason) {
-	s.conns.remove(c)
+	s.conns.remove(c.hash, c)
 	s.all.remove(c)
 	s.queues[c.group].remove(c)
 	for _, p := range [2]*Peer{&c.client, &c.server} {
