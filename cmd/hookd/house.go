@@ -18,6 +18,7 @@ import (
 type house struct {
 	engine *engine.Engine
 	out    *trace.Writer
+	flow   flow.Config // settings of the flow stack
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.
