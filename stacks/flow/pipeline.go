@@ -97,7 +97,7 @@ func (s *Stack) find(st *step, p *packet.Packet) *Conn {
 	case !opens:
 	case opening(p):
 		c = s.open(&k, hash, low, p.VLAN)
-	case s.cfg.PickUp && adoptable(p):
+	case s.cfg.PickUp:
 		c = s.adopt(&k, hash, low, p)
 	default:
 		s.orphan()
