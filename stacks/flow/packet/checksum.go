@@ -11,7 +11,7 @@ type Checksum uint8
 // The outcomes of verifying a checksum. Only ChecksumBad speaks against a packet.
 const (
 	// ChecksumUnknown is a packet that cannot be verified: its class has no checksum known here, it
-	// is a fragment, or the capture or a source route hides what the sum is over.
+	// is a fragment, or the capture lacks a part of what the sum is over.
 	ChecksumUnknown Checksum = iota
 	// ChecksumNone is a UDP datagram whose sender computed none (RFC 768, RFC 6935).
 	ChecksumNone
@@ -36,7 +36,7 @@ func (c Checksum) String() string {
 }
 
 // ChecksumOK reports that no checksum speaks against the packet: neither the IPv4 header's nor the
-// transport's is ChecksumBad. It reads the whole payload: about 50 ns for 1,500 bytes.
+// transport's is ChecksumBad. It reads the whole payload.
 func (p *Packet) ChecksumOK() bool {
 	return p.HeaderChecksum() != ChecksumBad && p.Checksum() != ChecksumBad
 }
@@ -61,19 +61,7 @@ func (p *Packet) HeaderChecksum() Checksum {
 
 // Checksum verifies the checksum of a TCP segment, a UDP datagram or an ICMP message.
 func (p *Packet) Checksum() Checksum {
-	if p.Class < ICMP || p.Cut() || int(p.PayloadOff+p.PayloadLen) > len(p.Data) || p.L4Off > p.PayloadOff {
-		return ChecksumUnknown
-	}
-	b := p.Data[p.L4Off : p.PayloadOff+p.PayloadLen]
-	var field int // where the checksum is
-	switch p.Class {
-	case TCP:
-		field = 16
-	case UDP:
-		field = 6
-	case ICMP:
-		field = 2
-	}
+	b, field := p.summed()
 	if len(b) < field+2 {
 		return ChecksumUnknown
 	}
@@ -81,16 +69,16 @@ func (p *Packet) Checksum() Checksum {
 	if p.Class == UDP && have == 0 {
 		return ChecksumNone
 	}
+	if p.Cut() {
+		return ChecksumUnknown
+	}
 	if p.Class == ICMP && p.IPVersion == 4 {
 		if fold(sum(b, 0)) != 0xffff {
 			return ChecksumBad
 		}
 		return ChecksumGood
 	}
-	pseudo, ok := p.pseudoHeader()
-	if !ok {
-		return ChecksumUnknown
-	}
+	pseudo := p.pseudoHeader()
 	withLen := pseudo + uint64(len(b))
 	switch {
 	case fold(sum(b, withLen)) == 0xffff:
@@ -101,89 +89,134 @@ func (p *Packet) Checksum() Checksum {
 	return ChecksumBad
 }
 
-// pseudoHeader returns the sum over the addresses and the protocol (RFC 9293 section 3.1, RFC 8200
-// section 8.1); false if a source route means another destination than the header says.
-func (p *Packet) pseudoHeader() (uint64, bool) {
-	n := 16
-	if p.IPVersion == 4 {
-		n = 4
+// summed returns what the checksum of the packet's class is over, as far as it was captured, and the
+// checksum's place in it; nothing if there is none or a header was cut.
+func (p *Packet) summed() (b []byte, field int) {
+	switch p.Class {
+	case TCP:
+		if p.PayloadOff != p.L4Off+uint32(p.Data[p.L4Off+12]>>4)*4 {
+			return nil, 0
+		}
+		field = 16
+	case UDP:
+		field = 6
+	case ICMP:
+		if p.L4Off != p.PayloadOff {
+			return nil, 0
+		}
+		field = 2
+	default:
+		return nil, 0
 	}
-	if p.sourceRouted() {
-		return 0, false
-	}
-	return uint64(fold(sum(p.Src[:n], sum(p.Dst[:n], uint64(p.Proto))))), true
+	return p.Data[p.L4Off : p.PayloadOff+p.PayloadCap], field
 }
 
-// sourceRouted reports whether the packet's headers between the addresses and L4Off may replace an
-// address on the way: IPv4's route options, IPv6's routing header with segments left, and the home
-// address of RFC 6275.
-func (p *Packet) sourceRouted() bool {
+// pseudoHeader returns the sum over the protocol and the addresses between which the packet travels
+// in the end (RFC 9293 section 3.1, RFC 8200 section 8.1): a source route may have another destination
+// in the header, and a mobile node another source. The headers in between were all captured.
+func (p *Packet) pseudoHeader() uint64 {
+	h := p.Data[p.IPOff:p.L4Off]
+	var src, dst []byte
 	if p.IPVersion == 4 {
-		h := p.Data[p.IPOff:]
-		return routeOption(h[20 : int(h[0]&0x0f)*4])
-	}
-	next := p.Data[p.IPOff+6]
-	for off := p.IPOff + 40; off < p.L4Off; {
-		h := p.Data[off:]
-		switch {
-		case next == protoRouting && h[3] != 0, next == protoDestOpts && homeAddress(h):
-			return true
+		src, dst = h[12:16], h[16:20]
+		if last := lastHop4(h[20 : int(h[0]&0x0f)*4]); last != nil {
+			dst = last
 		}
-		size := uint32(8)
-		switch next {
-		case protoAH:
-			size = (uint32(h[1]) + 2) * 4
-		case protoFragment:
-		default:
-			size = (uint32(h[1]) + 1) * 8
+	} else {
+		src, dst = h[8:24], h[24:40]
+		next := h[6]
+		for h = h[40:]; len(h) >= 8; {
+			size := min(extSize(next, h), len(h))
+			switch next {
+			case protoRouting:
+				if last := lastHop6(h[:size]); last != nil {
+					dst = last
+				}
+			case protoDestOpts:
+				if home := homeAddress(h[2:size]); home != nil {
+					src = home
+				}
+			}
+			next, h = h[0], h[size:]
 		}
-		next = h[0]
-		off += size
 	}
-	return false
+	return uint64(fold(sum(src, sum(dst, uint64(p.Proto)))))
 }
 
-// routeOption reports whether IPv4 options hold a loose or strict source route (RFC 791) that is not
-// used up.
-func routeOption(b []byte) bool {
+// extSize returns the length in bytes of the extension header h.
+func extSize(proto uint8, h []byte) int {
+	switch proto {
+	case protoFragment:
+		return 8
+	case protoAH:
+		return (int(h[1]) + 2) * 4
+	}
+	return (int(h[1]) + 1) * 8
+}
+
+// lastHop4 returns the last address of a loose or strict source route (RFC 791) that is not used up, nil
+// if the options hold none.
+func lastHop4(b []byte) []byte {
 	const end, nop, loose, strict = 0, 1, 131, 137
 	for len(b) > 0 && b[0] != end {
 		if b[0] == nop {
 			b = b[1:]
 			continue
 		}
-		if len(b) < 3 || b[1] < 2 || int(b[1]) > len(b) {
-			return false
+		if len(b) < 3 || b[1] < 3 || int(b[1]) > len(b) {
+			return nil
 		}
-		if (b[0] == loose || b[0] == strict) && b[2] <= b[1] {
-			return true
+		if o := b[:b[1]]; (o[0] == loose || o[0] == strict) && len(o) >= 7 && int(o[2]) <= len(o)-3 {
+			return o[len(o)-4:]
 		}
 		b = b[b[1]:]
 	}
-	return false
+	return nil
 }
 
-// homeAddress reports whether a destination options header holds a home address (RFC 6275 section 6.3).
-func homeAddress(h []byte) bool {
+// lastHop6 returns the last address of a routing header with segments left, nil if there is none: types
+// 0 (RFC 2460), 2 (RFC 6275) and 4, whose list is in reverse (RFC 8754).
+func lastHop6(h []byte) []byte {
+	if len(h) < 24 || h[3] == 0 {
+		return nil
+	}
+	switch h[2] {
+	case 0, 2:
+		n := (len(h) - 8) / 16
+		return h[8+16*(n-1) : 8+16*n]
+	case 4:
+		return h[8:24]
+	}
+	return nil
+}
+
+// homeAddress returns the address of the option of RFC 6275 section 6.3, nil if the options hold none.
+func homeAddress(b []byte) []byte {
 	const pad1, home = 0, 201
-	b := h[2:min(len(h), (int(h[1])+1)*8)]
 	for len(b) > 1 {
-		if b[0] == pad1 {
+		switch {
+		case b[0] == pad1:
 			b = b[1:]
 			continue
-		}
-		if b[0] == home {
-			return true
+		case b[0] == home && b[1] == 16 && len(b) >= 18:
+			return b[2:18]
 		}
 		b = b[min(len(b), 2+int(b[1])):]
 	}
-	return false
+	return nil
 }
 
 // sum adds b to a sum of 16-bit big-endian words (RFC 1071), eight bytes at a time: carries out of the
 // top come back in at the bottom.
 func sum(b []byte, s uint64) uint64 {
 	var carry uint64
+	for ; len(b) >= 32; b = b[32:] {
+		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b), 0)
+		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b[8:]), carry)
+		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b[16:]), carry)
+		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b[24:]), carry)
+		s += carry
+	}
 	for ; len(b) >= 8; b = b[8:] {
 		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b), 0)
 		s += carry

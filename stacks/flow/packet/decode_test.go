@@ -296,32 +296,61 @@ func TestFlagsString(t *testing.T) {
 
 func TestDecodeAllocatesNothing(t *testing.T) {
 	frame := pt.TCP(c6, s6, 7, 9, packet.ACK, "hello", pt.VLAN(3), pt.Ext(0, 0, 1, 4, 0, 0, 0, 0), pt.MSS(9))
-	var p packet.Packet
+	tunnel := pt.VXLAN(oc4, to(os4, 4789), 9, pt.IPIP(oc6.Addr(), os6.Addr(), frame[18:]))
+	p := packet.Packet{Decap: packet.AllTunnels}
 	var sum int
 	if n := testing.AllocsPerRun(1000, func() {
 		p.Decode(1, frame, len(frame), 0)
 		sum += len(p.Payload()) + int(p.TCPOptions().MSS) + p.SrcAddrPort().Addr().BitLen()
+		p.Decode(1, tunnel, len(tunnel), 0)
+		sum += int(p.TunnelDepth) + int(p.Checksum()) + int(p.HeaderChecksum())
+		p.Reassemble(frame[18:])
+		sum += int(p.Network())
 	}); n != 0 {
 		t.Errorf("%v allocations a frame", n)
+	}
+	if p.TunnelDepth != 2 || p.Class != packet.TCP {
+		t.Errorf("%v at depth %d", p.Class, p.TunnelDepth)
 	}
 }
 
 func BenchmarkDecode(b *testing.B) {
+	body := make([]byte, 1000)
+	tcp4 := pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.Timestamps(1, 2))
+	udp4 := pt.UDP(c4, s4, body)
 	for _, c := range []struct {
 		name  string
+		decap packet.Tunnels
 		frame []byte
 	}{
-		{"tcp4", pt.TCP(c4, s4, 7, 9, packet.ACK, make([]byte, 1000), pt.Timestamps(1, 2))},
-		{"tcp6", pt.TCP(c6, s6, 7, 9, packet.ACK, make([]byte, 1000), pt.Timestamps(1, 2))},
-		{"vlan", pt.TCP(c4, s4, 7, 9, packet.ACK, make([]byte, 1000), pt.VLAN(9))},
-		{"udp4", pt.UDP(c4, s4, make([]byte, 1000))},
+		{"tcp4", 0, tcp4},
+		{"tcp6", 0, pt.TCP(c6, s6, 7, 9, packet.ACK, body, pt.Timestamps(1, 2))},
+		{"vlan", 0, pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.VLAN(9))},
+		{"mpls", 0, pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.MPLS(9))},
+		{"udp4", 0, udp4},
+		{"tcp4-decap", packet.AllTunnels, tcp4},
+		{"udp4-decap", packet.AllTunnels, udp4},
+		{"gre-decap", packet.AllTunnels, pt.GRE(oc4.Addr(), os4.Addr(), pt.GREHeader{}, tcp4[14:])},
+		{"vxlan-decap", packet.AllTunnels, pt.VXLAN(oc4, to(os4, 4789), 1, tcp4)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
-			var p packet.Packet
+			p := packet.Packet{Decap: c.decap}
 			for b.Loop() {
 				p.Decode(1, c.frame, len(c.frame), 1)
 			}
 		})
+	}
+}
+
+func BenchmarkChecksum(b *testing.B) {
+	var p packet.Packet
+	frame := pt.TCP(c4, s4, 7, 9, packet.ACK, make([]byte, 1460))
+	p.Decode(1, frame, len(frame), 1)
+	b.SetBytes(int64(len(frame)))
+	for b.Loop() {
+		if !p.ChecksumOK() {
+			b.Fatal("bad")
+		}
 	}
 }

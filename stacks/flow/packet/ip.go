@@ -211,5 +211,5 @@ func (p *Packet) setPayload(l4, off, end int) {
 		p.PayloadCap = uint32(min(end, have) - off)
 		return
 	}
-	p.PayloadOff = uint32(have) // options or headers cut off: no byte of the payload was captured
+	p.PayloadOff, p.PayloadCap = uint32(have), 0 // options or headers cut off: no byte of the payload was captured
 }

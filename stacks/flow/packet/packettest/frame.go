@@ -23,6 +23,7 @@ type frame struct {
 	pad     int
 	tso     bool
 	badSum  bool
+	partial bool
 	edit    func([]byte)
 }
 
@@ -64,6 +65,10 @@ func TSO() Option { return func(f *frame) { f.tso = true } }
 
 // BadChecksum leaves the transport checksum wrong.
 func BadChecksum() Option { return func(f *frame) { f.badSum = true } }
+
+// PartialChecksum leaves the transport checksum as a host does whose card completes it: the sum over
+// the pseudo header.
+func PartialChecksum() Option { return func(f *frame) { f.partial = true } }
 
 // IPOptions sets the IPv4 options, a multiple of four bytes.
 func IPOptions(b ...byte) Option { return func(f *frame) { f.ipOpts = b } }
@@ -115,6 +120,9 @@ func (f *frame) build(src, dst netip.Addr, proto uint8, payload []byte, sumOff i
 		}
 		if f.badSum {
 			sum ^= 0x5555
+		}
+		if f.partial {
+			sum = ^checksum(nil, pseudo(src, dst, proto, len(payload)))
 		}
 		binary.BigEndian.PutUint16(payload[sumOff:], sum)
 	}
