@@ -215,6 +215,7 @@ func sum(b []byte, s uint64) uint64 {
 		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b[8:]), carry)
 		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b[16:]), carry)
 		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b[24:]), carry)
+		s, carry = bits.Add64(s, 0, carry)
 		s += carry
 	}
 	for ; len(b) >= 8; b = b[8:] {

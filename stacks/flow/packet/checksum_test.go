@@ -1,7 +1,9 @@
 package packet_test
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 
 	"github.com/hookd/hookd/stacks/flow/packet"
@@ -116,12 +118,14 @@ func fixHeader(h []byte) {
 func TestChecksumOfAnyLength(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
+	ones4 := netip.MustParseAddrPort("255.255.255.255:65535")
 	for n := range 300 {
 		payload := make([]byte, n)
 		for i := range payload {
 			payload[i] = byte(rng.Uint32()) | 0x80*byte(n&1)
 		}
-		for _, frame := range [][]byte{pt.TCP(c4, s4, 1, 2, packet.ACK, payload), pt.UDP(c6, s6, payload)} {
+		ones := bytes.Repeat([]byte{0xff}, n)
+		for _, frame := range [][]byte{pt.TCP(c4, s4, 1, 2, packet.ACK, payload), pt.UDP(c6, s6, payload), pt.UDP(ones4, ones4, ones)} {
 			var p packet.Packet
 			p.Decode(1, frame, len(frame), 1)
 			if p.Checksum() != packet.ChecksumGood {
