@@ -7,8 +7,12 @@ const (
 	blockCost    = 2080
 )
 
-// slab is how many datagrams or blocks are allocated at once.
-const slab = 16
+// How many datagrams and blocks are allocated at once: as many as fill 8 and 128 KiB, which Go's
+// allocator hands out without loss.
+const (
+	datagramSlab = 16
+	blockSlab    = 63
+)
 
 // begin makes a datagram that waits for everything.
 func (t *Table) begin(k key) *datagram {
@@ -16,9 +20,9 @@ func (t *Table) begin(k key) *datagram {
 		t.evict(nil)
 	}
 	if len(t.freeDatagrams) == 0 {
-		list := make([]datagram, slab)
+		list := make([]datagram, datagramSlab)
 		for i := range list {
-			t.freeDatagrams = append(t.freeDatagrams, &list[slab-1-i])
+			t.freeDatagrams = append(t.freeDatagrams, &list[datagramSlab-1-i])
 		}
 	}
 	d := t.freeDatagrams[len(t.freeDatagrams)-1]
@@ -51,9 +55,9 @@ func (t *Table) block(d *datagram) *block {
 		t.evict(d)
 	}
 	if len(t.freeBlocks) == 0 {
-		list := make([]block, slab)
+		list := make([]block, blockSlab)
 		for i := range list {
-			t.freeBlocks = append(t.freeBlocks, &list[slab-1-i])
+			t.freeBlocks = append(t.freeBlocks, &list[blockSlab-1-i])
 		}
 	}
 	b := t.freeBlocks[len(t.freeBlocks)-1]
