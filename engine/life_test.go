@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"testing"
 	"time"
 
@@ -43,6 +44,30 @@ func TestTimers(t *testing.T) {
 	r.advance(10 * time.Second)
 	if diff := cmp.Diff([]string{"every@30#3", "soon@33#4"}, log); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestTimersAtTheEndOfTime checks that timers come to rest where no later
+// deadline can be told: a capture may claim any time.
+func TestTimersAtTheEndOfTime(t *testing.T) {
+	ran := map[string]int{}
+	r := newRig(t, engine.Limits{TimerCatchUp: 5}, fakeRuntime{"a.lua": func(vm *fakeVM) {
+		for name, every := range map[string]time.Duration{"short": time.Millisecond, "long": 200 * 365 * 24 * time.Hour} {
+			vm.plan.Timers = append(vm.plan.Timers, &engine.TimerDecl{Name: name, Every: every, Run: vm.fn(func(c *engine.Call) (engine.Decision, error) {
+				ran[name]++
+				if ran[name] > 100 {
+					t.Fatalf("timer %s runs for ever", name)
+				}
+				return engine.Decision{}, nil
+			})})
+		}
+	}}).up()
+	r.in(func(s *event.Shard) {
+		s.Advance(math.MaxInt64 - 1)
+		s.Advance(math.MaxInt64)
+	})
+	if ran["short"] < 5 || ran["long"] != 1 {
+		t.Errorf("got runs %v", ran)
 	}
 }
 

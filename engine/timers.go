@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"math"
+
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -59,7 +61,18 @@ func (t *timer) arm(now int64) {
 	if first == 0 {
 		first = t.decl.Every
 	}
-	t.next = now + int64(first)
+	t.next = now
+	t.push(int64(first))
+}
+
+// push moves the deadline by d and arms the timer. One whose deadline lies
+// behind the end of time, which a capture may claim to reach, stays disarmed.
+func (t *timer) push(d int64) {
+	if d > math.MaxInt64-t.next {
+		t.done = true
+		return
+	}
+	t.next += d
 	t.shard.Timers().Arm(&t.Timer, t.next, t.fire)
 }
 
@@ -71,9 +84,8 @@ func (t *timer) fire(int64) {
 	if t.decl.Every == 0 {
 		t.done = true
 	} else {
-		t.next += int64(t.decl.Every)
 		t.catchUp()
-		s.Timers().Arm(&t.Timer, t.next, t.fire)
+		t.push(int64(t.decl.Every))
 	}
 	s.runTimer(t)
 }
@@ -82,7 +94,7 @@ func (t *timer) fire(int64) {
 // would take for ever, and counts them.
 func (t *timer) catchUp() {
 	s, every := t.shard, int64(t.decl.Every)
-	late := (s.Goal() - t.next) / every
+	late := (s.Goal()-t.next)/every - 1 // the next one is due a period from now
 	if skip := late - int64(s.engine.cfg.Limits.TimerCatchUp); skip > 0 {
 		t.next += skip * every
 		s.skips += uint64(skip)
