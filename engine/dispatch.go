@@ -29,6 +29,7 @@ type node struct {
 	user     string
 	script   *script // that declares the event
 	decl     *EventDecl
+	health   *health // of its filter
 	matches  match.Predicate
 	entries  []*entry
 	always   []*entry // rules that run behind all others and decide nothing
@@ -145,6 +146,9 @@ func (s *shard) holds(o *outcome, n *node) bool {
 	}
 	if n.decl.When == 0 {
 		return true
+	}
+	if n.health.suspended {
+		return false
 	}
 	call := s.prepare(o, n.script, n.decl.Name, n.user)
 	ok, err := n.script.instance.Filter(n.decl.When, call)

@@ -67,7 +67,7 @@ func (r *resolver) declareEvents(sc *script) {
 			r.errorf(d.Line, "event", "event %q is declared already, at %s:%d", d.Name, other.script.path, other.decl.Line)
 			continue
 		}
-		r.gen.users[d.Name] = &userEvent{decl: d, script: sc, nodes: map[event.PointID]*node{}}
+		r.gen.users[d.Name] = &userEvent{decl: d, script: sc, nodes: map[event.PointID]*node{}, health: &health{}}
 	}
 }
 
@@ -243,7 +243,7 @@ func (r *resolver) node(u *userEvent, p *pointPlan) *node {
 	if u.parent != nil {
 		parent = r.node(u.parent, p)
 	}
-	n := &node{user: u.decl.Name, script: u.script, decl: u.decl}
+	n := &node{user: u.decl.Name, script: u.script, decl: u.decl, health: u.health}
 	if u.decl.Match != nil {
 		r.script = u.script
 		n.matches = r.compileMatch(u.decl.Match, u.base)

@@ -24,8 +24,7 @@ type rule struct {
 // are.
 type ruleState struct {
 	RuleStats
-	suspended bool
-	failures  failures
+	health
 	threshold *counted
 }
 

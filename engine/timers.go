@@ -15,8 +15,9 @@ type timer struct {
 	script *script
 	decl   *TimerDecl
 	next   int64 // deadline, kept while disarmed
-	done   bool  // a timer that runs once has run
+	done   bool  // it never runs again
 	fired  uint64
+	health health
 }
 
 // rebindTimers gives the shard the timers of a new generation. One that exists
@@ -34,6 +35,9 @@ func (s *shard) rebindTimers(g *Generation) {
 				delete(old, key)
 			}
 			t.script, t.decl = sc, d
+			if sc.fresh {
+				t.health = health{}
+			}
 			s.timers[key] = t
 			if s.engine.started && !t.Armed() && !t.done {
 				t.arm(s.Now())
@@ -80,13 +84,16 @@ func (t *timer) push(d int64) {
 // periods after the first one.
 func (t *timer) fire(int64) {
 	s := t.shard
-	t.fired++
 	if t.decl.Every == 0 {
 		t.done = true
 	} else {
 		t.catchUp()
 		t.push(int64(t.decl.Every))
 	}
+	if t.health.suspended {
+		return // it keeps its phase for the reload
+	}
+	t.fired++
 	s.runTimer(t)
 }
 
@@ -106,13 +113,8 @@ func (s *shard) runTimer(t *timer) {
 	c := &s.call
 	*c = Call{Count: t.fired}
 	c.Shard, c.Script, c.Rule, c.Gen = s.Shard, t.script.path, t.decl.Name, s.gen.Number
-	_, err := t.script.instance.Run(t.decl.Run, c)
-	if err != nil {
-		se := asScriptError(err, t.script.path)
-		s.report(&ErrorRecord{
-			Origin: Origin{TS: s.Now(), Gen: s.gen.Number, Script: t.script.path, Rule: t.decl.Name, Line: se.Line},
-			Err:    se,
-		}, 0)
+	if _, err := t.script.instance.Run(t.decl.Run, c); err != nil {
+		s.failTimer(t, err)
 	}
 	s.drain(nil)
 	s.busy = false
