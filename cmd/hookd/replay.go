@@ -147,8 +147,11 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 		{fs.NotIP, "packets without IP"}, {fs.Malformed, "malformed"}, {fs.Truncated, "cut off in the headers"},
 	})
 	writeCounts(w, "limits", []count{
-		{st.Refused, "raised events refused"}, {st.LinesDropped, "log lines dropped"}, {st.TimerSkips, "timer periods skipped"},
-		{fs.Evicted, "connections evicted"}, {fs.NotHeld, "segments not held"},
+		{st.Refused, "raised events refused"},
+		{st.LinesDropped, "log lines dropped"},
+		{st.TimerSkips, "timer periods skipped"},
+		{fs.Evicted, "connections evicted"},
+		{fs.NotHeld, "segments not held"},
 	})
 	writeRules(w, h.engine.Rules())
 }
