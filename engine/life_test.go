@@ -237,7 +237,7 @@ func TestStageChangesNothing(t *testing.T) {
 
 // TestFunctions checks alert and log: origin, severity, limit a second.
 func TestFunctions(t *testing.T) {
-	r := newRig(t, engine.Limits{LogLines: 3}, fakeRuntime{})
+	r := newRig(t, engine.Limits{LogLines: 1, Alerts: 2}, fakeRuntime{})
 	fns := r.Functions()
 	var errs int
 	r.rt["a.lua"] = func(vm *fakeVM) {
@@ -258,7 +258,8 @@ func TestFunctions(t *testing.T) {
 	c := newConn(5, "10.0.0.1:1000", "10.0.0.2:80")
 	r.start(c)
 	r.start(c)
-	if len(r.sink.alerts) != 2 || len(r.sink.logs) != 1 || errs != 1 {
+	r.start(c)
+	if len(r.sink.alerts) != 2 || len(r.sink.logs) != 1 || errs != 3 {
 		t.Fatalf("%d alerts, %d logs, %d errors", len(r.sink.alerts), len(r.sink.logs), errs)
 	}
 	a, l := r.sink.alerts[0], r.sink.logs[0]
@@ -273,7 +274,7 @@ func TestFunctions(t *testing.T) {
 	if len(r.sink.logs) != 2 {
 		t.Error("nothing is written in the next second")
 	}
-	if got := r.Stats().LinesDropped; got != 1 {
-		t.Errorf("%d lines dropped, want 1", got)
+	if st := r.Stats(); st.LinesDropped != 2 || st.AlertsDropped != 1 {
+		t.Errorf("%d lines and %d alerts dropped, want 2 and 1", st.LinesDropped, st.AlertsDropped)
 	}
 }

@@ -149,6 +149,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	writeCounts(w, "limits", []count{
 		{st.Refused, "raised events refused"},
 		{st.LinesDropped, "log lines dropped"},
+		{st.AlertsDropped, "alerts dropped"},
 		{st.TimerSkips, "timer periods skipped"},
 		{fs.Evicted, "connections evicted"},
 		{fs.NotHeld, "segments not held"},
