@@ -41,8 +41,10 @@ func TestCompileRefuses(t *testing.T) {
 		{"upvalues", locals(150, "v") + "function f()\n" + locals(150, "w") + "return function()\n" +
 			numbered(150, "v%d = ") + "nil end end", "", 0},
 		{"a jump over too much", "while x do " + strings.Repeat("f()", 70_000) + " end", "a function is too long", 0},
-		{"a jump back over too much", "repeat " + strings.Repeat("f()", 70_000) + " until x",
-			"a function of 140004 instructions is too long: the limit is 131071", 0},
+		{
+			"a jump back over too much", "repeat " + strings.Repeat("f()", 70_000) + " until x",
+			"a function of 140004 instructions is too long: the limit is 131071", 0,
+		},
 		{"table", "local t =\n{" + strings.Repeat("1,", 25_551) + "}", "a table of more than 25550 list items", 2},
 		{"label", "goto nowhere", "no visible label 'nowhere' for <goto> at line 1", 2},
 	} {
@@ -154,8 +156,10 @@ func TestUpstream(t *testing.T) {
 		t.Skipf("the sources of gopher-lua are not in %s: the module cache was left out or the paths were trimmed", root)
 	}
 	// These test the libraries, need files to write, or do not end in time.
-	leave := []string{"os.lua", "calls.lua", "files.lua", "main.lua", "gc.lua", "all.lua", "api.lua", "big.lua", "verybig.lua", "checktable.lua",
-		"code.lua", "db.lua", "errors.lua", "nextvar.lua", "attrib.lua", "strings.lua", "pm.lua", "sort.lua", "base.lua", "math.lua"}
+	leave := []string{
+		"os.lua", "calls.lua", "files.lua", "main.lua", "gc.lua", "all.lua", "api.lua", "big.lua", "verybig.lua", "checktable.lua",
+		"code.lua", "db.lua", "errors.lua", "nextvar.lua", "attrib.lua", "strings.lua", "pm.lua", "sort.lua", "base.lua", "math.lua",
+	}
 	for _, script := range scripts {
 		name := filepath.Base(script)
 		if slices.Contains(leave, name) {
