@@ -93,20 +93,3 @@ func (s *Stack) expire(g group, now int64) {
 		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)
 	}
 }
-
-// evict makes room for one connection.
-func (s *Stack) evict() {
-	for g := range s.queues {
-		c := s.queues[g].first
-		switch {
-		case c == nil:
-			continue
-		case group(g) == inTimeWait:
-			s.finish(c)
-		default:
-			s.stats.Evicted++
-			s.end(c, flowev.EndReasonEvicted)
-		}
-		return
-	}
-}
