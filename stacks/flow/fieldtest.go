@@ -99,8 +99,8 @@ func compileEqual(f *event.Field, value any) (func(object any) bool, error) {
 		})
 	case event.Int:
 		return equal(f, get.Int, value, plain.SetInt)
-	case event.Time:
-		return equal(f, get.Int, value, plain.SetTime)
+	case event.Time: // as scripts see it, which have no numbers for single nanoseconds
+		return equal(f, func(o any) float64 { return float64(get.Int(o)) / 1e9 }, value, plain.SetFloat)
 	case event.Duration:
 		return equal(f, get.Int, value, func(dst *int64, value any) error { return plain.SetDuration((*time.Duration)(dst), value) })
 	case event.String:
