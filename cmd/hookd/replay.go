@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/flow"
@@ -142,36 +143,55 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
 	fmt.Fprintf(w, "%d packets, %d connections, %d events handled", fs.Frames, fs.Conns, st.Events)
 	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Seen.Decisions, st.Alerts, st.Errors)
-	rules := h.engine.Rules()
+	writeCounts(w, "not handled", []count{
+		{fs.NotIP, "packets without IP"}, {fs.Malformed, "malformed"}, {fs.Truncated, "cut off in the headers"},
+	})
+	writeCounts(w, "limits", []count{
+		{st.Refused, "raised events refused"},
+		{st.LinesDropped, "log lines dropped"},
+		{st.AlertsDropped, "alerts dropped"},
+		{st.TimerSkips, "timer periods skipped"},
+		{fs.Evicted, "connections evicted"},
+		{fs.NotHeld, "segments not held"},
+	})
+	writeRules(w, h.engine.Rules())
+}
+
+// writeRules writes the counters of the rules as a table.
+func writeRules(w io.Writer, rules []engine.RuleStatus) {
 	if len(rules) == 0 {
 		return
 	}
 	width := 4
-	for _, r := range rules {
-		width = max(width, len(r.Script)+2+len(r.Name))
+	for i := range rules {
+		width = max(width, len(rules[i].Script)+2+len(rules[i].Name))
 	}
 	fmt.Fprintf(w, "%-*s  %10s %10s %10s %7s\n", width, "rule", "seen", "matched", "decided", "errors")
-	for _, r := range rules {
+	for i := range rules {
+		r := &rules[i]
 		note := ""
 		if r.Suspended {
 			note = "  suspended"
 		}
 		fmt.Fprintf(w, "%-*s  %10d %10d %10d %7d%s\n", width, r.Script+": "+r.Name, r.Seen, r.Matched, r.Decided, r.Errors, note)
 	}
-	if n := st.Refused + st.LinesDropped + st.TimerSkips; n > 0 {
-		fmt.Fprintf(w, "limits: %s\n", limitsHit(st.Refused, st.LinesDropped, st.TimerSkips))
-	}
 }
 
-func limitsHit(refused, dropped, skips uint64) string {
+// count is one counter of the summary.
+type count struct {
+	n    uint64
+	what string
+}
+
+// writeCounts writes those counters that counted something, on one line.
+func writeCounts(w io.Writer, title string, counts []count) {
 	var parts []string
-	for _, p := range []struct {
-		n    uint64
-		what string
-	}{{refused, "raised events refused"}, {dropped, "log lines dropped"}, {skips, "timer periods skipped"}} {
-		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+	for _, c := range counts {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
 	}
-	return strings.Join(parts, ", ")
+	if len(parts) > 0 {
+		fmt.Fprintf(w, "%s: %s\n", title, strings.Join(parts, ", "))
+	}
 }

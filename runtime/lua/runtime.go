@@ -1,8 +1,8 @@
 package lua
 
 import (
+	"math"
 	"slices"
-	"sort"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
@@ -76,9 +76,7 @@ func (rt *Runtime) Globals() []string { return slices.Clone(rt.globals) }
 func (rt *Runtime) listGlobals() []string {
 	in := newInstance(&program{rt: rt, path: "globals"}, &engine.Env{Shard: event.NewShard(0)})
 	defer in.Close()
-	names := in.globalNames()
-	sort.Strings(names)
-	return names
+	return in.globalNames(math.MaxInt)
 }
 
 // Compile implements [engine.Runtime].

@@ -139,6 +139,7 @@ func (v *VM) print(L *glua.LState) int {
 			L.RaiseError("print: a line of more than %d bytes", v.cfg.Limits.MaxString)
 		}
 	}
+	_ = v.Spend(b.Len()) // too much shows at the next instruction
 	if err := v.cfg.Print(L, b.String()); err != nil {
 		L.RaiseError("%s", err.Error())
 	}

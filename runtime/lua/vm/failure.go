@@ -201,6 +201,10 @@ func (v *VM) position(msg string) (line int, rest string) {
 	return n, rest
 }
 
+// maxExplained is the longest message, in bytes, that is looked at: one may hold
+// a key of a mebibyte.
+const maxExplained = 4096
+
 // explain words a message of gopher-lua for authors.
 func (v *VM) explain(line int, msg string) string {
 	switch {
@@ -208,6 +212,8 @@ func (v *VM) explain(line int, msg string) string {
 		return fmt.Sprintf("stack overflow: calls nest at most %d deep", v.cfg.Limits.CallDepth)
 	case strings.HasPrefix(msg, "runtime error: index out of range [-1]"):
 		return fmt.Sprintf("stack overflow: a call holds at most %d values", v.cfg.Limits.Stack)
+	case len(msg) > maxExplained:
+		return msg
 	case strings.HasPrefix(msg, "runtime error: "):
 		return "the interpreter failed: " + strings.TrimPrefix(msg, "runtime error: ")
 	}

@@ -93,12 +93,18 @@ func (v *VM) caught(text string) string {
 	return text
 }
 
+// stepsPerError is what catching an error counts for.
+const stepsPerError = 1000
+
 // rephrase puts an error text that a script catches, on top of L, into words.
 func (v *VM) rephrase(L *glua.LState) {
 	text, ok := L.Get(-1).(glua.LString)
 	if !ok {
 		return
 	}
+	// An error is dear to make, and its text may be long. That it was too much
+	// shows at the next instruction.
+	_ = v.Spend(stepsPerError + len(text))
 	if v.yielded != nil && strings.HasPrefix(string(text), "runtime error: ") {
 		text, v.yielded = lostYield, nil
 	}
