@@ -206,17 +206,20 @@ func TestConnsLimits(t *testing.T) {
 	}
 }
 
-// TestFunctions asks the stacks of two shards.
+// TestFunctions asks the stacks of two shards, and a shard that has none.
 func TestFunctions(t *testing.T) {
 	t.Parallel()
-	fns := flow.NewFunctions(3)
-	shards := []*event.Shard{event.NewShard(0), event.NewShard(1), event.NewShard(2), event.NewShard(3)}
+	fns := flow.NewFunctions()
+	shards := []*event.Shard{event.NewShard(0), event.NewShard(1), event.NewShard(2)}
+	var stacks []*flow.Stack
 	for i, sh := range shards[:2] {
 		s := flow.New(sh, flow.Config{})
+		stacks = append(stacks, s)
 		fns.Install(s)
 		f := pt.UDP(n6(fmt.Sprintf("10.0.0.1:%d", i+1)), n6("10.0.0.2:53"), "")
 		s.Frame(1, f, len(f), start)
 	}
+	fns.Remove(flow.New(shards[0], flow.Config{})) // was never installed
 	for i, sh := range shards {
 		c := &event.Caller{Shard: sh}
 		conn, _, _ := fns.Find(c, "udp 10.0.0.1:2 10.0.0.2:53")
@@ -224,8 +227,12 @@ func TestFunctions(t *testing.T) {
 			t.Errorf("shard %d: found %v", i, conn)
 		}
 		list, why, hasWhy := fns.Conns(c, nil)
-		if (list != nil) != (i < 2) || hasWhy != (i >= 2) || hasWhy && why != "flow.conns: no packets come in here" {
+		if (list != nil) != (i < 2) || hasWhy != (i == 2) || hasWhy && why != "flow.conns: no packets come in here" {
 			t.Errorf("shard %d: %v %q", i, list, why)
 		}
+	}
+	fns.Remove(stacks[1])
+	if conn, why, _ := fns.Find(&event.Caller{Shard: shards[1]}, "udp 10.0.0.1:2 10.0.0.2:53"); conn != nil || why == "" {
+		t.Errorf("found %v in a stack that was removed", conn)
 	}
 }
