@@ -111,6 +111,8 @@ const entryFrames = 64
 func (h *house) feed(src *merged) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
 	stack := flow.New(shard, flow.Config{})
+	h.flow.Install(stack)
+	defer h.flow.Remove(stack)
 	var f capture.Frame
 	err := src.Next(&f)
 	h.engine.Start(f.TS)
