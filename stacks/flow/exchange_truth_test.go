@@ -36,7 +36,8 @@ func (a *flowAccounts) Dispatch(_ *event.Shard, _ event.PointID, e any) event.Ve
 	c, s := end.C.Client(), end.C.Server()
 	a.list[flowAccount{
 		end.C.Proto(), fmt.Sprint(c), fmt.Sprint(s),
-		[2]int{int(c.Pkts()), int(s.Pkts())}, [2]int{int(c.Bytes()), int(s.Bytes())},
+		[2]int{int(c.Pkts()), int(s.Pkts())},
+		[2]int{int(c.Bytes()), int(s.Bytes())},
 	}]++
 	a.cids[end.C.CID()] = true
 	return event.Verdict{}
@@ -66,7 +67,8 @@ func replayFlows(t testing.TB, path string) *flowAccounts {
 func udpRow(t testing.TB, r truthRow) flowAccount {
 	return flowAccount{
 		flowev.ProtoUDP, endpointOf(t, r["a"]), endpointOf(t, r["b"]),
-		[2]int{r.n("pkts_ab"), r.n("pkts_ba")}, [2]int{r.n("payload_ab"), r.n("payload_ba")},
+		[2]int{r.n("pkts_ab"), r.n("pkts_ba")},
+		[2]int{r.n("payload_ab"), r.n("payload_ba")},
 	}
 }
 

@@ -85,8 +85,10 @@ func TestICMPQueries(t *testing.T) {
 		n.want(c.name, n.send(c.frames...), c.events)
 		conn := n.conn()
 		got := []any{
-			conn.Proto(), conn.ICMPID(), [2]uint64{conn.Client().Pkts(), conn.Server().Pkts()},
-			[2]uint64{conn.Client().Bytes(), conn.Server().Bytes()}, conn.Client().Port() + conn.Server().Port(),
+			conn.Proto(), conn.ICMPID(),
+			[2]uint64{conn.Client().Pkts(), conn.Server().Pkts()},
+			[2]uint64{conn.Client().Bytes(), conn.Server().Bytes()},
+			conn.Client().Port() + conn.Server().Port(),
 		}
 		if d := cmp.Diff([]any{c.proto, c.id, c.pkts, c.bytes, uint16(0)}, got); d != "" {
 			t.Errorf("%s: %s", c.name, d)
