@@ -1,0 +1,162 @@
+package filter
+
+// maxPasses bounds how often the graph is gone through. Ordinary expressions
+// need three passes.
+const maxPasses = 6
+
+// optimise makes the graph smaller. Packets that are long enough for all loads
+// are decided as before. For others the result is that of libpcap's optimiser in
+// all but contrived expressions: what does not matter is not loaded, and tests of
+// the same term that are tried one after another are tried in a row.
+func (g *graph) optimise() {
+	g.plains = make([]int32, len(g.terms))
+	for i := range g.plains {
+		g.plains[i] = -1
+		if t := &g.terms[i]; t.kind == loadTerm && t.mask != allBits {
+			if plain, ok := g.termIndex[t.plain()]; ok {
+				g.plains[i] = plain
+			}
+		}
+	}
+	for range maxPasses {
+		threaded := g.thread()
+		g.compact()
+		grouped := g.group()
+		if !threaded && !grouped {
+			return
+		}
+	}
+}
+
+// compact leaves out the branches that nothing leads to and those that lead to
+// the same place either way, and merges those that are the same.
+func (g *graph) compact() {
+	reached := g.reached()
+	old := g.branches
+	to := make([]int32, len(old))
+	moved := func(i int32) int32 {
+		if i < 0 {
+			return i
+		}
+		return to[i]
+	}
+	g.branches, g.branchIndex = old[:0], make(map[branch]int32)
+	for i, b := range old {
+		if reached[i] {
+			b.yes, b.no = moved(b.yes), moved(b.no)
+			to[i] = g.branch(b)
+		}
+	}
+	g.entry = moved(g.entry)
+}
+
+// reached says of each branch whether anything leads to it.
+func (g *graph) reached() []bool {
+	reached := make([]bool, len(g.branches))
+	mark := func(i int32) {
+		if i >= 0 {
+			reached[i] = true
+		}
+	}
+	mark(g.entry)
+	for i := len(g.branches) - 1; i >= 0; i-- {
+		if reached[i] {
+			mark(g.branches[i].yes)
+			mark(g.branches[i].no)
+		}
+	}
+	return reached
+}
+
+// group sorts the branches of a run, which all go to the same place if one of
+// their tests decides, by their terms, in the order in which these come first.
+// It says whether anything moved.
+func (g *graph) group() bool {
+	into := make([]int32, len(g.branches))
+	for i := range g.branches {
+		for _, to := range []int32{g.branches[i].yes, g.branches[i].no} {
+			if to >= 0 {
+				into[to]++
+			}
+		}
+	}
+	moved := false
+	done := make([]bool, len(g.branches))
+	for i := len(g.branches) - 1; i >= 0; i-- {
+		if done[i] {
+			continue
+		}
+		for _, ends := range []bool{true, false} {
+			run := g.run(int32(i), ends, into)
+			if len(run) < 3 {
+				continue
+			}
+			for _, j := range run[:len(run)-1] {
+				done[j] = true
+			}
+			moved = g.sortRun(run, ends) || moved
+			break
+		}
+	}
+	return moved
+}
+
+// run returns the branches from i on that all go to the same place if their test
+// is ends, and else to the next of them, and that nothing else leads to.
+func (g *graph) run(i int32, ends bool, into []int32) []int32 {
+	out, next := g.branches[i].exits(ends)
+	run := []int32{i}
+	if !g.sortable(i) {
+		return run
+	}
+	for next >= 0 && into[next] == 1 && g.sortable(next) {
+		to, after := g.branches[next].exits(ends)
+		if to != out {
+			break
+		}
+		run = append(run, next)
+		next = after
+	}
+	return run
+}
+
+// sortable is false for branches that BPF would have as several.
+func (g *graph) sortable(i int32) bool {
+	b := &g.branches[i]
+	return b.op != enters && g.terms[b.term].kind != wideTerm
+}
+
+// exits returns where b goes if its test is result, and where else.
+func (b *branch) exits(result bool) (to, otherwise int32) {
+	if result {
+		return b.yes, b.no
+	}
+	return b.no, b.yes
+}
+
+// sortRun puts the tests of a run in order and leaves its branches in place.
+func (g *graph) sortRun(run []int32, ends bool) bool {
+	rank := make(map[int32]int)
+	tests := make([]test, len(run))
+	counts := []int{}
+	for i, at := range run {
+		tests[i] = g.branches[at].test
+		if _, ok := rank[tests[i].term]; !ok {
+			rank[tests[i].term] = len(counts)
+			counts = append(counts, 0)
+		}
+		counts[rank[tests[i].term]]++
+	}
+	starts := make([]int, len(counts))
+	for i := 1; i < len(counts); i++ {
+		starts[i] = starts[i-1] + counts[i-1]
+	}
+	moved := false
+	for i, t := range tests {
+		slot := &starts[rank[t.term]]
+		moved = moved || *slot != i
+		g.branches[run[*slot]].test = t
+		*slot++
+	}
+	return moved
+}
