@@ -34,7 +34,7 @@ func (e *Expr) BPF(link uint16, snaplen int) ([]bpf.RawInstruction, error) {
 	if snaplen == 0 {
 		snaplen = WholePacket
 	}
-	g, err := e.lower(link, false)
+	g, err := e.lower(link)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +44,7 @@ func (e *Expr) BPF(link uint16, snaplen int) ([]bpf.RawInstruction, error) {
 	p := bpfProgram{graph: g, blocks: make([]block, len(g.branches))}
 	p.countWords()
 	p.generate()
+	p.share()
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -88,8 +89,6 @@ type machine struct {
 	x     offset // or the zero offset, which stands for unknown
 	saved uint16 // memory words that were written on every way here
 }
-
-const unknown int32 = -1
 
 // offset is what X holds for a load: the register reg, the length of the IPv4
 // header at ipAt, or both.
@@ -149,4 +148,39 @@ func (p *bpfProgram) clear(words uint16) {
 	}
 	b := &p.blocks[p.entry]
 	b.code = append(code, b.code...)
+}
+
+// share leads to one block what went to several that have the same code and go
+// on to the same places, whatever the registers hold there.
+func (p *bpfProgram) share() {
+	type shape struct {
+		code         string
+		cond         bpf.JumpTest
+		k            uint32
+		withX, jumps bool
+		yes, no      int32
+	}
+	first := make(map[shape]int32)
+	to := make([]int32, len(p.blocks))
+	moved := func(i int32) int32 {
+		if i < 0 {
+			return i
+		}
+		return to[i]
+	}
+	for i := range p.blocks {
+		b := &p.blocks[i]
+		if !b.reached {
+			continue
+		}
+		b.yes, b.no = moved(b.yes), moved(b.no)
+		s := shape{fmt.Sprint(b.code), b.cond, b.k, b.withX, b.jumps, b.yes, b.no}
+		same, ok := first[s]
+		if !ok {
+			same, first[s] = int32(i), int32(i)
+		}
+		to[i] = same
+		b.reached = same == int32(i)
+	}
+	p.entry = moved(p.entry)
 }

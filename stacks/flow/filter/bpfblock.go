@@ -70,13 +70,17 @@ func (g *blockMaker) compute(id int32) {
 		g.chain(&t)
 	case loadTerm:
 		g.load(&t)
+	case familyTerm:
+		g.load(&t)
+		g.emit(bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0xffffff, SkipTrue: 1},
+			bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 24})
 	}
 	g.a = id
 }
 
 // load generates a load that keeps what it needs in X there.
 func (g *blockMaker) load(t *term) {
-	if plain := g.term(t.plain()); t.mask == allBits || g.a != plain {
+	if t.mask == allBits || g.a != g.term(t.plain()) {
 		want := offset{known: true, reg: t.reg, behindIPv4: t.behindIPv4, ipAt: t.ipAt}
 		switch {
 		case t.reg == noRegister && !t.behindIPv4:
@@ -131,7 +135,10 @@ func (g *blockMaker) indexed(t *term) {
 	case t.reg != noRegister:
 		g.emit(bpf.LoadScratch{Dst: bpf.RegX, N: g.word(t.reg)}, bpf.ALUOpX{Op: bpf.ALUOpAdd})
 	case t.behindIPv4:
-		g.emit(bpf.LoadMemShift{Off: t.ipAt}, bpf.ALUOpX{Op: bpf.ALUOpAdd})
+		if want := (offset{known: true, reg: noRegister, behindIPv4: true, ipAt: t.ipAt}); g.x != want {
+			g.emit(bpf.LoadMemShift{Off: t.ipAt})
+		}
+		g.emit(bpf.ALUOpX{Op: bpf.ALUOpAdd})
 	}
 	g.emit(bpf.TAX{}, bpf.LoadIndirect{Off: t.at, Size: int(t.size)})
 	if t.mask != allBits {

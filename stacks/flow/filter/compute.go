@@ -71,6 +71,9 @@ func (m *Matcher) compute(id int32, f *frame) (uint32, bool) {
 		return 0, false
 	}
 	v, ok := f.read(uint64(t.at)+uint64(start+index), t.size)
+	if t.kind == familyTerm && v<<8 == 0 {
+		v >>= 24
+	}
 	return v & t.mask, ok
 }
 

@@ -27,18 +27,16 @@ type lowering struct {
 	// before are the layouts that each test of a tunnel sees itself, in the order
 	// of the expression.
 	before []layout
-	// wide keeps tests of IPv6 addresses whole. BPF has them by words.
-	wide bool
-	err  error
+	err    error
 }
 
 // lower compiles an expression for packets of a link type.
-func (e *Expr) lower(link uint16, wide bool) (*graph, error) {
+func (e *Expr) lower(link uint16) (*graph, error) {
 	at, ok := layoutOf(link)
 	if !ok {
 		return nil, &LinkError{Link: link}
 	}
-	c := lowering{expr: e, graph: newGraph(), at: at, wide: wide}
+	c := lowering{expr: e, graph: newGraph(), at: at}
 	c.entry = accept
 	if e.root == nil {
 		return c.graph, nil

@@ -180,11 +180,6 @@ func (c *lowering) addressIs(h header, addr, mask netip.Addr) *formula {
 			words = append(words, c.equals(h.plus(uint32(i)).load(4).masked(word), binary.BigEndian.Uint32(a[i:])))
 		}
 	}
-	if len(words) > 1 && c.wide {
-		t := h.load(16)
-		t.kind, t.mask, t.mask16 = wideTerm, 0, words6(mask)
-		return is(test{op: isEqual, term: c.term(t), k: c.address(words6(addr))})
-	}
 	return allOf(words...)
 }
 

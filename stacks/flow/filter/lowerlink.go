@@ -152,21 +152,21 @@ func (c *lowering) snap(organisation, proto uint32) *formula {
 		c.equals(c.at.body.load(4), 0xaaaa0300|organisation>>16))
 }
 
-// familyIs compares BSD's address families. That of a linkFamily is in the
+// familyIs compares BSD's address families. LINKTYPE_NULL has them in the
 // capturing host's order, which is unknown, so either will do.
 func (c *lowering) familyIs(proto uint32) *formula {
-	families, ok := familiesOfType[proto]
-	if !ok {
+	family := c.at.link.load(4)
+	if c.at.number == packet.LinkNull {
+		family.kind = familyTerm
+	}
+	var either []*formula
+	for _, number := range familiesOfType[proto] {
+		either = append(either, c.equals(family, number))
+	}
+	if either == nil {
 		return always(false)
 	}
-	var f []*formula
-	for _, family := range families {
-		if c.at.number != packet.LinkLoop {
-			f = append(f, c.equals(c.at.link.load(4), family<<24))
-		}
-		f = append(f, c.equals(c.at.link.load(4), family))
-	}
-	return anyOf(f...)
+	return anyOf(either...)
 }
 
 // familiesOfType are 4.2BSD's AF_INET, and the AF_INET6 of NetBSD and OpenBSD,

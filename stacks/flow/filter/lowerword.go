@@ -9,7 +9,7 @@ import (
 // say of the packet's way.
 func (c *lowering) words(n *wordTest) (*formula, error) {
 	switch word := n.words[0]; {
-	case word == "llc" && c.at.kind == linkEthernet && c.at.labels == 0:
+	case word == "llc" && c.at.kind == linkEthernet:
 		return c.llc(n.words[1:]), nil
 	case word == "inbound" || word == "outbound":
 		if way := c.outgoing(); way != nil {

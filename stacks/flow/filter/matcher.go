@@ -22,10 +22,11 @@ type Matcher struct {
 // number. It returns a *LinkError for link types that it does not know, and a
 // *SyntaxError for tests that the link type has nothing for.
 func (e *Expr) Matcher(link uint16) (*Matcher, error) {
-	g, err := e.lower(link, true)
+	g, err := e.lower(link)
 	if err != nil {
 		return nil, err
 	}
+	g.widen()
 	return newMatcher(g), nil
 }
 

@@ -68,48 +68,73 @@ func (g *graph) reached() []bool {
 	return reached
 }
 
-// group sorts the branches of a run, which all go to the same place if one of
-// their tests decides, by their terms, in the order in which these come first.
-// It says whether anything moved.
+// group sorts the branches of every run, which all go to the same place if one
+// of their tests decides, by their terms: first the term that was looked at
+// before the run, then in the order in which they come first. It says whether
+// anything moved.
 func (g *graph) group() bool {
-	into := make([]int32, len(g.branches))
-	for i := range g.branches {
-		for _, to := range []int32{g.branches[i].yes, g.branches[i].no} {
-			if to >= 0 {
-				into[to]++
-			}
-		}
-	}
+	ways := g.ways()
 	moved := false
 	done := make([]bool, len(g.branches))
 	for i := len(g.branches) - 1; i >= 0; i-- {
-		if done[i] {
-			continue
-		}
 		for _, ends := range []bool{true, false} {
-			run := g.run(int32(i), ends, into)
-			if len(run) < 3 {
+			if done[i] {
+				break
+			}
+			run := g.run(int32(i), ends, ways)
+			if len(run) < 2 {
 				continue
 			}
 			for _, j := range run[:len(run)-1] {
 				done[j] = true
 			}
-			moved = g.sortRun(run, ends) || moved
-			break
+			moved = g.sortRun(run, ways[i].term) || moved
 		}
 	}
 	return moved
 }
 
+// way is how many edges lead to a branch, and the term that they all come from,
+// unknown if that is not one.
+type way struct {
+	edges int
+	term  int32
+}
+
+func (g *graph) ways() []way {
+	ways := make([]way, len(g.branches))
+	for i := range ways {
+		ways[i].term = unknown
+	}
+	for i := range g.branches {
+		b := &g.branches[i]
+		term := b.term
+		if b.op == enters || b.byTerm {
+			term = unknown
+		}
+		for _, to := range []int32{b.yes, b.no} {
+			if to < 0 {
+				continue
+			}
+			w := &ways[to]
+			if w.edges > 0 && w.term != term {
+				term = unknown
+			}
+			w.edges, w.term = w.edges+1, term
+		}
+	}
+	return ways
+}
+
 // run returns the branches from i on that all go to the same place if their test
 // is ends, and else to the next of them, and that nothing else leads to.
-func (g *graph) run(i int32, ends bool, into []int32) []int32 {
+func (g *graph) run(i int32, ends bool, ways []way) []int32 {
 	out, next := g.branches[i].exits(ends)
 	run := []int32{i}
-	if !g.sortable(i) {
+	if g.branches[i].op == enters {
 		return run
 	}
-	for next >= 0 && into[next] == 1 && g.sortable(next) {
+	for next >= 0 && ways[next].edges == 1 && g.branches[next].op != enters {
 		to, after := g.branches[next].exits(ends)
 		if to != out {
 			break
@@ -118,12 +143,6 @@ func (g *graph) run(i int32, ends bool, into []int32) []int32 {
 		next = after
 	}
 	return run
-}
-
-// sortable is false for branches that BPF would have as several.
-func (g *graph) sortable(i int32) bool {
-	b := &g.branches[i]
-	return b.op != enters && g.terms[b.term].kind != wideTerm
 }
 
 // exits returns where b goes if its test is result, and where else.
@@ -135,10 +154,10 @@ func (b *branch) exits(result bool) (to, otherwise int32) {
 }
 
 // sortRun puts the tests of a run in order and leaves its branches in place.
-func (g *graph) sortRun(run []int32, ends bool) bool {
-	rank := make(map[int32]int)
+func (g *graph) sortRun(run []int32, before int32) bool {
+	rank := map[int32]int{before: 0}
 	tests := make([]test, len(run))
-	counts := []int{}
+	counts := []int{0}
 	for i, at := range run {
 		tests[i] = g.branches[at].test
 		if _, ok := rank[tests[i].term]; !ok {

@@ -32,7 +32,7 @@ func newMatcher(g *graph) *Matcher {
 	n := len(g.branches)
 	a := assembly{
 		graph: g,
-		m:     &Matcher{terms: g.terms, addresses: g.addresses, tunnels: g.tunnels},
+		m:     &Matcher{addresses: g.addresses, terms: g.terms, tunnels: g.tunnels},
 		heads: make(map[int32]run),
 		inner: make([]bool, n),
 		plain: make([]int32, n),
@@ -40,13 +40,16 @@ func newMatcher(g *graph) *Matcher {
 
 		budget: 64 + 16*n,
 	}
+	reached := g.reached()
 	for i := int32(n) - 1; i >= 0; i-- {
-		if !a.inner[i] {
+		if reached[i] && !a.inner[i] {
 			a.findRun(i)
 		}
 	}
 	for i := range g.branches {
-		a.add(int32(i))
+		if reached[i] {
+			a.add(int32(i))
+		}
 	}
 	a.m.entry = a.step(g.entry)
 	return a.m

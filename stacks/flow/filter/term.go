@@ -26,8 +26,9 @@ const (
 	regTerm                     // what reg holds
 	loadTerm                    // a load
 	indexedTerm                 // a load left bytes further on
+	familyTerm                  // a load of 4 bytes that are in either order, of a number up to 255
 	opTerm                      // left op right
-	// wideTerm is a load of 16 bytes, in 4 words from the first, of which those
+	// wideTerm is a load of up to 16 bytes, in words from the first, of which those
 	// without mask are not read. It is compared with an address of the graph's.
 	wideTerm
 	// chainTerm is the protocol behind the extension headers of the IPv6 header
@@ -37,6 +38,9 @@ const (
 )
 
 const noRegister int8 = -1
+
+// unknown is no term.
+const unknown int32 = -1
 
 const allBits = ^uint32(0)
 

@@ -33,12 +33,8 @@ func (g *graph) decides(f *facts, t test) (result, ok bool) {
 		return false, false
 	}
 	for _, e := range f.equal {
-		switch {
-		case t.byTerm:
-		case e.term == t.term:
-			return t.op.holds(e.k, t.k), true
-		case e.term == g.plains[t.term]:
-			return t.op.holds(e.k&g.terms[t.term].mask, t.k), true
+		if e.term == t.term && t.op == isEqual && !t.byTerm {
+			return e.k == t.k, true
 		}
 	}
 	for i := range f.known {
