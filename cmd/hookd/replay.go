@@ -19,6 +19,7 @@ type replayOptions struct {
 	houseOptions
 	scripts []string
 	print   []string
+	filter  string
 	quiet   bool
 }
 
@@ -40,6 +41,7 @@ summary go to standard error. The same input gives the same output.`,
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.scripts, "scripts", "s", nil, "script, or directory of scripts, to run (repeatable)")
 	f.StringArrayVar(&o.print, "print", nil, "print the events of these hook points: a glob over stack.event.phase (repeatable)")
+	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
@@ -60,11 +62,16 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 			return err
 		}
 	}
+	keep, err := newPacketFilter(o.filter)
+	if err != nil {
+		return err
+	}
 	src, err := openMerged(paths, cmd.InOrStdin())
 	if err != nil {
 		return fail(exitIO, err)
 	}
 	defer src.Close()
+	src.filter = keep
 	stats, readErr := h.feed(src)
 	if err := h.out.Flush(); err != nil {
 		return fail(exitIO, fmt.Errorf("write records: %w", err))
