@@ -142,6 +142,9 @@ func TestTruthOfCIDs(t *testing.T) {
 		cids := replayFlows(t, capture).cids
 		for _, s := range sessions.Sessions3 {
 			p, cid := s.Body.IPProtocol, s.Body.Network.CommunityID
+			if cid == "" {
+				continue
+			}
 			all[p]++
 			if cids[cid] {
 				found[p]++

@@ -160,7 +160,7 @@ func tupleOf(fields []event.KV) (tuple, error) {
 			return tuple{}, fmt.Errorf("%s: %w", f.Key, err)
 		}
 	}
-	if bare != hasID {
+	if bare && !hasID || !bare && t.id != 0 {
 		return tuple{}, errors.New("icmp_id belongs to icmp and icmp6, and they need it")
 	}
 	return t, nil

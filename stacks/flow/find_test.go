@@ -56,7 +56,7 @@ func TestFind(t *testing.T) {
 		{tuple: kv("client", "10.0.0.1:40000", "server", "10.0.0.2:80"), id: 1},
 		{tuple: kv("client", "10.0.0.1:40000", "server", "10.0.0.2:80", "proto", "udp"), id: 2},
 		{tuple: kv("proto", "tcp", "client", tcp.Client(), "server", tcp.Server()), id: 1},
-		{tuple: kv("proto", "udp", "client", udp.Client(), "server", udp.Server()), id: 2},
+		{tuple: kv("proto", "udp", "client", udp.Client(), "server", udp.Server(), "icmp_id", 0.0), id: 2},
 		{tuple: kv("client", "10.0.0.2:80", "server", "10.0.0.1:40000")},
 		{tuple: kv("client", "10.0.0.2:80", "server", "10.0.0.1:40000", "proto", "udp")},
 		{tuple: kv("client", "10.0.0.2", "server", "10.0.0.1", "proto", "icmp", "icmp_id", 77.0), id: 3},
