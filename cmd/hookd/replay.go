@@ -162,6 +162,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 		{st.TimerSkips, "timer periods skipped"},
 		{fs.Evicted, "connections evicted"},
 		{fs.NotHeld, "segments not held"},
+		{fs.CutLists, "lists of flow.conns cut short"},
 	})
 	writeRules(w, h.engine.Rules())
 }
