@@ -15,9 +15,10 @@ type pointPlan struct {
 	where  *event.PointInfo
 	family *event.Family
 	// ranks orders the family's verdicts, by kind; allowed says which of them
-	// this event takes.
+	// this event takes; words are their names: "flow.cut".
 	ranks   []int
 	allowed []bool
+	words   []string
 	taps    []Tap
 	root    node
 }
@@ -28,13 +29,19 @@ type node struct {
 	user     string
 	script   *script // that declares the event
 	decl     *EventDecl
+	health   *health // of its filter
 	matches  match.Predicate
 	entries  []*entry
+	always   []*entry // rules that run behind all others and decide nothing
 	children []*node
+	// watched tells that n or an event below it has rules that always run.
+	watched bool
 }
 
 // empty reports whether nothing is bound to n or below it.
-func (n *node) empty() bool { return len(n.entries) == 0 && len(n.children) == 0 }
+func (n *node) empty() bool {
+	return len(n.entries) == 0 && len(n.always) == 0 && len(n.children) == 0
+}
 
 // entry is one rule bound to one node.
 type entry struct {
@@ -92,7 +99,9 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 	}
 	o := outcome{plan: p, event: e}
 	s.walk(&o, &p.root)
-	if s.queue.len() > 0 {
+	s.drain(&o)
+	if p.root.watched {
+		s.walkAlways(&o, &p.root)
 		s.drain(&o)
 	}
 	s.busy = false
@@ -100,19 +109,17 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 }
 
 // walk runs a node's rules, then the user-defined events that hold on it, depth
-// first.
+// first, until the point is decided.
 func (s *shard) walk(o *outcome, n *node) {
 	for _, en := range n.entries {
-		if o.decided && !en.rule.decl.Always {
-			continue
+		if o.decided {
+			return
 		}
 		s.try(o, en)
 	}
 	for _, child := range n.children {
 		if o.decided {
-			// What runs always still has to be found.
-			s.walkAlways(o, child)
-			continue
+			return
 		}
 		if s.holds(o, child) {
 			s.walk(o, child)
@@ -120,33 +127,16 @@ func (s *shard) walk(o *outcome, n *node) {
 	}
 }
 
-// walkAlways runs the rules below n that run even though the point is decided.
+// walkAlways runs the rules of n and below it that run whatever was decided.
 func (s *shard) walkAlways(o *outcome, n *node) {
-	if !n.hasAlways() || !s.holds(o, n) {
-		return
-	}
-	for _, en := range n.entries {
-		if en.rule.decl.Always {
-			s.try(o, en)
-		}
+	for _, en := range n.always {
+		s.try(o, en)
 	}
 	for _, child := range n.children {
-		s.walkAlways(o, child)
-	}
-}
-
-func (n *node) hasAlways() bool {
-	for _, en := range n.entries {
-		if en.rule.decl.Always {
-			return true
+		if child.watched && s.holds(o, child) {
+			s.walkAlways(o, child)
 		}
 	}
-	for _, child := range n.children {
-		if child.hasAlways() {
-			return true
-		}
-	}
-	return false
 }
 
 // holds evaluates a user-defined event's own filters.
@@ -156,6 +146,9 @@ func (s *shard) holds(o *outcome, n *node) bool {
 	}
 	if n.decl.When == 0 {
 		return true
+	}
+	if n.health.suspended {
+		return false
 	}
 	call := s.prepare(o, n.script, n.decl.Name, n.user)
 	ok, err := n.script.instance.Filter(n.decl.When, call)
@@ -235,12 +228,13 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 	r := en.rule
 	r.state.Decided++
 	observe := r.decl.Observe || s.engine.cfg.Observe
-	s.engine.cfg.Sink.Decision(&DecisionRecord{
+	s.decision = DecisionRecord{
 		Origin:  s.origin(o, r.script, r.decl.Name, r.decl.Line),
 		Point:   o.plan.where.Name,
-		Verdict: o.plan.family.Name + "." + o.plan.family.Verdict(v.Kind).Name,
+		Verdict: o.plan.words[v.Kind],
 		Observe: observe,
-	})
+	}
+	s.engine.cfg.Sink.Decision(&s.decision)
 	if !observe {
 		o.add(v)
 	}

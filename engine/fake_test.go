@@ -113,6 +113,14 @@ type rig struct {
 func newRig(t *testing.T, limits engine.Limits, scripts fakeRuntime) *rig {
 	t.Helper()
 	s := &sink{}
+	r := newRigTo(t, s, limits, scripts)
+	r.sink = s
+	return r
+}
+
+// newRigTo is newRig with a sink of its own.
+func newRigTo(t *testing.T, s engine.Sink, limits engine.Limits, scripts fakeRuntime) *rig {
+	t.Helper()
 	e := engine.New(engine.Config{
 		Catalogue: catalogue.New(catalogue.All()...),
 		Scopes: map[string]engine.Scope{"flow": func(expr string) (func(any) bool, error) {
@@ -123,7 +131,7 @@ func newRig(t *testing.T, limits engine.Limits, scripts fakeRuntime) *rig {
 	})
 	e.Use(scripts)
 	t.Cleanup(e.Close)
-	return &rig{Engine: e, t: t, sink: s, rt: scripts}
+	return &rig{Engine: e, t: t, rt: scripts}
 }
 
 // sources lists the rig's scripts; text tells versions apart.
@@ -169,28 +177,28 @@ func (r *rig) advance(d time.Duration) {
 type conn struct {
 	flowev.Conn
 	id     uint64
-	client netip.AddrPort
-	server netip.AddrPort
+	client *peer
+	server *peer
 	slots  event.Slots
 	ended  bool
 }
 
 func newConn(id uint64, client, server string) *conn {
-	return &conn{id: id, client: netip.MustParseAddrPort(client), server: netip.MustParseAddrPort(server)}
+	return &conn{id: id, client: &peer{at: netip.MustParseAddrPort(client)}, server: &peer{at: netip.MustParseAddrPort(server)}}
 }
 
 func (c *conn) ID() uint64          { return c.id }
 func (c *conn) Label() string       { return "connection" }
 func (c *conn) Ended() bool         { return c.ended }
 func (c *conn) Slots() *event.Slots { return &c.slots }
-func (c *conn) Client() flowev.Peer { return peer{at: c.client} }
-func (c *conn) Server() flowev.Peer { return peer{at: c.server} }
+func (c *conn) Client() flowev.Peer { return c.client }
+func (c *conn) Server() flowev.Peer { return c.server }
 
 type peer struct {
 	flowev.Peer
 	at netip.AddrPort
 }
 
-func (p peer) IP() netip.Addr           { return p.at.Addr() }
-func (p peer) Port() uint16             { return p.at.Port() }
-func (p peer) Endpoint() netip.AddrPort { return p.at }
+func (p *peer) IP() netip.Addr           { return p.at.Addr() }
+func (p *peer) Port() uint16             { return p.at.Port() }
+func (p *peer) Endpoint() netip.AddrPort { return p.at }

@@ -3,7 +3,6 @@ package engine
 import (
 	"time"
 
-	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
 )
 
@@ -92,13 +91,3 @@ type TimerDecl struct {
 // Scope compiles what a connection's own key decides, for one family. The
 // predicate receives the event's subject.
 type Scope func(expr string) (func(subject any) bool, error)
-
-// familyOf returns the family that a point's info belongs to.
-func familyOf(families []*event.Family, name string) *event.Family {
-	for _, f := range families {
-		if f.Name == name {
-			return f
-		}
-	}
-	return nil
-}

@@ -7,7 +7,9 @@ import (
 )
 
 // Sink receives what scripts and rules say. It is called with the shard
-// entered, so it must not block for long and must not call the engine.
+// entered, so it must not block for long and must not call the engine. A
+// decision is lent for the duration of the call; the other records are the
+// sink's.
 type Sink interface {
 	Log(*LogRecord)
 	Alert(*AlertRecord)
@@ -58,7 +60,7 @@ type ErrorRecord struct {
 	Origin
 	Point     string
 	Err       *ScriptError
-	Suspended bool // the rule does not run again until its next reload
+	Suspended bool // what failed does not run again until its next reload
 }
 
 // Discard is a Sink that forgets everything.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestGuides checks every block of Lua in the guides and in the README: rules
@@ -57,4 +59,40 @@ func luaBlocks(text string) map[int]string {
 		}
 	}
 	return blocks
+}
+
+// TestReadme runs the command that the README shows and wants what it prints.
+func TestReadme(t *testing.T) {
+	t.Chdir("../..")
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "    go run ./cmd/hookd ")
+	if !ok {
+		t.Fatal("the README shows no command")
+	}
+	line, rest, _ := strings.Cut(rest, "\n")
+	_, rest, _ = strings.Cut(rest, "```\n")
+	want, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("the README shows no output")
+	}
+	var out, logs bytes.Buffer
+	if code := run(strings.Fields(line), nil, &out, &logs); code != exitDone {
+		t.Fatalf("exit %d\n%s", code, &logs)
+	}
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestEveryWordIsExplained checks that doc knows every global that is neither
+// Lua's own nor a family.
+func TestEveryWordIsExplained(t *testing.T) {
+	for _, word := range declaringWords {
+		if found, err := docWord(&bytes.Buffer{}, word); err != nil || !found {
+			t.Errorf("%s: %v, %v", word, found, err)
+		}
+	}
 }

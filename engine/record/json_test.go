@@ -25,15 +25,21 @@ func TestEncode(t *testing.T) {
 			return sets(b, "z", 1, "a", true, "m", "line\n\"q\"\\\x01ü")
 		}, `{"z":1,"a":true,"m":"line\n\"q\"\\\u0001ü"}`},
 		{"array", func(b *Builder) error { return sets(b, 1, "x", 2, -0.5, 3, 1e300) }, `["x",-0.5,1e+300]`},
-		{"mixed", func(b *Builder) error { return sets(b, 1, "x", "k", 2, 7, 3) },
-			`{"$list":["x"],"$pairs":[["k",2],[7,3]]}`},
-		{"odd keys", func(b *Builder) error { return sets(b, "$list", 1, true, 2, "\xff", 3) },
-			`{"$pairs":[["$list",1],[true,2],[{"$bytes":"/w=="},3]]}`},
+		{
+			"mixed", func(b *Builder) error { return sets(b, 1, "x", "k", 2, 7, 3) },
+			`{"$list":["x"],"$pairs":[["k",2],[7,3]]}`,
+		},
+		{
+			"odd keys", func(b *Builder) error { return sets(b, "$list", 1, true, 2, "\xff", 3) },
+			`{"$pairs":[["$list",1],[true,2],[{"$bytes":"/w=="},3]]}`,
+		},
 		{"odd values", func(b *Builder) error {
 			return sets(b, 1, math.NaN(), 2, math.Inf(1), 3, math.Inf(-1), 4, "\x80")
 		}, `[{"$number":"nan"},{"$number":"inf"},{"$number":"-inf"},{"$bytes":"gA=="}]`},
-		{"infinite key", func(b *Builder) error { return sets(b, math.Inf(1), 1) },
-			`{"$pairs":[[{"$number":"inf"},1]]}`},
+		{
+			"infinite key", func(b *Builder) error { return sets(b, math.Inf(1), 1) },
+			`{"$pairs":[[{"$number":"inf"},1]]}`,
+		},
 		{"nested", func(b *Builder) error {
 			return b.Table(String("t"), nil, func(b *Builder) error { return b.Table(Number(1), nil, empty) })
 		}, `{"t":[{}]}`},

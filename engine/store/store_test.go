@@ -472,8 +472,10 @@ func TestRefusals(t *testing.T) {
 		{incr(set, ip("10.0.0.1"), 1), WrongKind, `store "set": a set cannot incr`},
 		{m.Put(StringKey("d"), text, 0), Full, `store "map" is full: 4 KiB`},
 		{m.Put(StringKey("a"), record.String(strings.Repeat("v", 2000)), 0), Full, `store "map" is full: 4 KiB`},
-		{m.Put(StringKey("d"), record.String(strings.Repeat("v", 5000)), 0), TooLarge,
-			`store "map": one entry of 5257 bytes is more than the whole store may have: 4 KiB`},
+		{
+			m.Put(StringKey("d"), record.String(strings.Repeat("v", 5000)), 0), TooLarge,
+			`store "map": one entry of 5257 bytes is more than the whole store may have: 4 KiB`,
+		},
 		{m.Put(StringKey(strings.Repeat("k", 5000)), text, 0), BadKey, `store "map": a key has at most 4096 bytes, not 5000`},
 		{add(m, StringKey("a"), 0), WrongKind, `store "map": a map cannot add`},
 		{incr(c, NumberKey(1), math.NaN()), BadNumber, `store "cnt": cannot add NaN`},

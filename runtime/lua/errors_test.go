@@ -45,7 +45,7 @@ func golden(t *testing.T, file string, report func(t *testing.T, src string) str
 func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	golden(t, "testdata/load_errors.txt", func(t *testing.T, src string) string {
-		h := newHouse(t, engine.Limits{})
+		h := newHouse(t, engine.Limits{LoadInstructions: 500_000})
 		h.Use(unchecked(h))
 		return rendered(h.load(src))
 	})

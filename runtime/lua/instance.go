@@ -52,8 +52,7 @@ type instance struct {
 	points   map[string]*glua.LUserData
 	payload  glua.LValue // of the running call, once it was asked for
 
-	meta  metatables
-	state *glua.LUserData
+	meta metatables
 }
 
 var (
@@ -218,11 +217,12 @@ func (in *instance) rebuild() {
 	}
 }
 
-// globalNames lists the globals there are.
-func (in *instance) globalNames() []string {
+// globalNames lists the globals there are, at most so many: those that every
+// script has come first.
+func (in *instance) globalNames(most int) []string {
 	var names []string
 	g := in.vm.Globals()
-	for k, _ := g.Next(glua.LNil); k != glua.LNil; k, _ = g.Next(k) {
+	for k, _ := g.Next(glua.LNil); k != glua.LNil && len(names) < most; k, _ = g.Next(k) {
 		if name, ok := k.(glua.LString); ok && name != vm.ConcatName {
 			names = append(names, string(name))
 		}

@@ -8,7 +8,7 @@ import (
 
 // metatables are those of the API's own values.
 type metatables struct {
-	point, verdict, verdictCall, test, record, store *glua.LTable
+	point, verdict, test, record, store *glua.LTable
 }
 
 // metatable makes one. A nil newindex makes assignments an error that says what
@@ -57,7 +57,6 @@ func stringerText(L *glua.LState) int {
 func (in *instance) openMetatables() {
 	in.meta.point = in.metatable("hook point", in.pointIndex, nil, stringerText)
 	in.meta.verdict = in.metatable("verdict", nil, nil, stringerText)
-	in.meta.verdictCall = in.metatable("verdict", nil, nil, stringerText)
 	in.meta.test = in.metatable("test", nil, nil, stringerText)
 	in.meta.record = in.recordMeta()
 	in.meta.store = in.storeMeta()

@@ -82,9 +82,20 @@ func (in *instance) scriptError(err error) error {
 	return e
 }
 
+const (
+	maxSuggested = 500 // globals that a suggestion is looked for among
+	stepsPerName = 50
+)
+
 // unknownGlobal raises that there is no such global.
 func (in *instance) unknownGlobal(L *glua.LState, name string) {
-	in.raise(L, remark{msg: "unknown name " + name, hint: nearest(name, in.globalNames()), word: name})
+	names := in.globalNames(maxSuggested)
+	// Looking for a name costs far more than the instruction that asked for it,
+	// which a script could repeat.
+	if err := in.vm.Spend(len(names) * stepsPerName); err != nil {
+		L.RaiseError("%s", err.Error())
+	}
+	in.raise(L, remark{msg: "unknown name " + name, hint: nearest(name, names), word: name})
 }
 
 // nearest asks whether the name was meant that is most like the one given.

@@ -1,13 +1,14 @@
 package lua
 
 import (
+	"math"
 	"slices"
-	"sort"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
@@ -22,6 +23,8 @@ type Config struct {
 	Catalogue *catalogue.Catalogue
 	// Functions are the bodies of the functions that every script has.
 	Functions hookdev.Functions
+	// Flow are the bodies of the flow family's functions; nil leaves them out.
+	Flow flowev.Functions
 	// Limits are the engine's, with their defaults filled in.
 	Limits engine.Limits
 	// VM bounds each script's machine; zero fields mean the defaults.
@@ -54,7 +57,11 @@ func New(cfg Config) *Runtime {
 			rt.verdicts = append(rt.verdicts, v)
 		}
 	}
-	for _, fn := range bind.HookdFunctions(cfg.Functions) {
+	functions := bind.HookdFunctions(cfg.Functions)
+	if cfg.Flow != nil {
+		functions = append(functions, bind.FlowFunctions(cfg.Flow)...)
+	}
+	for _, fn := range functions {
 		if cfg.Catalogue.Function(fn.Info.Name) != nil {
 			rt.functions = append(rt.functions, fn)
 		}
@@ -76,9 +83,7 @@ func (rt *Runtime) Globals() []string { return slices.Clone(rt.globals) }
 func (rt *Runtime) listGlobals() []string {
 	in := newInstance(&program{rt: rt, path: "globals"}, &engine.Env{Shard: event.NewShard(0)})
 	defer in.Close()
-	names := in.globalNames()
-	sort.Strings(names)
-	return names
+	return in.globalNames(math.MaxInt)
 }
 
 // Compile implements [engine.Runtime].

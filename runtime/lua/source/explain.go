@@ -53,12 +53,6 @@ func (s *shape) spelling(n int) string {
 	return ""
 }
 
-// adjacent tells whether nothing stands between the offending token and the one
-// in front of it.
-func (s *shape) adjacent() bool {
-	return s.at > 0 && s.tokens[s.at-1].to == s.tokens[s.at].from
-}
-
 // near is the end of every "expected" message.
 func (s *shape) near() string { return " near " + quote(s.src, s.tokens[s.at]) }
 

@@ -119,7 +119,7 @@ func where(L *glua.LState, level int) string {
 	if !ok {
 		return ""
 	}
-	if _, err := L.GetInfo("Sl", dbg, glua.LNil); err != nil || dbg.CurrentLine < 1 || dbg.Source == helperChunk {
+	if _, err := L.GetInfo("Sl", dbg, glua.LNil); err != nil || dbg.CurrentLine < 1 || dbg.Source == preludeChunk {
 		return ""
 	}
 	return dbg.Source + ":" + strconv.Itoa(dbg.CurrentLine) + ": "
@@ -139,6 +139,7 @@ func (v *VM) print(L *glua.LState) int {
 			L.RaiseError("print: a line of more than %d bytes", v.cfg.Limits.MaxString)
 		}
 	}
+	_ = v.Spend(b.Len()) // too much shows at the next instruction
 	if err := v.cfg.Print(L, b.String()); err != nil {
 		L.RaiseError("%s", err.Error())
 	}

@@ -56,7 +56,7 @@ func (v *VM) openCoroutine() {
 	stockFunc := func(name string) glua.LGFunction { return stock.RawGetString(name).(*glua.LFunction).GFunction }
 	v.stockCreate, v.stockResume = stockFunc("create"), stockFunc("resume")
 	v.co.live = map[weak.Pointer[glua.LState]]struct{}{}
-	v.goBody = v.helper(goBody)
+	v.goBody = v.prelude(goBody)
 	mod := v.module(
 		function{"create", v.coCreate},
 		function{"resume", v.coResume},
@@ -64,7 +64,7 @@ func (v *VM) openCoroutine() {
 		function{"status", v.coStatus},
 		function{"wrap", v.coWrap},
 	)
-	mod.RawSetString("yield", v.helper(yieldStub, v.root.NewFunction(v.coYield)))
+	mod.RawSetString("yield", v.prelude(yieldStub, v.root.NewFunction(v.coYield)))
 	v.Globals().RawSetString("coroutine", mod)
 }
 

@@ -127,7 +127,7 @@ func (v *VM) recovered(cause any) error {
 	f.Message = v.explain(f.Line, f.Message)
 	v.trace, v.guards, v.yielded = nil, guards{}, nil
 	v.co.wait = 0 // what the call held is free now
-	v.main = v.newMain()
+	v.main = v.newMain(registryMain)
 	return f
 }
 
@@ -185,7 +185,7 @@ func (v *VM) tostring(value glua.LValue) (text string, ok bool) {
 
 // position takes "chunk:line: " off the front of a message.
 func (v *VM) position(msg string) (line int, rest string) {
-	msg = strings.TrimPrefix(msg, helperPosition)
+	msg = strings.TrimPrefix(msg, preludePosition)
 	after, ok := strings.CutPrefix(msg, v.cfg.Chunk+":")
 	if !ok {
 		return 0, msg
@@ -201,6 +201,10 @@ func (v *VM) position(msg string) (line int, rest string) {
 	return n, rest
 }
 
+// maxExplained is the longest message, in bytes, that is looked at: one may hold
+// a key of a mebibyte.
+const maxExplained = 4096
+
 // explain words a message of gopher-lua for authors.
 func (v *VM) explain(line int, msg string) string {
 	switch {
@@ -208,6 +212,8 @@ func (v *VM) explain(line int, msg string) string {
 		return fmt.Sprintf("stack overflow: calls nest at most %d deep", v.cfg.Limits.CallDepth)
 	case strings.HasPrefix(msg, "runtime error: index out of range [-1]"):
 		return fmt.Sprintf("stack overflow: a call holds at most %d values", v.cfg.Limits.Stack)
+	case len(msg) > maxExplained:
+		return msg
 	case strings.HasPrefix(msg, "runtime error: "):
 		return "the interpreter failed: " + strings.TrimPrefix(msg, "runtime error: ")
 	}

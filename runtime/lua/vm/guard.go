@@ -31,7 +31,7 @@ func (v *VM) openGuards() {
 		return n
 	})
 	yield := v.root.NewFunction(func(*glua.LState) int { return -1 })
-	v.loop = v.helper(guardLoop, take, yield)
+	v.loop = v.prelude(guardLoop, take, yield)
 }
 
 // isGuard reports whether L runs a protected call.
@@ -85,7 +85,7 @@ func (v *VM) guard() *glua.LState {
 // caught words the text of an error that a script catches as it would read had
 // nothing caught it, with its position.
 func (v *VM) caught(text string) string {
-	text = strings.TrimPrefix(text, helperPosition)
+	text = strings.TrimPrefix(text, preludePosition)
 	line, rest := v.position(text)
 	if said := v.explain(line, rest); said != rest {
 		return text[:len(text)-len(rest)] + said
@@ -93,12 +93,18 @@ func (v *VM) caught(text string) string {
 	return text
 }
 
+// stepsPerError is what catching an error counts for.
+const stepsPerError = 1000
+
 // rephrase puts an error text that a script catches, on top of L, into words.
 func (v *VM) rephrase(L *glua.LState) {
 	text, ok := L.Get(-1).(glua.LString)
 	if !ok {
 		return
 	}
+	// An error is dear to make, and its text may be long. That it was too much
+	// shows at the next instruction.
+	_ = v.Spend(stepsPerError + len(text))
 	if v.yielded != nil && strings.HasPrefix(string(text), "runtime error: ") {
 		text, v.yielded = lostYield, nil
 	}

@@ -32,11 +32,24 @@ func (v *VM) openMath() {
 		name string
 		f    func(float64) float64
 	}{
-		{"abs", math.Abs}, {"acos", math.Acos}, {"asin", math.Asin}, {"atan", math.Atan},
-		{"ceil", math.Ceil}, {"cos", math.Cos}, {"cosh", math.Cosh}, {"deg", func(x float64) float64 { return x / (math.Pi / 180) }},
-		{"exp", math.Exp}, {"floor", math.Floor}, {"log", math.Log}, {"log10", math.Log10},
-		{"rad", func(x float64) float64 { return x * (math.Pi / 180) }}, {"sin", math.Sin}, {"sinh", math.Sinh},
-		{"sqrt", math.Sqrt}, {"tan", math.Tan}, {"tanh", math.Tanh},
+		{"abs", math.Abs},
+		{"acos", math.Acos},
+		{"asin", math.Asin},
+		{"atan", math.Atan},
+		{"ceil", math.Ceil},
+		{"cos", math.Cos},
+		{"cosh", math.Cosh},
+		{"deg", func(x float64) float64 { return x / (math.Pi / 180) }},
+		{"exp", math.Exp},
+		{"floor", math.Floor},
+		{"log", math.Log},
+		{"log10", math.Log10},
+		{"rad", func(x float64) float64 { return x * (math.Pi / 180) }},
+		{"sin", math.Sin},
+		{"sinh", math.Sinh},
+		{"sqrt", math.Sqrt},
+		{"tan", math.Tan},
+		{"tanh", math.Tanh},
 	} {
 		mod.RawSetString(f.name, v.unary(f.name, f.f))
 	}
@@ -44,7 +57,10 @@ func (v *VM) openMath() {
 		name string
 		f    func(x, y float64) float64
 	}{
-		{"atan2", math.Atan2}, {"fmod", math.Mod}, {"mod", math.Mod}, {"pow", math.Pow},
+		{"atan2", math.Atan2},
+		{"fmod", math.Mod},
+		{"mod", math.Mod},
+		{"pow", math.Pow},
 		{"ldexp", func(x, n float64) float64 { return math.Ldexp(x, int(max(min(n, 1<<20), -1<<20))) }},
 	} {
 		mod.RawSetString(f.name, v.binary(f.name, f.f))

@@ -40,7 +40,7 @@ type VM struct {
 	strs    strlib.Limits
 	rand    random
 
-	// gopher-lua's own, and the library's helpers in Lua.
+	// gopher-lua's own, and the library's functions in Lua.
 	stockCreate, stockResume glua.LGFunction
 	loop, goBody             *glua.LFunction
 	nextFn, inextFn          *glua.LFunction
@@ -70,7 +70,7 @@ func New(cfg Config) *VM {
 		SkipOpenLibs:        true,
 		MinimizeStackMemory: true,
 	})
-	v.main = v.newMain()
+	v.main = v.newMain(registryThread)
 	v.open()
 	v.Settle()
 	return v
@@ -80,7 +80,7 @@ func New(cfg Config) *VM {
 // on run on another thread. A closure keeps the thread it was made on, with
 // everything that a call left there when it failed, so calls that may fail had
 // better not share one with closures that stay.
-func (v *VM) Settle() { v.main = v.newMain() }
+func (v *VM) Settle() { v.main = v.newMain(registryMain) }
 
 // State returns the state that functions and tables are made with and globals
 // are set on. Nothing is called on it.
@@ -90,8 +90,8 @@ func (v *VM) State() *glua.LState { return v.root }
 func (v *VM) Globals() *glua.LTable { return v.root.G.Global }
 
 // newMain makes a thread for calls and lets it be the main one.
-func (v *VM) newMain() *glua.LState {
-	L := v.newThread(registryMain)
+func (v *VM) newMain(registry int) *glua.LState {
+	L := v.newThread(registry)
 	L.Panic = v.fail
 	v.root.G.MainThread, v.root.G.CurrentThread = L, L
 	return L

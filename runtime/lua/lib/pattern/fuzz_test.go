@@ -8,9 +8,19 @@ import (
 // FuzzFind holds the matcher against the reference and its budget.
 func FuzzFind(f *testing.F) {
 	for _, seed := range []struct{ pat, s string }{
-		{"", ""}, {"(a*(.)%w(%s*))", "xaab  y"}, {"%b()", "f(a(b)c)d"}, {"%f[%a]%a+", "12 abc"},
-		{"^(%w+)=(%d-)$", "k=12"}, {"[^%]a-]*", "]]b"}, {"[a-%%]", "x]"}, {"()%1(", "aa"}, {"%", "a"},
-		{"(%a)%1", "hello"}, {"\x00[\x80-\xff]-$", "\x00\xfe"}, {"a?a?a?aaa", "aaa"}, {"%f[%z]", "ab"},
+		{"", ""},
+		{"(a*(.)%w(%s*))", "xaab  y"},
+		{"%b()", "f(a(b)c)d"},
+		{"%f[%a]%a+", "12 abc"},
+		{"^(%w+)=(%d-)$", "k=12"},
+		{"[^%]a-]*", "]]b"},
+		{"[a-%%]", "x]"},
+		{"()%1(", "aa"},
+		{"%", "a"},
+		{"(%a)%1", "hello"},
+		{"\x00[\x80-\xff]-$", "\x00\xfe"},
+		{"a?a?a?aaa", "aaa"},
+		{"%f[%z]", "ab"},
 	} {
 		f.Add(seed.pat, seed.s, 0)
 	}

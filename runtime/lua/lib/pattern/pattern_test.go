@@ -100,8 +100,10 @@ func TestFind(t *testing.T) {
 		{"-", "a-", 0, sp(1, 2)}, // with nothing before it, an ordinary byte
 		{"User%-Agent:%s*(.-)\r\n", "X\r\nUser-Agent:  sipcli/1.8\r\n", 0, sp(3, 28, 16, 26)},
 		{"(.)(.)(.)(.)(.)(.)(.)(.)(.)%9", "123456789x9", 0, nil},
-		{"(.)(.)(.)(.)(.)(.)(.)(.)(.)%9", "1234567899", 0,
-			sp(0, 10, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9)},
+		{
+			"(.)(.)(.)(.)(.)(.)(.)(.)(.)%9", "1234567899", 0,
+			sp(0, 10, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9),
+		},
 	}
 	for _, tt := range tests {
 		if diff := cmp.Diff(tt.want, found(t, tt.pat, tt.s, tt.init)); diff != "" {

@@ -9,15 +9,15 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 )
 
-// helperChunk names the few functions of the library that are written in Lua;
+// preludeChunk names the few functions of the library that are written in Lua;
 // they stand on one line, so that their position can be told from a script's.
 const (
-	helperChunk    = "[lua]"
-	helperPosition = helperChunk + ":1: "
+	preludeChunk    = "[lua]"
+	preludePosition = preludeChunk + ":1: "
 )
 
 // A Go function must be called by Lua code where its yield or its error has to
-// leave the calls around it as they are. Each helper is a function that gets Go
+// leave the calls around it as they are. Each of these is a function that gets Go
 // functions and returns the one that is used.
 const (
 	// guardLoop runs one protected call after the other: take returns the
@@ -30,30 +30,30 @@ const (
 	goBody = `return function(f) return function(...) return f(...) end end`
 )
 
-// helperProtos are the compiled helpers, the same for every machine.
-var helperProtos = sync.OnceValue(func() map[string]*glua.FunctionProto {
+// preludeProtos are those functions compiled, the same for every machine.
+var preludeProtos = sync.OnceValue(func() map[string]*glua.FunctionProto {
 	protos := map[string]*glua.FunctionProto{}
 	for _, code := range []string{guardLoop, yieldStub, goBody} {
-		chunk, err := parse.Parse(strings.NewReader(code), helperChunk)
+		chunk, err := parse.Parse(strings.NewReader(code), preludeChunk)
 		if err == nil {
-			protos[code], err = glua.Compile(chunk, helperChunk)
+			protos[code], err = glua.Compile(chunk, preludeChunk)
 		}
 		if err != nil {
 			// The code is ours, so this is a defect of the build.
-			panic(fmt.Sprintf("vm: compile helper %q: %v", code, err))
+			panic(fmt.Sprintf("vm: compile %q: %v", code, err))
 		}
 	}
 	return protos
 })
 
-// helper runs a helper with its arguments and returns the function it makes.
-func (v *VM) helper(code string, args ...glua.LValue) *glua.LFunction {
+// prelude runs such a function with its arguments and returns the function it makes.
+func (v *VM) prelude(code string, args ...glua.LValue) *glua.LFunction {
 	L := v.main
-	L.Push(L.NewFunctionFromProto(helperProtos()[code]))
+	L.Push(L.NewFunctionFromProto(preludeProtos()[code]))
 	for _, a := range args {
 		L.Push(a)
 	}
-	v.budget.reset(1000, "helper")
+	v.budget.reset(1000, "prelude")
 	L.Call(len(args), 1)
 	fn := L.Get(-1).(*glua.LFunction)
 	L.SetTop(0)
