@@ -19,6 +19,8 @@ type house struct {
 	engine *engine.Engine
 	flow   *flow.Functions
 	out    *trace.Writer
+	// stack are the settings of the flow stack.
+	stack flow.Config
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.

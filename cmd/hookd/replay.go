@@ -117,7 +117,7 @@ const entryFrames = 64
 // error counts: connections end, and the stop is announced, all the same.
 func (h *house) feed(src *merged) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
-	stack := flow.New(shard, flow.Config{})
+	stack := flow.New(shard, h.stack)
 	h.flow.Install(stack)
 	defer h.flow.Remove(stack)
 	var f capture.Frame
