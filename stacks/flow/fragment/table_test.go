@@ -20,8 +20,6 @@ var (
 	s6 = netip.MustParseAddrPort("[2001:db8::2]:80")
 	o4 = netip.MustParseAddr("192.0.2.1")
 	p4 = netip.MustParseAddr("192.0.2.2")
-	o6 = netip.MustParseAddr("2001:db8:ff::1")
-	p6 = netip.MustParseAddr("2001:db8:ff::2")
 )
 
 const start = int64(1_700_000_000_000_000_000)
