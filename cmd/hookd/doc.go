@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -22,6 +23,7 @@ func newDoc() *cobra.Command {
   hookd doc flow.conn
   hookd doc flow.conn.tag
   hookd doc alert
+  hookd doc json.encode
   hookd doc limits`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,6 +47,9 @@ func doc(w io.Writer, name string) error {
 		return describeFunction(w, f)
 	}
 	if done, err := docMember(w, cat, name); done {
+		return err
+	}
+	if done, err := docTable(w, cat, name); done {
 		return err
 	}
 	if done, err := docWord(w, name); done {
@@ -87,6 +92,7 @@ func docMember(w io.Writer, cat *catalogue.Catalogue, name string) (bool, error)
 	if m := o.Method(member); m != nil {
 		return true, describeFunction(w, &event.Function{
 			Name: owner + ":" + member, Doc: m.Doc, Args: m.Args, Results: m.Results, Example: m.Example,
+			Effects: m.Effects, Waits: m.Waits,
 		})
 	}
 	return false, nil
@@ -107,6 +113,12 @@ func docNames(cat *catalogue.Catalogue) []string {
 		}
 		for _, fn := range f.Functions {
 			names = append(names, fn.Name)
+			if table, _, dotted := strings.Cut(fn.Name, "."); dotted && !slices.Contains(names, table) {
+				names = append(names, table)
+			}
+		}
+		for _, v := range f.Values {
+			names = append(names, v.Name)
 		}
 		for _, v := range f.Verdicts {
 			names = append(names, f.Name+"."+v.Name)

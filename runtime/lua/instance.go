@@ -82,7 +82,7 @@ func (in *instance) open() {
 		Seed:    seed.Sum64(),
 		Print:   in.print,
 		Explain: in.prog.explain,
-		Unknown: in.unknownGlobal,
+		Unknown: in.absent,
 	})
 	in.points, in.lent = map[string]*glua.LUserData{}, nil
 	in.openMetatables()
@@ -93,7 +93,6 @@ func (in *instance) open() {
 	in.openWords()
 	in.openIs()
 	in.openState()
-	in.openOS()
 }
 
 // Close implements [engine.Instance]. Objects that outlive the machine keep the

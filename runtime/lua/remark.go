@@ -10,6 +10,8 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/runtime/lua/lib"
+	"github.com/hookd/hookd/runtime/lua/lib/jsonlib"
 	"github.com/hookd/hookd/runtime/lua/vm"
 )
 
@@ -89,7 +91,7 @@ const (
 
 // unknownGlobal raises that there is no such global.
 func (in *instance) unknownGlobal(L *glua.LState, name string) {
-	names := in.globalNames(maxSuggested)
+	names := append(in.globalNames(maxSuggested), lib.Names()...)
 	// Looking for a name costs far more than the instruction that asked for it,
 	// which a script could repeat.
 	if err := in.vm.Spend(len(names) * stepsPerName); err != nil {
@@ -144,6 +146,8 @@ func describe(v glua.LValue) string {
 		return "a record"
 	case *test:
 		return "the test " + v.word
+	case jsonlib.Null:
+		return "json.null"
 	case *family:
 		return "the table " + v.name
 	}

@@ -3,6 +3,7 @@ package lua
 import (
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
@@ -11,6 +12,7 @@ import (
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
+	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -76,7 +78,9 @@ func (rt *Runtime) Globals() []string { return slices.Clone(rt.globals) }
 func (rt *Runtime) listGlobals() []string {
 	in := newInstance(&program{rt: rt, path: "globals"}, &engine.Env{Shard: event.NewShard(0)})
 	defer in.Close()
-	return in.globalNames(math.MaxInt)
+	names := append(in.globalNames(math.MaxInt), lib.Names()...)
+	sort.Strings(names)
+	return names
 }
 
 // Compile implements [engine.Runtime].

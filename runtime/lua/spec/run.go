@@ -3,14 +3,17 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	glua "github.com/yuin/gopher-lua"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -79,7 +82,7 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1})
+	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Unknown: r.library})
 	defer r.vm.Close()
 	r.openWords()
 	if d, _ := r.call(r.vm.State().NewFunctionFromProto(proto), "the spec"); d != nil {
@@ -91,6 +94,28 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 		results = append(results, r.run(c))
 	}
 	return results, nil
+}
+
+// library gives specs the tables of functions that scripts have.
+func (r *Runner) library(L *glua.LState, name string) glua.LValue {
+	members := lib.Open(L, name, lib.Config{Limits: r.vm.Strings(), Clock: r.now})
+	if members == nil {
+		return glua.LNil
+	}
+	t := r.vm.State().CreateTable(0, len(members))
+	for _, member := range slices.Sorted(maps.Keys(members)) {
+		t.RawSetString(member, members[member])
+	}
+	r.vm.Globals().RawSetString(name, t)
+	return t
+}
+
+// now is the time of the running world.
+func (r *Runner) now() int64 {
+	if r.world == nil {
+		return epoch
+	}
+	return max(r.world.now, r.world.shard.Now())
 }
 
 // call runs a function of the spec; a failure comes as a diagnostic at its line

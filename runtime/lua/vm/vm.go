@@ -21,9 +21,9 @@ type Config struct {
 	// Explain makes an error message that gopher-lua wrote name what failed, from
 	// the source; nil leaves it as it is. line is 0 where unknown.
 	Explain func(line int, msg string) string
-	// Unknown raises an error about a global that is not there; nil makes reading
-	// one nil, as in 5.1.
-	Unknown func(L *glua.LState, name string)
+	// Unknown raises an error about a global that is not there, or returns its
+	// value; nil makes reading one nil, as in 5.1.
+	Unknown func(L *glua.LState, name string) glua.LValue
 }
 
 // VM is one machine.
