@@ -50,14 +50,20 @@ func (in *instance) diagnostic(err error) *diag.Diagnostic {
 		r = in.said
 	}
 	r.line = f.Line
+	if m := in.moduleAt(f.Chunk); m != nil {
+		return diagnose(m.path, m.text, r)
+	}
 	return in.prog.diagnose(r)
 }
 
 // diagnose makes a diagnostic at a line of the script.
-func (p *program) diagnose(r remark) *diag.Diagnostic {
-	d := &diag.Diagnostic{File: p.path, Line: r.line, Msg: r.msg, Hint: r.hint}
+func (p *program) diagnose(r remark) *diag.Diagnostic { return diagnose(p.path, p.text, r) }
+
+// diagnose makes a diagnostic at a line of a file.
+func diagnose(path string, text []byte, r remark) *diag.Diagnostic {
+	d := &diag.Diagnostic{File: path, Line: r.line, Msg: r.msg, Hint: r.hint}
 	if r.line > 0 {
-		d.Col, d.Source = diag.Locate(p.text, r.line, r.word)
+		d.Col, d.Source = diag.Locate(text, r.line, r.word)
 	}
 	if d.Col > 0 {
 		d.Width = len(r.word)
@@ -74,8 +80,11 @@ func (in *instance) scriptError(err error) error {
 		return e
 	}
 	e.Message, e.Line, e.Overrun = f.Message, f.Line, f.Overrun
+	if f.Chunk != in.prog.path {
+		e.File = f.Chunk
+	}
 	if len(f.Frames) > 0 {
-		e.Traceback = vm.Traceback(in.prog.path, f.Frames)
+		e.Traceback = vm.Traceback(f.Frames)
 	}
 	if f.Broken {
 		e.Poisoned = true

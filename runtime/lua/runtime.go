@@ -76,7 +76,7 @@ func (rt *Runtime) Globals() []string { return slices.Clone(rt.globals) }
 
 // listGlobals asks a machine that runs nothing.
 func (rt *Runtime) listGlobals() []string {
-	in := newInstance(&program{rt: rt, path: "globals"}, &engine.Env{Shard: event.NewShard(0)})
+	in := newInstance(&program{rt: rt, file: file{path: "globals"}}, &engine.Env{Shard: event.NewShard(0)})
 	defer in.Close()
 	names := append(in.globalNames(math.MaxInt), lib.Names()...)
 	sort.Strings(names)
@@ -85,19 +85,29 @@ func (rt *Runtime) listGlobals() []string {
 
 // Compile implements [engine.Runtime].
 func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
-	chunk, diags := source.Parse(src.Path, src.Text)
-	if chunk == nil {
+	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
+	diags := rt.compile(&p.file, func(chunk *source.Chunk) { p.outline = outlineOf(chunk) })
+	if p.proto == nil {
 		return nil, diags
 	}
+	return p, diags
+}
+
+// compile fills in what the file's text compiles to, if it does; look is called
+// with the source as it was written.
+func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
+	chunk, diags := source.Parse(f.path, f.text)
+	if chunk == nil {
+		return diags
+	}
 	diags = append(diags, rt.cfg.Check(chunk)...)
-	p := &program{rt: rt, path: src.Path, text: src.Text, outline: outlineOf(chunk)}
+	look(chunk)
 	vm.BoundConcat(chunk.Stmts)
 	proto, list := normalise.Compile(chunk)
 	diags = append(diags, list...)
 	diags.Sort()
-	if diags.HasErrors() {
-		return nil, diags
+	if !diags.HasErrors() {
+		f.proto = proto
 	}
-	p.proto = proto
-	return p, diags
+	return diags
 }

@@ -134,7 +134,7 @@ func (r *Runner) call(fn *glua.LFunction, what string) (*diag.Diagnostic, []stri
 	}
 	var notes []string
 	if len(f.Frames) > 2 {
-		notes = append(notes, vm.Traceback(r.path, f.Frames))
+		notes = append(notes, vm.Traceback(f.Frames))
 	}
 	return r.diagnose(f.Line, f.Message), notes
 }
@@ -213,6 +213,9 @@ func (r *Runner) sources(names []string) ([]engine.Source, error) {
 	for i := range sources {
 		if rel, err := filepath.Rel(dir, filepath.FromSlash(sources[i].Path)); err == nil {
 			sources[i].Path = filepath.ToSlash(rel)
+		}
+		if rel, err := filepath.Rel(dir, filepath.FromSlash(sources[i].Base)); err == nil && sources[i].Module != "" {
+			sources[i].Base = filepath.ToSlash(rel)
 		}
 	}
 	return sources, nil
