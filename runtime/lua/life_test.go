@@ -302,7 +302,7 @@ func TestGlobalsAreWhatAScriptSees(t *testing.T) {
 	rt := New(Config{Catalogue: h.Catalogue(), Functions: h.Functions(), Limits: h.Limits()})
 	want := []string{
 		"_G", "_VERSION", "alert", "assert", "base64", "bit", "coroutine", "error", "event", "flow", "getmetatable",
-		"hash", "hookd", "ip", "ipairs", "is", "json", "log", "math", "next", "os", "pairs", "pcall", "print", "raise", "rawequal", "rawget", "rawset", "rule",
+		"hash", "hookd", "ip", "ipairs", "is", "json", "log", "math", "next", "os", "pairs", "pcall", "print", "raise", "rawequal", "rawget", "rawset", "require", "rule",
 		"script", "select", "setmetatable", "state", "store", "string", "struct", "table", "this", "timer", "tonumber", "tostring",
 		"type", "unpack", "url", "utf8", "xpcall",
 	}
