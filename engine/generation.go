@@ -54,6 +54,8 @@ type userEvent struct {
 	// base.
 	nodes map[event.PointID]*node
 	free  *pointPlan
+	// health of its filter; it outlives generations that leave its script alone.
+	health *health
 }
 
 func emptyGeneration() *Generation {

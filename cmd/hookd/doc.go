@@ -13,17 +13,23 @@ import (
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/match"
+	"github.com/hookd/hookd/runtime/lua"
 )
 
 func newDoc() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doc NAME",
-		Short: "Explain a hook point, object, field, method, function, verdict, or the limits",
+		Short: "Explain a hook point, object, field, method, function, verdict, the tests of match, or the limits",
 		Example: `  hookd doc flow.rexmit
   hookd doc flow.conn
   hookd doc flow.conn.tag
   hookd doc alert
+<<<<<<< HEAD
   hookd doc json.encode
+=======
+  hookd doc is
+>>>>>>> main
   hookd doc limits`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,8 +39,11 @@ func newDoc() *cobra.Command {
 }
 
 func doc(w io.Writer, name string) error {
-	if name == "limits" {
+	switch name {
+	case "limits":
 		return docLimits(w)
+	case "is":
+		return docTests(w)
 	}
 	cat := catalogue.New(catalogue.All()...)
 	if info, _, err := cat.Find(name); err == nil {
@@ -127,10 +136,19 @@ func docNames(cat *catalogue.Catalogue) []string {
 	return names
 }
 
+// docTests lists the words that match tables are written with.
+func docTests(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, word := range match.Words() {
+		fmt.Fprintf(tw, "is.%s\t%s\t%s\n", word.Name, word.Example, word.Doc)
+	}
+	return tw.Flush()
+}
+
 // docLimits lists the limits and their defaults.
 func docLimits(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, l := range engine.DocLimits() {
+	for _, l := range append(engine.DocLimits(), lua.DocLimits()...) {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
 	return tw.Flush()

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,8 @@ var ErrNoScripts = errors.New("no scripts")
 const SpecSuffix = "_spec.lua"
 
 // Scan reads the scripts below paths: a file as it is, of a directory every
-// *.lua below it except specs, hidden files and what editors leave behind.
+// *.lua below it except specs, stubs for editors (---@meta), hidden files and
+// what editors leave behind.
 // Links are followed to files, not to directories, but for a path named
 // itself. A script is named by its path as given, with forward slashes.
 //
@@ -50,11 +52,17 @@ func Scan(paths ...string) ([]engine.Source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("watch: read script: %w", err)
 		}
+<<<<<<< HEAD
 		src := engine.Source{Path: filepath.ToSlash(file.name), Text: text}
 		if src.Base, src.Module = file.module(); src.Module == "" {
 			scripts++
 		}
 		sources = append(sources, src)
+=======
+		if !isStub(text) {
+			sources = append(sources, engine.Source{Path: filepath.ToSlash(name), Text: text})
+		}
+>>>>>>> main
 	}
 	if scripts == 0 {
 		return nil, fmt.Errorf("%w below %s", ErrNoScripts, strings.Join(paths, ", "))
@@ -191,6 +199,9 @@ func IsScript(base string) bool { return isLua(base) && !strings.HasSuffix(base,
 
 // IsSpec reports whether a file of this base name tests scripts.
 func IsSpec(base string) bool { return isLua(base) && strings.HasSuffix(base, SpecSuffix) }
+
+// isStub reports whether a file only tells an editor about types.
+func isStub(text []byte) bool { return bytes.HasPrefix(text, []byte("---@meta")) }
 
 // isLua tells Lua files from what editors leave beside them.
 func isLua(base string) bool {

@@ -32,6 +32,9 @@ func tree(t *testing.T, files ...string) {
 func TestScan(t *testing.T) {
 	tree(t, "rules/b.lua", "rules/a.lua", "rules/sub/c.lua", "rules/a_spec.lua", "rules/.hidden.lua",
 		"rules/#a.lua#", "rules/a.lua~", "rules/a.lua.swp", "rules/4913", "rules/.git/x.lua", "rules/notes.txt", "other.txt")
+	if err := os.WriteFile("rules/types.lua", []byte("---@meta\nflow = {}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Symlink("nowhere", "rules/.#a.lua"); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
@@ -24,6 +25,8 @@ type Config struct {
 	Catalogue *catalogue.Catalogue
 	// Functions are the bodies of the functions that every script has.
 	Functions hookdev.Functions
+	// Flow are the bodies of the flow family's functions; nil leaves them out.
+	Flow flowev.Functions
 	// Limits are the engine's, with their defaults filled in.
 	Limits engine.Limits
 	// VM bounds each script's machine; zero fields mean the defaults.
@@ -56,7 +59,11 @@ func New(cfg Config) *Runtime {
 			rt.verdicts = append(rt.verdicts, v)
 		}
 	}
-	for _, fn := range bind.HookdFunctions(cfg.Functions) {
+	functions := bind.HookdFunctions(cfg.Functions)
+	if cfg.Flow != nil {
+		functions = append(functions, bind.FlowFunctions(cfg.Flow)...)
+	}
+	for _, fn := range functions {
 		if cfg.Catalogue.Function(fn.Info.Name) != nil {
 			rt.functions = append(rt.functions, fn)
 		}

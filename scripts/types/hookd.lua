@@ -254,25 +254,28 @@ function require(name) end
 ---The call in progress. Which of the fields below have a value depends on the event.
 ---@class hookd.this: hookd.call
 ---@field changed string[] at hookd.reloaded
+---@field code integer at flow.icmp_error
 ---@field file string at hookd.script_error
 ---@field generation integer at hookd.reloaded, hookd.reload_failed
 ---@field hash string at hookd.reloaded
 ---@field kind flow.rexmit_kind at flow.rexmit
 ---@field line integer at hookd.script_error
 ---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended
+---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
 ---@field old flow.tcp_state at flow.tcp_state_change
 ---@field overrun boolean at hookd.script_error
----@field reason flow.end_reason|hookd.stop_reason at flow.conn_end, hookd.stop
+---@field reason flow.end_reason|hookd.stop_reason at flow.conn_end, flow.udp_end, hookd.stop
 ---@field script string at hookd.script_error, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
----@field side flow.side at flow.pkt_in, flow.conn_start, flow.tcp_state_change, flow.rexmit, flow.new_data
+---@field side flow.side at flow.pkt_in, flow.conn_start, flow.tcp_state_change, flow.rexmit, flow.new_data, flow.datagram, flow.icmp_error
+---@field type integer at flow.icmp_error
 this = {}
 
 -- flow
 
----One end of a connection. The client is the sender of the first SYN.
+---One end of a connection. The client is the sender of the first packet, with TCP of the first SYN.
 ---@alias flow.side "none"|"client"|"server"
 
 ---Transport protocol.
@@ -290,14 +293,16 @@ this = {}
 ---What was sent again.
 ---@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"
 
----A connection between a client and a server.
+---A TCP connection between a client and a server, or a UDP flow or ICMP query and its answers between
+---them.
 ---@class flow.conn
 ---@field id integer Its number, from 1 in the order of first packets.
 ---@field cid string Community ID 1 of the connection's addresses, the same in other tools: "1:…".
----@field proto flow.proto Transport protocol.
+---@field proto flow.proto Transport protocol: tcp, udp, icmp or icmp6.
 ---@field client flow.peer The end that sent the first packet.
 ---@field server flow.peer The other end.
 ---@field vlan integer VLAN of the first packet, 0 for none.
+---@field icmp_id integer Identifier of the ICMP query and its answers, else 0. Valid: proto is icmp or icmp6.
 ---@field started number Time of the first packet.
 ---@field duration number From the first packet to the latest.
 ---@field tags string[] Words that scripts put on the connection, seen by all of them.
@@ -328,6 +333,10 @@ function flow_conn:tagged(word) end
 ---@overload fun(self: flow.conn, point: flow.rexmit.point, handler: flow.rexmit.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.conn_end.point, handler: flow.conn_end.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.new_data.point, handler: flow.new_data.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.udp_start.point, handler: flow.udp_start.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.datagram.point, handler: flow.datagram.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.udp_end.point, handler: flow.udp_end.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.icmp_error.point, handler: flow.icmp_error.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: hookd.user_point, handler: function|string|nil): true?, string?
 function flow_conn:on(...) end
 
@@ -344,10 +353,10 @@ function flow_conn:off(point) end
 ---@field endpoint string Address and port.
 ---@field state flow.tcp_state State of the emulated TCP stack. Valid: proto is tcp.
 ---@field isn integer Initial sequence number. Valid: proto is tcp and the end's SYN was seen.
----@field bytes integer Payload that this end sent, in order, each byte once. In bytes.
+---@field bytes integer Payload that this end sent: with TCP in order, each byte once; with ICMP what follows the 8 bytes of its header. In bytes.
 ---@field pkts integer Packets that this end sent.
----@field rexmits integer Packets that this end sent again, wholly or in part.
----@field gaps integer Ranges of this end's bytes that are missing before bytes that were seen.
+---@field rexmits integer Packets that this end sent again, wholly or in part. Valid: proto is tcp.
+---@field gaps integer Ranges of this end's bytes that are missing before bytes that were seen. Valid: proto is tcp.
 ---@field window integer Receive window that this end announced last, scaled. In bytes. Valid: proto is tcp.
 ---@field mss integer Maximum segment size that this end announced, 0 for none. In bytes. Valid: proto is tcp and the end's SYN had the option.
 local flow_peer = {}
@@ -416,13 +425,13 @@ function flow_data:u16(at) end
 ---@return integer? value The number, nil beyond the end.
 function flow_data:u32(at) end
 
----A packet of a connection arrived (MOS_ON_PKT_IN).
+---A packet of a TCP connection arrived (MOS_ON_PKT_IN).
 ---@class flow.pkt_in.point: hookd.point
 ---@field snd flow.pkt_in.point The sender's emulated stack was just updated.
 ---@field rcv flow.pkt_in.point The receiver's emulated stack was just updated.
 ---@alias flow.pkt_in.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
 
----The first SYN of a connection (MOS_ON_CONN_START); never again for a repeated one.
+---The first SYN of a TCP connection (MOS_ON_CONN_START); never again for a repeated one.
 ---@class flow.conn_start.point: hookd.point
 ---@field snd flow.conn_start.point The client's stack exists; the server's does not yet.
 ---@field rcv flow.conn_start.point The server's stack exists too.
@@ -440,7 +449,7 @@ function flow_data:u32(at) end
 ---@field snd flow.rexmit.point The sender's own sequence space has passed them.
 ---@alias flow.rexmit.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
 
----A connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
+---A TCP connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
 ---@class flow.conn_end.point: hookd.point
 ---@field snd flow.conn_end.point The same.
 ---@field rcv flow.conn_end.point The same.
@@ -451,20 +460,45 @@ function flow_data:u32(at) end
 ---@class flow.new_data.point: hookd.point
 ---@alias flow.new_data.handler fun(c: flow.conn, d: flow.data): hookd.verdict?
 
----An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor).
+---The first packet of a UDP flow, or of an ICMP or ICMPv6 query such as echo (see c.proto). Behind it
+---come datagram and orphan.
+---@class flow.udp_start.point: hookd.point
+---@alias flow.udp_start.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---A packet of a UDP flow, or of an ICMP query and its answers; the first one too.
+---@class flow.datagram.point: hookd.point
+---@alias flow.datagram.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack
+---shuts down.
+---@class flow.udp_end.point: hookd.point
+---@alias flow.udp_end.handler fun(c: flow.conn)
+
+---An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded
+---and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that
+---is compared, so anybody who knows those can make one.
+---@class flow.icmp_error.point: hookd.point
+---@alias flow.icmp_error.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too,
+---behind their own events.
 ---@class flow.orphan.point: hookd.point
 ---@alias flow.orphan.handler fun(c: flow.conn?, pkt: flow.packet): hookd.verdict?
 
 ---Packets become connections whose both ends' TCP stacks are emulated, as mOS does; what those stacks
 ---see are the events.
 ---@class flow
----@field pkt_in flow.pkt_in.point A packet of a connection arrived (MOS_ON_PKT_IN).
----@field conn_start flow.conn_start.point The first SYN of a connection (MOS_ON_CONN_START); never again for a repeated one.
+---@field pkt_in flow.pkt_in.point A packet of a TCP connection arrived (MOS_ON_PKT_IN).
+---@field conn_start flow.conn_start.point The first SYN of a TCP connection (MOS_ON_CONN_START); never again for a repeated one.
 ---@field tcp_state_change flow.tcp_state_change.point One end's emulated TCP stack changed its state (MOS_ON_TCP_STATE_CHANGE).
 ---@field rexmit flow.rexmit.point A packet carries sequence numbers that its sender sent before (MOS_ON_REXMIT).
----@field conn_end flow.conn_end.point A connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
+---@field conn_end flow.conn_end.point A TCP connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
 ---@field new_data flow.new_data.point A packet made bytes of the stream readable in order (MOS_ON_CONN_NEW_DATA); per packet, never without a new byte.
----@field orphan flow.orphan.point An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor).
+---@field udp_start flow.udp_start.point The first packet of a UDP flow, or of an ICMP or ICMPv6 query such as echo (see c.proto). Behind it come datagram and orphan.
+---@field datagram flow.datagram.point A packet of a UDP flow, or of an ICMP query and its answers; the first one too.
+---@field udp_end flow.udp_end.point A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack shuts down.
+---@field icmp_error flow.icmp_error.point An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that is compared, so anybody who knows those can make one.
+---@field orphan flow.orphan.point An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own events.
 ---@field drop hookd.verdict This packet does not pass.
 ---@field cut hookd.verdict This packet and every later one of the connection do not pass, silently.
 ---@field reset hookd.verdict Cuts, and both ends get a RST.
@@ -510,6 +544,19 @@ flow = {}
 ---@field script_error hookd.script_error.point A handler, filter or timer of a script raised an error or went over its budget.
 ---@field rule_suspended hookd.rule_suspended.point A rule failed too often and does not run again until its next reload.
 hookd = {}
+
+---Finds a connection that has not ended, among those of the shard that asks.
+---@param tuple any "10.0.0.1:1234 10.0.0.2:80", in either order; "udp " or "tcp " before it says which, else TCP is tried first. Or { proto =, client =, server = } with ends as they are: endpoints, or addresses and icmp_id = where proto is icmp or icmp6.
+---@return flow.conn? conn The connection, nil for none.
+---@return string? why What is wrong with the tuple, nil if nothing is.
+function flow.find(tuple) end
+
+---Lists connections that have not ended, in the order of their numbers, among those of the shard that
+---asks.
+---@param filter? any Which ones: a pcap-filter expression as a scope has it; or a table of fields and their values, { proto = "udp", server = { port = 53 } }, where a list stands for any of its values and a word holds of tags that contain it. Absent: all.
+---@return any? list The connections, 1,000 at most; nil where the filter is wrong.
+---@return string? why What is wrong with the filter, or which limit kept the list from being whole; nil when it is whole. 100,000 connections are looked at.
+function flow.conns(filter) end
 
 ---Reports something that a person should see, as a record of its own.
 ---@param name string What it is, in a word: the same for the same kind of finding.

@@ -4,9 +4,11 @@ import "time"
 
 // Config is a stack's settings. A zero field means its default.
 type Config struct {
-	// MaxConns is how many connections are kept; 1,000,000 by default. One more evicts the one that
-	// was silent for longest in the first of these groups that has any: TIME_WAIT, handshake,
-	// closing, established. So a SYN flood pushes out its own connections first.
+	// MaxConns is how many connections and UDP and ICMP flows are kept; 1,000,000 by default. One more
+	// evicts the one that was silent for longest in the first of these groups that has any:
+	// TIME_WAIT; what a single forged packet makes, which is handshakes, UDP flows without an answer
+	// and ICMP, of these the group that has most; UDP flows with answers; closing; established. So a
+	// flood pushes out its own.
 	MaxConns int
 	// ReorderSide is how many bytes are held for one direction of a connection while bytes before
 	// them are missing, in blocks of 2 KiB; 256 KiB by default, since what follows a lost segment is
@@ -26,6 +28,11 @@ type Config struct {
 	// TimeWait keeps a connection whose ends are both done for so long after its last packet, in
 	// which late packets still belong to it. By default 0, as in mOS: it ends with the last ACK.
 	TimeWait time.Duration
+
+	// UDPTimeout ends a UDP flow that was silent for so long; 60 s by default, negative for never.
+	UDPTimeout time.Duration
+	// ICMPTimeout does the same for an ICMP query and its answers; 30 s by default, negative for never.
+	ICMPTimeout time.Duration
 }
 
 // withDefaults returns c with its zero fields set.
@@ -37,6 +44,12 @@ func (c Config) withDefaults() Config {
 	set(&c.HandshakeTimeout, 120*time.Second)
 	set(&c.IdleTimeout, 300*time.Second)
 	set(&c.CloseTimeout, 120*time.Second)
+	if c.UDPTimeout == 0 {
+		c.UDPTimeout = 60 * time.Second
+	}
+	if c.ICMPTimeout == 0 {
+		c.ICMPTimeout = 30 * time.Second
+	}
 	return c
 }
 
@@ -56,15 +69,22 @@ type Stats struct {
 	Orphans   uint64 // IP that belongs to no TCP connection
 	TCP       uint64 // belong to a connection
 
-	Conns      uint64 // connections made
-	Ended      uint64 // connections ended, for any reason
-	Evicted    uint64 // of these, ended because MaxConns was reached
-	Idle       uint64 // of these, ended by a timeout
-	Reused     uint64 // of these, ended because another took their addresses
+	Datagrams  uint64 // of Orphans, those that belong to a UDP or ICMP flow
+	ICMPErrors uint64 // of Orphans, those that quote a packet of a connection or flow
+
+	Conns     uint64 // connections made, flows included
+	UDPFlows  uint64 // of these, UDP flows
+	ICMPFlows uint64 // of these, ICMP queries
+	Ended     uint64 // connections and flows ended, for any reason
+	Evicted   uint64 // of these, ended because MaxConns was reached
+	Idle      uint64 // of these, ended by a timeout
+	Reused    uint64 // of these, ended because another took their addresses
+	CutLists  uint64 // lists of flow.conns that a limit kept from being whole
+
 	OutWindow  uint64 // segments ignored: their bytes or FIN lie outside the receiver's window
 	BadResets  uint64 // RSTs ignored: their sequence number is not plausible
 	BadSYNs    uint64 // SYNs and SYN/ACKs ignored: they contradict the connection
 	NotHeld    uint64 // segments that found no room to wait for the bytes before them
 	Held, Peak int    // bytes of buffer in use now, and the most ever
-	Open       int    // connections now
+	Open       int    // connections and flows now
 }

@@ -10,10 +10,11 @@ import (
 type Stack struct {
 	sh     *event.Shard
 	cfg    Config
-	conns  connTable
-	all    list // in the order they were made
-	queues [numGroups]queue
+	conns  keyTable[Conn]
+	all    list[Conn] // in the order they were made
+	queues [numGroups]queue[Conn]
 	free   []*Conn // ended ones that nobody holds
+	exch   exchanges
 	mem    memory
 	lastID uint64
 	stats  Stats
@@ -35,10 +36,11 @@ const (
 // New returns a stack that raises its events on sh. Its methods are called by the goroutine that has
 // entered sh.
 func New(sh *event.Shard, cfg Config) *Stack {
-	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newConnTable()}
-	s.all.of = func(c *Conn) *links { return &c.age }
+	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey)}
+	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
 	s.mem.sideLimit, s.mem.limit = s.cfg.ReorderSide, s.cfg.ReorderTotal
 	s.initQueues()
+	s.initExchanges()
 	return s
 }
 
@@ -54,6 +56,12 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	switch {
 	case p.Class == packet.TCP:
 		s.segment(p)
+	case p.Class == packet.UDP:
+		s.datagram(p)
+		s.orphan()
+	case p.Class == packet.ICMP:
+		s.icmp(p)
+		s.orphan()
 	case p.IsIP():
 		s.orphan()
 	case p.Class == packet.Malformed:
@@ -72,31 +80,44 @@ func (s *Stack) Advance(ts int64) { s.sh.Advance(ts) }
 // Close ends the connections that are left, in the order they were made, with the reason shutdown
 // (fin for those in TIME_WAIT). The stack may be used again.
 func (s *Stack) Close() {
-	for c := s.all.first; c != nil; c = s.all.first {
-		if c.group == inTimeWait {
+	for c, x := s.oldest(); c != nil || x != nil; c, x = s.oldest() {
+		switch {
+		case c == nil:
+			s.endExchange(x, flowev.EndReasonShutdown)
+		case c.group == inTimeWait:
 			s.finish(c)
-			continue
+		default:
+			s.end(c, flowev.EndReasonShutdown)
 		}
-		s.end(c, flowev.EndReasonShutdown)
 	}
 	for g := range s.queues {
 		s.sh.Timers().Stop(&s.queues[g].timer)
 	}
+	for g := range s.exch.queues {
+		s.sh.Timers().Stop(&s.exch.queues[g].timer)
+	}
+}
+
+// oldest returns what was made first of all that is left: a connection or an exchange.
+func (s *Stack) oldest() (*Conn, *Exchange) {
+	c, x := s.all.first, s.exch.all.first
+	if c != nil && (x == nil || c.id < x.id) {
+		return c, nil
+	}
+	return nil, x
 }
 
 // Stats returns what the stack counted.
 func (s *Stack) Stats() Stats {
 	st := s.stats
 	st.NotHeld, st.Held, st.Peak = s.mem.refused, s.mem.used, s.mem.peak
-	st.Open = s.conns.n
+	st.Open = s.conns.n + s.exch.table.n
 	return st
 }
 
 // open makes a connection of key k, started now.
 func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
-	if s.conns.n >= s.cfg.MaxConns {
-		s.evict()
-	}
+	s.makeRoom()
 	if len(s.free) == 0 {
 		slab := make([]Conn, slabSize)
 		for i := range slab {
@@ -111,7 +132,7 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	c.client.conn, c.client.client = c, true
 	c.server.conn = c
 	c.client.sent.fin, c.server.sent.fin = -1, -1
-	s.conns.insert(c)
+	s.conns.insert(hash, c)
 	s.all.push(c)
 	s.enqueue(c, inHandshake)
 	s.stats.Conns++
@@ -131,7 +152,7 @@ func (s *Stack) finish(c *Conn) {
 
 // end takes a connection out of the stack and raises conn_end.
 func (s *Stack) end(c *Conn, why flowev.EndReason) {
-	s.conns.remove(c)
+	s.conns.remove(c.hash, c)
 	s.all.remove(c)
 	s.queues[c.group].remove(c)
 	for _, p := range [2]*Peer{&c.client, &c.server} {

@@ -61,7 +61,7 @@ func TestMatch(t *testing.T) {
 	c := catalogue.New(flowev.Family)
 	defaults := []string{
 		"flow.pkt_in.snd", "flow.conn_start.snd", "flow.tcp_state_change.snd", "flow.rexmit.rcv",
-		"flow.conn_end", "flow.new_data", "flow.orphan",
+		"flow.conn_end", "flow.new_data", "flow.udp_start", "flow.datagram", "flow.udp_end", "flow.icmp_error", "flow.orphan",
 	}
 	for pattern, want := range map[string][]string{
 		"flow.rexmit":        {"flow.rexmit.rcv"},

@@ -9,21 +9,21 @@ import (
 // The hook points.
 var (
 	// OnStart is hookd.start. The first generation is live, before any traffic.
-	OnStart = event.MakePoint[Start](12)
+	OnStart = event.MakePoint[Start](16)
 	// OnStop is hookd.stop. The engine stops; all traffic has ended, timers run no
 	// more.
-	OnStop = event.MakePoint[Stop](13)
+	OnStop = event.MakePoint[Stop](17)
 	// OnReloaded is hookd.reloaded. A further generation became live.
-	OnReloaded = event.MakePoint[Reloaded](14)
+	OnReloaded = event.MakePoint[Reloaded](18)
 	// OnReloadFailed is hookd.reload_failed. New scripts were refused; the old
 	// generation goes on.
-	OnReloadFailed = event.MakePoint[ReloadFailed](15)
+	OnReloadFailed = event.MakePoint[ReloadFailed](19)
 	// OnScriptError is hookd.script_error. A handler, filter or timer of a script
 	// raised an error or went over its budget.
-	OnScriptError = event.MakePoint[ScriptError](16)
+	OnScriptError = event.MakePoint[ScriptError](20)
 	// OnRuleSuspended is hookd.rule_suspended. A rule failed too often and does not
 	// run again until its next reload.
-	OnRuleSuspended = event.MakePoint[RuleSuspended](17)
+	OnRuleSuspended = event.MakePoint[RuleSuspended](21)
 )
 
 // Start is hookd.start. The first generation is live, before any traffic.

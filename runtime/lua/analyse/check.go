@@ -53,9 +53,20 @@ type env struct {
 	// infos are the events that the enclosing handler is bound to; nil where
 	// unknown or outside handlers.
 	infos []*event.Info
+	// role is what the function is that the scope belongs to.
+	role role
 }
 
-func (e *env) child() *env { return &env{up: e, infos: e.infos} }
+// role says what may be done in a function.
+type role uint8
+
+const (
+	plain   role = iota // any function
+	filter              // a when, or a function inside one: it only looks
+	handler             // a run: what it returns is decided
+)
+
+func (e *env) child() *env { return &env{up: e, infos: e.infos, role: e.role} }
 
 func (e *env) declare(name string, t typ) {
 	if e.names == nil {

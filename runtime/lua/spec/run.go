@@ -23,6 +23,9 @@ import (
 // take.
 const Budget = 50_000_000
 
+// MaxPrinted is how many lines of print an `it` keeps; the rest is dropped.
+const MaxPrinted = 1000
+
 // Result is the outcome of one `it`.
 type Result struct {
 	File string
@@ -31,7 +34,9 @@ type Result struct {
 	Line int
 	// Failure is nil where it passed.
 	Failure *diag.Diagnostic
-	// Notes add to a failure: a traceback, what scripts logged.
+	// Printed is what the `it` wrote with print, at most MaxPrinted lines.
+	Printed []string
+	// Notes add to a failure: a traceback, the errors of scripts.
 	Notes []string
 }
 
@@ -45,8 +50,9 @@ type Runner struct {
 	scope   []scope // the describes around what is being declared
 	cases   []testCase
 	world   *world // of the running `it`
-	checked bool   // the running `it` looked at the script errors
-	open    bool   // declarations are taken
+	printed []string
+	checked bool // the running `it` looked at the script errors
+	open    bool // declarations are taken
 }
 
 // scope is a describe: its name, and the scripts that run in it.
@@ -82,7 +88,11 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
+<<<<<<< HEAD
 	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Unknown: r.library})
+=======
+	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Print: r.print})
+>>>>>>> main
 	defer r.vm.Close()
 	r.openWords()
 	if d, _ := r.call(r.vm.State().NewFunctionFromProto(proto), "the spec"); d != nil {
@@ -164,8 +174,11 @@ func (r *Runner) run(c testCase) Result {
 		}
 		return res
 	}
-	r.world, r.checked = w, false
+	r.world, r.checked, r.printed = w, false, nil
 	res.Failure, res.Notes = r.call(c.fn, "the test")
+	// The end is part of the test: what scripts do at it may fail, too.
+	w.close()
+	res.Printed = r.printed
 	if res.Failure == nil {
 		res.Failure = r.leftover(c)
 	}
@@ -174,9 +187,16 @@ func (r *Runner) run(c testCase) Result {
 			res.Notes = append(res.Notes, "script error: "+rec.Err.Error())
 		}
 	}
-	w.close()
 	r.world = nil
 	return res
+}
+
+// print keeps a line that the running `it` prints.
+func (r *Runner) print(_ *glua.LState, line string) error {
+	if len(r.printed) < MaxPrinted {
+		r.printed = append(r.printed, line)
+	}
+	return nil
 }
 
 // leftover fails an `it` whose scripts raised errors that it did not ask for, or

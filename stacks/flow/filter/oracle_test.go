@@ -146,7 +146,7 @@ func captureOf(t *testing.T, keys []Key) []byte {
 // libpcap's error.
 func tcpdump(t *testing.T, file []byte, packets int, expr string) (string, error) {
 	t.Helper()
-	cmd := exec.Command("tcpdump", "-n", "-r", "-", "-w", "-", expr)
+	cmd := exec.Command("tcpdump", "-n", "-r", "-", "-w", "-", "--", expr)
 	cmd.Stdin = bytes.NewReader(file)
 	var out, msg bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &msg
