@@ -25,11 +25,8 @@ func newDoc() *cobra.Command {
   hookd doc flow.conn
   hookd doc flow.conn.tag
   hookd doc alert
-<<<<<<< HEAD
   hookd doc json.encode
-=======
   hookd doc is
->>>>>>> main
   hookd doc limits`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

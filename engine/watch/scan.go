@@ -52,17 +52,14 @@ func Scan(paths ...string) ([]engine.Source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("watch: read script: %w", err)
 		}
-<<<<<<< HEAD
+		if isStub(text) {
+			continue
+		}
 		src := engine.Source{Path: filepath.ToSlash(file.name), Text: text}
 		if src.Base, src.Module = file.module(); src.Module == "" {
 			scripts++
 		}
 		sources = append(sources, src)
-=======
-		if !isStub(text) {
-			sources = append(sources, engine.Source{Path: filepath.ToSlash(name), Text: text})
-		}
->>>>>>> main
 	}
 	if scripts == 0 {
 		return nil, fmt.Errorf("%w below %s", ErrNoScripts, strings.Join(paths, ", "))

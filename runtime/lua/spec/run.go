@@ -88,11 +88,7 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-<<<<<<< HEAD
-	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Unknown: r.library})
-=======
-	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Print: r.print})
->>>>>>> main
+	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Print: r.print, Unknown: r.library})
 	defer r.vm.Close()
 	r.openWords()
 	if d, _ := r.call(r.vm.State().NewFunctionFromProto(proto), "the spec"); d != nil {
