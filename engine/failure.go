@@ -66,6 +66,7 @@ func (s *shard) report(rec *ErrorRecord, at event.PointID) {
 	}
 	s.raiseOwn(hookdev.OnScriptError.ID(), &hookdev.ScriptError{
 		Script:  rec.Script,
+		File:    rec.Err.In(),
 		Name:    rec.Rule,
 		Line:    uint32(max(rec.Err.Line, 0)),
 		Message: rec.Err.Error(),

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -24,6 +25,7 @@ func newDoc() *cobra.Command {
   hookd doc flow.conn
   hookd doc flow.conn.tag
   hookd doc alert
+  hookd doc json.encode
   hookd doc is
   hookd doc limits`,
 		Args: cobra.ExactArgs(1),
@@ -53,6 +55,9 @@ func doc(w io.Writer, name string) error {
 	if done, err := docMember(w, cat, name); done {
 		return err
 	}
+	if done, err := docTable(w, cat, name); done {
+		return err
+	}
 	if done, err := docWord(w, name); done {
 		return err
 	}
@@ -64,7 +69,7 @@ func doc(w io.Writer, name string) error {
 }
 
 // declaringWords are what scripts have beside the catalogue and Lua's library.
-var declaringWords = []string{"script", "rule", "event", "timer", "store", "state", "is", "this", "raise"}
+var declaringWords = []string{"script", "rule", "event", "timer", "store", "state", "is", "this", "raise", "require"}
 
 // docMember explains family.verdict, family.object.field and
 // family.object.method.
@@ -93,6 +98,7 @@ func docMember(w io.Writer, cat *catalogue.Catalogue, name string) (bool, error)
 	if m := o.Method(member); m != nil {
 		return true, describeFunction(w, &event.Function{
 			Name: owner + ":" + member, Doc: m.Doc, Args: m.Args, Results: m.Results, Example: m.Example,
+			Effects: m.Effects, Waits: m.Waits,
 		})
 	}
 	return false, nil
@@ -113,6 +119,12 @@ func docNames(cat *catalogue.Catalogue) []string {
 		}
 		for _, fn := range f.Functions {
 			names = append(names, fn.Name)
+			if table, _, dotted := strings.Cut(fn.Name, "."); dotted && !slices.Contains(names, table) {
+				names = append(names, table)
+			}
+		}
+		for _, v := range f.Values {
+			names = append(names, v.Name)
 		}
 		for _, v := range f.Verdicts {
 			names = append(names, f.Name+"."+v.Name)

@@ -149,6 +149,9 @@ func catalogueExamples() map[string]string {
 		for _, fn := range f.Functions {
 			all["function "+fn.Name] = fn.Example
 		}
+		for _, v := range f.Values {
+			all["value "+v.Name] = v.Example
+		}
 		for _, o := range f.Objects {
 			for i := range o.Methods {
 				all["method "+o.Name+":"+o.Methods[i].Name] = o.Methods[i].Example

@@ -3,6 +3,7 @@ package lua
 import (
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
@@ -12,6 +13,7 @@ import (
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
+	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -81,26 +83,38 @@ func (rt *Runtime) Globals() []string { return slices.Clone(rt.globals) }
 
 // listGlobals asks a machine that runs nothing.
 func (rt *Runtime) listGlobals() []string {
-	in := newInstance(&program{rt: rt, path: "globals"}, &engine.Env{Shard: event.NewShard(0)})
+	in := newInstance(&program{rt: rt, file: file{path: "globals"}}, &engine.Env{Shard: event.NewShard(0)})
 	defer in.Close()
-	return in.globalNames(math.MaxInt)
+	names := append(in.globalNames(math.MaxInt), lib.Names()...)
+	sort.Strings(names)
+	return names
 }
 
 // Compile implements [engine.Runtime].
 func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
-	chunk, diags := source.Parse(src.Path, src.Text)
-	if chunk == nil {
+	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
+	diags := rt.compile(&p.file, func(chunk *source.Chunk) { p.outline = outlineOf(chunk) })
+	if p.proto == nil {
 		return nil, diags
 	}
+	return p, diags
+}
+
+// compile fills in what the file's text compiles to, if it does; look is called
+// with the source as it was written.
+func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
+	chunk, diags := source.Parse(f.path, f.text)
+	if chunk == nil {
+		return diags
+	}
 	diags = append(diags, rt.cfg.Check(chunk)...)
-	p := &program{rt: rt, path: src.Path, text: src.Text, outline: outlineOf(chunk)}
+	look(chunk)
 	vm.BoundConcat(chunk.Stmts)
 	proto, list := normalise.Compile(chunk)
 	diags = append(diags, list...)
 	diags.Sort()
-	if diags.HasErrors() {
-		return nil, diags
+	if !diags.HasErrors() {
+		f.proto = proto
 	}
-	p.proto = proto
-	return p, diags
+	return diags
 }

@@ -234,6 +234,12 @@ function is.le(value) end
 ---@return hookd.test
 function is.present(there) end
 
+---Returns what a module returned, which runs once in each script that requires it: a Lua file in a folder
+---lib beside the script, or beside a folder above it. A module holds functions and data and declares nothing.
+---@param name string Such as "net.http" for lib/net/http.lua.
+---@return any value What the module returned; true where it returned nothing.
+function require(name) end
+
 ---What this has at every hook point.
 ---@class hookd.call
 ---@field event string Name of the event, such as "flow.rexmit".
@@ -250,6 +256,7 @@ function is.present(there) end
 ---@field changed string[] at hookd.reloaded
 ---@field code integer at flow.icmp_error
 ---@field differ boolean at flow.rexmit
+---@field file string at hookd.script_error
 ---@field generation integer at hookd.reloaded, hookd.reload_failed
 ---@field hash string at hookd.reloaded
 ---@field kind flow.rexmit_kind at flow.rexmit
@@ -661,3 +668,339 @@ function log.warn(message, fields) end
 ---@return true? done
 ---@return string? message
 function log.error(message, fields) end
+
+---@class base64
+base64 = {}
+
+---Reads base64 (RFC 4648), with or without padding; line breaks do not count.
+---@param text string What to read.
+---@param alphabet? string `"std"`, or `"url"` for the one of URLs and file names; std when absent.
+---@return string? bytes What it stands for.
+---@return string? message
+function base64.decode(text, alphabet) end
+
+---Writes bytes as base64 (RFC 4648).
+---@param bytes string What to write.
+---@param alphabet? string `"std"`, or `"url"` for the one of URLs and file names, without padding; std when absent.
+---@return string text The text.
+function base64.encode(bytes, alphabet) end
+
+---@class bit
+bit = {}
+
+---Bits that are set in all numbers. On 32 bits; the result is signed, as in Lua BitOp.
+---@param x number A number; its lowest 32 bits count.
+---@param ... number Further numbers.
+---@return integer bits The result.
+function bit.band(x, ...) end
+
+---Bits that are set in any of the numbers. On 32 bits; the result is signed, as in Lua BitOp.
+---@param x number A number; its lowest 32 bits count.
+---@param ... number Further numbers.
+---@return integer bits The result.
+function bit.bor(x, ...) end
+
+---Bits that are set in an odd count of the numbers. On 32 bits; the result is signed, as in Lua BitOp.
+---@param x number A number; its lowest 32 bits count.
+---@param ... number Further numbers.
+---@return integer bits The result.
+function bit.bxor(x, ...) end
+
+---All 32 bits turned over.
+---@param x number A number; its lowest 32 bits count.
+---@return integer bits The result, signed.
+function bit.bnot(x) end
+
+---The four bytes in the other order.
+---@param x number A number; its lowest 32 bits count.
+---@return integer bits The result, signed.
+function bit.bswap(x) end
+
+---Moves bits to the left; zeros follow.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.lshift(x, n) end
+
+---Moves bits to the right; zeros follow.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.rshift(x, n) end
+
+---Moves bits to the right; copies of the sign follow.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.arshift(x, n) end
+
+---Turns bits round to the left.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.rol(x, n) end
+
+---Turns bits round to the right.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.ror(x, n) end
+
+---The lowest 32 bits of a number as a signed number.
+---@param x number A number.
+---@return integer bits The result, signed.
+function bit.tobit(x) end
+
+---A number in hexadecimal.
+---@param x number A number; its lowest 32 bits count.
+---@param digits? integer How many digits, from the right; 8 when absent; a negative count means capitals.
+---@return string text The digits.
+function bit.tohex(x, digits) end
+
+---@class hash
+hash = {}
+
+---The CRC-32 that gzip, PNG and Ethernet use.
+---@param bytes string What to sum up.
+---@return integer sum The sum.
+function hash.crc32(bytes) end
+
+---Message authentication (RFC 2104) by a hash.
+---@param name string `"md5"`, `"sha1"`, `"sha256"` or `"sha512"`.
+---@param key string The secret.
+---@param bytes string The message.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.hmac(name, key, bytes, raw) end
+
+---The digest of bytes. Not safe against forgery.
+---@param bytes string What to digest.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.md5(bytes, raw) end
+
+---The digest of bytes. Not safe against forgery.
+---@param bytes string What to digest.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.sha1(bytes, raw) end
+
+---The digest of bytes.
+---@param bytes string What to digest.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.sha256(bytes, raw) end
+
+---The digest of bytes.
+---@param bytes string What to digest.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.sha512(bytes, raw) end
+
+---@class ip
+ip = {}
+
+---The 4 or 16 bytes of an address.
+---@param address string The address.
+---@return string? bytes Its bytes, in network order.
+---@return string? message
+function ip.bytes(address) end
+
+---The address of 4 or 16 bytes.
+---@param bytes string The bytes, in network order.
+---@return string? address The address.
+---@return string? message
+function ip.from_bytes(bytes) end
+
+---Tells whether an address is in one of the networks. A network that is none is an error of the
+---script.
+---@param address string The address.
+---@param ... any A network such as `"10.0.0.0/8"`, an address, or a list of them.
+---@return boolean? inside It is.
+---@return string? message
+function ip.in_cidr(address, ...) end
+
+---Tells whether a value is the text of an address.
+---@param value any Any value.
+---@return boolean valid It is.
+function ip.is_valid(value) end
+
+---The network that an address or network is in, with the bits behind its length cleared.
+---@param text string An address or a network.
+---@param bits? integer Length; that of the network when absent.
+---@return string? network Such as `"10.1.0.0/16"`.
+---@return string? message
+function ip.network(text, bits) end
+
+---Reads an address and writes it as it is written best; an IPv4 address within IPv6 becomes the IPv4
+---address.
+---@param text string What may be an address.
+---@return string? address The address.
+---@return string? message
+function ip.parse(text) end
+
+---The first and the last address of a network.
+---@param network string The network.
+---@return string? first Its first address.
+---@return string? last Its last address.
+---@return string? message
+function ip.range(network) end
+
+---Says whether an address is of IPv4 or IPv6.
+---@param address string The address.
+---@return integer? version 4 or 6.
+---@return string? message
+function ip.version(address) end
+
+---@class json
+json = {}
+
+---Makes a table a list also while it is empty, so that it is written as `[]`.
+---@param list? any A table without a metatable; a new one when absent.
+---@return any list The table.
+function json.array(list) end
+
+---Reads JSON (RFC 8259). Objects and lists become tables, null becomes nil: such a key is not there,
+---and such an element is a hole.
+---@param text string The text.
+---@param options? any `{ null = VALUE }`: what null becomes, such as json.null or false.
+---@return any? value What it says.
+---@return string? message
+function json.decode(text, options) end
+
+---Writes a value as JSON (RFC 8259). A table with the keys 1 to n is a list, and so is one that lacks
+---at most half of them; any other is an object, in the order in which it was filled. An empty table is
+---`{}`: see json.array.
+---@param value any Plain data, a record, json.null.
+---@param options? any `{ indent = 2, sort = true }`: spaces a level, keys in order.
+---@return string? text The text.
+---@return string? message
+function json.encode(value, options) end
+
+---@class os
+os = {}
+
+---Event time in seconds since 1970, with fractions.
+---@return number seconds Event time.
+function os.clock() end
+
+---Writes a time by a format of strftime in the C locale, or takes it apart. Local time is UTC, so that
+---a replay says the same everywhere. Formats: %a %A %b %B %c %C %d %D %e %F %g %G %h %H %I %j %m %M %n
+---%p %r %R %s %S %t %T %u %U %V %w %W %x %X %y %Y %z %Z %%.
+---@param format? string `"*t"` gives a table; a leading `!` (UTC) changes nothing; `"%c"` when absent.
+---@param time? number Seconds since 1970; event time when absent.
+---@return any text The text, or a table with year, month, day, hour, min, sec, wday, yday, isdst.
+function os.date(format, time) end
+
+---The seconds from one time to another.
+---@param to number The later time.
+---@param from? number The earlier one; 0 when absent.
+---@return number seconds Their difference.
+function os.difftime(to, from) end
+
+---Event time in whole seconds since 1970, or the time that a table says, in UTC.
+---@param date? any A table with year, month and day, and hour (12 when absent), min and sec; fields beyond their range carry over.
+---@return number seconds The time.
+function os.time(date) end
+
+---@class struct
+struct = {}
+
+---Makes bytes of values by a format, with the letters of string.pack of Lua 5.3: `<` `>` `=` byte
+---order, `!n` alignment, b B h H l L j J T i[n] I[n] whole numbers, f d n floating ones, s[n] z c[n]
+---text, x X padding. Native is little-endian everywhere, and so is the default.
+---@param format string The format.
+---@param ... any A value for each item.
+---@return string bytes The bytes.
+function struct.pack(format, ...) end
+
+---How many bytes a format takes that has a fixed size.
+---@param format string The format, as in struct.pack.
+---@return integer bytes How many.
+function struct.size(format) end
+
+---Reads values off bytes by a format, and says where it stopped. Data that is too short, and whole
+---numbers beyond 2^53, give nil and a message.
+---@param format string The format, as in struct.pack.
+---@param bytes string The bytes.
+---@param from? integer Where to begin; 1 when absent, negative counts from the end.
+---@return any? ... A value for each item, then the place behind the last.
+---@return string? message
+function struct.unpack(format, bytes, from) end
+
+---@class url
+url = {}
+
+---Takes percent escapes back.
+---@param text string The text.
+---@param form? boolean A plus means a space, as forms have it.
+---@return string? text What it means.
+---@return string? message
+function url.decode(text, form) end
+
+---Escapes all but letters, digits and `-._~`, for any part of a URL.
+---@param text string The text.
+---@return string text The text with escapes.
+function url.encode(text) end
+
+---Takes a URL apart (RFC 3986).
+---@param text string The URL.
+---@return any? parts A table with what is there of scheme, user, password, host, port, path, query, fragment, opaque; path and fragment without escapes.
+---@return string? message
+function url.parse(text) end
+
+---Reads a query.
+---@param text string The query, with or without its question mark.
+---@param all? boolean All values, as a list a name; otherwise the first value of each.
+---@return any? values A table by name.
+---@return string? message
+function url.query(text, all) end
+
+---Writes a query: a pair for each name, in the order in which the table was filled, or for each value
+---of a list.
+---@param values any A table by name.
+---@return string text The query, without a question mark.
+function url.to_query(values) end
+
+---@class utf8
+utf8 = {}
+
+---The text of code points.
+---@param ... integer Code points.
+---@return string text The text, in UTF-8.
+function utf8.char(...) end
+
+---The code points that start between two bytes.
+---@param text string The text.
+---@param from? integer First byte; 1 when absent, negative counts from the end.
+---@param to? integer Last byte; the first when absent.
+---@return integer ... Code points.
+function utf8.codepoint(text, from, to) end
+
+---Iterates over the code points of a text: `for place, code in utf8.codes(text)`. Text that is not
+---UTF-8 raises.
+---@param text string The text.
+---@return any ... What `for` takes.
+function utf8.codes(text) end
+
+---How many code points start between two bytes; nil and the place of the first byte that is not UTF-8,
+---if there is one.
+---@param text string The text.
+---@param from? integer First byte; 1 when absent, negative counts from the end.
+---@param to? integer Last byte; -1 when absent.
+---@return integer? count How many, or nil.
+---@return integer? place Of what is not UTF-8.
+function utf8.len(text, from, to) end
+
+---Where the n-th code point from a place starts.
+---@param text string The text.
+---@param n integer Which one; negative counts backwards, 0 is the one that holds the place.
+---@param from? integer The place; the start when absent, the end for a negative n.
+---@return integer? place Its first byte, or nil.
+function utf8.offset(text, n, from) end
+
+---Stands for null in what json.encode writes, and in what json.decode gives where it is asked to.
+json.null = {}
+
+---A pattern that matches one code point in text that is UTF-8.
+utf8.charpattern = {}

@@ -64,6 +64,8 @@ type ScriptError struct {
 	Script string
 	// The rule, handler or timer.
 	Name string
+	// File that the error is in: the script, or a module it requires.
+	File string
 	// Line of the error, 0 where unknown.
 	Line uint32
 	// The error, with file and line.

@@ -91,19 +91,27 @@ func (c *checker) declareCatalogue() {
 	}
 	for _, f := range c.cat.Families() {
 		for _, fn := range f.Functions {
-			head, rest, dotted := strings.Cut(fn.Name, ".")
-			switch {
-			case !dotted:
-				c.globals[head] = typ{}
-			case c.globals[head].family == nil:
-				t := c.globals[head]
-				if t.tree == nil {
-					t.tree = &tree{name: head}
-				}
-				t.tree.members = append(t.tree.members, rest)
-				c.globals[head] = t
-			}
+			c.declareName(fn.Name)
 		}
+		for _, v := range f.Values {
+			c.declareName(v.Name)
+		}
+	}
+}
+
+// declareName makes a function or value known: log.info, alert, json.null.
+func (c *checker) declareName(name string) {
+	head, rest, dotted := strings.Cut(name, ".")
+	switch {
+	case !dotted:
+		c.globals[head] = typ{}
+	case c.globals[head].family == nil:
+		t := c.globals[head]
+		if t.tree == nil {
+			t.tree = &tree{name: head}
+		}
+		t.tree.members = append(t.tree.members, rest)
+		c.globals[head] = t
 	}
 }
 

@@ -3,14 +3,17 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	glua "github.com/yuin/gopher-lua"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -85,7 +88,7 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Print: r.print})
+	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Print: r.print, Unknown: r.library})
 	defer r.vm.Close()
 	r.openWords()
 	if d, _ := r.call(r.vm.State().NewFunctionFromProto(proto), "the spec"); d != nil {
@@ -97,6 +100,28 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 		results = append(results, r.run(c))
 	}
 	return results, nil
+}
+
+// library gives specs the tables of functions that scripts have.
+func (r *Runner) library(L *glua.LState, name string) glua.LValue {
+	members := lib.Open(L, name, lib.Config{Limits: r.vm.Strings(), Clock: r.now})
+	if members == nil {
+		return glua.LNil
+	}
+	t := r.vm.State().CreateTable(0, len(members))
+	for _, member := range slices.Sorted(maps.Keys(members)) {
+		t.RawSetString(member, members[member])
+	}
+	r.vm.Globals().RawSetString(name, t)
+	return t
+}
+
+// now is the time of the running world.
+func (r *Runner) now() int64 {
+	if r.world == nil {
+		return epoch
+	}
+	return max(r.world.now, r.world.shard.Now())
 }
 
 // call runs a function of the spec; a failure comes as a diagnostic at its line
@@ -115,7 +140,7 @@ func (r *Runner) call(fn *glua.LFunction, what string) (*diag.Diagnostic, []stri
 	}
 	var notes []string
 	if len(f.Frames) > 2 {
-		notes = append(notes, vm.Traceback(r.path, f.Frames))
+		notes = append(notes, vm.Traceback(f.Frames))
 	}
 	return r.diagnose(f.Line, f.Message), notes
 }
@@ -204,6 +229,9 @@ func (r *Runner) sources(names []string) ([]engine.Source, error) {
 	for i := range sources {
 		if rel, err := filepath.Rel(dir, filepath.FromSlash(sources[i].Path)); err == nil {
 			sources[i].Path = filepath.ToSlash(rel)
+		}
+		if rel, err := filepath.Rel(dir, filepath.FromSlash(sources[i].Base)); err == nil && sources[i].Module != "" {
+			sources[i].Base = filepath.ToSlash(rel)
 		}
 	}
 	return sources, nil
