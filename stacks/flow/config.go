@@ -1,6 +1,11 @@
 package flow
 
-import "time"
+import (
+	"time"
+
+	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
 
 // Config is a stack's settings. A zero field means its default.
 type Config struct {
@@ -22,6 +27,16 @@ type Config struct {
 	BufferSide int
 	// BufferTotal is the same for all connections together, and never exceeded; 256 MiB by default.
 	BufferTotal int
+
+	// Decap is the tunnels that are entered: a connection is then the one between the innermost
+	// addresses. None by default, since a filter on the path decides on what it forwards.
+	Decap packet.Tunnels
+	// Fragments are the limits of putting IP datagrams together.
+	Fragments fragment.Config
+	// VerifyChecksums keeps what has a wrong checksum away from the stacks, as its receiver would drop
+	// it; it raises orphan. Off by default: captures on a sending host have unfinished ones. Those that
+	// look so pass anyway (packet.ChecksumPartial).
+	VerifyChecksums bool
 
 	// HandshakeTimeout ends a connection whose handshake is not finished and that was silent for so
 	// long; 120 s by default, since a SYN is repeated up to 64 s after the last (Linux).

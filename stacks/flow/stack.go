@@ -3,6 +3,7 @@ package flow
 import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -15,19 +16,21 @@ type Stack struct {
 	queues [numGroups]queue[Conn]
 	free   []*Conn // ended ones that nobody holds
 	exch   exchanges
+	frags  *fragment.Table
 	mem    memory
 	lastID uint64
 	stats  Stats
 
 	// What one packet needs, kept here so that it costs no allocation.
-	pkt     lentPacket
-	data    lentData
-	old     lentData
-	step    step
-	ev      events
-	said    event.VerdictKind // the strictest that rules decided about it
-	outcome Outcome
-	made    []byte // a frame of our own
+	pkt      lentPacket
+	data     lentData
+	old      lentData
+	step     step
+	ev       events
+	said     event.VerdictKind // the strictest that rules decided about it
+	outcome  Outcome           // of the frame at hand
+	injected Outcome           // of a frame that the stack made
+	made     []byte            // a frame of our own
 }
 
 // slabSize is how many connections are allocated at once: as many as fit into 32 KiB, the largest
@@ -44,6 +47,8 @@ func New(sh *event.Shard, cfg Config) *Stack {
 	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey)}
 	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
 	s.mem.cfg = &s.cfg
+	s.frags = fragment.New(s.cfg.Fragments)
+	s.pkt.p.Decap = s.cfg.Decap
 	s.initQueues()
 	s.initExchanges()
 	return s
@@ -52,14 +57,21 @@ func New(sh *event.Shard, cfg Config) *Stack {
 // Frame takes one frame, captured at ts nanoseconds since the epoch from a link of type link (a
 // LINKTYPE_ number): data is what was captured of its wireLen bytes. First the timers run that are
 // due by then, as for every timestamp greater than those before; a smaller one moves no clock. Then
-// the frame runs through the whole pipeline. data is not kept.
+// the frame runs through the whole pipeline; a fragment that makes its datagram whole does as the
+// datagram. data is not kept.
 func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
 	s.stats.Frames++
 	s.said = event.None
+	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
+	s.frags.Add(p)
 	switch {
+	case s.cfg.VerifyChecksums && !p.ChecksumOK():
+		s.stats.BadChecksums++
+		s.orphan()
+		s.report(nil, false)
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
@@ -143,6 +155,7 @@ func (s *Stack) leave(c *Conn, why flowev.EndReason) {
 // Stats returns what the stack counted.
 func (s *Stack) Stats() Stats {
 	st := s.stats
+	st.Fragments = s.frags.Stats()
 	st.Held, st.Peak, st.Kept = s.mem.used[waiting], s.mem.peak, s.mem.used[readable]
 	st.Remembered = s.queues[inCut].n
 	st.Open = s.conns.n - st.Remembered + s.exch.table.n
