@@ -18,9 +18,12 @@ func (a *span) cover(off, end int64) {
 
 func (a *span) overlaps(off, end int64) bool { return a.off < end && off < a.end }
 
+// nowhere is the place of a segment that there is not.
+const nowhere = -1
+
 // settle gives up what is missing from the stream that y gets, where that will never come: y
 // acknowledged it some time ago; or so much waits behind it that a segment at place at, which counts
-// need, has no room. At the end of the connection, closing, what was acknowledged comes no more, and
+// need, has no room; at is nowhere if there is none. At the end of the connection, closing, what was acknowledged comes no more, and
 // what lies behind any hole if y was never heard. What becomes readable is raised.
 func (s *Stack) settle(y *Peer, at int64, need int, closing bool) {
 	x := y.other()
@@ -30,7 +33,7 @@ func (s *Stack) settle(y *Peer, at int64, need int, closing bool) {
 	}
 	for {
 		end := t.behind(at)
-		if end <= t.wire {
+		if end <= t.wire || at != nowhere && at <= t.wire { // the segment fills the rest
 			return
 		}
 		to, why := end, flowev.GapReasonLost

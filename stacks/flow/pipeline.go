@@ -97,7 +97,7 @@ func (s *Stack) find(st *step, p *packet.Packet) *Conn {
 	case !opens:
 	case opening(p):
 		c = s.open(&k, hash, low, p.VLAN)
-	case s.cfg.PickUp && adoptable(p):
+	case s.cfg.PickUp:
 		c = s.adopt(&k, hash, low, p)
 	default:
 		s.orphan()
@@ -112,13 +112,13 @@ func (s *Stack) find(st *step, p *packet.Packet) *Conn {
 // giveUpBefore gives up what is missing from either stream and will not come, before the segment's
 // own bytes do.
 func (s *Stack) giveUpBefore(st *step) {
-	s.settle(st.x, 0, 0, false)
-	at, need := int64(0), 0
+	s.settle(st.x, nowhere, 0, false)
+	at, need := int64(nowhere), 0
 	if st.usable && st.off < st.end {
-		at, need = st.off, st.x.sent.cost(st.off, st.data)
-		if st.off <= st.x.sent.wire {
+		if at = st.off; at <= st.x.sent.wire {
 			return // it fills the hole
 		}
+		need = st.x.sent.cost(at, st.data)
 	}
 	s.settle(st.y, at, need, false)
 }

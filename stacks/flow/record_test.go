@@ -40,6 +40,7 @@ type record struct {
 	conns []flowev.Conn // in the order of their first event
 	data  map[flowev.Conn]*[2]strings.Builder
 	on    func(e any) event.Verdict // also called, where set
+	rule  func(point string) event.VerdictKind
 }
 
 func (r *record) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
@@ -90,6 +91,9 @@ func (r *record) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict
 		r.words = append(r.words, name)
 	default:
 		r.words = append(r.words, fmt.Sprintf("?%T", e))
+	}
+	if r.rule != nil {
+		return event.Verdict{Kind: r.rule(name)}
 	}
 	if r.on != nil {
 		return r.on(e)

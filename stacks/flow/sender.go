@@ -18,8 +18,7 @@ func (s *Stack) send(st *step) {
 			st.ignored = true
 			return
 		}
-	case x.sent.known:
-	case !x.sent.floating, p.PayloadLen > 0, p.TCPFlags.Has(packet.FIN): // the capture missed its SYN
+	case !x.sent.known && st.begins(): // the capture missed its SYN
 		x.sent.begin(p.Seq - 1)
 	}
 	if p.TCPFlags.Has(packet.ACK) {
@@ -34,10 +33,27 @@ func (s *Stack) send(st *step) {
 	}
 }
 
+// begins reports whether the segment, no SYN, is taken for the first of its sender's stream. In one
+// that was picked up that has to be bytes or a FIN. A FIN alone is none where the other end would
+// not take it, before it has a SYN.
+func (st *step) begins() bool {
+	fin := st.p.TCPFlags.Has(packet.FIN)
+	switch {
+	case st.p.PayloadLen > 0:
+		return true
+	case st.x.sent.floating:
+		return fin
+	}
+	return !fin || st.y.state >= established
+}
+
 // sendSYN takes a SYN or SYN/ACK; false if it contradicts the connection and is to be ignored.
 func (s *Stack) sendSYN(st *step) bool {
 	p, x, y := st.p, st.x, st.y
 	synAck := p.TCPFlags.Has(packet.ACK)
+	if synAck && !x.synSeen && x.sent.max == 0 && x.sent.fin < 0 && !x.sent.heard {
+		x.sent.known = false // what was guessed from a segment without bytes may have been forged
+	}
 	switch {
 	case !x.sent.known, !x.synSeen && x.sent.isn == p.Seq:
 		if synAck && !y.sent.covers(p.Ack) {

@@ -214,8 +214,8 @@ func (s *Stack) end(c *Conn, why flowev.EndReason) {
 func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
 	said := s.said
 	s.all.remove(c)
-	s.settle(&c.server, 0, 0, true)
-	s.settle(&c.client, 0, 0, true)
+	s.settle(&c.server, nowhere, 0, true)
+	s.settle(&c.client, nowhere, 0, true)
 	if c.reset || why == flowev.EndReasonReset {
 		s.closeByReset(&c.client)
 		s.closeByReset(&c.server)
