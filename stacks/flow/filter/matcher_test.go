@@ -178,7 +178,9 @@ func TestUnknownLink(t *testing.T) {
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 3))
-	ip4 := func() netip.Addr { return netip.AddrFrom4([4]byte{10, byte(random.IntN(3)), byte(random.IntN(40)), byte(random.IntN(40))}) }
+	ip4 := func() netip.Addr {
+		return netip.AddrFrom4([4]byte{10, byte(random.IntN(3)), byte(random.IntN(40)), byte(random.IntN(40))})
+	}
 	ip6 := func() netip.Addr {
 		return netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::%x", random.IntN(3), random.IntN(2000)))
 	}
