@@ -1,0 +1,28 @@
+package flow
+
+import "github.com/hookd/hookd/stacks/flow/packet"
+
+// adoptable reports whether a packet of no connection makes one when connections are picked up: it
+// shows that both ends have one. A RST shows the contrary.
+func adoptable(p *packet.Packet) bool {
+	return p.TCPFlags.Has(packet.ACK) && !p.TCPFlags.Has(packet.RST) || p.TCPFlags&(packet.RST|packet.SYN) == 0 && p.PayloadLen > 0
+}
+
+// adopt makes a connection of a packet whose predecessors were not seen. The client is the receiver
+// of a SYN/ACK, else the sender of the packet. Where the streams begin is known by the SYN/ACK, else
+// by the first bytes that come: what was under way before is no gap.
+func (s *Stack) adopt(k *key, hash uint64, low bool, p *packet.Packet) *Conn {
+	synAck := p.TCPFlags.Has(packet.SYN)
+	c := s.open(k, hash, low != synAck, p.VLAN)
+	s.stats.Adopted++
+	c.received = true
+	if synAck {
+		c.client.state, c.server.state = synSent, synReceived
+		c.client.sent.begin(p.Ack - 1)
+		c.client.synSent, c.client.synGot = true, true
+		return c
+	}
+	c.client.state, c.server.state = established, established
+	c.client.sent.floating, c.server.sent.floating = true, true
+	return c
+}
