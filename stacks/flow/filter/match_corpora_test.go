@@ -85,7 +85,7 @@ func TestCorporaAgainstTcpdump(t *testing.T) {
 		if link == packet.LinkEthernet {
 			exprs = lines(t, filtersFile)
 		}
-		for _, expr := range exprs {
+		for _, expr := range few(exprs) {
 			if same || !changedSince[expr] {
 				selected += strings.Count(compareFilters(t, link, samples, file, expr), "1")
 			}
