@@ -14,6 +14,10 @@ const MaxBPF = 4096
 // WholePacket is the snapshot length that takes every byte of any packet.
 const WholePacket = 1 << 18
 
+// maxBlocks bounds the work for a program that will be too long. Many blocks may
+// become one.
+const maxBlocks = 4 * MaxBPF
+
 // ErrBPFTooLong says that a program would have more than MaxBPF instructions.
 var ErrBPFTooLong = errors.New("the BPF program is too long")
 
@@ -22,8 +26,8 @@ var ErrBPFTooLong = errors.New("the BPF program is too long")
 // a packet that passes, WholePacket if that is 0, and 0 for others.
 //
 // Its results are those of the Matcher of the same expression, but for protochain
-// of packets with more than 16 extension headers. Programs have no
-// loops, so Linux takes them; but a socket has little memory for long ones
+// of packets with more than 16 extension headers. Programs have no loops, so
+// Linux takes them; but a socket has little memory for long ones
 // (net.core.optmem_max). The errors are those of Matcher, and ErrBPFTooLong,
 // wrapped.
 //
@@ -41,7 +45,7 @@ func (e *Expr) BPF(link uint16, snaplen int) ([]bpf.RawInstruction, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(g.branches); n > MaxBPF {
+	if n := len(g.branches); n > maxBlocks {
 		return nil, tooLong(n)
 	}
 	p := bpfProgram{graph: g, blocks: make([]block, len(g.branches))}

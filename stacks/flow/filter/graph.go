@@ -15,8 +15,6 @@ type graph struct {
 	termIndex    map[term]int32
 	addressIndex map[[2]uint64]uint32
 	branchIndex  map[branch]int32
-	// plains are the same loads as terms without their masks, -1 if there is none.
-	plains []int32
 }
 
 type branch struct {

@@ -125,7 +125,8 @@ func checkFilters(t *testing.T, c *compiled, samples []sample, expr, want string
 	if got := selection(samples, func(s *sample) bool { return c.matcher.Match(s.data, s.wireLen) }); got != want {
 		t.Errorf("%q: matcher: %s", expr, difference(samples, got, want))
 	}
-	for i := range samples {
+	step := 1 + len(samples)/1000 // the virtual machine is slow
+	for i := 0; i < len(samples); i += step {
 		s := &samples[i]
 		if got := c.run(t, s); got != (want[i] == '1') && !tooManyHeaders(expr, s) {
 			t.Errorf("%q: BPF: %v of %s, %d of %d bytes", expr, got, s.name, len(s.data), s.wireLen)
