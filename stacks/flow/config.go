@@ -1,6 +1,11 @@
 package flow
 
-import "time"
+import (
+	"time"
+
+	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
 
 // Config is a stack's settings. A zero field means its default.
 type Config struct {
@@ -16,6 +21,16 @@ type Config struct {
 	ReorderSide int
 	// ReorderTotal is the same for all connections together; 256 MiB by default.
 	ReorderTotal int
+
+	// Decap is the tunnels that are entered: a connection is then the one between the innermost
+	// addresses. None by default, since a filter on the path decides on what it forwards.
+	Decap packet.Tunnels
+	// Fragments are the limits of putting IP datagrams together.
+	Fragments fragment.Config
+	// VerifyChecksums keeps what has a wrong checksum away from the stacks, as its receiver would drop
+	// it; it raises orphan. Off by default: captures on a sending host have unfinished ones. Those that
+	// look so pass anyway (packet.ChecksumPartial).
+	VerifyChecksums bool
 
 	// HandshakeTimeout ends a connection whose handshake is not finished and that was silent for so
 	// long; 120 s by default, since a SYN is repeated up to 64 s after the last (Linux).
@@ -81,10 +96,16 @@ type Stats struct {
 	Reused    uint64 // of these, ended because another took their addresses
 	CutLists  uint64 // lists of flow.conns that a limit kept from being whole
 
+	BadChecksums uint64 // of Orphans, those that VerifyChecksums kept away
+
 	OutWindow  uint64 // segments ignored: their bytes or FIN lie outside the receiver's window
 	BadResets  uint64 // RSTs ignored: their sequence number is not plausible
 	BadSYNs    uint64 // SYNs and SYN/ACKs ignored: they contradict the connection
 	NotHeld    uint64 // segments that found no room to wait for the bytes before them
 	Held, Peak int    // bytes of buffer in use now, and the most ever
 	Open       int    // connections and flows now
+
+	// Fragments is what became of IP fragments. Those that are held or refused are Orphans; the one
+	// that makes a datagram whole counts as what the datagram is.
+	Fragments fragment.Stats
 }

@@ -3,6 +3,7 @@ package flow
 import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -15,6 +16,7 @@ type Stack struct {
 	queues [numGroups]queue[Conn]
 	free   []*Conn // ended ones that nobody holds
 	exch   exchanges
+	frags  *fragment.Table
 	mem    memory
 	lastID uint64
 	stats  Stats
@@ -38,6 +40,8 @@ const (
 func New(sh *event.Shard, cfg Config) *Stack {
 	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey)}
 	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
+	s.frags = fragment.New(s.cfg.Fragments)
+	s.pkt.p.Decap = s.cfg.Decap
 	s.mem.sideLimit, s.mem.limit = s.cfg.ReorderSide, s.cfg.ReorderTotal
 	s.initQueues()
 	s.initExchanges()
@@ -47,13 +51,18 @@ func New(sh *event.Shard, cfg Config) *Stack {
 // Frame takes one frame, captured at ts nanoseconds since the epoch from a link of type link (a
 // LINKTYPE_ number): data is what was captured of its wireLen bytes. First the timers run that are
 // due by then, as for every timestamp greater than those before; a smaller one moves no clock. Then
-// the frame runs through the whole pipeline. data is not kept.
+// the frame runs through the whole pipeline; a fragment that makes its datagram whole does as the
+// datagram. data is not kept.
 func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
 	s.stats.Frames++
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
+	s.frags.Add(p)
 	switch {
+	case s.cfg.VerifyChecksums && !p.ChecksumOK():
+		s.stats.BadChecksums++
+		s.orphan()
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
@@ -110,6 +119,7 @@ func (s *Stack) oldest() (*Conn, *Exchange) {
 // Stats returns what the stack counted.
 func (s *Stack) Stats() Stats {
 	st := s.stats
+	st.Fragments = s.frags.Stats()
 	st.NotHeld, st.Held, st.Peak = s.mem.refused, s.mem.used, s.mem.peak
 	st.Open = s.conns.n + s.exch.table.n
 	return st
