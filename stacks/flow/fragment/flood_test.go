@@ -120,6 +120,32 @@ func TestManyPieces(t *testing.T) {
 	}
 }
 
+// TestOldestGrows has the datagram that has waited for longest need the memory that others have.
+func TestOldestGrows(t *testing.T) {
+	t.Parallel()
+	table := fragment.New(fragment.Config{Memory: 1})
+	var p packet.Packet
+	add := func(f []byte) fragment.Result {
+		p.Decode(1, f, len(f), start)
+		return table.Add(&p)
+	}
+	body := header(50000) + text(50000)
+	add(piece(0, true, body[:8]))
+	for id := range uint32(40) {
+		add(udp4(100+id, 0, 48))
+	}
+	if s := table.Stats(); s.Evicted != 0 || s.Open != 41 {
+		t.Fatalf("%+v", s)
+	}
+	if got := add(piece(8, false, body[8:])); got != fragment.Whole || string(p.Payload()) != body[8:] {
+		t.Errorf("%v: %+v", got, table.Stats())
+	}
+	if s := table.Stats(); s.Evicted == 0 || s.Evicted == 40 || s.Peak > 128<<10 {
+		t.Errorf("%+v", s)
+	}
+	consistent(t, "oldest", table.Stats())
+}
+
 func TestAddAllocatesNothing(t *testing.T) {
 	table := fragment.New(fragment.Config{})
 	frames := [][]byte{udp4(1, 48, 52), udp6(1, 0, 48), udp4(1, 0, 48), udp6(1, 48, 52), pt.UDP(c4, s4, "x")}

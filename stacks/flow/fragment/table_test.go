@@ -221,6 +221,7 @@ func TestHeaders(t *testing.T) {
 		{"ipv6", v6, nil, fragment.Whole},
 		{"ah before the fragment", v6, []pt.Option{ah}, fragment.Whole},
 		{"atomic before the fragment", v6, []pt.Option{atomic}, fragment.Whole},
+		{"atomic and options before the fragment", v6, []pt.Option{atomic, pt.Ext(60, 0, 1, 4, 0, 0, 0, 0)}, fragment.Whole},
 		{"long header", v6, []pt.Option{long, long, ah}, fragment.Whole},
 		{"too long header", v6, tooLong, fragment.Refused},
 	}
