@@ -19,8 +19,10 @@ type house struct {
 	engine *engine.Engine
 	flow   *flow.Functions
 	out    *trace.Writer
-	// stack are the settings of the flow stack.
-	stack flow.Config
+	// stack are the settings of the flow stack; streams says that what connections
+	// send is kept for rules that read it.
+	stack   flow.Config
+	streams bool
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.
@@ -59,12 +61,13 @@ func newEngine(o houseOptions, sink engine.Sink, fns *flow.Functions) *engine.En
 }
 
 // load reads the scripts below paths and makes them live; diagnostics go to w.
-func load(e *engine.Engine, w io.Writer, paths []string) error {
+func (h *house) load(w io.Writer, paths []string) error {
 	sources, err := watch.Scan(paths...)
 	if err != nil {
 		return fail(exitIO, err)
 	}
-	_, diags := e.Apply(sources)
+	h.streams = h.streams || readsStreams(sources)
+	_, diags := h.engine.Apply(sources)
 	if err := report(w, diags); err != nil {
 		return fail(exitIO, err)
 	}

@@ -58,7 +58,7 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 		return err
 	}
 	if len(o.scripts) > 0 {
-		if err := load(h.engine, cmd.ErrOrStderr(), o.scripts); err != nil {
+		if err := h.load(cmd.ErrOrStderr(), o.scripts); err != nil {
 			return err
 		}
 	}
@@ -104,6 +104,7 @@ func (h *house) tap(patterns []string) error {
 			if !tapped[p.ID] {
 				tapped[p.ID] = true
 				h.engine.Tap(p.ID, h.out.Event)
+				h.streams = h.streams || printsStreams(p.ID)
 			}
 		}
 	}
@@ -118,6 +119,7 @@ const entryFrames = 64
 func (h *house) feed(src *merged) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
 	stack := flow.New(shard, h.stack)
+	stack.WantStreams(h.streams)
 	h.flow.Install(stack)
 	defer h.flow.Remove(stack)
 	var f capture.Frame
