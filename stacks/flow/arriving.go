@@ -50,7 +50,7 @@ func (c *chain) after(off int64) int64 {
 			return s.off
 		}
 	}
-	return 1<<63 - 1
+	return endless
 }
 
 // stored returns the first range behind place at, or around it, of which bytes are stored; ok is
@@ -73,7 +73,7 @@ func (t *stream) stored(m *memory, at int64) (off, end int64, ok bool) {
 		return 0, 0, false
 	}
 	for end = off; ; {
-		n := len(t.piece(m, end, 1<<63-1))
+		n := len(t.piece(m, end, endless))
 		if n == 0 {
 			return off, end, true
 		}

@@ -65,8 +65,7 @@ func (s *Stack) settle(y *Peer, at int64, need int, closing bool) {
 // behind returns the place of the first thing that is known behind the hole at wire: bytes that wait,
 // bytes that come at place at, the FIN. It is wire or less if there is none.
 func (t *stream) behind(at int64) int64 {
-	const none = 1<<63 - 1
-	end := int64(none)
+	end := int64(endless)
 	for s := t.ahead.first; s != nil; s = s.next {
 		if s.off > t.wire {
 			end = s.off
@@ -79,7 +78,7 @@ func (t *stream) behind(at int64) int64 {
 	if t.fin > t.wire {
 		end = min(end, t.fin)
 	}
-	if end == none {
+	if end == endless {
 		return t.wire
 	}
 	return end

@@ -49,12 +49,12 @@ func (v *Sent) Peek(n uint32, hasN bool, offset uint64, hasOffset bool) (bytes [
 			return nil, false
 		}
 		at = off
-	case at < 0:
+	case at < 0 || at > endless:
 		return nil, false
 	}
-	end := int64(1<<63 - 1)
-	if hasN && at < end-int64(n) {
-		end = at + int64(n)
+	end := int64(endless)
+	if hasN {
+		end = min(end, at+int64(n))
 	}
 	if end == at {
 		return nil, len(t.piece(m, at, at+1)) > 0

@@ -35,6 +35,9 @@ const slack = 64 << 10
 // sequence space could not be told from the past.
 const blindReach = 1 << 30
 
+// endless is behind all places.
+const endless = 1 << 62
+
 // start prepares a zero stream.
 func (t *stream) start(overlap Overlap) {
 	t.fin = -1
@@ -119,6 +122,13 @@ func (t *stream) missing() uint32 {
 // arrive takes the segment off..end, of which data was captured, as arrived. What is stored does not
 // change before commit.
 func (t *stream) arrive(m *memory, off int64, data []byte, end int64) {
+	if off < 0 { // of before a stream that was picked up
+		data = data[min(int(-off), len(data)):]
+		off = 0
+	}
+	if end <= 0 {
+		return
+	}
 	m.arriving = arriving{stream: t, off: off, end: end, data: data, next: t.next, wire: t.wire}
 	if off > t.wire || end <= t.wire {
 		return
