@@ -84,7 +84,7 @@ func TestCatalogueExamples(t *testing.T) {
 			var logs bytes.Buffer
 			h := newHouse(houseOptions{}, &logs, &logs)
 			defer h.engine.Close()
-			h.flow.PickUp = name == "event flow.conn_adopted"
+			h.stack.PickUp = name == "event flow.conn_adopted"
 			_, diags := h.engine.Apply([]engine.Source{{Path: "example.lua", Text: []byte(example)}})
 			if len(diags) > 0 {
 				t.Fatalf("%v\n%s", diags, example)
@@ -148,6 +148,9 @@ func catalogueExamples() map[string]string {
 		}
 		for _, fn := range f.Functions {
 			all["function "+fn.Name] = fn.Example
+		}
+		for _, v := range f.Values {
+			all["value "+v.Name] = v.Example
 		}
 		for _, o := range f.Objects {
 			for i := range o.Methods {

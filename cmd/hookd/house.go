@@ -17,8 +17,12 @@ import (
 // house is the engine with its runtime, and where its records go.
 type house struct {
 	engine *engine.Engine
+	flow   *flow.Functions
 	out    *trace.Writer
-	flow   flow.Config // settings of the flow stack
+	// stack are the settings of the flow stack; streams says that what connections
+	// send is kept for rules that read it.
+	stack   flow.Config
+	streams bool
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.
@@ -34,16 +38,17 @@ func newHouse(o houseOptions, records, logs io.Writer) *house {
 	if o.debug {
 		level = slog.LevelDebug
 	}
-	h := &house{}
+	h := &house{flow: flow.NewFunctions()}
 	h.out = trace.NewWriter(records, slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}), func() uint64 {
 		return h.engine.Generation()
 	})
-	h.engine = newEngine(o, h.out)
+	h.engine = newEngine(o, h.out, h.flow)
 	return h
 }
 
-// newEngine wires an engine to the stacks' catalogue and to Lua.
-func newEngine(o houseOptions, sink engine.Sink) *engine.Engine {
+// newEngine wires an engine to the stacks' catalogue and to Lua. Scripts call fns,
+// which knows the stacks that are installed in it later.
+func newEngine(o houseOptions, sink engine.Sink, fns *flow.Functions) *engine.Engine {
 	cat := catalogue.New(catalogue.All()...)
 	e := engine.New(engine.Config{
 		Catalogue: cat,
@@ -51,17 +56,18 @@ func newEngine(o houseOptions, sink engine.Sink) *engine.Engine {
 		Sink:      sink,
 		Observe:   o.observe,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Limits: e.Limits()}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e
 }
 
 // load reads the scripts below paths and makes them live; diagnostics go to w.
-func load(e *engine.Engine, w io.Writer, paths []string) error {
+func (h *house) load(w io.Writer, paths []string) error {
 	sources, err := watch.Scan(paths...)
 	if err != nil {
 		return fail(exitIO, err)
 	}
-	_, diags := e.Apply(sources)
+	h.streams = h.streams || readsStreams(sources)
+	_, diags := h.engine.Apply(sources)
 	if err := report(w, diags); err != nil {
 		return fail(exitIO, err)
 	}

@@ -51,6 +51,7 @@ type instance struct {
 	verdicts map[*event.Family][]*glua.LUserData // constants, by kind
 	points   map[string]*glua.LUserData
 	payload  glua.LValue // of the running call, once it was asked for
+	required modules
 
 	meta metatables
 }
@@ -81,10 +82,11 @@ func (in *instance) open() {
 		Limits:  in.prog.rt.cfg.VM,
 		Seed:    seed.Sum64(),
 		Print:   in.print,
-		Explain: in.prog.explain,
-		Unknown: in.unknownGlobal,
+		Explain: in.explain,
+		Unknown: in.absent,
 	})
 	in.points, in.lent = map[string]*glua.LUserData{}, nil
+	in.required = modules{}
 	in.openMetatables()
 	in.openObjects()
 	in.openVerdicts()
@@ -93,7 +95,6 @@ func (in *instance) open() {
 	in.openWords()
 	in.openIs()
 	in.openState()
-	in.openOS()
 }
 
 // Close implements [engine.Instance]. Objects that outlive the machine keep the

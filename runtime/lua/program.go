@@ -14,16 +14,21 @@ import (
 // waits for it.
 const loadTime = 10 * time.Second
 
-// program is a compiled script.
-type program struct {
-	rt      *Runtime
-	path    string
-	text    []byte
-	proto   *glua.FunctionProto
-	outline *outline
+// file is a compiled source.
+type file struct {
+	path  string
+	text  []byte
+	proto *glua.FunctionProto
 
 	once  sync.Once
 	names *operands // of the source, made when the first error asks
+}
+
+// program is a compiled script.
+type program struct {
+	file
+	rt      *Runtime
+	outline *outline
 }
 
 // Stage implements [engine.Program].

@@ -3,14 +3,17 @@ package lua
 import (
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
+	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -22,6 +25,8 @@ type Config struct {
 	Catalogue *catalogue.Catalogue
 	// Functions are the bodies of the functions that every script has.
 	Functions hookdev.Functions
+	// Flow are the bodies of the flow family's functions; nil leaves them out.
+	Flow flowev.Functions
 	// Limits are the engine's, with their defaults filled in.
 	Limits engine.Limits
 	// VM bounds each script's machine; zero fields mean the defaults.
@@ -54,7 +59,11 @@ func New(cfg Config) *Runtime {
 			rt.verdicts = append(rt.verdicts, v)
 		}
 	}
-	for _, fn := range bind.HookdFunctions(cfg.Functions) {
+	functions := bind.HookdFunctions(cfg.Functions)
+	if cfg.Flow != nil {
+		functions = append(functions, bind.FlowFunctions(cfg.Flow)...)
+	}
+	for _, fn := range functions {
 		if cfg.Catalogue.Function(fn.Info.Name) != nil {
 			rt.functions = append(rt.functions, fn)
 		}
@@ -74,26 +83,38 @@ func (rt *Runtime) Globals() []string { return slices.Clone(rt.globals) }
 
 // listGlobals asks a machine that runs nothing.
 func (rt *Runtime) listGlobals() []string {
-	in := newInstance(&program{rt: rt, path: "globals"}, &engine.Env{Shard: event.NewShard(0)})
+	in := newInstance(&program{rt: rt, file: file{path: "globals"}}, &engine.Env{Shard: event.NewShard(0)})
 	defer in.Close()
-	return in.globalNames(math.MaxInt)
+	names := append(in.globalNames(math.MaxInt), lib.Names()...)
+	sort.Strings(names)
+	return names
 }
 
 // Compile implements [engine.Runtime].
 func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
-	chunk, diags := source.Parse(src.Path, src.Text)
-	if chunk == nil {
+	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
+	diags := rt.compile(&p.file, func(chunk *source.Chunk) { p.outline = outlineOf(chunk) })
+	if p.proto == nil {
 		return nil, diags
 	}
+	return p, diags
+}
+
+// compile fills in what the file's text compiles to, if it does; look is called
+// with the source as it was written.
+func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
+	chunk, diags := source.Parse(f.path, f.text)
+	if chunk == nil {
+		return diags
+	}
 	diags = append(diags, rt.cfg.Check(chunk)...)
-	p := &program{rt: rt, path: src.Path, text: src.Text, outline: outlineOf(chunk)}
+	look(chunk)
 	vm.BoundConcat(chunk.Stmts)
 	proto, list := normalise.Compile(chunk)
 	diags = append(diags, list...)
 	diags.Sort()
-	if diags.HasErrors() {
-		return nil, diags
+	if !diags.HasErrors() {
+		f.proto = proto
 	}
-	p.proto = proto
-	return p, diags
+	return diags
 }

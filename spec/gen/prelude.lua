@@ -231,6 +231,12 @@ function is.le(value) end
 ---@return hookd.test
 function is.present(there) end
 
+---Returns what a module returned, which runs once in each script that requires it: a Lua file in a folder
+---lib beside the script, or beside a folder above it. A module holds functions and data and declares nothing.
+---@param name string Such as "net.http" for lib/net/http.lua.
+---@return any value What the module returned; true where it returned nothing.
+function require(name) end
+
 ---What this has at every hook point.
 ---@class hookd.call
 ---@field event string Name of the event, such as "flow.rexmit".

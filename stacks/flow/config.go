@@ -1,12 +1,19 @@
 package flow
 
-import "time"
+import (
+	"time"
+
+	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
 
 // Config is a stack's settings. A zero field means its default.
 type Config struct {
-	// MaxConns is how many connections are kept; 1,000,000 by default. One more evicts the one that
-	// was silent for longest in the first of these groups that has any: TIME_WAIT, reset, handshake,
-	// cut, closing, established. So a SYN flood pushes out its own connections first.
+	// MaxConns is how many connections and UDP and ICMP flows are kept; 1,000,000 by default. One more
+	// evicts the one that was silent for longest in the first of these groups that has any:
+	// TIME_WAIT; reset; what a single forged packet makes, which is handshakes, UDP flows without an
+	// answer and ICMP, of these the group that has most; cut; UDP flows with answers; closing;
+	// established. So a flood pushes out its own.
 	MaxConns int
 	// ReorderSide is how many bytes are held for one direction of a connection while bytes before
 	// them are missing, in blocks of 2 KiB; 256 KiB by default, since what follows a lost segment is
@@ -21,6 +28,16 @@ type Config struct {
 	// BufferTotal is the same for all connections together, and never exceeded; 256 MiB by default.
 	BufferTotal int
 
+	// Decap is the tunnels that are entered: a connection is then the one between the innermost
+	// addresses. None by default, since a filter on the path decides on what it forwards.
+	Decap packet.Tunnels
+	// Fragments are the limits of putting IP datagrams together.
+	Fragments fragment.Config
+	// VerifyChecksums keeps what has a wrong checksum away from the stacks, as its receiver would drop
+	// it; it raises orphan. Off by default: captures on a sending host have unfinished ones. Those that
+	// look so pass anyway (packet.ChecksumPartial).
+	VerifyChecksums bool
+
 	// HandshakeTimeout ends a connection whose handshake is not finished and that was silent for so
 	// long; 120 s by default, since a SYN is repeated up to 64 s after the last (Linux).
 	HandshakeTimeout time.Duration
@@ -33,6 +50,12 @@ type Config struct {
 	// which late packets still belong to it. By default 0, as in mOS: it ends with the last ACK.
 	// With PickUp, 60 s by default: late packets are no new connection.
 	TimeWait time.Duration
+
+	// UDPTimeout ends a UDP flow that was silent for so long; 60 s by default, negative for never.
+	UDPTimeout time.Duration
+	// ICMPTimeout does the same for an ICMP query and its answers; 30 s by default, negative for never.
+	ICMPTimeout time.Duration
+
 	// ResetLinger keeps a connection for so long after its last packet when a RST closed it: what
 	// was under way then, and what ends send that did not heed the RST, still belongs to it and is
 	// read. By default 0, as in mOS: it ends with the RST, and no end reads what comes behind. With
@@ -108,6 +131,12 @@ func (c Config) withDefaults() Config {
 	set(&c.HandshakeTimeout, 120*time.Second)
 	set(&c.IdleTimeout, 300*time.Second)
 	set(&c.CloseTimeout, 120*time.Second)
+	if c.UDPTimeout == 0 {
+		c.UDPTimeout = 60 * time.Second
+	}
+	if c.ICMPTimeout == 0 {
+		c.ICMPTimeout = 30 * time.Second
+	}
 	set(&c.CutLinger, 120*time.Second)
 	if c.PickUp {
 		set(&c.TimeWait, time.Minute)

@@ -1,20 +1,12 @@
 package flow
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
-)
-
-// Limits of tags on one connection.
-const (
-	maxTags   = 32
-	maxTagLen = 64
 )
 
 // Conn is a TCP connection: flowev.Conn for handlers. It belongs to its stack's shard. What its
@@ -38,7 +30,7 @@ type Conn struct {
 	client, server Peer
 
 	resyn *resyn // a SYN that may be another connection's
-	tags  []string
+	tags  tagSet
 	slots event.Slots
 
 	age  links[Conn] // all connections, in the order they were made
@@ -60,7 +52,9 @@ func (c *Conn) Ended() bool { return c.ended }
 func (c *Conn) Slots() *event.Slots { return &c.slots }
 
 // CID returns the connection's Community ID, version 1 with seed 0.
-func (c *Conn) CID() string { return communityID(&c.key) }
+func (c *Conn) CID() string {
+	return communityID(protoTCP, &c.key, c.key.port(true), c.key.port(false))
+}
 
 // Proto returns TCP.
 func (c *Conn) Proto() flowev.Proto { return flowev.ProtoTCP }
@@ -73,6 +67,9 @@ func (c *Conn) Server() flowev.Peer { return &c.server }
 
 // VLAN returns the outermost VLAN id of the first packet, 0 for none.
 func (c *Conn) VLAN() uint16 { return c.vlan }
+
+// ICMPID returns 0: there is no such thing in TCP.
+func (c *Conn) ICMPID() uint16 { return 0 }
 
 // Started returns the time of the first packet in nanoseconds since the epoch.
 func (c *Conn) Started() int64 { return c.started }
@@ -88,29 +85,15 @@ func (c *Conn) Tags() []string { return slices.Clone(c.tags) }
 func (c *Conn) Verdict() event.VerdictKind { return c.decided }
 
 // Tagged reports whether word is on the connection.
-func (c *Conn) Tagged(word string) bool { return slices.Contains(c.tags, word) }
-
-var (
-	errTagLength = fmt.Errorf("flow: a tag has 1 to %d bytes", maxTagLen)
-	errTagCount  = fmt.Errorf("flow: a connection has at most %d tags", maxTags)
-	errEnded     = errors.New("flow: the connection ended")
-)
+func (c *Conn) Tagged(word string) bool { return c.tags.has(word) }
 
 // Tag puts a word of 1 to 64 bytes on the connection, which may have 32. One that is there already
 // changes nothing.
 func (c *Conn) Tag(_ *event.Caller, word string) error {
-	switch {
-	case c.ended:
+	if c.ended {
 		return errEnded
-	case word == "" || len(word) > maxTagLen:
-		return errTagLength
-	case c.Tagged(word):
-		return nil
-	case len(c.tags) == maxTags:
-		return errTagCount
 	}
-	c.tags = append(c.tags, word)
-	return nil
+	return c.tags.add(word)
 }
 
 // Untag takes a word off the connection; one that is not there changes nothing.
@@ -118,7 +101,7 @@ func (c *Conn) Untag(_ *event.Caller, word string) error {
 	if c.ended {
 		return errEnded
 	}
-	c.tags = slices.DeleteFunc(c.tags, func(t string) bool { return t == word })
+	c.tags.drop(word)
 	return nil
 }
 

@@ -10,7 +10,7 @@ import (
 // key identifies a connection whichever end sent the packet: the lower endpoint comes first.
 type key struct {
 	low, high [2]uint64 // addresses, as loaded from a packet.Addr
-	rest      uint64    // lower endpoint's port << 32, higher's << 16, IP version
+	rest      uint64    // lower endpoint's port << 32, higher's << 16, IP version; Exchange adds to it
 }
 
 // keyOf returns p's key and whether its source is the lower endpoint.
@@ -34,13 +34,21 @@ func keyOf(p *packet.Packet) (k key, low bool) {
 
 // endpoint returns the lower or the higher endpoint.
 func (k *key) endpoint(low bool) (a packet.Addr, port uint16, version uint8) {
-	half, port := k.high, uint16(k.rest>>16)
+	half := k.high
 	if low {
-		half, port = k.low, uint16(k.rest>>32)
+		half = k.low
 	}
 	binary.LittleEndian.PutUint64(a[:8], half[0])
 	binary.LittleEndian.PutUint64(a[8:], half[1])
-	return a, port, uint8(k.rest)
+	return a, k.port(low), uint8(k.rest)
+}
+
+// port returns the lower or the higher endpoint's port.
+func (k *key) port(low bool) uint16 {
+	if low {
+		return uint16(k.rest >> 32)
+	}
+	return uint16(k.rest >> 16)
 }
 
 // keyTable finds connections by key: open addressing with linear probing, at most 3/4 full. The hash is

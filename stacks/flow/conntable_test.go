@@ -85,7 +85,7 @@ func TestCommunityID(t *testing.T) {
 		{packet.Packet{IPVersion: 6, Src: packet.Addr{0x20, 1, 0xd, 0xb8, 15: 1}, Dst: packet.Addr{0x20, 1, 0xd, 0xb8, 15: 2}, SrcPort: 40000, DstPort: 443}, "1:RYG3Msb11GthNt1OYXJouPzmrvA="},
 	} {
 		k, _ := keyOf(&c.p)
-		if got := communityID(&k); got != c.want {
+		if got := communityID(protoTCP, &k, k.port(true), k.port(false)); got != c.want {
 			t.Errorf("%s, want %s", got, c.want)
 		}
 	}

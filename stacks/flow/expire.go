@@ -97,18 +97,3 @@ func (s *Stack) expire(g group, now int64) {
 		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)
 	}
 }
-
-// evict makes room for one connection.
-func (s *Stack) evict() {
-	for g := range s.queues {
-		c := s.queues[g].first
-		if c == nil {
-			continue
-		}
-		if group(g) >= inHandshake && group(g) != inCut {
-			s.stats.Evicted++
-		}
-		s.leave(c, flowev.EndReasonEvicted)
-		return
-	}
-}

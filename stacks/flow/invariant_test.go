@@ -48,6 +48,7 @@ type checked struct {
 	at, read                   [2]uint64 // place in the stream, bytes read
 	gaps                       [2]uint64
 	closed                     [2]bool
+	datagrams                  [2]uint64 // of a UDP or ICMP flow
 	ended                      bool
 }
 
@@ -157,6 +158,20 @@ func (k *checker) Dispatch(sh *event.Shard, id event.PointID, e any) event.Verdi
 		k.log = fmt.Appendf(k.log, "%d %v", e.C.ID(), e.Side)
 	case *flowev.ConnEnd:
 		k.end(e)
+	case *flowev.UDPStart:
+		c := k.conn(e.C)
+		if c.started || e.C.Client().Pkts() != 1 || e.C.Server().Pkts() != 0 {
+			k.t.Errorf("flow %d: starts out of turn", e.C.ID())
+		}
+		c.started = true
+		k.log = fmt.Appendf(k.log, "%d", e.C.ID())
+	case *flowev.Datagram:
+		k.datagram(e)
+	case *flowev.UDPEnd:
+		k.udpEnd(e)
+	case *flowev.ICMPError:
+		k.conn(e.C)
+		k.log = fmt.Appendf(k.log, "%d %v %d %d %d", e.C.ID(), e.Side, e.Type, e.Code, e.MTU)
 	case *flowev.Orphan:
 		k.log = fmt.Appendf(k.log, "%v", e.Pkt.Src())
 	}
@@ -226,12 +241,38 @@ func (k *checker) readBack(e *flowev.NewData) {
 	}
 }
 
+func (k *checker) datagram(e *flowev.Datagram) {
+	c := k.conn(e.C)
+	c.datagrams[e.Side-1]++
+	peers := [2]flowev.Peer{e.C.Client(), e.C.Server()}
+	if !c.started || peers[e.Side-1].IP() != e.Pkt.Src() || peers[2-e.Side].IP() != e.Pkt.Dst() {
+		k.t.Errorf("flow %d: a packet from %v to %v is %v's", e.C.ID(), e.Pkt.Src(), e.Pkt.Dst(), e.Side)
+	}
+	k.log = fmt.Appendf(k.log, "%d %v %d", e.C.ID(), e.Side, e.Pkt.PayloadLen())
+}
+
+func (k *checker) udpEnd(e *flowev.UDPEnd) {
+	c := k.conns[e.C.ID()]
+	if c == nil || c.ended || !c.started || e.C.Ended() {
+		k.t.Fatalf("flow %d: ends out of turn: %+v", e.C.ID(), c)
+	}
+	c.ended = true
+	k.ended++
+	if got := [2]uint64{e.C.Client().Pkts(), e.C.Server().Pkts()}; got != c.datagrams {
+		k.t.Errorf("flow %d: %v packets, events said %v", e.C.ID(), got, c.datagrams)
+	}
+	k.log = fmt.Appendf(k.log, "%v %v %d %d %d %v %v %v", e.C.Client().Endpoint(), e.C.Server().Endpoint(),
+		e.C.Client().Bytes(), e.C.Server().Bytes(), e.C.ID(), e.Reason, e.C.CID(), e.C.Duration())
+}
+
 // done closes the stack and checks that all connections ended and the counters add up.
 func (k *checker) done(s *flow.Stack) {
 	s.Close()
 	st := s.Stats()
 	if k.ended != len(k.conns) || st.Conns != st.Ended || st.Conns != uint64(k.ended) || st.Open != 0 || st.Remembered != 0 ||
-		st.Held != 0 || st.Kept != 0 || k.forwarded+k.dropped != st.Frames || k.dropped != st.Dropped+st.Swallowed || k.injected != st.Injected || st.Frames != st.NotIP+st.Malformed+st.Truncated+st.Orphans+st.TCP+st.Swallowed {
+		st.Held != 0 || st.Kept != 0 || st.Datagrams+st.ICMPErrors > st.Orphans || st.UDPFlows+st.ICMPFlows > st.Conns ||
+		k.forwarded+k.dropped != st.Frames || k.dropped != st.Dropped+st.Swallowed || k.injected != st.Injected ||
+		st.Frames != st.NotIP+st.Malformed+st.Truncated+st.Orphans+st.TCP+st.Swallowed {
 		k.t.Errorf("%d of %d connections ended: %+v", k.ended, len(k.conns), st)
 	}
 }

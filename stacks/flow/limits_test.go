@@ -42,7 +42,7 @@ func TestIdle(t *testing.T) {
 	n.at(11 * time.Second).from(5).send(n.c(0, 0, syn, ""))        //
 	n.at(20 * time.Second).from(1).send(n.c(1, 1, ack|psh, "new")) // due at 50 s
 	n.want("by then", n.ends(), "3:idle")
-	n.at(40 * time.Second).from(9).send(pt.UDP(n.client, n.server, ""))
+	n.at(40 * time.Second).send(pt.IP(n.client.Addr(), n.server.Addr(), 132, ""))
 	n.want("in the order of deadlines", n.ends(), "5:idle 4:idle 2:idle")
 	n.s.Advance(start + int64(50*time.Second))
 	n.want("not yet", n.ends(), "")

@@ -78,6 +78,15 @@ func (r *record) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict
 	case *flowev.ConnEnd:
 		r.word(e.C, "%s:%s", name, e.Reason)
 		r.ends = append(r.ends, fmt.Sprintf("%d:%s", e.C.Client().Port(), e.Reason))
+	case *flowev.UDPStart:
+		r.word(e.C, "%s", name)
+	case *flowev.Datagram:
+		r.word(e.C, "%s/%s", name, letter(e.Side))
+	case *flowev.UDPEnd:
+		r.word(e.C, "%s:%s", name, e.Reason)
+		r.ends = append(r.ends, fmt.Sprintf("%d:%s", e.C.Client().Port(), e.Reason))
+	case *flowev.ICMPError:
+		r.word(e.C, "%s/%s:%d/%d", name, letter(e.Side), e.Type, e.Code)
 	case *flowev.Orphan:
 		r.words = append(r.words, name)
 	default:

@@ -84,9 +84,9 @@ func (s *Stack) inject(st *step, toSender bool, seq, ack uint32, flags packet.Fl
 	}
 	s.made = b
 	s.stats.Injected++
-	s.outcome = Outcome{Action: Injected, Verdict: flowev.VerdictReset, Conn: st.x.conn, Link: p.Link, Data: b, WireLen: len(b), TS: p.TS}
-	s.cfg.Forward(&s.outcome)
-	s.outcome.Data = nil
+	s.injected = Outcome{Action: Injected, Verdict: flowev.VerdictReset, Conn: st.x.conn, Link: p.Link, Data: b, WireLen: len(b), TS: p.TS}
+	s.cfg.Forward(&s.injected)
+	s.injected.Data = nil
 }
 
 // Lengths of headers without options, in bytes.

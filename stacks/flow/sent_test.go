@@ -60,8 +60,18 @@ func TestPeek(t *testing.T) {
 		n, offset int
 		want      string
 	}{
-		{-1, -1, "hello world"}, {5, -1, "hello"}, {5, 6, "world"}, {-1, 6, "world"}, {100, 9, "ld"}, {0, 0, ""},
-		{-1, 14, "later"}, {2, 16, "te"}, {-1, 11, "nil"}, {1, 19, "nil"}, {-1, 1 << 40, "nil"}, {0, 12, "nil"},
+		{-1, -1, "hello world"},
+		{5, -1, "hello"},
+		{5, 6, "world"},
+		{-1, 6, "world"},
+		{100, 9, "ld"},
+		{0, 0, ""},
+		{-1, 14, "later"},
+		{2, 16, "te"},
+		{-1, 11, "nil"},
+		{1, 19, "nil"},
+		{-1, 1 << 40, "nil"},
+		{0, 12, "nil"},
 	} {
 		n.want(fmt.Sprintf("peek(%d, %d)", c.n, c.offset), peek(s, c.n, c.offset), c.want)
 	}

@@ -3,6 +3,7 @@ package flow
 import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -14,20 +15,23 @@ type Stack struct {
 	all    list[Conn] // in the order they were made
 	queues [numGroups]queue[Conn]
 	free   []*Conn // ended ones that nobody holds
+	exch   exchanges
+	frags  *fragment.Table
 	mem    memory
 	lastID uint64
 	stats  Stats
 
 	// What one packet needs, kept here so that it costs no allocation.
-	pkt     lentPacket
-	data    lentData
-	old     lentData
-	step    step
-	before  before
-	ev      events
-	said    event.VerdictKind // the strictest that rules decided about it
-	outcome Outcome
-	made    []byte // a frame of our own
+	pkt      lentPacket
+	data     lentData
+	old      lentData
+	step     step
+	before   before
+	ev       events
+	said     event.VerdictKind // the strictest that rules decided about it
+	outcome  Outcome           // of the frame at hand
+	injected Outcome           // of a frame that the stack made
+	made     []byte            // a frame of our own
 }
 
 // slabSize is how many connections are allocated at once: as many as fit into 32 KiB, the largest
@@ -44,23 +48,41 @@ func New(sh *event.Shard, cfg Config) *Stack {
 	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey)}
 	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
 	s.mem.cfg = &s.cfg
+	s.frags = fragment.New(s.cfg.Fragments)
+	s.pkt.p.Decap = s.cfg.Decap
 	s.initQueues()
+	s.initExchanges()
 	return s
 }
 
 // Frame takes one frame, captured at ts nanoseconds since the epoch from a link of type link (a
 // LINKTYPE_ number): data is what was captured of its wireLen bytes. First the timers run that are
 // due by then, as for every timestamp greater than those before; a smaller one moves no clock. Then
-// the frame runs through the whole pipeline. data is not kept.
+// the frame runs through the whole pipeline; a fragment that makes its datagram whole does as the
+// datagram. data is not kept.
 func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
 	s.stats.Frames++
 	s.said = event.None
+	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
+	s.frags.Add(p)
 	switch {
+	case s.cfg.VerifyChecksums && !p.ChecksumOK():
+		s.stats.BadChecksums++
+		s.orphan()
+		s.report(nil, false)
 	case p.Class == packet.TCP:
 		s.segment(p)
+	case p.Class == packet.UDP:
+		s.datagram(p)
+		s.orphan()
+		s.report(nil, false)
+	case p.Class == packet.ICMP:
+		s.icmp(p)
+		s.orphan()
+		s.report(nil, false)
 	case p.IsIP():
 		s.orphan()
 		s.report(nil, false)
@@ -89,8 +111,12 @@ func (s *Stack) Advance(ts int64) { s.sh.Advance(ts) }
 // Close ends the connections that are left, in the order they were made, with the reason shutdown
 // (fin for those in TIME_WAIT, rst for those that a RST closed). The stack may be used again.
 func (s *Stack) Close() {
-	for c := s.all.first; c != nil; c = s.all.first {
-		s.leave(c, flowev.EndReasonShutdown)
+	for c, x := s.oldest(); c != nil || x != nil; c, x = s.oldest() {
+		if c == nil {
+			s.endExchange(x, flowev.EndReasonShutdown)
+		} else {
+			s.leave(c, flowev.EndReasonShutdown)
+		}
 	}
 	for g := range s.queues {
 		for c := s.queues[g].first; c != nil; c = s.queues[g].first {
@@ -98,6 +124,18 @@ func (s *Stack) Close() {
 		}
 		s.sh.Timers().Stop(&s.queues[g].timer)
 	}
+	for g := range s.exch.queues {
+		s.sh.Timers().Stop(&s.exch.queues[g].timer)
+	}
+}
+
+// oldest returns what was made first of all that is left: a connection or an exchange.
+func (s *Stack) oldest() (*Conn, *Exchange) {
+	c, x := s.all.first, s.exch.all.first
+	if c != nil && (x == nil || c.id < x.id) {
+		return c, nil
+	}
+	return nil, x
 }
 
 // leave ends c because the stack has no more time or room for it; why holds where the ends were not
@@ -118,17 +156,16 @@ func (s *Stack) leave(c *Conn, why flowev.EndReason) {
 // Stats returns what the stack counted.
 func (s *Stack) Stats() Stats {
 	st := s.stats
+	st.Fragments = s.frags.Stats()
 	st.Held, st.Peak, st.Kept = s.mem.used[waiting], s.mem.peak, s.mem.used[readable]
 	st.Remembered = s.queues[inCut].n
-	st.Open = s.conns.n - st.Remembered
+	st.Open = s.conns.n - st.Remembered + s.exch.table.n
 	return st
 }
 
 // open makes a connection of key k, started now.
 func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
-	if s.conns.n >= s.cfg.MaxConns {
-		s.evict()
-	}
+	s.admit()
 	if len(s.free) == 0 {
 		slab := make([]Conn, slabSize)
 		for i := range slab {

@@ -1,5 +1,7 @@
 package flow
 
+import "github.com/hookd/hookd/stacks/flow/fragment"
+
 // Stats counts what a stack did since it was made. Every frame is in exactly one of NotIP,
 // Malformed, Truncated, Orphans, TCP and Swallowed; what has no IP header that could be read raises
 // nothing.
@@ -12,7 +14,15 @@ type Stats struct {
 	TCP       uint64 // belong to a connection
 	Swallowed uint64 // belong to a connection that was cut
 
-	Conns      uint64 // connections made
+	Datagrams  uint64 // of Orphans, those that belong to a UDP or ICMP flow
+	ICMPErrors uint64 // of Orphans, those that quote a packet of a connection or flow
+	// BadChecksums counts, of Orphans, those that VerifyChecksums kept away.
+	BadChecksums uint64
+	CutLists     uint64 // lists of flow.conns that a limit kept from being whole
+
+	Conns      uint64 // connections made, flows included
+	UDPFlows   uint64 // of these, UDP flows
+	ICMPFlows  uint64 // of these, ICMP queries
 	Adopted    uint64 // of these, picked up without their start
 	Ended      uint64 // connections ended, for any reason
 	Evicted    uint64 // of these, ended because MaxConns was reached
@@ -22,7 +32,7 @@ type Stats struct {
 	OutWindow  uint64 // segments ignored: their bytes or FIN lie outside the receiver's window
 	BadResets  uint64 // RSTs ignored: their sequence number is not plausible
 	BadSYNs    uint64 // SYNs and SYN/ACKs ignored: they contradict the connection
-	Open       int    // connections now
+	Open       int    // connections and flows now
 	Remembered int    // connections that were cut and still swallow what they send
 
 	Gaps     uint64 // ranges given up
@@ -32,6 +42,10 @@ type Stats struct {
 
 	Held, Peak int // bytes of buffer in use now behind holes, and the most ever
 	Kept       int // bytes of buffer in use now for streams
+
+	// Fragments is what became of IP fragments. Those that are held or refused are Orphans; the one
+	// that makes a datagram whole counts as what the datagram is.
+	Fragments fragment.Stats
 
 	Dropped     uint64 // frames of connections, or orphans, that did not pass, swallowed ones not counted
 	Injected    uint64 // RSTs made

@@ -55,8 +55,7 @@ func (s *Stack) report(c *Conn, swallowed bool) {
 	if s.cfg.Forward == nil {
 		return
 	}
-	p := &s.pkt.p
-	s.outcome = Outcome{Action: action, Verdict: s.said, Conn: c, Link: p.Link, Data: p.Data, WireLen: p.WireLen, TS: p.TS}
+	s.outcome.Action, s.outcome.Verdict, s.outcome.Conn = action, s.said, c
 	s.cfg.Forward(&s.outcome)
 	s.outcome.Data = nil
 }

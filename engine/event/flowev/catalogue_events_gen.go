@@ -10,7 +10,7 @@ import (
 var pktInInfo = &event.Info{
 	Family: "flow",
 	Name:   "flow.pkt_in",
-	Doc:    "A packet of a connection arrived (MOS_ON_PKT_IN).",
+	Doc:    "A packet of a TCP connection arrived (MOS_ON_PKT_IN).",
 	Points: []event.PointInfo{
 		{ID: OnPktInSnd.ID(), Phase: "snd", Name: "flow.pkt_in.snd", Doc: "The sender's emulated stack was just updated."},
 		{ID: OnPktInRcv.ID(), Phase: "rcv", Name: "flow.pkt_in.rcv", Doc: "The receiver's emulated stack was just updated."},
@@ -60,7 +60,7 @@ var pktInInfo = &event.Info{
 var connStartInfo = &event.Info{
 	Family: "flow",
 	Name:   "flow.conn_start",
-	Doc:    "The first SYN of a connection (MOS_ON_CONN_START); never again for a repeated one.",
+	Doc:    "The first SYN of a TCP connection (MOS_ON_CONN_START); never again for a repeated one.",
 	Points: []event.PointInfo{
 		{ID: OnConnStartSnd.ID(), Phase: "snd", Name: "flow.conn_start.snd", Doc: "The client's stack exists; the server's does not yet."},
 		{ID: OnConnStartRcv.ID(), Phase: "rcv", Name: "flow.conn_start.rcv", Doc: "The server's stack exists too."},
@@ -513,9 +513,9 @@ var sideClosedInfo = &event.Info{
 var connEndInfo = &event.Info{
 	Family: "flow",
 	Name:   "flow.conn_end",
-	Doc:    "A connection is over (MOS_ON_CONN_END); once, after both ends' last state change.",
+	Doc:    "A TCP connection is over (MOS_ON_CONN_END); once, after both ends' last state change.",
 	Points: []event.PointInfo{
-		{ID: OnConnEnd.ID(), Name: "flow.conn_end", Doc: "A connection is over (MOS_ON_CONN_END); once, after both ends' last state change."},
+		{ID: OnConnEnd.ID(), Name: "flow.conn_end", Doc: "A TCP connection is over (MOS_ON_CONN_END); once, after both ends' last state change."},
 	},
 	Aliases: []string{"snd", "rcv"},
 	Args:    []string{"c"},
@@ -599,12 +599,220 @@ var newDataInfo = &event.Info{
 	AppendJSON: func(b []byte, e any) []byte { return appendNewData(b, e.(*NewData)) },
 }
 
+var udpStartInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.udp_start",
+	Doc:    "The first packet of a UDP flow, or of an ICMP or ICMPv6 query such as echo (see c.proto). Behind it come datagram and orphan.",
+	Points: []event.PointInfo{
+		{ID: OnUDPStart.ID(), Name: "flow.udp_start", Doc: "The first packet of a UDP flow, or of an ICMP or ICMPv6 query such as echo (see c.proto). Behind it come datagram and orphan."},
+	},
+	Args: []string{"c", "pkt"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.conn"},
+			Doc:  "The flow.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*UDPStart).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*UDPStart).C, value, "flow.conn", false) },
+		},
+		{
+			Name: "pkt",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.packet"},
+			Doc:  "The packet.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*UDPStart).Pkt },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*UDPStart).Pkt, value, "flow.packet", false) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictCut},
+	Since:    "0.1",
+	Example:  `rule "no-tftp" { on = flow.udp_start, scope = "udp dst port 69", verdict = flow.cut }`,
+	New:      func() any { return new(UDPStart) },
+	Clone: func(e any) any {
+		v := *e.(*UDPStart)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendUDPStart(b, e.(*UDPStart)) },
+}
+
+var datagramInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.datagram",
+	Doc:    "A packet of a UDP flow, or of an ICMP query and its answers; the first one too.",
+	Points: []event.PointInfo{
+		{ID: OnDatagram.ID(), Name: "flow.datagram", Doc: "A packet of a UDP flow, or of an ICMP query and its answers; the first one too."},
+	},
+	Args: []string{"c", "pkt"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.conn"},
+			Doc:  "The flow.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*Datagram).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*Datagram).C, value, "flow.conn", false) },
+		},
+		{
+			Name: "pkt",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.packet"},
+			Doc:  "The packet. Its payload is what follows the UDP header, and the whole ICMP message.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*Datagram).Pkt },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*Datagram).Pkt, value, "flow.packet", false) },
+		},
+		{
+			Name:   "side",
+			Type:   event.Type{Kind: event.Enum, Names: SideNames()},
+			Doc:    "The end that sent it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*Datagram).Side) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*Datagram).Side, value, SideNames()) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictDrop, VerdictCut},
+	Since:    "0.1",
+	Example:  `rule "sip-scanner" { on = flow.datagram, scope = "udp dst port 5060", run = function(c, pkt) if pkt.payload:find("friendly-scanner", 1, true) then return flow.cut end end }`,
+	New:      func() any { return new(Datagram) },
+	Clone: func(e any) any {
+		v := *e.(*Datagram)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendDatagram(b, e.(*Datagram)) },
+}
+
+var udpEndInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.udp_end",
+	Doc:    "A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack shuts down.",
+	Points: []event.PointInfo{
+		{ID: OnUDPEnd.ID(), Name: "flow.udp_end", Doc: "A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack shuts down."},
+	},
+	Args: []string{"c"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.conn"},
+			Doc:  "The flow.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*UDPEnd).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*UDPEnd).C, value, "flow.conn", false) },
+		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.Enum, Names: EndReasonNames()},
+			Doc:    "Why it is over: idle, evicted or shutdown.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*UDPEnd).Reason) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*UDPEnd).Reason, value, EndReasonNames()) },
+		},
+	},
+	Since:   "0.1",
+	Example: `rule "unanswered" { on = flow.udp_end, match = { server = { pkts = 0 } }, run = function(c) log.info("no answer", { conn = c, sent = c.client.pkts }) end }`,
+	New:     func() any { return new(UDPEnd) },
+	Clone: func(e any) any {
+		v := *e.(*UDPEnd)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendUDPEnd(b, e.(*UDPEnd)) },
+}
+
+var icmpErrorInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.icmp_error",
+	Doc:    "An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that is compared, so anybody who knows those can make one.",
+	Points: []event.PointInfo{
+		{ID: OnICMPError.ID(), Name: "flow.icmp_error", Doc: "An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that is compared, so anybody who knows those can make one."},
+	},
+	Args: []string{"c", "pkt"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.conn"},
+			Doc:  "The connection or flow.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*ICMPError).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*ICMPError).C, value, "flow.conn", false) },
+		},
+		{
+			Name: "pkt",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.packet"},
+			Doc:  "The error.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*ICMPError).Pkt },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*ICMPError).Pkt, value, "flow.packet", false) },
+		},
+		{
+			Name:   "side",
+			Type:   event.Type{Kind: event.Enum, Names: SideNames()},
+			Doc:    "The end that sent the quoted packet, which the error is for.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*ICMPError).Side) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*ICMPError).Side, value, SideNames()) },
+		},
+		{
+			Name:   "type",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "Type of the message (IANA, ICMP type numbers; ICMPv6 has others).",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*ICMPError).Type) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*ICMPError).Type, value) },
+		},
+		{
+			Name:   "code",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "Its code.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*ICMPError).Code) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*ICMPError).Code, value) },
+		},
+		{
+			Name:   "mtu",
+			Type:   event.Type{Kind: event.Uint, Bits: 32},
+			Doc:    "The greatest packet that would have passed, else 0.",
+			Unit:   "bytes",
+			Valid:  "type is 3 and code is 4, with ICMPv6 type is 2",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*ICMPError).MTU) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*ICMPError).MTU, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictDrop, VerdictCut},
+	Since:    "0.1",
+	Example:  `rule "mtu" { on = flow.icmp_error, match = { type = 3, code = 4 }, run = function(c, pkt) log.info("packets are too big", { conn = c, says = pkt.src, mtu = this.mtu }) end }`,
+	New:      func() any { return new(ICMPError) },
+	Clone: func(e any) any {
+		v := *e.(*ICMPError)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendICMPError(b, e.(*ICMPError)) },
+}
+
 var orphanInfo = &event.Info{
 	Family: "flow",
 	Name:   "flow.orphan",
-	Doc:    "An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor).",
+	Doc:    "An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own events.",
 	Points: []event.PointInfo{
-		{ID: OnOrphan.ID(), Name: "flow.orphan", Doc: "An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor)."},
+		{ID: OnOrphan.ID(), Name: "flow.orphan", Doc: "An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own events."},
 	},
 	Args: []string{"c", "pkt"},
 	Fields: []event.Field{

@@ -10,7 +10,7 @@ import (
 
 var connObject = &event.Object{
 	Name: "flow.conn",
-	Doc:  "A connection between a client and a server.",
+	Doc:  "A TCP connection between a client and a server, or a UDP flow or ICMP query and its answers between them.",
 	Kept: true,
 	Fields: []event.Field{
 		{
@@ -37,7 +37,7 @@ var connObject = &event.Object{
 		{
 			Name:     "proto",
 			Type:     event.Type{Kind: event.Enum, Names: ProtoNames()},
-			Doc:      "Transport protocol.",
+			Doc:      "Transport protocol: tcp, udp, icmp or icmp6.",
 			Stable:   event.StableObject,
 			AfterEnd: true,
 			Get: event.Getter{
@@ -72,6 +72,17 @@ var connObject = &event.Object{
 			AfterEnd: true,
 			Get: event.Getter{
 				Uint: func(o any) uint64 { return uint64(o.(Conn).VLAN()) },
+			},
+		},
+		{
+			Name:     "icmp_id",
+			Type:     event.Type{Kind: event.Uint, Bits: 16},
+			Doc:      "Identifier of the ICMP query and its answers, else 0.",
+			Valid:    "proto is icmp or icmp6",
+			Stable:   event.StableObject,
+			AfterEnd: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Conn).ICMPID()) },
 			},
 		},
 		{
@@ -204,7 +215,7 @@ var peerObject = &event.Object{
 		{
 			Name:     "bytes",
 			Type:     event.Type{Kind: event.Uint, Bits: 64},
-			Doc:      "Payload that this end sent, in order, each byte once.",
+			Doc:      "Payload that this end sent: with TCP in order, each byte once; with ICMP what follows the 8 bytes of its header.",
 			Unit:     "bytes",
 			Stable:   event.StableEvent,
 			AfterEnd: true,
@@ -226,6 +237,7 @@ var peerObject = &event.Object{
 			Name:     "rexmits",
 			Type:     event.Type{Kind: event.Uint, Bits: 64},
 			Doc:      "Packets that this end sent again, wholly or in part.",
+			Valid:    "proto is tcp",
 			Stable:   event.StableEvent,
 			AfterEnd: true,
 			Get: event.Getter{
@@ -236,6 +248,7 @@ var peerObject = &event.Object{
 			Name:     "gaps",
 			Type:     event.Type{Kind: event.Uint, Bits: 64},
 			Doc:      "Ranges of this end's bytes that are missing before bytes that were seen.",
+			Valid:    "proto is tcp",
 			Stable:   event.StableEvent,
 			AfterEnd: true,
 			Get: event.Getter{

@@ -7,7 +7,7 @@ import (
 )
 
 // Side is flow.side. One end of a connection. The client is the sender of the
-// first SYN.
+// first packet, with TCP of the first SYN.
 type Side uint8
 
 // The values of Side.

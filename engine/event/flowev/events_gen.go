@@ -55,18 +55,34 @@ var (
 	// all up to its FIN; or, right before conn_end, a RST ended the connection.
 	// Once for each end.
 	OnSideClosed = event.MakePoint[SideClosed](12)
-	// OnConnEnd is flow.conn_end. A connection is over (MOS_ON_CONN_END); once,
+	// OnConnEnd is flow.conn_end. A TCP connection is over (MOS_ON_CONN_END); once,
 	// after both ends' last state change.
 	OnConnEnd = event.MakePoint[ConnEnd](13)
 	// OnNewData is flow.new_data. A packet made bytes of the stream readable in
 	// order (MOS_ON_CONN_NEW_DATA); per packet, never without a new byte.
 	OnNewData = event.MakePoint[NewData](14)
+	// OnUDPStart is flow.udp_start. The first packet of a UDP flow, or of an ICMP
+	// or ICMPv6 query such as echo (see c.proto). Behind it come datagram and
+	// orphan.
+	OnUDPStart = event.MakePoint[UDPStart](15)
+	// OnDatagram is flow.datagram. A packet of a UDP flow, or of an ICMP query and
+	// its answers; the first one too.
+	OnDatagram = event.MakePoint[Datagram](16)
+	// OnUDPEnd is flow.udp_end. A UDP flow, or an ICMP query and its answers, is
+	// over: silent for too long, evicted, or the stack shuts down.
+	OnUDPEnd = event.MakePoint[UDPEnd](17)
+	// OnICMPError is flow.icmp_error. An ICMP or ICMPv6 error quotes a packet of a
+	// connection or flow: unreachable, too big, time exceeded and the like. Behind
+	// it comes orphan. Addresses, ports and identifier of what it quotes are all
+	// that is compared, so anybody who knows those can make one.
+	OnICMPError = event.MakePoint[ICMPError](18)
 	// OnOrphan is flow.orphan. An IP packet belongs to no TCP connection
-	// (MOS_ON_ORPHAN and mOS's raw monitor).
-	OnOrphan = event.MakePoint[Orphan](15)
+	// (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own
+	// events.
+	OnOrphan = event.MakePoint[Orphan](19)
 )
 
-// PktIn is flow.pkt_in. A packet of a connection arrived (MOS_ON_PKT_IN).
+// PktIn is flow.pkt_in. A packet of a TCP connection arrived (MOS_ON_PKT_IN).
 type PktIn struct {
 	// The connection.
 	C Conn
@@ -76,7 +92,7 @@ type PktIn struct {
 	Side Side
 }
 
-// ConnStart is flow.conn_start. The first SYN of a connection
+// ConnStart is flow.conn_start. The first SYN of a TCP connection
 // (MOS_ON_CONN_START); never again for a repeated one.
 type ConnStart struct {
 	// The connection.
@@ -181,8 +197,8 @@ type SideClosed struct {
 	Reason EndReason
 }
 
-// ConnEnd is flow.conn_end. A connection is over (MOS_ON_CONN_END); once, after
-// both ends' last state change.
+// ConnEnd is flow.conn_end. A TCP connection is over (MOS_ON_CONN_END); once,
+// after both ends' last state change.
 type ConnEnd struct {
 	// The connection.
 	C Conn
@@ -201,8 +217,59 @@ type NewData struct {
 	Side Side
 }
 
+// UDPStart is flow.udp_start. The first packet of a UDP flow, or of an ICMP or
+// ICMPv6 query such as echo (see c.proto). Behind it come datagram and orphan.
+type UDPStart struct {
+	// The flow.
+	C Conn
+	// The packet.
+	Pkt Packet
+}
+
+// Datagram is flow.datagram. A packet of a UDP flow, or of an ICMP query and
+// its answers; the first one too.
+type Datagram struct {
+	// The flow.
+	C Conn
+	// The packet. Its payload is what follows the UDP header, and the whole ICMP
+	// message.
+	Pkt Packet
+	// The end that sent it.
+	Side Side
+}
+
+// UDPEnd is flow.udp_end. A UDP flow, or an ICMP query and its answers, is
+// over: silent for too long, evicted, or the stack shuts down.
+type UDPEnd struct {
+	// The flow.
+	C Conn
+	// Why it is over: idle, evicted or shutdown.
+	Reason EndReason
+}
+
+// ICMPError is flow.icmp_error. An ICMP or ICMPv6 error quotes a packet of a
+// connection or flow: unreachable, too big, time exceeded and the like. Behind
+// it comes orphan. Addresses, ports and identifier of what it quotes are all
+// that is compared, so anybody who knows those can make one.
+type ICMPError struct {
+	// The connection or flow.
+	C Conn
+	// The error.
+	Pkt Packet
+	// The end that sent the quoted packet, which the error is for.
+	Side Side
+	// Type of the message (IANA, ICMP type numbers; ICMPv6 has others).
+	Type uint8
+	// Its code.
+	Code uint8
+	// The greatest packet that would have passed, else 0. In bytes. Valid: type is
+	// 3 and code is 4, with ICMPv6 type is 2.
+	MTU uint32
+}
+
 // Orphan is flow.orphan. An IP packet belongs to no TCP connection
-// (MOS_ON_ORPHAN and mOS's raw monitor).
+// (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own
+// events.
 type Orphan struct {
 	// Always nil.
 	C Conn

@@ -9,15 +9,16 @@ import (
 	"github.com/hookd/hookd/engine/event"
 )
 
-// Conn is flow.conn. A connection between a client and a server. It is kept: it
-// lives as long as what it stands for.
+// Conn is flow.conn. A TCP connection between a client and a server, or a UDP
+// flow or ICMP query and its answers between them. It is kept: it lives as long
+// as what it stands for.
 type Conn interface {
 	event.Kept
 
 	// CID: Community ID 1 of the connection's addresses, the same in other tools:
 	// "1:…".
 	CID() string
-	// Proto: Transport protocol.
+	// Proto: Transport protocol: tcp, udp, icmp or icmp6.
 	Proto() Proto
 	// Client: The end that sent the first packet.
 	Client() Peer
@@ -25,6 +26,9 @@ type Conn interface {
 	Server() Peer
 	// VLAN: VLAN of the first packet, 0 for none.
 	VLAN() uint16
+	// ICMPID: Identifier of the ICMP query and its answers, else 0. Valid: proto is
+	// icmp or icmp6.
+	ICMPID() uint16
 	// Started: Time of the first packet.
 	Started() int64
 	// Duration: From the first packet to the latest.
@@ -54,14 +58,16 @@ type Peer interface {
 	State() TCPState
 	// ISN: Initial sequence number. Valid: proto is tcp and the end's SYN was seen.
 	ISN() uint32
-	// Bytes: Payload that this end sent, in order, each byte once. In bytes.
+	// Bytes: Payload that this end sent: with TCP in order, each byte once; with
+	// ICMP what follows the 8 bytes of its header. In bytes.
 	Bytes() uint64
 	// Pkts: Packets that this end sent.
 	Pkts() uint64
-	// Rexmits: Packets that this end sent again, wholly or in part.
+	// Rexmits: Packets that this end sent again, wholly or in part. Valid: proto is
+	// tcp.
 	Rexmits() uint64
 	// Gaps: Ranges of this end's bytes that are missing before bytes that were
-	// seen.
+	// seen. Valid: proto is tcp.
 	Gaps() uint64
 	// Window: Receive window that this end announced last, scaled. In bytes. Valid:
 	// proto is tcp.

@@ -37,6 +37,8 @@ func flowConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 		return h.Object(FlowPeer, v.Server()), true
 	case "vlan":
 		return fromUint(v.VLAN()), true
+	case "icmp_id":
+		return fromUint(v.ICMPID()), true
 	case "started":
 		return fromTime(v.Started()), true
 	case "duration":
@@ -518,6 +520,59 @@ func flowNewDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool
 	return nil, false
 }
 
+func flowUDPStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.UDPStart)
+	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.Datagram)
+	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowDatagramThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.Datagram)
+	switch key {
+	case "side":
+		return fromEnum(flowSideWords, v.Side), true
+	}
+	return nil, false
+}
+
+func flowUDPEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.UDPEnd)
+	return append(dst, h.Object(FlowConn, v.C))
+}
+
+func flowUDPEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.UDPEnd)
+	switch key {
+	case "reason":
+		return fromEnum(flowEndReasonWords, v.Reason), true
+	}
+	return nil, false
+}
+
+func flowICMPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.ICMPError)
+	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowICMPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.ICMPError)
+	switch key {
+	case "side":
+		return fromEnum(flowSideWords, v.Side), true
+	case "type":
+		return fromUint(v.Type), true
+	case "code":
+		return fromUint(v.Code), true
+	case "mtu":
+		return fromUint(v.MTU), true
+	}
+	return nil, false
+}
+
 func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Orphan)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
@@ -535,7 +590,40 @@ func flowEvents() []*EventType {
 		{Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis},
 		{Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis},
 		{Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis},
-		{Info: flowev.Family.Events[10], Args: flowOrphanArgs, This: noFields},
+		{Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields},
+		{Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis},
+		{Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis},
+		{Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
+		{Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields},
+	}
+}
+
+// FlowFunctions returns the functions of the flow family, with fn as their
+// bodies.
+func FlowFunctions(fn flowev.Functions) []Function {
+	return []Function{
+		{Info: flowev.Family.Functions[0], Call: func(h Host, L *lua.LState) int {
+			tuple := toPlain(funcArg(h, L, "flow.find", 1))
+			rConn, rWhy, hasWhyResult := fn.Find(h.Caller(L), tuple)
+			L.Push(h.Object(FlowConn, rConn))
+			if hasWhyResult {
+				L.Push(fromString(rWhy))
+			} else {
+				L.Push(lua.LNil)
+			}
+			return 2
+		}},
+		{Info: flowev.Family.Functions[1], Call: func(h Host, L *lua.LState) int {
+			filter := orZero(funcArg(h, L, "flow.conns", 1), toPlain)
+			rList, rWhy, hasWhyResult := fn.Conns(h.Caller(L), filter)
+			L.Push(Value(h, L, rList))
+			if hasWhyResult {
+				L.Push(fromString(rWhy))
+			} else {
+				L.Push(lua.LNil)
+			}
+			return 2
+		}},
 	}
 }
 
