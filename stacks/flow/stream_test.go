@@ -204,7 +204,7 @@ func checkStored(t *testing.T, mem *memory, s *stream) {
 
 func TestStreamRandom(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(2000) {
+	for seed := range uint64(800) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		ops := make([]segmentOp, 1+r.IntN(60))
 		longest := 1 + r.IntN(200)
@@ -223,7 +223,7 @@ func TestStreamRandom(t *testing.T) {
 // a block.
 func TestStreamSegments(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		var ops []segmentOp
 		for off := 0; off < modelSize-3500; {

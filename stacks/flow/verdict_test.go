@@ -2,7 +2,6 @@ package flow_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -355,55 +354,6 @@ func TestCutIsForgotten(t *testing.T) {
 	g.s.Close()
 	if st := g.s.Stats(); st.Open != 0 || st.Conns != st.Ended {
 		t.Errorf("%+v", st)
-	}
-}
-
-// TestTransferThroughDrops sends a text through a rule that drops at random, hook point by hook
-// point, and repeats what did not pass until all did: the receiver gets the text.
-func TestTransferThroughDrops(t *testing.T) {
-	t.Parallel()
-	for seed := range uint64(200) {
-		r := rand.New(rand.NewPCG(seed, 7))
-		passed := false
-		n := newNet(t, flow.Config{Verdicts: flow.Apply, TimeWait: time.Minute, Forward: func(o *flow.Outcome) { passed = o.Action == flow.Forwarded }})
-		n.s.WantStreams(seed%2 == 0)
-		n.rec.rule = func(string) event.VerdictKind {
-			if r.IntN(6) == 0 {
-				return flowev.VerdictDrop
-			}
-			return event.None
-		}
-		sent := strings.Repeat("all of this has to arrive, once and in order. ", 20)
-		type piece struct{ off, end int }
-		var queue []piece
-		for off := 0; off < len(sent); {
-			end := min(len(sent), off+1+r.IntN(90))
-			queue = append(queue, piece{off, end})
-			off = end
-		}
-		until := func(f func() []byte) {
-			for passed = false; !passed; {
-				n.send(f())
-			}
-		}
-		until(func() []byte { return n.c(0, 0, syn, "") })
-		until(func() []byte { return n.srv(0, 1, syn|ack, "") })
-		until(func() []byte { return n.c(1, 1, ack, "") })
-		for len(queue) > 0 {
-			i := r.IntN(min(len(queue), 5))
-			p := queue[i]
-			if n.send(n.c(uint32(1+p.off), 1, ack|psh, sent[p.off:p.end])); passed {
-				queue = slices.Delete(queue, i, i+1)
-			}
-		}
-		until(func() []byte { return n.c(uint32(1+len(sent)), 1, fin|ack, "") })
-		c := n.conn().Client()
-		if c.Bytes() != uint64(len(sent)) || c.Gaps() != 0 || n.states() != "fin_wait_1 close_wait" || c.Rexmits() != 0 {
-			t.Fatalf("seed %d: %d of %d bytes, %d gaps, %d again, %s", seed, c.Bytes(), len(sent), c.Gaps(), c.Rexmits(), n.states())
-		}
-		if got, ok := c.Sent().Peek(0, false, 0, true); seed%2 == 0 && (!ok || string(got) != sent) {
-			t.Fatalf("seed %d: kept %q", seed, got)
-		}
 	}
 }
 
