@@ -84,6 +84,7 @@ func TestTimeGoesBack(t *testing.T) {
 	}
 }
 
+// TestEvict is row 40: when there is no room for one more, another connection makes some.
 func TestEvict(t *testing.T) {
 	t.Parallel()
 	n := newNet(t, flow.Config{MaxConns: 4, TimeWait: time.Minute})
@@ -141,7 +142,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestReorderLimits fills the room behind a hole: when more comes the hole is given up, what waited
+// TestReorderLimits is row 34. It fills the room behind a hole: when more comes the hole is given up, what waited
 // behind it is read, and all room is given back.
 func TestReorderLimits(t *testing.T) {
 	t.Parallel()

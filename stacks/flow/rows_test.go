@@ -162,6 +162,8 @@ func TestResetRefused(t *testing.T) {
 	}
 }
 
+// TestOrphans is row 29, and 37 as far as it is no connection: VLANs, IPv6 and fragments that become
+// whole are read as all else.
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	n := newNet(t, flow.Config{})

@@ -100,6 +100,23 @@ func TestDropAtNewData(t *testing.T) {
 	}
 }
 
+// TestDropAtSender is row 38: what a rule drops behind the sender's stack never comes to the receiver's.
+func TestDropAtSender(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, flow.Config{})
+	g.open()
+	g.fate()
+	g.decide(flowev.VerdictDrop, "pkt_in.snd", 1)
+	g.play([]row{
+		{"38 dropped", g.c(1, 1, fin|ack|psh, "bye"), "pkt_in.snd/C state.snd/C:established>fin_wait_1", "fin_wait_1 established"},
+		{
+			"its repetition", g.c(1, 1, fin|ack|psh, "bye"),
+			"pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S state.rcv/S:established>close_wait new_data/S:0+3 side_closed/C:fin", "fin_wait_1 close_wait",
+		},
+	})
+	g.want("fate", g.fate(), "- +")
+}
+
 // TestDropAnywhere drops one packet of a life at each hook point that it raises, and sends it again:
 // the receiver is where it was before, and then where it would have been.
 func TestDropAnywhere(t *testing.T) {
