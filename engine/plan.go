@@ -47,17 +47,22 @@ type RuleDecl struct {
 	ScopeLine int
 	Match     *match.Node
 	When      FuncID
-	Threshold *ThresholdDecl
-	Run       FuncID
-	Verdict   *VerdictDecl
-	OnError   *VerdictDecl
-	Priority  int
-	Observe   bool
-	Always    bool
-	Disabled  bool
-	Doc       string
-	Severity  string
-	Tags      []string
+	// NativeWhen makes what decides in the place of When, and Guard what says no
+	// to the events on which Run would return nothing and do nothing. Both may be
+	// nil.
+	NativeWhen NativeMaker
+	Threshold  *ThresholdDecl
+	Run        FuncID
+	Guard      NativeMaker
+	Verdict    *VerdictDecl
+	OnError    *VerdictDecl
+	Priority   int
+	Observe    bool
+	Always     bool
+	Disabled   bool
+	Doc        string
+	Severity   string
+	Tags       []string
 }
 
 // ThresholdDecl is `threshold = { by, count, within, fire }`.
@@ -76,7 +81,9 @@ type EventDecl struct {
 	On    *PointRef // nil: it is only ever raised
 	Match *match.Node
 	When  FuncID
-	Doc   string
+	// NativeWhen is as for rules.
+	NativeWhen NativeMaker
+	Doc        string
 }
 
 // TimerDecl is `timer "name" { every | after, run }`.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/match"
+	"github.com/hookd/hookd/runtime/lua/predicate"
 )
 
 var ruleKeys = []string{
@@ -24,6 +25,7 @@ func (d *declarer) rule(f *fields) {
 		Name: f.name, Line: f.line,
 		Scope: f.str("scope"), ScopeLine: f.at("scope"),
 		Match: f.match("match"), When: f.fn("when"), Threshold: f.threshold("threshold"),
+		NativeWhen: f.native("when", predicate.Filter), Guard: f.native("run", predicate.Guard),
 		Run: f.fn("run"), Verdict: f.verdict("verdict"), OnError: f.verdict("on_error"),
 		Priority: int(f.integer("priority", -maxPriority, maxPriority)),
 		Observe:  f.oneOf("mode", "observe") == "observe",

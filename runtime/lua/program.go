@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/runtime/lua/normalise"
 )
 
 // loadTime bounds a top level in time: instructions can be dear, and an operator
@@ -21,6 +22,9 @@ type program struct {
 	text    []byte
 	proto   *glua.FunctionProto
 	outline *outline
+	facts   facts
+	// functions are the expressions that the prototypes were compiled from.
+	functions normalise.Functions
 
 	once  sync.Once
 	names *operands // of the source, made when the first error asks

@@ -26,6 +26,9 @@ type Config struct {
 	Limits engine.Limits
 	// VM bounds each script's machine; zero fields mean the defaults.
 	VM vm.Limits
+	// Interpret leaves scripts as they are written: everything runs in the
+	// machine, nothing native. It is what the rest is compared with.
+	Interpret bool
 	// Check examines a script that parses, before it is compiled. Nil checks its
 	// names against the catalogue.
 	Check func(*source.Chunk) diag.List
@@ -86,9 +89,9 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 		return nil, diags
 	}
 	diags = append(diags, rt.cfg.Check(chunk)...)
-	p := &program{rt: rt, path: src.Path, text: src.Text, outline: outlineOf(chunk)}
+	p := &program{rt: rt, path: src.Path, text: src.Text, outline: outlineOf(chunk), facts: factsOf(chunk.Stmts), functions: normalise.Functions{}}
 	vm.BoundConcat(chunk.Stmts)
-	proto, list := normalise.Compile(chunk)
+	proto, list := normalise.Compile(chunk, p.functions)
 	diags = append(diags, list...)
 	diags.Sort()
 	if diags.HasErrors() {
