@@ -20,7 +20,11 @@ func emitter(tb testing.TB, src string) (emit func(), done func()) {
 	s := h.Shard(0)
 	s.Enter()
 	e := &flowev.ConnStart{C: newConn(17), Pkt: &packet{len: 60}, Side: flowev.SideClient}
-	return func() { flowev.OnConnStartSnd.Emit(s, e) }, s.Leave
+	return func() {
+		if flowev.OnConnStartSnd.Wanted(s) {
+			flowev.OnConnStartSnd.Emit(s, e)
+		}
+	}, s.Leave
 }
 
 // protectedCall is what everything is compared with: gopher-lua's own protected

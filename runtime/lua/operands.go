@@ -151,8 +151,8 @@ func (p *program) explain(line int, msg string) string {
 	if !strings.HasPrefix(msg, "attempt to ") && !strings.HasPrefix(msg, "cannot perform ") && !strings.HasPrefix(msg, "for statement ") && !strings.HasPrefix(msg, "__") {
 		return msg
 	}
-	p.once.Do(func() { p.names = operandsOf(p.path, p.text) })
-	o := p.names
+	p.once.Do(func() { p.source = operandsOf(p.path, p.text) })
+	o := p.source
 	switch {
 	case msg == "attempt to call a non-function object":
 		return "attempt to call " + blame(o.called[line], "", "not a function", "something that is no function")

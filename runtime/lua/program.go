@@ -5,9 +5,11 @@ import (
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 )
 
@@ -22,12 +24,17 @@ type program struct {
 	text    []byte
 	proto   *glua.FunctionProto
 	outline *outline
-	facts   facts
+	names   *access.Names
+	// access is what the rewritten script needs, handlers the second forms of
+	// handlers, free the functions whose instructions nobody need count.
+	access   access.Result
+	handlers map[*ast.FunctionExpr]*access.Handler
+	free     map[*ast.FunctionExpr]bool
 	// functions are the expressions that the prototypes were compiled from.
 	functions normalise.Functions
 
-	once  sync.Once
-	names *operands // of the source, made when the first error asks
+	once   sync.Once
+	source *operands // of the source, made when the first error asks
 }
 
 // Stage implements [engine.Program].
@@ -51,7 +58,7 @@ func (in *instance) load(d *declarer) bool {
 	err := in.vm.Call(0, 0)
 	in.vm.End()
 	in.vm.Settle()
-	in.decl, in.mode = nil, idle
+	in.decl, in.mode, in.pairs = nil, idle, nil
 	if err != nil {
 		d.diags = append(d.diags, in.diagnostic(err))
 		return false

@@ -3,12 +3,16 @@ package lua
 import (
 	"math"
 	"slices"
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/normalise"
@@ -89,14 +93,60 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 		return nil, diags
 	}
 	diags = append(diags, rt.cfg.Check(chunk)...)
-	p := &program{rt: rt, path: src.Path, text: src.Text, outline: outlineOf(chunk), facts: factsOf(chunk.Stmts), functions: normalise.Functions{}}
-	vm.BoundConcat(chunk.Stmts)
-	proto, list := normalise.Compile(chunk, p.functions)
+	p := &program{rt: rt, path: src.Path, text: src.Text, outline: outlineOf(chunk), names: access.Survey(chunk.Stmts)}
+	list := p.compile(chunk, !rt.cfg.Interpret)
+	if list.HasErrors() && !rt.cfg.Interpret {
+		// A second form may be too much for the compiler where the first is not,
+		// and messages are about what the author wrote.
+		chunk, _ = source.Parse(src.Path, src.Text)
+		list = p.compile(chunk, false)
+	}
 	diags = append(diags, list...)
 	diags.Sort()
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	p.proto = proto
 	return p, diags
+}
+
+// compile compiles a chunk, whose handlers it may give second forms.
+func (p *program) compile(chunk *source.Chunk, rewrite bool) diag.List {
+	p.functions, p.handlers = normalise.Functions{}, map[*ast.FunctionExpr]*access.Handler{}
+	p.access = access.Result{}
+	if rewrite {
+		handlers := analyse.Handlers(chunk, p.rt.cfg.Catalogue, p.rt.globals)
+		var second []access.Rewritten
+		p.access, second = access.Rewrite(chunk.Stmts, handlers, p.names, p.rt.cfg.Catalogue)
+		for _, h := range second {
+			p.handlers[h.Func] = h.Handler
+		}
+	}
+	vm.BoundConcat(chunk.Stmts)
+	proto, list := normalise.Compile(chunk, p.functions)
+	p.proto = proto
+	p.free = map[*ast.FunctionExpr]bool{}
+	if rewrite {
+		p.free = freeOf(p.functions, p.names, p.rt.native)
+	}
+	return list
+}
+
+// native reports whether a global is a native function that calls nothing back,
+// or a table of such.
+func (rt *Runtime) native(name string) bool {
+	switch name {
+	case "type", "tostring", "tonumber", "math", "raise", "print":
+		return true
+	}
+	for _, fn := range rt.functions {
+		if head, _, _ := strings.Cut(fn.Info.Name, "."); head == name {
+			return true
+		}
+	}
+	for _, v := range rt.verdicts {
+		if v.Family == name {
+			return true
+		}
+	}
+	return false
 }
