@@ -74,6 +74,7 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 	if p == nil {
 		return
 	}
+	ru.bindTo(p.info)
 	en := &entry{rule: ru, user: user, when: ru.decl.NativeWhen.Make(p.info), guard: ru.decl.Guard.Make(p.info)}
 	for _, v := range ru.decl.decides() {
 		if err := p.check(ru, v.Decision); err != nil {

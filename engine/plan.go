@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
 )
 
@@ -54,15 +55,18 @@ type RuleDecl struct {
 	Threshold  *ThresholdDecl
 	Run        FuncID
 	Guard      NativeMaker
-	Verdict    *VerdictDecl
-	OnError    *VerdictDecl
-	Priority   int
-	Observe    bool
-	Always     bool
-	Disabled   bool
-	Doc        string
-	Severity   string
-	Tags       []string
+	// Explain says, one line each, how the rule's functions run on the events of
+	// info; nil where there is nothing to say.
+	Explain  func(info *event.Info) []string
+	Verdict  *VerdictDecl
+	OnError  *VerdictDecl
+	Priority int
+	Observe  bool
+	Always   bool
+	Disabled bool
+	Doc      string
+	Severity string
+	Tags     []string
 }
 
 // ThresholdDecl is `threshold = { by, count, within, fire }`.
@@ -81,8 +85,9 @@ type EventDecl struct {
 	On    *PointRef // nil: it is only ever raised
 	Match *match.Node
 	When  FuncID
-	// NativeWhen is as for rules.
+	// NativeWhen and Explain are as for rules.
 	NativeWhen NativeMaker
+	Explain    func(info *event.Info) []string
 	Doc        string
 }
 

@@ -12,26 +12,36 @@ import (
 // compilePredicate is [predicate.Filter] or [predicate.Guard].
 type compilePredicate func(*ast.FunctionExpr, *event.Info, *predicate.Names) (engine.Native, error)
 
-// native makes the maker of a function's native form. What the function finds
-// in the functions around it is read now: another goroutine may compile when the
-// instance is live.
-func (f *fields) native(key string, compile compilePredicate) engine.NativeMaker {
+// nativeForm is what the native form of a function is compiled from.
+type nativeForm struct {
+	body    *ast.FunctionExpr
+	names   *predicate.Names
+	compile compilePredicate
+}
+
+// nativeForm looks a key's function up; nil where it can have no native form.
+// What the function finds in the functions around it is read now: another
+// goroutine may compile when the instance is live.
+func (f *fields) nativeForm(key string, compile compilePredicate) *nativeForm {
 	fn, ok := f.get(key).(*glua.LFunction)
 	p := f.d.in.prog
-	if !ok || p.rt.cfg.Interpret {
+	if !ok || p.rt.cfg.Interpret || p.functions[fn.Proto] == nil {
 		return nil
 	}
-	body := p.functions[fn.Proto]
-	if body == nil {
+	return &nativeForm{p.functions[fn.Proto], p.namesOf(fn), compile}
+}
+
+// maker makes native forms; nil makes none.
+func (n *nativeForm) maker() engine.NativeMaker {
+	if n == nil {
 		return nil
 	}
-	names := p.namesOf(fn)
 	return func(info *event.Info) engine.Native {
-		n, err := compile(body, info, names)
+		native, err := n.compile(n.body, info, n.names)
 		if err != nil {
 			return nil
 		}
-		return n
+		return native
 	}
 }
 
