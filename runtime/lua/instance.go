@@ -38,6 +38,9 @@ type instance struct {
 	labels map[string]engine.FuncID
 	stores map[string]*store.Store // declared ones, for a rebuild
 	broken error                   // why a rebuild failed
+	// rebuilt: the top level ran again, so what native forms took from it may not
+	// hold any more.
+	rebuilt bool
 
 	call   *engine.Call // being handled
 	caller event.Caller // outside of a call
@@ -236,6 +239,7 @@ func (in *instance) unable(fn engine.FuncID) error {
 // rebuild gives the script a new machine and runs its top level again. Numbers
 // of functions stay; globals and upvalues are as after load.
 func (in *instance) rebuild() {
+	in.rebuilt = true
 	for i := range in.funcs {
 		in.funcs[i] = function{}
 	}

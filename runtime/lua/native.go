@@ -17,6 +17,7 @@ type nativeForm struct {
 	body    *ast.FunctionExpr
 	names   *predicate.Names
 	compile compilePredicate
+	in      *instance
 }
 
 // nativeForm looks a key's function up; nil where it can have no native form.
@@ -28,7 +29,7 @@ func (f *fields) nativeForm(key string, compile compilePredicate) *nativeForm {
 	if !ok || p.rt.cfg.Interpret || p.functions[fn.Proto] == nil {
 		return nil
 	}
-	return &nativeForm{p.functions[fn.Proto], p.namesOf(fn), compile}
+	return &nativeForm{p.functions[fn.Proto], p.namesOf(fn), compile, f.d.in}
 }
 
 // maker makes native forms; nil makes none.
@@ -41,7 +42,14 @@ func (n *nativeForm) maker() engine.NativeMaker {
 		if err != nil {
 			return nil
 		}
-		return native
+		in := n.in
+		return func(e any) engine.Answer {
+			// A top level that ran again may have left other constants.
+			if in.rebuilt {
+				return engine.Ask
+			}
+			return native(e)
+		}
 	}
 }
 
