@@ -26,12 +26,12 @@ func (r *resolver) bindRules(sc *script) {
 	sc.rules = nil
 	names := map[string]int{}
 	if limit := r.st.engine.cfg.Limits.Rules; len(sc.plan.Rules) > limit {
-		r.errorf(sc.plan.Rules[limit].Line, "", "a script may declare %d rules", limit)
+		r.errorf(sc.plan.Rules[limit].Line, "rule", "a script may declare %d rules", limit)
 		return
 	}
 	for i, d := range sc.plan.Rules {
 		if line, ok := names[d.Name]; ok {
-			r.errorf(d.Line, "", "rule %q is declared already, at line %d", d.Name, line)
+			r.errorf(d.Line, "rule", "rule %q is declared already, at line %d", d.Name, line)
 			continue
 		}
 		names[d.Name] = d.Line
@@ -64,7 +64,7 @@ func (r *resolver) makeThreshold(ru *rule) {
 		}
 	}
 	if err != nil {
-		r.errorf(d.Line, "", "threshold: %s", err)
+		r.errorf(d.Line, "threshold", "threshold: %s", err)
 	}
 }
 
@@ -77,12 +77,13 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 	ru.bindTo(p.info)
 	en := &entry{rule: ru, user: user, when: ru.decl.NativeWhen.Make(p.info), guard: ru.decl.Guard.Make(p.info)}
 	for _, v := range ru.decl.decides() {
-		if err := p.check(ru, v.Decision); err != nil {
-			r.errorf(v.Line, "", "%s cannot be decided here: %s", decisionName(v.Decision), p.takes())
+		switch name := decisionName(v.Decision); {
+		case !v.Decided():
+		case ru.decl.Always:
+			r.errorAt(v.Line, lastWord(name), "", name+" cannot be decided here: a rule that always runs decides nothing")
+		case p.check(ru, v.Decision) != nil:
+			r.errorAt(v.Line, lastWord(name), "", name+" cannot be decided here: "+p.takes())
 		}
-	}
-	if ru.decl.Always && ru.decl.Verdict != nil {
-		r.errorf(ru.decl.Line, "", "a rule that always runs cannot decide")
 	}
 	if ru.decl.Scope != "" {
 		en.scope = r.compileScope(ru.decl, p.info)
@@ -97,13 +98,17 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 		case errors.As(err, &pe):
 			r.errorAt(t.Line, pe.Word(), pe.Hint(), "threshold: by: "+err.Error())
 		case err != nil:
-			r.errorf(t.Line, "", "threshold: by: %s", err)
+			r.errorf(t.Line, "by", "threshold: by: %s", err)
 		case !path.Keyed():
-			r.errorf(t.Line, "", "threshold: by: %s has no single value to count by", strings.Join(t.By, "."))
+			r.errorf(t.Line, "by", "threshold: by: %s has no single value to count by", strings.Join(t.By, "."))
 		}
 		en.by = path
 	}
-	if !ru.decl.Disabled {
+	switch {
+	case ru.decl.Disabled:
+	case ru.decl.Always:
+		n.always = append(n.always, en)
+	default:
 		n.entries = append(n.entries, en)
 	}
 }
@@ -132,7 +137,7 @@ func (r *resolver) place(ref *PointRef) (p *pointPlan, n *node, user string) {
 	at := u.phase
 	if phase != "" {
 		if at = phaseNamed(u.base, phase); at < 0 {
-			r.errorf(ref.Line, "", "event.%s has no phase %s; %s has %s", name, phase, u.base.Name, phaseWords(u.base))
+			r.errorf(ref.Line, phase, "event.%s has no phase %s; %s has %s", name, phase, u.base.Name, phaseWords(u.base))
 			return nil, nil, ""
 		}
 	}
@@ -147,12 +152,12 @@ func (r *resolver) place(ref *PointRef) (p *pointPlan, n *node, user string) {
 func (r *resolver) compileScope(d *RuleDecl, info *event.Info) func(any) bool {
 	compile := r.st.engine.cfg.Scopes[info.Family]
 	if compile == nil || info.Subject() == nil {
-		r.errorf(d.ScopeLine, "", "%s has no connection that a scope could choose", info.Name)
+		r.errorf(d.ScopeLine, "scope", "%s has no connection that a scope could choose", info.Name)
 		return nil
 	}
 	scope, err := compile(d.Scope)
 	if err != nil {
-		r.errorf(d.ScopeLine, "", "scope: %s", err)
+		r.errorf(d.ScopeLine, "scope", "scope: %s", err)
 	}
 	return scope
 }
@@ -161,11 +166,11 @@ func (r *resolver) compileScope(d *RuleDecl, info *event.Info) func(any) bool {
 func (r *resolver) checkTimers(sc *script) {
 	names := map[string]int{}
 	if limit := r.st.engine.cfg.Limits.Timers; len(sc.plan.Timers) > limit {
-		r.errorf(sc.plan.Timers[limit].Line, "", "a script may declare %d timers", limit)
+		r.errorf(sc.plan.Timers[limit].Line, "timer", "a script may declare %d timers", limit)
 	}
 	for _, t := range sc.plan.Timers {
 		if line, ok := names[t.Name]; ok {
-			r.errorf(t.Line, "", "timer %q is declared already, at line %d", t.Name, line)
+			r.errorf(t.Line, "timer", "timer %q is declared already, at line %d", t.Name, line)
 		}
 		names[t.Name] = t.Line
 	}
@@ -220,6 +225,9 @@ func (n *node) render(lines []string, title string, depth int) []string {
 	}
 	for _, child := range n.children {
 		lines = child.render(lines, "event."+child.user, depth+1)
+	}
+	for _, en := range n.always {
+		lines = append(lines, indent+"  "+en.rule.script.path+": "+en.rule.decl.Name+" (always)")
 	}
 	return lines
 }

@@ -29,14 +29,20 @@ type node struct {
 	user     string
 	script   *script // that declares the event
 	decl     *EventDecl
+	health   *health // of its filter
 	matches  match.Predicate
 	when     Native // nil: the function is called
 	entries  []*entry
+	always   []*entry // rules that run behind all others and decide nothing
 	children []*node
+	// watched tells that n or an event below it has rules that always run.
+	watched bool
 }
 
 // empty reports whether nothing is bound to n or below it.
-func (n *node) empty() bool { return len(n.entries) == 0 && len(n.children) == 0 }
+func (n *node) empty() bool {
+	return len(n.entries) == 0 && len(n.always) == 0 && len(n.children) == 0
+}
 
 // entry is one rule bound to one node.
 type entry struct {
@@ -96,7 +102,9 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 	}
 	o := outcome{plan: p, event: e}
 	s.walk(&o, &p.root)
-	if s.queue.len() > 0 {
+	s.drain(&o)
+	if p.root.watched {
+		s.walkAlways(&o, &p.root)
 		s.drain(&o)
 	}
 	s.busy = false
@@ -104,19 +112,17 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 }
 
 // walk runs a node's rules, then the user-defined events that hold on it, depth
-// first.
+// first, until the point is decided.
 func (s *shard) walk(o *outcome, n *node) {
 	for _, en := range n.entries {
-		if o.decided && !en.rule.decl.Always {
-			continue
+		if o.decided {
+			return
 		}
 		s.try(o, en)
 	}
 	for _, child := range n.children {
 		if o.decided {
-			// What runs always still has to be found.
-			s.walkAlways(o, child)
-			continue
+			return
 		}
 		if s.holds(o, child) {
 			s.walk(o, child)
@@ -124,33 +130,16 @@ func (s *shard) walk(o *outcome, n *node) {
 	}
 }
 
-// walkAlways runs the rules below n that run even though the point is decided.
+// walkAlways runs the rules of n and below it that run whatever was decided.
 func (s *shard) walkAlways(o *outcome, n *node) {
-	if !n.hasAlways() || !s.holds(o, n) {
-		return
-	}
-	for _, en := range n.entries {
-		if en.rule.decl.Always {
-			s.try(o, en)
-		}
+	for _, en := range n.always {
+		s.try(o, en)
 	}
 	for _, child := range n.children {
-		s.walkAlways(o, child)
-	}
-}
-
-func (n *node) hasAlways() bool {
-	for _, en := range n.entries {
-		if en.rule.decl.Always {
-			return true
+		if child.watched && s.holds(o, child) {
+			s.walkAlways(o, child)
 		}
 	}
-	for _, child := range n.children {
-		if child.hasAlways() {
-			return true
-		}
-	}
-	return false
 }
 
 // holds evaluates a user-defined event's own filters.
@@ -160,6 +149,9 @@ func (s *shard) holds(o *outcome, n *node) bool {
 	}
 	if n.decl.When == 0 {
 		return true
+	}
+	if n.health.suspended {
+		return false
 	}
 	if answer := s.native(n.when, o.event); answer != Ask {
 		return answer == Yes

@@ -49,9 +49,10 @@ type Engine struct {
 
 // kept is what a script keeps over its reloads.
 type kept struct {
-	path  string
-	state *record.Root
-	lines lineLimit
+	path   string
+	state  *record.Root
+	lines  lineLimit
+	alerts lineLimit
 }
 
 type ruleKey struct{ script, name string }
@@ -184,7 +185,8 @@ type Stats struct {
 	Alerts         uint64
 	Refused        uint64 // raised events that did not fit their queue or went too deep
 	TimerSkips     uint64 // periods of repeating timers skipped after jumps in time
-	LinesDropped   uint64 // log lines and alerts beyond their limit
+	LinesDropped   uint64 // log lines beyond their limit
+	AlertsDropped  uint64 // alerts beyond theirs
 	Reloads        uint64
 	ReloadFailures uint64
 }
@@ -201,10 +203,14 @@ func (e *Engine) Stats() Stats {
 		st.Alerts += s.alerts
 		st.Refused += s.queue.Refused
 		st.TimerSkips += s.skips
-		for _, k := range e.kept {
-			st.LinesDropped += k.lines.Dropped
-		}
 		s.Leave()
+	}
+	s := e.shards[0]
+	s.Enter()
+	defer s.Leave()
+	for _, k := range e.kept {
+		st.LinesDropped += k.lines.Dropped
+		st.AlertsDropped += k.alerts.Dropped
 	}
 	return st
 }

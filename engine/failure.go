@@ -5,6 +5,13 @@ import (
 	"github.com/hookd/hookd/engine/event/hookdev"
 )
 
+// health tells how a rule, the filter of an event or a timer fares: what keeps
+// failing is suspended until its script changes.
+type health struct {
+	suspended bool
+	failures  failures
+}
+
 // fail counts a rule's failure, reports it, and suspends the rule when it keeps
 // failing.
 func (s *shard) fail(o *outcome, r *rule, err error) {
@@ -14,33 +21,39 @@ func (s *shard) fail(o *outcome, r *rule, err error) {
 	if se.Overrun {
 		st.Overruns++
 	}
-	suspend := st.failures.add(s.Now(), se.Overrun, &s.engine.cfg.Limits) && !st.suspended
-	if suspend {
-		st.suspended = true
-	}
-	rec := &ErrorRecord{
-		Origin:    s.origin(o, r.script, r.decl.Name, se.Line),
-		Point:     o.plan.where.Name,
-		Err:       se,
-		Suspended: suspend,
-	}
-	s.report(rec, o.plan.where.ID)
-	if suspend {
-		s.raiseOwn(hookdev.OnRuleSuspended.ID(), &hookdev.RuleSuspended{
-			Script: r.script.path, Name: r.decl.Name, Message: se.Error(),
-		})
-	}
+	s.blame(&st.health, s.origin(o, r.script, r.decl.Name, se.Line), o.plan.where, se)
 }
 
 // failEvent reports the failure of a user-defined event's filter; the event
 // does not hold.
 func (s *shard) failEvent(o *outcome, n *node, err error) {
 	se := asScriptError(err, n.script.path)
-	s.report(&ErrorRecord{
-		Origin: s.origin(o, n.script, n.decl.Name, se.Line),
-		Point:  o.plan.where.Name,
-		Err:    se,
-	}, o.plan.where.ID)
+	s.blame(n.health, s.origin(o, n.script, n.decl.Name, se.Line), o.plan.where, se)
+}
+
+// failTimer reports the failure of a timer.
+func (s *shard) failTimer(t *timer, err error) {
+	se := asScriptError(err, t.script.path)
+	s.blame(&t.health, Origin{TS: s.Now(), Gen: s.gen.Number, Script: t.script.path, Rule: t.decl.Name, Line: se.Line}, nil, se)
+}
+
+// blame reports a failure and suspends what h is the health of when it was one
+// too many. A nil where is no hook point.
+func (s *shard) blame(h *health, from Origin, where *event.PointInfo, se *ScriptError) {
+	rec := &ErrorRecord{Origin: from, Err: se}
+	var at event.PointID
+	if where != nil {
+		rec.Point, at = where.Name, where.ID
+	}
+	many := h.failures.add(s.Now(), se.Overrun, &s.engine.cfg.Limits)
+	rec.Suspended = many && !h.suspended
+	h.suspended = h.suspended || many
+	s.report(rec, at)
+	if rec.Suspended {
+		s.raiseOwn(hookdev.OnRuleSuspended.ID(), &hookdev.RuleSuspended{
+			Script: from.Script, Name: from.Rule, Message: se.Error(),
+		})
+	}
 }
 
 // report hands a failure to the sink and raises hookd.script_error, except for
@@ -53,6 +66,7 @@ func (s *shard) report(rec *ErrorRecord, at event.PointID) {
 	}
 	s.raiseOwn(hookdev.OnScriptError.ID(), &hookdev.ScriptError{
 		Script:  rec.Script,
+		File:    rec.Err.In(),
 		Name:    rec.Rule,
 		Line:    uint32(max(rec.Err.Line, 0)),
 		Message: rec.Err.Error(),

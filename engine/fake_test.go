@@ -30,6 +30,13 @@ func (rt fakeRuntime) Compile(src engine.Source) (engine.Program, diag.List) {
 	return fakeProgram{rt[src.Path]}, nil
 }
 
+func (rt fakeRuntime) CompileModule(src engine.Source) (any, diag.List) {
+	if string(src.Text) == "broken" {
+		return nil, diag.List{{File: src.Path, Line: 1, Msg: "it is broken"}}
+	}
+	return string(src.Text), nil
+}
+
 type fakeProgram struct{ declare func(*fakeVM) }
 
 func (p fakeProgram) Stage(env *engine.Env) (engine.Instance, *engine.Plan, diag.List) {

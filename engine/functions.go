@@ -39,7 +39,7 @@ func (f functions) Alert(c *event.Caller, name string, fields any) error {
 	if err != nil {
 		return fmt.Errorf("alert: %w", err)
 	}
-	s, ok := f.allow(c)
+	s, ok := f.allow(c, func(k *kept) *lineLimit { return &k.alerts }, f.engine.cfg.Limits.Alerts)
 	if !ok {
 		return errTooMany
 	}
@@ -77,7 +77,7 @@ func (f functions) log(c *event.Caller, level slog.Level, message string, fields
 	if err != nil {
 		return fmt.Errorf("log: %w", err)
 	}
-	s, ok := f.allow(c)
+	s, ok := f.allow(c, func(k *kept) *lineLimit { return &k.lines }, f.engine.cfg.Limits.LogLines)
 	if !ok {
 		return errTooMany
 	}
@@ -88,15 +88,15 @@ func (f functions) log(c *event.Caller, level slog.Level, message string, fields
 // errTooMany is what a script gets whose lines are dropped.
 var errTooMany = errors.New("too many lines in this second")
 
-// allow counts one line of a script and reports whether it may still be
-// written in this second of event time.
-func (f functions) allow(c *event.Caller) (*shard, bool) {
+// allow counts one line or alert of a script against a limit of its own and
+// reports whether it may still be written in this second of event time.
+func (f functions) allow(c *event.Caller, of func(*kept) *lineLimit, limit int) (*shard, bool) {
 	s := f.engine.shards[c.Shard.Index()]
 	sc := s.gen.scripts[c.Script]
 	if sc == nil {
 		return s, true
 	}
-	return s, sc.kept.lines.allow(s.Now(), f.engine.cfg.Limits.LogLines)
+	return s, of(sc.kept).allow(s.Now(), limit)
 }
 
 func (f functions) origin(c *event.Caller, s *shard) Origin {

@@ -17,13 +17,15 @@ type Generation struct {
 	Number uint64
 	// Hash is the content hash of all sources, in hexadecimal.
 	Hash string
-	// Changed are the paths whose text differs from the generation before.
+	// Changed are the scripts whose text differs from the generation before, or
+	// that of a module they require.
 	Changed []string
 
 	order   []*script // by path
 	scripts map[string]*script
 	plans   map[event.PointID]*pointPlan
 	users   map[string]*userEvent
+	modules *Modules
 }
 
 // script is one script of a generation.
@@ -52,6 +54,8 @@ type userEvent struct {
 	// base.
 	nodes map[event.PointID]*node
 	free  *pointPlan
+	// health of its filter; it outlives generations that leave its script alone.
+	health *health
 }
 
 func emptyGeneration() *Generation {
@@ -109,15 +113,17 @@ func (st *Staged) Generation() *Generation { return st.gen }
 // Stage compiles the sources, runs each changed script's top level aside, and
 // resolves what they declare. Nothing that is live changes. With errors in the
 // list there is nothing to publish and the live generation goes on; a script
-// whose text is unchanged keeps its VM.
+// whose text is unchanged, and that of what it requires, keeps its VM.
 func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st := &Staged{engine: e, gen: emptyGeneration(), stores: e.stores.Stage()}
 	st.gen.Number = e.live.Number + 1
-	sorted := append([]Source(nil), sources...)
-	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Path < sorted[j].Path })
-	diags := st.compile(sorted)
+	scripts, modules := split(sources)
+	var diags diag.List
+	st.gen.modules, diags = newModules(modules, e.live.modules)
+	diags = append(diags, st.gen.modules.compile(e.runtime)...)
+	diags = append(diags, st.compile(scripts)...)
 	if !diags.HasErrors() {
 		diags = append(diags, st.run()...)
 	}
@@ -137,12 +143,13 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 func (st *Staged) compile(sources []Source) diag.List {
 	var diags diag.List
 	all := sha256.New()
+	st.gen.modules.addTo(all)
 	for _, src := range sources {
 		hash := sha256.Sum256(src.Text)
 		all.Write([]byte(src.Path))
 		all.Write(hash[:])
 		sc := &script{path: src.Path, text: src.Text, hash: hash, kept: st.engine.keptOf(src.Path)}
-		if old := st.engine.live.scripts[src.Path]; old != nil && old.hash == hash {
+		if old := st.engine.live.scripts[src.Path]; old != nil && old.hash == hash && !st.gen.modules.changed(old.plan.Requires) {
 			sc.program, sc.instance, sc.plan, sc.env = old.program, old.instance, old.plan, old.env
 		} else {
 			program, list := st.engine.runtime.Compile(src)
@@ -178,7 +185,7 @@ func (st *Staged) run() diag.List {
 		st.states = append(st.states, state)
 		sc.env = &Env{
 			Shard: s.Shard, Path: sc.path, Gen: st.gen.Number,
-			Stores: st.stores, State: state, Services: s,
+			Stores: st.stores, State: state, Services: s, Modules: st.gen.modules,
 		}
 		instance, plan, list := sc.program.Stage(sc.env)
 		diags = append(diags, list...)

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"testing"
 	"time"
 
@@ -43,6 +44,30 @@ func TestTimers(t *testing.T) {
 	r.advance(10 * time.Second)
 	if diff := cmp.Diff([]string{"every@30#3", "soon@33#4"}, log); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestTimersAtTheEndOfTime checks that timers come to rest where no later
+// deadline can be told: a capture may claim any time.
+func TestTimersAtTheEndOfTime(t *testing.T) {
+	ran := map[string]int{}
+	r := newRig(t, engine.Limits{TimerCatchUp: 5}, fakeRuntime{"a.lua": func(vm *fakeVM) {
+		for name, every := range map[string]time.Duration{"short": time.Millisecond, "long": 200 * 365 * 24 * time.Hour} {
+			vm.plan.Timers = append(vm.plan.Timers, &engine.TimerDecl{Name: name, Every: every, Run: vm.fn(func(c *engine.Call) (engine.Decision, error) {
+				ran[name]++
+				if ran[name] > 100 {
+					t.Fatalf("timer %s runs for ever", name)
+				}
+				return engine.Decision{}, nil
+			})})
+		}
+	}}).up()
+	r.in(func(s *event.Shard) {
+		s.Advance(math.MaxInt64 - 1)
+		s.Advance(math.MaxInt64)
+	})
+	if ran["short"] < 5 || ran["long"] != 1 {
+		t.Errorf("got runs %v", ran)
 	}
 }
 
@@ -212,7 +237,7 @@ func TestStageChangesNothing(t *testing.T) {
 
 // TestFunctions checks alert and log: origin, severity, limit a second.
 func TestFunctions(t *testing.T) {
-	r := newRig(t, engine.Limits{LogLines: 3}, fakeRuntime{})
+	r := newRig(t, engine.Limits{LogLines: 1, Alerts: 2}, fakeRuntime{})
 	fns := r.Functions()
 	var errs int
 	r.rt["a.lua"] = func(vm *fakeVM) {
@@ -233,7 +258,8 @@ func TestFunctions(t *testing.T) {
 	c := newConn(5, "10.0.0.1:1000", "10.0.0.2:80")
 	r.start(c)
 	r.start(c)
-	if len(r.sink.alerts) != 2 || len(r.sink.logs) != 1 || errs != 1 {
+	r.start(c)
+	if len(r.sink.alerts) != 2 || len(r.sink.logs) != 1 || errs != 3 {
 		t.Fatalf("%d alerts, %d logs, %d errors", len(r.sink.alerts), len(r.sink.logs), errs)
 	}
 	a, l := r.sink.alerts[0], r.sink.logs[0]
@@ -248,7 +274,7 @@ func TestFunctions(t *testing.T) {
 	if len(r.sink.logs) != 2 {
 		t.Error("nothing is written in the next second")
 	}
-	if got := r.Stats().LinesDropped; got != 1 {
-		t.Errorf("%d lines dropped, want 1", got)
+	if st := r.Stats(); st.LinesDropped != 2 || st.AlertsDropped != 1 {
+		t.Errorf("%d lines and %d alerts dropped, want 2 and 1", st.LinesDropped, st.AlertsDropped)
 	}
 }

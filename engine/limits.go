@@ -18,7 +18,9 @@ type Limits struct {
 	Errors int
 	// SuspendWindow is in event time.
 	SuspendWindow time.Duration
-	// LogLines is how many log lines and alerts a script may write in a second
+	// Alerts is how many alerts a script may give in a second of event time.
+	Alerts int
+	// LogLines is how many log lines a script may write in a second
 	// of event time; the rest is dropped and counted.
 	LogLines int
 	// Timers is how many timers a script may declare.
@@ -54,7 +56,8 @@ func DocLimits() []Limit {
 		n("suspend_overruns", l.Overruns, "overruns within suspend_window that suspend a rule"),
 		n("suspend_errors", l.Errors, "errors within suspend_window that suspend a rule"),
 		{"suspend_window", l.SuspendWindow.String(), "event time within which failures add up"},
-		n("log_lines", l.LogLines, "log lines and alerts of a script in a second; the rest is dropped and counted"),
+		n("log_lines", l.LogLines, "log lines of a script in a second of event time; the rest is dropped and counted"),
+		n("alerts", l.Alerts, "alerts of a script in a second of event time; the rest is dropped and counted"),
 		n("timers", l.Timers, "timers of a script"),
 		n("rules", l.Rules, "rules of a script"),
 		n("raise_depth", l.RaiseDepth, "raised events that cause raised events, and so on"),
@@ -78,6 +81,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Overruns, 3)
 	set(&l.Errors, 10)
 	set(&l.LogLines, 1000)
+	set(&l.Alerts, 10_000)
 	set(&l.Timers, 10_000)
 	set(&l.RaiseDepth, 8)
 	set(&l.RaiseQueue, 1024)

@@ -15,6 +15,8 @@ type Plan struct {
 	Rules  []*RuleDecl
 	Events []*EventDecl
 	Timers []*TimerDecl
+	// Requires are the looks for modules, by the script and by its modules.
+	Requires []Require
 }
 
 // ScriptDecl is what `script { … }` says of the file.

@@ -34,7 +34,7 @@ func (st *Staged) Publish() (*Generation, error) {
 		r.Publish()
 	}
 	e.live = st.gen
-	e.adopt(st.gen)
+	e.adopt(old, st.gen)
 	e.installLocked(s, st.gen)
 	s.rebindTimers(st.gen)
 	for _, sc := range old.order {
@@ -88,10 +88,15 @@ func (e *Engine) refused(diags diag.List) {
 	}
 }
 
-// adopt gives the generation's rules the state they keep under their names and
-// forgets that of rules which are gone. A reload ends suspensions of the
-// scripts that changed.
-func (e *Engine) adopt(g *Generation) {
+// adopt gives the generation's rules and events the state they keep under their
+// names and forgets that of rules which are gone. A reload ends suspensions of
+// the scripts that changed.
+func (e *Engine) adopt(old, g *Generation) {
+	for name, u := range g.users {
+		if before := old.users[name]; before != nil && !u.script.fresh {
+			*u.health = *before.health
+		}
+	}
 	kept := make(map[ruleKey]*ruleState)
 	for _, sc := range g.order {
 		for _, r := range sc.rules {
@@ -101,7 +106,7 @@ func (e *Engine) adopt(g *Generation) {
 				st = &ruleState{}
 			}
 			if sc.fresh {
-				st.suspended, st.failures = false, failures{}
+				st.health = health{}
 			}
 			st.threshold = st.threshold.adopt(r.threshold)
 			kept[key] = st

@@ -56,6 +56,7 @@ func (s *shard) drain(o *outcome) {
 		switch {
 		case r.node != nil && o != nil && r.event == o.event:
 			s.walk(o, r.node)
+			s.walkAlways(o, r.node)
 		default:
 			own := outcome{plan: r.plan, event: r.event}
 			root := r.node
@@ -67,6 +68,7 @@ func (s *shard) drain(o *outcome) {
 				}
 			}
 			s.walk(&own, root)
+			s.walkAlways(&own, root)
 		}
 	}
 	s.depth, s.payload = 0, nil

@@ -46,9 +46,9 @@ func (st *Staged) resolve() diag.List {
 	return r.diags
 }
 
-// errorf reports an error at a line of the script being read.
-func (r *resolver) errorf(line int, hint, format string, args ...any) {
-	r.errorAt(line, "", hint, fmt.Sprintf(format, args...))
+// errorf reports an error at the word of a line of the script being read.
+func (r *resolver) errorf(line int, word, format string, args ...any) {
+	r.errorAt(line, word, "", fmt.Sprintf(format, args...))
 }
 
 // errorAt reports an error at the word of a line; without a word, at the line.
@@ -64,10 +64,10 @@ func (r *resolver) errorAt(line int, word, hint, msg string) {
 func (r *resolver) declareEvents(sc *script) {
 	for _, d := range sc.plan.Events {
 		if other := r.gen.users[d.Name]; other != nil {
-			r.errorf(d.Line, "", "event %q is declared already, at %s:%d", d.Name, other.script.path, other.decl.Line)
+			r.errorf(d.Line, "event", "event %q is declared already, at %s:%d", d.Name, other.script.path, other.decl.Line)
 			continue
 		}
-		r.gen.users[d.Name] = &userEvent{decl: d, script: sc, nodes: map[event.PointID]*node{}}
+		r.gen.users[d.Name] = &userEvent{decl: d, script: sc, nodes: map[event.PointID]*node{}, health: &health{}}
 	}
 }
 
@@ -91,7 +91,7 @@ func (r *resolver) base(u *userEvent, path []string) {
 	r.script = u.script
 	for _, p := range path {
 		if p == u.decl.Name {
-			r.errorf(u.decl.Line, "", "event %q is defined on itself: %s", u.decl.Name, strings.Join(append(path, u.decl.Name), " -> "))
+			r.errorf(u.decl.Line, "event", "event %q is defined on itself: %s", u.decl.Name, strings.Join(append(path, u.decl.Name), " -> "))
 			return
 		}
 	}
@@ -112,14 +112,14 @@ func (r *resolver) base(u *userEvent, path []string) {
 	r.script = u.script
 	if parent.base == nil {
 		if parent.free != nil {
-			r.errorf(u.decl.On.Line, "", "event %q has no hook point of its own: it is only raised, and nothing can be defined on it", name)
+			r.errorf(u.decl.On.Line, name, "event %q has no hook point of its own: it is only raised, and nothing can be defined on it", name)
 		}
 		return
 	}
 	u.parent, u.base, u.phase = parent, parent.base, parent.phase
 	if phase != "" {
 		if u.phase = phaseNamed(u.base, phase); u.phase < 0 {
-			r.errorf(u.decl.On.Line, "", "event.%s has no phase %s; %s has %s", name, phase, u.base.Name, phaseWords(u.base))
+			r.errorf(u.decl.On.Line, phase, "event.%s has no phase %s; %s has %s", name, phase, u.base.Name, phaseWords(u.base))
 			u.phase = 0
 		}
 	}
@@ -134,7 +134,8 @@ func (u *userEvent) makeFree() bool {
 }
 
 func (r *resolver) unknownEvent(ref *PointRef, name string) {
-	r.errorf(ref.Line, strings.TrimPrefix(r.gen.didYouMeanEvent(name), "; "), "no script declares the event %q", name)
+	hint := strings.TrimPrefix(r.gen.didYouMeanEvent(name), "; ")
+	r.errorAt(ref.Line, name, hint, fmt.Sprintf("no script declares the event %q", name))
 }
 
 // find looks up a hook point of the catalogue.
@@ -143,13 +144,15 @@ func (r *resolver) find(ref *PointRef) (*event.Info, *event.PointInfo) {
 	var unknown *catalogue.UnknownError
 	switch {
 	case errors.As(err, &unknown):
-		last := unknown.Name[strings.LastIndexByte(unknown.Name, '.')+1:]
-		r.errorAt(ref.Line, last, didYouMean(unknown.Name, unknown.Candidates), err.Error())
+		r.errorAt(ref.Line, lastWord(unknown.Name), didYouMean(unknown.Name, unknown.Candidates), err.Error())
 	case err != nil:
-		r.errorf(ref.Line, "", "%s", err)
+		r.errorf(ref.Line, lastWord(ref.Name), "%s", err)
 	}
 	return info, where
 }
+
+// lastWord returns what follows the last dot of a name.
+func lastWord(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
 // didYouMean is the hint for a name that is not among the candidates.
 func didYouMean(name string, candidates []string) string {
@@ -240,7 +243,7 @@ func (r *resolver) node(u *userEvent, p *pointPlan) *node {
 	if u.parent != nil {
 		parent = r.node(u.parent, p)
 	}
-	n := &node{user: u.decl.Name, script: u.script, decl: u.decl, when: u.decl.NativeWhen.Make(p.info)}
+	n := &node{user: u.decl.Name, script: u.script, decl: u.decl, health: u.health, when: u.decl.NativeWhen.Make(p.info)}
 	if u.decl.Match != nil {
 		r.script = u.script
 		n.matches = r.compileMatch(u.decl.Match, u.base)
@@ -260,27 +263,26 @@ func (r *resolver) compileMatch(n *match.Node, info *event.Info) match.Predicate
 			r.errorAt(cmp.Or(m.Line, n.Line), m.Word, m.Hint, "match: "+m.Msg)
 		}
 	case err != nil:
-		r.errorf(n.Line, "", "match: %s", err)
+		r.errorf(n.Line, "match", "match: %s", err)
 	}
 	return p
 }
 
-// sort puts a node's rules into their order: those that always run last, then
-// by priority, script path and place in the file; events by where they are
-// declared.
+// sort puts a node's rules into their order, by priority, script path and place
+// in the file, and its events into that of their declarations.
 func (n *node) sort() {
-	sort.SliceStable(n.entries, func(i, j int) bool {
-		a, b := n.entries[i].rule, n.entries[j].rule
-		switch {
-		case a.decl.Always != b.decl.Always:
-			return b.decl.Always
-		case a.decl.Priority != b.decl.Priority:
-			return a.decl.Priority > b.decl.Priority
-		case a.script != b.script:
-			return a.script.path < b.script.path
-		}
-		return a.index < b.index
-	})
+	for _, list := range [][]*entry{n.entries, n.always} {
+		sort.SliceStable(list, func(i, j int) bool {
+			a, b := list[i].rule, list[j].rule
+			switch {
+			case a.decl.Priority != b.decl.Priority:
+				return a.decl.Priority > b.decl.Priority
+			case a.script != b.script:
+				return a.script.path < b.script.path
+			}
+			return a.index < b.index
+		})
+	}
 	sort.SliceStable(n.children, func(i, j int) bool {
 		a, b := n.children[i], n.children[j]
 		if a.script != b.script {
@@ -288,7 +290,9 @@ func (n *node) sort() {
 		}
 		return a.decl.Line < b.decl.Line
 	})
+	n.watched = len(n.always) > 0
 	for _, child := range n.children {
 		child.sort()
+		n.watched = n.watched || child.watched
 	}
 }

@@ -25,8 +25,7 @@ type rule struct {
 // are.
 type ruleState struct {
 	RuleStats
-	suspended bool
-	failures  failures
+	health
 	threshold *counted
 }
 
@@ -45,8 +44,8 @@ type failures struct {
 	overruns []int64
 }
 
-// add notes a failure and reports whether the rule must be suspended: limit
-// failures of its kind within window.
+// note adds a failure to those of its kind and reports whether the latest limit
+// of them happened within window.
 func note(times []int64, now, window int64, limit int) ([]int64, bool) {
 	if len(times) == limit {
 		copy(times, times[1:])
@@ -69,17 +68,22 @@ func (f *failures) add(now int64, overrun bool, l *Limits) bool {
 
 // check tells whether a rule may decide d at this point.
 func (p *pointPlan) check(r *rule, d Decision) error {
-	if !d.Decided() {
+	var why string
+	switch {
+	case !d.Decided():
+		return nil
+	case r.decl.Always:
+		why = "a rule that always runs decides nothing"
+	case d.Family != p.family || int(d.Kind) >= len(p.allowed) || !p.allowed[d.Kind]:
+		why = p.takes()
+	default:
 		return nil
 	}
-	if d.Family != p.family || int(d.Kind) >= len(p.allowed) || !p.allowed[d.Kind] {
-		return &ScriptError{
-			Script:  r.script.path,
-			Line:    r.decl.Line,
-			Message: fmt.Sprintf("rule %q decided %s: %s", r.decl.Name, decisionName(d), p.takes()),
-		}
+	return &ScriptError{
+		Script:  r.script.path,
+		Line:    r.decl.Line,
+		Message: fmt.Sprintf("rule %q decided %s: %s", r.decl.Name, decisionName(d), why),
 	}
-	return nil
 }
 
 // takes says which verdicts the point accepts.

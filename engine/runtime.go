@@ -16,6 +16,9 @@ type Source struct {
 	// identifies the script over its reloads.
 	Path string
 	Text []byte
+	// Module names a module, which scripts require and which declares nothing;
+	// empty for a script. Base is the folder below which it is found.
+	Module, Base string
 }
 
 // Runtime turns scripts into programs. The Lua runtime implements it.
@@ -23,6 +26,9 @@ type Runtime interface {
 	// Compile parses and checks a script without running it. Warnings come with
 	// a program, errors without.
 	Compile(src Source) (Program, diag.List)
+	// CompileModule does the same for a module. What it returns is kept with the
+	// module, for the runtime alone; it is shared by all that require it.
+	CompileModule(src Source) (any, diag.List)
 }
 
 // Program is a compiled script. It is immutable and may be staged many times.
@@ -62,6 +68,8 @@ type Env struct {
 	Gen uint64
 	// Stores takes declarations while the top level runs.
 	Stores *store.Staging
+	// Modules are those of the generation that the instance was staged for.
+	Modules *Modules
 	// State is the script's own record. While the instance is staged, reads see
 	// live values and writes wait for the publish.
 	State *record.Root
@@ -97,7 +105,8 @@ type Call struct {
 // ScriptError is a script's failure at run time.
 type ScriptError struct {
 	Script    string
-	Line      int // 0 where unknown
+	File      string // that Line is in: a module's path; empty: the script's
+	Line      int    // 0 where unknown
 	Message   string
 	Traceback string // may be empty
 	// Overrun: the handler used up its budget of instructions.
@@ -111,7 +120,15 @@ func (e *ScriptError) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.Script, e.Message)
 	}
-	return fmt.Sprintf("%s:%d: %s", e.Script, e.Line, e.Message)
+	return fmt.Sprintf("%s:%d: %s", e.In(), e.Line, e.Message)
+}
+
+// In returns the path of the file that the line is in.
+func (e *ScriptError) In() string {
+	if e.File != "" {
+		return e.File
+	}
+	return e.Script
 }
 
 // asScriptError makes a ScriptError of whatever a runtime returned.

@@ -60,7 +60,7 @@ type ErrorRecord struct {
 	Origin
 	Point     string
 	Err       *ScriptError
-	Suspended bool // the rule does not run again until its next reload
+	Suspended bool // what failed does not run again until its next reload
 }
 
 // Discard is a Sink that forgets everything.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"math"
+
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -13,8 +15,9 @@ type timer struct {
 	script *script
 	decl   *TimerDecl
 	next   int64 // deadline, kept while disarmed
-	done   bool  // a timer that runs once has run
+	done   bool  // it never runs again
 	fired  uint64
+	health health
 }
 
 // rebindTimers gives the shard the timers of a new generation. One that exists
@@ -32,6 +35,9 @@ func (s *shard) rebindTimers(g *Generation) {
 				delete(old, key)
 			}
 			t.script, t.decl = sc, d
+			if sc.fresh {
+				t.health = health{}
+			}
 			s.timers[key] = t
 			if s.engine.started && !t.Armed() && !t.done {
 				t.arm(s.Now())
@@ -59,7 +65,18 @@ func (t *timer) arm(now int64) {
 	if first == 0 {
 		first = t.decl.Every
 	}
-	t.next = now + int64(first)
+	t.next = now
+	t.push(int64(first))
+}
+
+// push moves the deadline by d and arms the timer. One whose deadline lies
+// behind the end of time, which a capture may claim to reach, stays disarmed.
+func (t *timer) push(d int64) {
+	if d > math.MaxInt64-t.next {
+		t.done = true
+		return
+	}
+	t.next += d
 	t.shard.Timers().Arm(&t.Timer, t.next, t.fire)
 }
 
@@ -67,14 +84,16 @@ func (t *timer) arm(now int64) {
 // periods after the first one.
 func (t *timer) fire(int64) {
 	s := t.shard
-	t.fired++
 	if t.decl.Every == 0 {
 		t.done = true
 	} else {
-		t.next += int64(t.decl.Every)
 		t.catchUp()
-		s.Timers().Arm(&t.Timer, t.next, t.fire)
+		t.push(int64(t.decl.Every))
 	}
+	if t.health.suspended {
+		return // it keeps its phase for the reload
+	}
+	t.fired++
 	s.runTimer(t)
 }
 
@@ -82,7 +101,7 @@ func (t *timer) fire(int64) {
 // would take for ever, and counts them.
 func (t *timer) catchUp() {
 	s, every := t.shard, int64(t.decl.Every)
-	late := (s.Goal() - t.next) / every
+	late := (s.Goal()-t.next)/every - 1 // the next one is due a period from now
 	if skip := late - int64(s.engine.cfg.Limits.TimerCatchUp); skip > 0 {
 		t.next += skip * every
 		s.skips += uint64(skip)
@@ -94,13 +113,8 @@ func (s *shard) runTimer(t *timer) {
 	c := &s.call
 	*c = Call{Count: t.fired}
 	c.Shard, c.Script, c.Rule, c.Gen = s.Shard, t.script.path, t.decl.Name, s.gen.Number
-	_, err := t.script.instance.Run(t.decl.Run, c)
-	if err != nil {
-		se := asScriptError(err, t.script.path)
-		s.report(&ErrorRecord{
-			Origin: Origin{TS: s.Now(), Gen: s.gen.Number, Script: t.script.path, Rule: t.decl.Name, Line: se.Line},
-			Err:    se,
-		}, 0)
+	if _, err := t.script.instance.Run(t.decl.Run, c); err != nil {
+		s.failTimer(t, err)
 	}
 	s.drain(nil)
 	s.busy = false

@@ -10,6 +10,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/stacks/flow"
 )
 
 // defaultScripts is where scripts are looked for when no path is given.
@@ -48,7 +49,7 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 	if err != nil {
 		return fail(exitIO, err)
 	}
-	e := newEngine(houseOptions{}, engine.Discard{})
+	e := newEngine(houseOptions{}, engine.Discard{}, flow.NewFunctions())
 	defer e.Close()
 	gen, diags := e.Apply(sources)
 	if err := writeDiagnostics(cmd, o.format, diags); err != nil {

@@ -90,6 +90,8 @@ func typeWord(t event.Type) string {
 		return "record"
 	case event.Handler:
 		return "function or name"
+	case event.Any:
+		return "any value"
 	default:
 		return "string"
 	}
@@ -140,8 +142,9 @@ func describeObject(w io.Writer, o *event.Object) error {
 func describeFunction(w io.Writer, f *event.Function) error {
 	fmt.Fprintf(w, "%s(%s)\n\n%s\n", f.Name, paramWords(f.Args), f.Doc)
 	for _, p := range f.Args {
-		fmt.Fprintf(w, "  %s (%s): %s\n", p.Name, typeWord(p.Type), p.Doc)
+		fmt.Fprintf(w, "  %s (%s): %s\n", p.Name+dots(p), typeWord(p.Type), p.Doc)
 	}
+	writeResults(w, f.Results, f.Effects || f.Waits || f.Fails)
 	return writeExample(w, f.Example)
 }
 
@@ -170,8 +173,8 @@ func writeFields(w io.Writer, fields []event.Field) {
 func paramWords(params []event.Param) string {
 	words := make([]string, len(params))
 	for i, p := range params {
-		if words[i] = p.Name; p.Optional {
-			words[i] = "[" + p.Name + "]"
+		if words[i] = p.Name + dots(p); p.Optional {
+			words[i] = "[" + words[i] + "]"
 		}
 	}
 	return strings.Join(words, ", ")

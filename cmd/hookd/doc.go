@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -12,16 +13,20 @@ import (
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/match"
+	"github.com/hookd/hookd/runtime/lua"
 )
 
 func newDoc() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doc NAME",
-		Short: "Explain a hook point, object, field, method, function, verdict, or the limits",
+		Short: "Explain a hook point, object, field, method, function, verdict, the tests of match, or the limits",
 		Example: `  hookd doc flow.rexmit
   hookd doc flow.conn
   hookd doc flow.conn.tag
   hookd doc alert
+  hookd doc json.encode
+  hookd doc is
   hookd doc limits`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -31,8 +36,11 @@ func newDoc() *cobra.Command {
 }
 
 func doc(w io.Writer, name string) error {
-	if name == "limits" {
+	switch name {
+	case "limits":
 		return docLimits(w)
+	case "is":
+		return docTests(w)
 	}
 	cat := catalogue.New(catalogue.All()...)
 	if info, _, err := cat.Find(name); err == nil {
@@ -47,12 +55,21 @@ func doc(w io.Writer, name string) error {
 	if done, err := docMember(w, cat, name); done {
 		return err
 	}
+	if done, err := docTable(w, cat, name); done {
+		return err
+	}
+	if done, err := docWord(w, name); done {
+		return err
+	}
 	hint := ""
 	if near := diag.Nearest(name, docNames(cat)); near != "" {
 		hint = "; did you mean " + near + "?"
 	}
 	return fail(exitFinding, fmt.Errorf("nothing is called %s%s", name, hint))
 }
+
+// declaringWords are what scripts have beside the catalogue and Lua's library.
+var declaringWords = []string{"script", "rule", "event", "timer", "store", "state", "is", "this", "raise", "require"}
 
 // docMember explains family.verdict, family.object.field and
 // family.object.method.
@@ -81,6 +98,7 @@ func docMember(w io.Writer, cat *catalogue.Catalogue, name string) (bool, error)
 	if m := o.Method(member); m != nil {
 		return true, describeFunction(w, &event.Function{
 			Name: owner + ":" + member, Doc: m.Doc, Args: m.Args, Results: m.Results, Example: m.Example,
+			Effects: m.Effects, Waits: m.Waits,
 		})
 	}
 	return false, nil
@@ -88,7 +106,7 @@ func docMember(w io.Writer, cat *catalogue.Catalogue, name string) (bool, error)
 
 // docNames lists everything that doc explains.
 func docNames(cat *catalogue.Catalogue) []string {
-	names := []string{"limits"}
+	names := append([]string{"limits"}, declaringWords...)
 	for _, f := range cat.Families() {
 		for _, e := range f.Events {
 			names = append(names, e.Name)
@@ -101,6 +119,12 @@ func docNames(cat *catalogue.Catalogue) []string {
 		}
 		for _, fn := range f.Functions {
 			names = append(names, fn.Name)
+			if table, _, dotted := strings.Cut(fn.Name, "."); dotted && !slices.Contains(names, table) {
+				names = append(names, table)
+			}
+		}
+		for _, v := range f.Values {
+			names = append(names, v.Name)
 		}
 		for _, v := range f.Verdicts {
 			names = append(names, f.Name+"."+v.Name)
@@ -109,10 +133,19 @@ func docNames(cat *catalogue.Catalogue) []string {
 	return names
 }
 
+// docTests lists the words that match tables are written with.
+func docTests(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, word := range match.Words() {
+		fmt.Fprintf(tw, "is.%s\t%s\t%s\n", word.Name, word.Example, word.Doc)
+	}
+	return tw.Flush()
+}
+
 // docLimits lists the limits and their defaults.
 func docLimits(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, l := range engine.DocLimits() {
+	for _, l := range append(engine.DocLimits(), lua.DocLimits()...) {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
 	return tw.Flush()

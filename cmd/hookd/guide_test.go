@@ -86,3 +86,13 @@ func TestReadme(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestEveryWordIsExplained checks that doc knows every global that is neither
+// Lua's own nor a family.
+func TestEveryWordIsExplained(t *testing.T) {
+	for _, word := range declaringWords {
+		if found, err := docWord(&bytes.Buffer{}, word); err != nil || !found {
+			t.Errorf("%s: %v, %v", word, found, err)
+		}
+	}
+}

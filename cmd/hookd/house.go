@@ -17,7 +17,10 @@ import (
 // house is the engine with its runtime, and where its records go.
 type house struct {
 	engine *engine.Engine
+	flow   *flow.Functions
 	out    *trace.Writer
+	// stack are the settings of the flow stack.
+	stack flow.Config
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.
@@ -35,16 +38,17 @@ func newHouse(o houseOptions, records, logs io.Writer) *house {
 	if o.debug {
 		level = slog.LevelDebug
 	}
-	h := &house{}
+	h := &house{flow: flow.NewFunctions()}
 	h.out = trace.NewWriter(records, slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}), func() uint64 {
 		return h.engine.Generation()
 	})
-	h.engine = newEngine(o, h.out)
+	h.engine = newEngine(o, h.out, h.flow)
 	return h
 }
 
-// newEngine wires an engine to the stacks' catalogue and to Lua.
-func newEngine(o houseOptions, sink engine.Sink) *engine.Engine {
+// newEngine wires an engine to the stacks' catalogue and to Lua. Scripts call fns,
+// which knows the stacks that are installed in it later.
+func newEngine(o houseOptions, sink engine.Sink, fns *flow.Functions) *engine.Engine {
 	cat := catalogue.New(catalogue.All()...)
 	e := engine.New(engine.Config{
 		Catalogue: cat,
@@ -54,7 +58,7 @@ func newEngine(o houseOptions, sink engine.Sink) *engine.Engine {
 
 		CheckNative: o.checkNative,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Limits: e.Limits()}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e
 }
 

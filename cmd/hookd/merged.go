@@ -13,6 +13,7 @@ type merged struct {
 	readers []*capture.Reader
 	heads   []capture.Frame
 	state   []headState
+	filter  *packetFilter // nil: every packet
 	err     error
 }
 
@@ -44,10 +45,22 @@ func openMerged(paths []string, stdin io.Reader) (*merged, error) {
 	return m, nil
 }
 
-// Next gives the earliest packet, lent until the next call. After the last one
+// Next gives the earliest packet that the filter selects, lent until the next call. After the last one
 // it returns io.EOF, or the first damage that any of the captures had: a damaged
 // capture ends there, the others go on.
 func (m *merged) Next(f *capture.Frame) error {
+	for {
+		if err := m.next(f); err != nil || m.filter == nil {
+			return err
+		}
+		if wanted, err := m.filter.selects(f); wanted || err != nil {
+			return err
+		}
+	}
+}
+
+// next gives the earliest packet, whatever the filter says.
+func (m *merged) next(f *capture.Frame) error {
 	best := -1
 	for i := range m.readers {
 		if m.state[i] == headStale {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/flow"
@@ -18,6 +19,7 @@ type replayOptions struct {
 	houseOptions
 	scripts []string
 	print   []string
+	filter  string
 	quiet   bool
 }
 
@@ -39,6 +41,7 @@ summary go to standard error. The same input gives the same output.`,
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.scripts, "scripts", "s", nil, "script, or directory of scripts, to run (repeatable)")
 	f.StringArrayVar(&o.print, "print", nil, "print the events of these hook points: a glob over stack.event.phase (repeatable)")
+	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
 	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
@@ -60,11 +63,16 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 			return err
 		}
 	}
+	keep, err := newPacketFilter(o.filter)
+	if err != nil {
+		return err
+	}
 	src, err := openMerged(paths, cmd.InOrStdin())
 	if err != nil {
 		return fail(exitIO, err)
 	}
 	defer src.Close()
+	src.filter = keep
 	stats, readErr := h.feed(src)
 	if err := h.out.Flush(); err != nil {
 		return fail(exitIO, fmt.Errorf("write records: %w", err))
@@ -110,7 +118,9 @@ const entryFrames = 64
 // error counts: connections end, and the stop is announced, all the same.
 func (h *house) feed(src *merged) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
-	stack := flow.New(shard, flow.Config{})
+	stack := flow.New(shard, h.stack)
+	h.flow.Install(stack)
+	defer h.flow.Remove(stack)
 	var f capture.Frame
 	err := src.Next(&f)
 	h.engine.Start(f.TS)
@@ -143,36 +153,56 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
 	fmt.Fprintf(w, "%d packets, %d connections, %d events handled", fs.Frames, fs.Conns, st.Events)
 	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Seen.Decisions, st.Alerts, st.Errors)
-	rules := h.engine.Rules()
+	writeCounts(w, "not handled", []count{
+		{fs.NotIP, "packets without IP"}, {fs.Malformed, "malformed"}, {fs.Truncated, "cut off in the headers"},
+	})
+	writeCounts(w, "limits", []count{
+		{st.Refused, "raised events refused"},
+		{st.LinesDropped, "log lines dropped"},
+		{st.AlertsDropped, "alerts dropped"},
+		{st.TimerSkips, "timer periods skipped"},
+		{fs.Evicted, "connections evicted"},
+		{fs.NotHeld, "segments not held"},
+		{fs.CutLists, "lists of flow.conns cut short"},
+	})
+	writeRules(w, h.engine.Rules())
+}
+
+// writeRules writes the counters of the rules as a table.
+func writeRules(w io.Writer, rules []engine.RuleStatus) {
 	if len(rules) == 0 {
 		return
 	}
 	width := 4
-	for _, r := range rules {
-		width = max(width, len(r.Script)+2+len(r.Name))
+	for i := range rules {
+		width = max(width, len(rules[i].Script)+2+len(rules[i].Name))
 	}
 	fmt.Fprintf(w, "%-*s  %10s %10s %10s %7s\n", width, "rule", "seen", "matched", "decided", "errors")
-	for _, r := range rules {
+	for i := range rules {
+		r := &rules[i]
 		note := ""
 		if r.Suspended {
 			note = "  suspended"
 		}
 		fmt.Fprintf(w, "%-*s  %10d %10d %10d %7d%s\n", width, r.Script+": "+r.Name, r.Seen, r.Matched, r.Decided, r.Errors, note)
 	}
-	if n := st.Refused + st.LinesDropped + st.TimerSkips; n > 0 {
-		fmt.Fprintf(w, "limits: %s\n", limitsHit(st.Refused, st.LinesDropped, st.TimerSkips))
-	}
 }
 
-func limitsHit(refused, dropped, skips uint64) string {
+// count is one counter of the summary.
+type count struct {
+	n    uint64
+	what string
+}
+
+// writeCounts writes those counters that counted something, on one line.
+func writeCounts(w io.Writer, title string, counts []count) {
 	var parts []string
-	for _, p := range []struct {
-		n    uint64
-		what string
-	}{{refused, "raised events refused"}, {dropped, "log lines dropped"}, {skips, "timer periods skipped"}} {
-		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+	for _, c := range counts {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
 	}
-	return strings.Join(parts, ", ")
+	if len(parts) > 0 {
+		fmt.Fprintf(w, "%s: %s\n", title, strings.Join(parts, ", "))
+	}
 }

@@ -28,7 +28,7 @@ asserts what the rules decided. Without a path it runs those below the current
 directory.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return test(cmd, args, o) },
 	}
-	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "name what passed, too")
+	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "name what passed, too, with what it printed")
 	cmd.Flags().StringVar(&o.match, "run", "", "only specs whose file name contains this")
 	return cmd
 }
@@ -82,22 +82,26 @@ func test(cmd *cobra.Command, paths []string, o testOptions) error {
 }
 
 func writeResult(w io.Writer, r *spec.Result, verbose bool) error {
-	if r.Failure == nil {
-		if verbose {
-			_, err := fmt.Fprintf(w, "ok    %s: %s\n", r.File, r.Name)
-			return err
-		}
+	if r.Failure == nil && !verbose {
 		return nil
 	}
-	if _, err := fmt.Fprintf(w, "FAIL  %s: %s\n", r.File, r.Name); err != nil {
+	word := "ok   "
+	if r.Failure != nil {
+		word = "FAIL "
+	}
+	if _, err := fmt.Fprintf(w, "%s %s: %s\n", word, r.File, r.Name); err != nil {
 		return err
 	}
-	if err := r.Failure.Render(w, useColor(w)); err != nil {
-		return err
-	}
-	for _, note := range r.Notes {
-		if _, err := fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(note, "\n", "\n  ")); err != nil {
+	if r.Failure != nil {
+		if err := r.Failure.Render(w, useColor(w)); err != nil {
 			return err
+		}
+	}
+	for _, lines := range [][]string{r.Printed, r.Notes} {
+		for _, line := range lines {
+			if _, err := fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(line, "\n", "\n  ")); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

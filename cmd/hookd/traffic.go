@@ -15,10 +15,13 @@ import (
 
 // specHost makes what specs run on.
 func specHost() spec.Host {
+	fns := flow.NewFunctions()
 	return spec.Host{
-		NewEngine: func(sink engine.Sink) *engine.Engine { return newEngine(houseOptions{}, sink) },
+		NewEngine: func(sink engine.Sink) *engine.Engine { return newEngine(houseOptions{}, sink, fns) },
 		NewTraffic: func(shard *event.Shard, tick func() int64) spec.Traffic {
-			return &traffic{stack: flow.New(shard, flow.Config{}), tick: tick}
+			t := &traffic{stack: flow.New(shard, flow.Config{}), fns: fns, tick: tick}
+			fns.Install(t.stack)
+			return t
 		},
 	}
 }
@@ -26,6 +29,7 @@ func specHost() spec.Host {
 // traffic is the flow stack of one spec.
 type traffic struct {
 	stack *flow.Stack
+	fns   *flow.Functions
 	tick  func() int64
 }
 
@@ -63,7 +67,10 @@ func (t *traffic) Connect(cfg spec.ConnConfig) (spec.Conn, error) {
 }
 
 // Close implements [spec.Traffic].
-func (t *traffic) Close() { t.stack.Close() }
+func (t *traffic) Close() {
+	t.stack.Close()
+	t.fns.Remove(t.stack)
+}
 
 // handMade names the sides of a crafted connection by words.
 type handMade struct{ *craft.Conn }

@@ -113,6 +113,19 @@ type Function struct {
 	Results []Param
 	Effects bool // changes something: not allowed at top level or in filters
 	Waits   bool
+	// Native: the runtime has the body, not a stack or the engine.
+	Native bool
+	// Fails: nil and a message come back where it fails; so they do of what has
+	// effects or waits.
+	Fails   bool
+	Since   string
+	Example string
+}
+
+// Value describes a constant of a table of functions: json.null.
+type Value struct {
+	Name    string
+	Doc     string
 	Since   string
 	Example string
 }
@@ -124,6 +137,7 @@ type Family struct {
 	Events    []*Info
 	Objects   []*Object
 	Functions []*Function
+	Values    []*Value
 	Verdicts  []VerdictInfo
 }
 

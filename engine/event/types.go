@@ -25,6 +25,7 @@ const (
 	Plain          // plain data: nil, boolean, number, string, table of those
 	Record         // per-script data that outlives a VM: c.data (userdata)
 	Handler        // a function or the name of a handler
+	Any            // any Lua value, only of functions that the runtime has the body of
 )
 
 // Type is a field's, argument's or result's full type.
@@ -111,4 +112,5 @@ type Param struct {
 	Type     Type
 	Doc      string
 	Optional bool
+	Rest     bool // may come any number of times
 }

@@ -113,19 +113,19 @@ func TestResolveOptional(t *testing.T) {
 func TestPathErrors(t *testing.T) {
 	t.Parallel()
 	info, cat := flow(t, "flow.conn_end")
-	root := []string{"id", "cid", "proto", "client", "server", "vlan", "started", "duration", "tags", "data", "c", "reason"}
+	root := []string{"id", "cid", "proto", "client", "server", "vlan", "icmp_id", "started", "duration", "tags", "data", "c", "reason"}
 	for _, tt := range []struct {
 		path       string
 		at         int
 		text, hint string
 		candidates []string
 	}{
-		{"", 0, "a path names a field of flow.conn_end", "there is id, cid, proto, client, server, vlan, started, duration, tags, data, c, reason", root},
+		{"", 0, "a path names a field of flow.conn_end", "there is id, cid, proto, client, server, vlan, icmp_id, started, duration, tags, data, c and 1 more", root},
 		{"raeson", 0, `flow.conn_end has no field "raeson"`, "did you mean reason?", root},
-		{"reason.x", 1, `reason.x: reason is one of none, fin, rst, idle, reuse, evicted, shutdown: it has no field "x"`, "", nil},
-		{"client.prt", 1, `client.prt: flow.peer has no field "prt"`, "did you mean port?", []string{"ip", "port", "endpoint", "state", "isn", "bytes", "pkts", "rexmits", "gaps", "window", "mss"}},
-		{"c.tagged", 1, "c.tagged: tagged of flow.conn is a method, not a field", "there is id, cid, proto, client, server, vlan, started, duration, tags, data", root[:10]},
-		{"pkt.len", 0, `pkt.len: flow.conn_end has no field "pkt"`, "there is id, cid, proto, client, server, vlan, started, duration, tags, data, c, reason", root},
+		{"reason.x", 1, `reason.x: reason is one of none, fin, rst, idle, reuse, evicted, shutdown, cut, reset: it has no field "x"`, "", nil},
+		{"client.prt", 1, `client.prt: flow.peer has no field "prt"`, "did you mean port?", []string{"ip", "port", "endpoint", "state", "isn", "bytes", "pkts", "rexmits", "gaps", "window", "mss", "sent"}},
+		{"c.tagged", 1, "c.tagged: tagged of flow.conn is a method, not a field", "there is id, cid, proto, client, server, vlan, icmp_id, started, duration, tags, data", root[:11]},
+		{"pkt.len", 0, `pkt.len: flow.conn_end has no field "pkt"`, "there is id, cid, proto, client, server, vlan, icmp_id, started, duration, tags, data, c and 1 more", root},
 	} {
 		_, err := Resolve(split(tt.path), info, cat)
 		var pe *PathError

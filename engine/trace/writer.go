@@ -116,7 +116,7 @@ func (t *Writer) ScriptError(r *engine.ErrorRecord) {
 	}
 	t.slog(slog.LevelError, r.Err.Error(), &r.Origin, fields)
 	if r.Suspended {
-		t.slog(slog.LevelError, "rule suspended until its next reload", &r.Origin, nil)
+		t.slog(slog.LevelError, "suspended until its next reload", &r.Origin, nil)
 	}
 }
 

@@ -84,7 +84,7 @@ func TestLogs(t *testing.T) {
 	})
 	for _, want := range []string{
 		`time=2017-07-14T02:40:00.000Z level=WARN msg=hm rule=r script=a.lua n=3`,
-		`msg="a.lua:7: no"`, `point=flow.pkt_in.snd`, `traceback="a.lua:7: in f"`, `rule suspended`,
+		`msg="a.lua:7: no"`, `point=flow.pkt_in.snd`, `traceback="a.lua:7: in f"`, `suspended until`,
 	} {
 		if !strings.Contains(logs.String(), want) {
 			t.Errorf("no %s in\n%s", want, &logs)

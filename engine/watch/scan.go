@@ -1,12 +1,15 @@
 package watch
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -29,23 +32,36 @@ var ErrNoScripts = errors.New("no scripts")
 const SpecSuffix = "_spec.lua"
 
 // Scan reads the scripts below paths: a file as it is, of a directory every
-// *.lua below it except specs, hidden files and what editors leave behind.
+// *.lua below it except specs, stubs for editors (---@meta), hidden files and
+// what editors leave behind.
 // Links are followed to files, not to directories, but for a path named
 // itself. A script is named by its path as given, with forward slashes.
+//
+// Files in folders named [engine.ModuleFolder] are modules, which scripts
+// require: those below a directory, and those in such a folder beside a file
+// that is named itself. That file is a script wherever it is.
 func Scan(paths ...string) ([]engine.Source, error) {
-	found, err := Find(paths, IsScript)
-	if err != nil {
+	f := finder{seen: map[string]bool{}}
+	if err := f.find(paths, IsScript, true); err != nil {
 		return nil, err
 	}
-	sources := make([]engine.Source, 0, len(found))
-	for _, name := range found {
-		text, err := readFile(name)
+	sources := make([]engine.Source, 0, len(f.list))
+	scripts := 0
+	for _, file := range f.list {
+		text, err := readFile(file.name)
 		if err != nil {
 			return nil, fmt.Errorf("watch: read script: %w", err)
 		}
-		sources = append(sources, engine.Source{Path: filepath.ToSlash(name), Text: text})
+		if isStub(text) {
+			continue
+		}
+		src := engine.Source{Path: filepath.ToSlash(file.name), Text: text}
+		if src.Base, src.Module = file.module(); src.Module == "" {
+			scripts++
+		}
+		sources = append(sources, src)
 	}
-	if len(sources) == 0 {
+	if scripts == 0 {
 		return nil, fmt.Errorf("%w below %s", ErrNoScripts, strings.Join(paths, ", "))
 	}
 	return sources, nil
@@ -54,36 +70,94 @@ func Scan(paths ...string) ([]engine.Source, error) {
 // Find lists the files below paths whose base name keep accepts, sorted, each
 // once; a path that names a file is listed whatever its name.
 func Find(paths []string, keep func(base string) bool) ([]string, error) {
-	seen := map[string]bool{}
-	var list []string
-	add := func(name string) error {
-		name = filepath.Clean(name)
-		if seen[name] {
-			return nil
-		}
-		if seen[name] = true; len(seen) > MaxFiles {
-			return fmt.Errorf("watch: more than %d scripts", MaxFiles)
-		}
-		list = append(list, name)
+	f := finder{seen: map[string]bool{}}
+	if err := f.find(paths, keep, false); err != nil {
+		return nil, err
+	}
+	list := make([]string, len(f.list))
+	for i, file := range f.list {
+		list[i] = file.name
+	}
+	return list, nil
+}
+
+// finder collects files, each once.
+type finder struct {
+	seen map[string]bool
+	list []foundFile
+}
+
+// foundFile is a file and the directory below which it was found; none where the
+// file was named itself.
+type foundFile struct{ name, root string }
+
+// module returns the name that scripts require the file by and the folder below
+// which they may; empty for a script.
+func (f foundFile) module() (base, name string) {
+	rel, err := filepath.Rel(f.root, f.name)
+	if f.root == "" || err != nil {
+		return "", ""
+	}
+	parts := strings.Split(filepath.ToSlash(rel), "/")
+	at := slices.Index(parts[:len(parts)-1], engine.ModuleFolder)
+	if at < 0 {
+		return "", ""
+	}
+	name = strings.TrimSuffix(strings.Join(parts[at+1:], "."), ".lua")
+	if short, ok := strings.CutSuffix(name, ".init"); ok {
+		name = short
+	}
+	return path.Join(append([]string{filepath.ToSlash(f.root)}, parts[:at]...)...), name
+}
+
+func (f *finder) add(name, root string) error {
+	name = filepath.Clean(name)
+	if f.seen[name] {
 		return nil
 	}
+	if f.seen[name] = true; len(f.seen) > MaxFiles {
+		return fmt.Errorf("watch: more than %d scripts", MaxFiles)
+	}
+	f.list = append(f.list, foundFile{name, root})
+	return nil
+}
+
+// find adds the files of paths: those that are named themselves first, because
+// such a file is a script also where it stands among modules.
+func (f *finder) find(paths []string, keep func(string) bool, modules bool) error {
+	var dirs []string
 	for _, p := range paths {
 		info, err := os.Stat(p)
-		if err != nil {
-			return nil, fmt.Errorf("watch: %w", err)
-		}
-		if !info.IsDir() {
-			if err := add(p); err != nil {
-				return nil, err
+		switch {
+		case err != nil:
+			return fmt.Errorf("watch: %w", err)
+		case info.IsDir():
+			dirs = append(dirs, p)
+		default:
+			if err := f.add(p, ""); err != nil {
+				return err
 			}
-			continue
-		}
-		if err := walk(p, keep, add); err != nil {
-			return nil, err
 		}
 	}
-	sort.Strings(list)
-	return list, nil
+	if modules {
+		for _, file := range f.list {
+			root := filepath.Dir(file.name)
+			lib := filepath.Join(root, engine.ModuleFolder)
+			if info, err := os.Stat(lib); err != nil || !info.IsDir() {
+				continue
+			}
+			if err := walk(lib, keep, func(name string) error { return f.add(name, root) }); err != nil {
+				return err
+			}
+		}
+	}
+	for _, dir := range dirs {
+		if err := walk(dir, keep, func(name string) error { return f.add(name, dir) }); err != nil {
+			return err
+		}
+	}
+	sort.Slice(f.list, func(i, j int) bool { return f.list[i].name < f.list[j].name })
+	return nil
 }
 
 func walk(root string, keep func(string) bool, add func(string) error) error {
@@ -122,6 +196,9 @@ func IsScript(base string) bool { return isLua(base) && !strings.HasSuffix(base,
 
 // IsSpec reports whether a file of this base name tests scripts.
 func IsSpec(base string) bool { return isLua(base) && strings.HasSuffix(base, SpecSuffix) }
+
+// isStub reports whether a file only tells an editor about types.
+func isStub(text []byte) bool { return bytes.HasPrefix(text, []byte("---@meta")) }
 
 // isLua tells Lua files from what editors leave beside them.
 func isLua(base string) bool {

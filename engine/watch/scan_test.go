@@ -32,6 +32,9 @@ func tree(t *testing.T, files ...string) {
 func TestScan(t *testing.T) {
 	tree(t, "rules/b.lua", "rules/a.lua", "rules/sub/c.lua", "rules/a_spec.lua", "rules/.hidden.lua",
 		"rules/#a.lua#", "rules/a.lua~", "rules/a.lua.swp", "rules/4913", "rules/.git/x.lua", "rules/notes.txt", "other.txt")
+	if err := os.WriteFile("rules/types.lua", []byte("---@meta\nflow = {}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Symlink("nowhere", "rules/.#a.lua"); err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +67,55 @@ func TestScan(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestScanModules checks which files are modules, by what name and for whom.
+func TestScanModules(t *testing.T) {
+	tree(t, "rules/a.lua", "rules/lib/net.lua", "rules/lib/net/http.lua", "rules/lib/geo/init.lua", "rules/lib/init.lua",
+		"rules/lib/net_spec.lua", "rules/lib/.x.lua", "rules/lib/a/lib/b.lua", "rules/sub/lib/net.lua", "rules/sub/c.lua",
+		"rules/library/d.lua", "rules/lib.lua", "lib/e.lua", "main.lua")
+	tests := []struct {
+		name  string
+		paths []string
+		want  []string // path, and name and base of a module
+	}{
+		{"directory", []string{"rules"}, []string{
+			"rules/a.lua", "rules/lib.lua", "rules/lib/a/lib/b.lua a.lib.b@rules", "rules/lib/geo/init.lua geo@rules",
+			"rules/lib/init.lua init@rules", "rules/lib/net.lua net@rules", "rules/lib/net/http.lua net.http@rules",
+			"rules/library/d.lua", "rules/sub/c.lua", "rules/sub/lib/net.lua net@rules/sub",
+		}},
+		{"file", []string{"main.lua"}, []string{"lib/e.lua e@.", "main.lua"}},
+		{"file of a folder", []string{"rules/sub/c.lua"}, []string{"rules/sub/c.lua", "rules/sub/lib/net.lua net@rules/sub"}},
+		{"module by its name", []string{"lib/e.lua"}, []string{"lib/e.lua"}},
+		{"both", []string{"rules/sub", "rules/sub/c.lua", "rules/sub/lib/net.lua"}, []string{"rules/sub/c.lua", "rules/sub/lib/net.lua"}},
+		{"folder of modules", []string{"lib"}, []string{"lib/e.lua"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			sources, err := watch.Scan(tt.paths...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, s := range sources {
+				line := s.Path
+				if s.Module != "" {
+					line += " " + s.Module + "@" + s.Base
+				}
+				got = append(got, line)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if _, err := watch.Scan("rules/lib/net"); err != nil {
+		t.Error(err)
+	}
+	tree(t, "only/lib/x.lua")
+	if _, err := watch.Scan("only"); !errors.Is(err, watch.ErrNoScripts) {
+		t.Errorf("modules alone: %v", err)
 	}
 }
 

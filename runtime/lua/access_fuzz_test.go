@@ -149,25 +149,31 @@ func read(t testing.TB, file string) string {
 	return string(data)
 }
 
-// flowEvent makes an event for any hook point of flow.
-func flowEvent(r *rand.Rand, c *anyConn, name string) any {
-	side := flowev.Side(r.IntN(4))
-	switch name {
-	case "flow.pkt_in":
-		return &flowev.PktIn{C: c, Pkt: newAnyPacket(r), Side: side}
-	case "flow.conn_start":
-		return &flowev.ConnStart{C: c, Pkt: newAnyPacket(r), Side: side}
-	case "flow.rexmit":
-		return &flowev.Rexmit{C: c, Pkt: newAnyPacket(r), Side: side, Kind: flowev.RexmitKind(r.IntN(5))}
-	}
-	e := anyEvent(r, name)
-	switch e := e.(type) {
-	case *flowev.NewData:
-		e.C = c
-	case *flowev.TCPStateChange:
-		e.C = c
-	case *flowev.ConnEnd:
-		e.C = c
+// flowEvent makes an event for any hook point of flow, with a value in every
+// field.
+func flowEvent(t testing.TB, r *rand.Rand, c *anyConn, info *event.Info) any {
+	e := info.New()
+	for i := range info.Fields {
+		f := &info.Fields[i]
+		var v any
+		switch f.Type.Kind {
+		case event.ObjectRef:
+			v = map[string]any{"flow.conn": c, "flow.packet": newAnyPacket(r), "flow.data": newAnyData(r)}[f.Type.Object]
+			if f.Optional && (f.Type.Object == "flow.conn" || r.IntN(6) == 0) {
+				continue
+			}
+		case event.Enum:
+			v = pick(r, f.Type.Names...)
+		case event.Uint, event.Int:
+			v = float64(r.IntN(200))
+		case event.Bool:
+			v = r.IntN(2) == 0
+		default:
+			continue
+		}
+		if err := f.Set(e, v); err != nil {
+			t.Fatalf("%s.%s: %v", info.Name, f.Name, err)
+		}
 	}
 	return e
 }
@@ -195,7 +201,7 @@ func observe(t testing.TB, src string, seed uint64, interpret bool) string {
 		c.a.ended = r.IntN(8) == 0
 		info := pick(r, flowev.Family.Events...)
 		where := info.Points[r.IntN(len(info.Points))]
-		e := flowEvent(r, c, info.Name)
+		e := flowEvent(t, r, c, info)
 		h.in(func(s *event.Shard) {
 			v := h.Emit(s, where.ID, e)
 			s.Advance(s.Now() + 1e8)

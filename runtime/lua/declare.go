@@ -53,12 +53,16 @@ func (in *instance) openWords() {
 	g.RawSetString("script", L.NewFunction(in.declareScript))
 	g.RawSetString("store", L.NewFunction(in.declareStore))
 	g.RawSetString("raise", L.NewFunction(in.raiseEvent))
+	g.RawSetString("require", L.NewFunction(in.require))
 	in.openEvent()
 }
 
 // declaring returns the collector of declarations and the running line; it
 // raises in a handler.
 func (in *instance) declaring(L *glua.LState, what string) (*declarer, int) {
+	if n := len(in.required.running); n > 0 && in.mode == loading {
+		in.raise(L, remark{msg: fmt.Sprintf("%s in module %q: a module holds functions and data", what, in.required.running[n-1].Module), hint: "declare it in a script", word: what})
+	}
 	if in.mode != loading || in.decl == nil {
 		in.raise(L, remark{msg: what + " in a handler: declare it at the top level", word: what})
 	}

@@ -3,7 +3,6 @@ package lua
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -82,23 +81,4 @@ func (in *instance) Wait(L *glua.LState, _ func(done func(results ...glua.LValue
 func (in *instance) print(L *glua.LState, line string) error {
 	in.Effect(L, "print")
 	return in.prog.rt.cfg.Functions.LogInfo(in.Caller(L), line, nil)
-}
-
-// openOS installs what a script may know of the world: event time.
-func (in *instance) openOS() {
-	L := in.vm.State()
-	now := func() time.Duration { return time.Duration(in.env.Shard.Now()) }
-	mod := L.CreateTable(0, 2)
-	mod.RawSetString("time", L.NewFunction(func(L *glua.LState) int {
-		if L.GetTop() > 0 && L.Get(1) != glua.LNil {
-			L.RaiseError("os.time takes no table here: it is the event's time")
-		}
-		L.Push(glua.LNumber(now() / time.Second))
-		return 1
-	}))
-	mod.RawSetString("clock", L.NewFunction(func(L *glua.LState) int {
-		L.Push(glua.LNumber(now().Seconds()))
-		return 1
-	}))
-	in.vm.Globals().RawSetString("os", mod)
 }

@@ -56,8 +56,9 @@ type instance struct {
 	points   map[string]*glua.LUserData
 	payload  glua.LValue // of the running call, once it was asked for
 	// pairs are the two forms of handlers, while loading.
-	pairs map[*glua.LFunction]*glua.LFunction
-	incr  *glua.LFunction // of records
+	pairs    map[*glua.LFunction]*glua.LFunction
+	incr     *glua.LFunction // of records
+	required modules
 
 	meta metatables
 }
@@ -88,11 +89,12 @@ func (in *instance) open() {
 		Limits:  in.prog.rt.cfg.VM,
 		Seed:    seed.Sum64(),
 		Print:   in.print,
-		Explain: in.prog.explain,
-		Unknown: in.unknownGlobal,
+		Explain: in.explain,
+		Unknown: in.absent,
 	})
 	in.points, in.lent = map[string]*glua.LUserData{}, nil
 	in.incr = in.vm.State().NewFunction(in.recordIncr)
+	in.required = modules{}
 	in.openMetatables()
 	in.openObjects()
 	in.openVerdicts()
@@ -102,7 +104,6 @@ func (in *instance) open() {
 	in.openIs()
 	in.openState()
 	in.openAccess()
-	in.openOS()
 }
 
 // Close implements [engine.Instance]. Objects that outlive the machine keep the

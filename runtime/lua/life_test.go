@@ -327,10 +327,10 @@ func TestGlobalsAreWhatAScriptSees(t *testing.T) {
 	h := newHouse(t, engine.Limits{})
 	rt := New(Config{Catalogue: h.Catalogue(), Functions: h.Functions(), Limits: h.Limits()})
 	want := []string{
-		"_G", "_VERSION", "alert", "assert", "coroutine", "error", "event", "flow", "getmetatable", "hookd", "ipairs",
-		"is", "log", "math", "next", "os", "pairs", "pcall", "print", "raise", "rawequal", "rawget", "rawset", "rule",
-		"script", "select", "setmetatable", "state", "store", "string", "table", "this", "timer", "tonumber", "tostring",
-		"type", "unpack", "xpcall",
+		"_G", "_VERSION", "alert", "assert", "base64", "bit", "coroutine", "error", "event", "flow", "getmetatable",
+		"hash", "hookd", "ip", "ipairs", "is", "json", "log", "math", "next", "os", "pairs", "pcall", "print", "raise", "rawequal", "rawget", "rawset", "require", "rule",
+		"script", "select", "setmetatable", "state", "store", "string", "struct", "table", "this", "timer", "tonumber", "tostring",
+		"type", "unpack", "url", "utf8", "xpcall",
 	}
 	if diff := cmp.Diff(want, rt.Globals()); diff != "" {
 		t.Errorf("globals (-want +got):\n%s", diff)

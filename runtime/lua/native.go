@@ -58,11 +58,11 @@ func (p *program) namesOf(fn *glua.LFunction) *predicate.Names {
 	n := &predicate.Names{
 		Objects:   p.rt.cfg.Catalogue,
 		Constants: map[string]any{}, Upvalues: map[string]bool{},
-		Assigned: p.names.Assigned, This: p.names.Own("this"),
+		Assigned: p.survey.Assigned, This: p.survey.Own("this"),
 	}
 	for i, name := range fn.Proto.DbgUpvalues {
 		n.Upvalues[name] = true
-		if p.names.Assigned[name] || i >= len(fn.Upvalues) {
+		if p.survey.Assigned[name] || i >= len(fn.Upvalues) {
 			continue
 		}
 		switch v := fn.Upvalues[i].Value().(type) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
 )
 
@@ -31,6 +32,7 @@ func (c *anyConn) Proto() flowev.Proto     { return c.proto }
 func (c *anyConn) Client() flowev.Peer     { return &c.a }
 func (c *anyConn) Server() flowev.Peer     { return &c.b }
 func (c *anyConn) VLAN() uint16            { return c.vlan }
+func (c *anyConn) ICMPID() uint16          { return c.vlan }
 func (c *anyConn) Started() int64          { return c.start }
 func (c *anyConn) Duration() time.Duration { return c.lasts }
 
@@ -41,6 +43,7 @@ type anyPeer struct {
 	bytes, pkts, rexmits, holes uint64
 	mss                         uint16
 	ended                       bool
+	stream                      anyStream
 }
 
 func (p *anyPeer) Ended() bool            { return p.ended }
@@ -53,7 +56,31 @@ func (p *anyPeer) Gaps() uint64           { return p.holes }
 func (p *anyPeer) Window() uint32         { return p.window }
 func (p *anyPeer) MSS() uint16            { return p.mss }
 
+func (p *anyPeer) Sent() flowev.Stream { return &p.stream }
+
+// anyStream has a few bytes.
+type anyStream struct {
+	flowev.Stream
+	slots event.Slots
+}
+
+func (s *anyStream) ID() uint64          { return 1 }
+func (s *anyStream) Label() string       { return "stream" }
+func (s *anyStream) Ended() bool         { return false }
+func (s *anyStream) Slots() *event.Slots { return &s.slots }
+func (s *anyStream) From() flowev.Side   { return flowev.SideClient }
+func (s *anyStream) Len() uint64         { return 5 }
+func (s *anyStream) Ranges() any         { return []any{} }
+func (s *anyStream) Gaps() any           { return []any{} }
+
+func (s *anyStream) Peek(uint32, bool, uint64, bool) ([]byte, bool) { return []byte("hello"), true }
+
+func (s *anyStream) Take(*event.Caller, uint32, bool) ([]byte, uint64, error) {
+	return []byte("hello"), 0, nil
+}
+
 type anyPacket struct {
+	flowev.Packet
 	ts                              int64
 	len, caplen, seq, ack, payloads uint32
 	vlan, srcPort, dstPort, win     uint16
@@ -84,6 +111,7 @@ func (p *anyPacket) Payload() []byte           { return p.payload }
 func (p *anyPacket) Has(f flowev.TCPFlag) bool { return p.flags>>uint(f)&1 != 0 }
 
 type anyData struct {
+	flowev.Data
 	from   flowev.Side
 	offset uint64
 	bytes  []byte
@@ -157,7 +185,7 @@ func newAnyPacket(r *rand.Rand) *anyPacket {
 }
 
 func newAnyData(r *rand.Rand) *anyData {
-	return &anyData{flowev.Side(r.IntN(4)), integer(r), []byte(pick(r, "", "G", "GET / HTTP/1.1\r\n", "SSH-2.0-x", "\x16\x03\x03\x00\x05hello", "x\x00y"))}
+	return &anyData{from: flowev.Side(r.IntN(4)), offset: integer(r), bytes: []byte(pick(r, "", "G", "GET / HTTP/1.1\r\n", "SSH-2.0-x", "\x16\x03\x03\x00\x05hello", "x\x00y"))}
 }
 
 // anyEvent makes an event for a hook point by name.
@@ -485,6 +513,8 @@ type stagedProgram struct {
 }
 
 func (s *stagedProgram) Compile(engine.Source) (engine.Program, diag.List) { return s, nil }
+
+func (s *stagedProgram) CompileModule(engine.Source) (any, diag.List) { return nil, nil }
 
 func (s *stagedProgram) Stage(env *engine.Env) (in engine.Instance, plan *engine.Plan, diags diag.List) {
 	in, plan, diags = s.Program.Stage(env)

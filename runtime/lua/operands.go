@@ -147,12 +147,12 @@ var (
 
 // explain words an error of the machine as PUC Lua would, with a name where the
 // line has only one that it can be.
-func (p *program) explain(line int, msg string) string {
+func (f *file) explain(line int, msg string) string {
 	if !strings.HasPrefix(msg, "attempt to ") && !strings.HasPrefix(msg, "cannot perform ") && !strings.HasPrefix(msg, "for statement ") && !strings.HasPrefix(msg, "__") {
 		return msg
 	}
-	p.once.Do(func() { p.source = operandsOf(p.path, p.text) })
-	o := p.source
+	f.once.Do(func() { f.names = operandsOf(f.path, f.text) })
+	o := f.names
 	switch {
 	case msg == "attempt to call a non-function object":
 		return "attempt to call " + blame(o.called[line], "", "not a function", "something that is no function")

@@ -17,24 +17,29 @@ import (
 // waits for it.
 const loadTime = 10 * time.Second
 
+// file is a compiled source.
+type file struct {
+	path  string
+	text  []byte
+	proto *glua.FunctionProto
+	// functions are the expressions that the prototypes were compiled from.
+	functions normalise.Functions
+
+	once  sync.Once
+	names *operands // of the source, made when the first error asks
+}
+
 // program is a compiled script.
 type program struct {
+	file
 	rt      *Runtime
-	path    string
-	text    []byte
-	proto   *glua.FunctionProto
 	outline *outline
-	names   *access.Names
+	survey  *access.Names
 	// access is what the rewritten script needs, handlers the second forms of
 	// handlers, free the functions whose instructions nobody need count.
 	access   access.Result
 	handlers map[*ast.FunctionExpr]*access.Handler
 	free     map[*ast.FunctionExpr]bool
-	// functions are the expressions that the prototypes were compiled from.
-	functions normalise.Functions
-
-	once   sync.Once
-	source *operands // of the source, made when the first error asks
 }
 
 // Stage implements [engine.Program].

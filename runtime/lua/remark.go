@@ -10,6 +10,8 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/runtime/lua/lib"
+	"github.com/hookd/hookd/runtime/lua/lib/jsonlib"
 	"github.com/hookd/hookd/runtime/lua/vm"
 )
 
@@ -48,14 +50,20 @@ func (in *instance) diagnostic(err error) *diag.Diagnostic {
 		r = in.said
 	}
 	r.line = f.Line
+	if m := in.moduleAt(f.Chunk); m != nil {
+		return diagnose(m.path, m.text, r)
+	}
 	return in.prog.diagnose(r)
 }
 
 // diagnose makes a diagnostic at a line of the script.
-func (p *program) diagnose(r remark) *diag.Diagnostic {
-	d := &diag.Diagnostic{File: p.path, Line: r.line, Msg: r.msg, Hint: r.hint}
+func (p *program) diagnose(r remark) *diag.Diagnostic { return diagnose(p.path, p.text, r) }
+
+// diagnose makes a diagnostic at a line of a file.
+func diagnose(path string, text []byte, r remark) *diag.Diagnostic {
+	d := &diag.Diagnostic{File: path, Line: r.line, Msg: r.msg, Hint: r.hint}
 	if r.line > 0 {
-		d.Col, d.Source = diag.Locate(p.text, r.line, r.word)
+		d.Col, d.Source = diag.Locate(text, r.line, r.word)
 	}
 	if d.Col > 0 {
 		d.Width = len(r.word)
@@ -72,8 +80,11 @@ func (in *instance) scriptError(err error) error {
 		return e
 	}
 	e.Message, e.Line, e.Overrun = f.Message, f.Line, f.Overrun
+	if f.Chunk != in.prog.path {
+		e.File = f.Chunk
+	}
 	if len(f.Frames) > 0 {
-		e.Traceback = vm.Traceback(in.prog.path, f.Frames)
+		e.Traceback = vm.Traceback(f.Frames)
 	}
 	if f.Broken {
 		e.Poisoned = true
@@ -89,7 +100,7 @@ const (
 
 // unknownGlobal raises that there is no such global.
 func (in *instance) unknownGlobal(L *glua.LState, name string) {
-	names := in.globalNames(maxSuggested)
+	names := append(in.globalNames(maxSuggested), lib.Names()...)
 	// Looking for a name costs far more than the instruction that asked for it,
 	// which a script could repeat.
 	if err := in.vm.Spend(len(names) * stepsPerName); err != nil {
@@ -144,6 +155,8 @@ func describe(v glua.LValue) string {
 		return "a record"
 	case *test:
 		return "the test " + v.word
+	case jsonlib.Null:
+		return "json.null"
 	case *family:
 		return "the table " + v.name
 	}

@@ -3,6 +3,7 @@ package lua
 import (
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
@@ -11,10 +12,12 @@ import (
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
+	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -26,6 +29,8 @@ type Config struct {
 	Catalogue *catalogue.Catalogue
 	// Functions are the bodies of the functions that every script has.
 	Functions hookdev.Functions
+	// Flow are the bodies of the flow family's functions; nil leaves them out.
+	Flow flowev.Functions
 	// Limits are the engine's, with their defaults filled in.
 	Limits engine.Limits
 	// VM bounds each script's machine; zero fields mean the defaults.
@@ -61,7 +66,11 @@ func New(cfg Config) *Runtime {
 			rt.verdicts = append(rt.verdicts, v)
 		}
 	}
-	for _, fn := range bind.HookdFunctions(cfg.Functions) {
+	functions := bind.HookdFunctions(cfg.Functions)
+	if cfg.Flow != nil {
+		functions = append(functions, bind.FlowFunctions(cfg.Flow)...)
+	}
+	for _, fn := range functions {
 		if cfg.Catalogue.Function(fn.Info.Name) != nil {
 			rt.functions = append(rt.functions, fn)
 		}
@@ -81,54 +90,66 @@ func (rt *Runtime) Globals() []string { return slices.Clone(rt.globals) }
 
 // listGlobals asks a machine that runs nothing.
 func (rt *Runtime) listGlobals() []string {
-	in := newInstance(&program{rt: rt, path: "globals"}, &engine.Env{Shard: event.NewShard(0)})
+	in := newInstance(&program{rt: rt, file: file{path: "globals"}}, &engine.Env{Shard: event.NewShard(0)})
 	defer in.Close()
-	return in.globalNames(math.MaxInt)
+	names := append(in.globalNames(math.MaxInt), lib.Names()...)
+	sort.Strings(names)
+	return names
 }
 
 // Compile implements [engine.Runtime].
 func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
-	chunk, diags := source.Parse(src.Path, src.Text)
-	if chunk == nil {
-		return nil, diags
+	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
+	look := func(chunk *source.Chunk) {
+		p.outline, p.survey = outlineOf(chunk), access.Survey(chunk.Stmts)
+		if !rt.cfg.Interpret {
+			p.rewrite(chunk)
+		}
 	}
-	diags = append(diags, rt.cfg.Check(chunk)...)
-	p := &program{rt: rt, path: src.Path, text: src.Text, outline: outlineOf(chunk), names: access.Survey(chunk.Stmts)}
-	list := p.compile(chunk, !rt.cfg.Interpret)
-	if list.HasErrors() && !rt.cfg.Interpret {
+	diags := rt.compile(&p.file, look)
+	if p.proto == nil && p.handlers != nil {
 		// A second form may be too much for the compiler where the first is not,
 		// and messages are about what the author wrote.
-		chunk, _ = source.Parse(src.Path, src.Text)
-		list = p.compile(chunk, false)
+		p.access, p.handlers = access.Result{}, nil
+		diags = rt.compile(&p.file, func(*source.Chunk) {})
 	}
-	diags = append(diags, list...)
-	diags.Sort()
-	if diags.HasErrors() {
+	if p.proto == nil {
 		return nil, diags
+	}
+	if !rt.cfg.Interpret {
+		p.free = freeOf(p.functions, p.survey, rt.native)
 	}
 	return p, diags
 }
 
-// compile compiles a chunk, whose handlers it may give second forms.
-func (p *program) compile(chunk *source.Chunk, rewrite bool) diag.List {
-	p.functions, p.handlers = normalise.Functions{}, map[*ast.FunctionExpr]*access.Handler{}
-	p.access = access.Result{}
-	if rewrite {
-		handlers := analyse.Handlers(chunk, p.rt.cfg.Catalogue, p.rt.globals)
-		var second []access.Rewritten
-		p.access, second = access.Rewrite(chunk.Stmts, handlers, p.names, p.rt.cfg.Catalogue)
-		for _, h := range second {
-			p.handlers[h.Func] = h.Handler
-		}
+// rewrite gives handlers their second forms.
+func (p *program) rewrite(chunk *source.Chunk) {
+	handlers := analyse.Handlers(chunk, p.rt.cfg.Catalogue, p.rt.globals)
+	result, second := access.Rewrite(chunk.Stmts, handlers, p.survey, p.rt.cfg.Catalogue)
+	p.access, p.handlers = result, map[*ast.FunctionExpr]*access.Handler{}
+	for _, h := range second {
+		p.handlers[h.Func] = h.Handler
 	}
+}
+
+// compile fills in what the file's text compiles to, if it does; look is called
+// with the source as it was written, and may change it.
+func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
+	chunk, diags := source.Parse(f.path, f.text)
+	if chunk == nil {
+		return diags
+	}
+	diags = append(diags, rt.cfg.Check(chunk)...)
+	look(chunk)
 	vm.BoundConcat(chunk.Stmts)
-	proto, list := normalise.Compile(chunk, p.functions)
-	p.proto = proto
-	p.free = map[*ast.FunctionExpr]bool{}
-	if rewrite {
-		p.free = freeOf(p.functions, p.names, p.rt.native)
+	f.functions = normalise.Functions{}
+	proto, list := normalise.Compile(chunk, f.functions)
+	diags = append(diags, list...)
+	diags.Sort()
+	if !diags.HasErrors() {
+		f.proto = proto
 	}
-	return list
+	return diags
 }
 
 // native reports whether a global is a native function that calls nothing back,

@@ -18,7 +18,6 @@
 ---@class hookd.script.decl
 ---@field doc? string What the script is for.
 ---@field tags? string[]
----@field shards? "each" Load in every shard although handlers assign globals or upvalues.
 ---@field state_version? integer Raise it when the form of `state` changes.
 ---@field migrate? fun(old: hookd.record, from: integer) Fills `state` from the older form.
 
@@ -49,29 +48,10 @@ function script(decl) end
 ---@field severity? string
 ---@field tags? string[]
 
----@class hookd.rule.handle
-local rule_handle = {}
-
----Switches the rule off until the next reload.
-function rule_handle:off() end
-
----Switches it on again.
-function rule_handle:on() end
-
----@class hookd.rules
----@field off hookd.verdict Returned by a handler that was bound with on: unbinds it here.
----@overload fun(name: string): fun(decl: hookd.rule.decl): hookd.rule.handle
-rule = {}
-
----@class hookd.handler.decl
----@field on hookd.point|hookd.point[] Where it may be bound.
----@field run fun(...): hookd.verdict?
----@field doc? string
-
----Declares a named handler: a rule that applies only where it is bound.
+---Declares a rule.
 ---@param name string
----@return fun(decl: hookd.handler.decl)
-function handler(name) end
+---@return fun(decl: hookd.rule.decl)
+function rule(name) end
 
 ---@class hookd.event.decl
 ---@field on? hookd.point The hook point that it refines; absent: it is only raised.
@@ -101,8 +81,7 @@ function timer(name) end
 ---@field key? "any"|"string"|"number"|"ip"|"cidr"|"endpoint"
 ---@field ttl? number|string Life of an entry, such as "10m".
 ---@field max? integer Most entries; 100000 when absent.
----@field file? string Entries, one a line; watched.
----@field persist? boolean Survives restarts.
+---@field evict? "refuse"|"oldest" What a full store does; refuse when absent.
 
 ---A named table that all scripts and shards share.
 ---@class hookd.store
@@ -126,8 +105,43 @@ function store_handle:has(key) end
 ---@return string? message
 function store_handle:remove(key) end
 
+---Puts a value under a key of a map: plain data.
+---@param key any
+---@param value any
+---@param ttl? number|string
+---@return boolean? done
+---@return string? message
+function store_handle:put(key, value, ttl) end
+
+---Reads the value of a map or the number of a counter.
+---@param key any
+---@return any value
+function store_handle:get(key) end
+
+---Adds n to the number of a counter and returns the sum; the entry's life begins with its first number.
+---@param key any
+---@param n? number
+---@param ttl? number|string
+---@return number? sum
+---@return string? message
+function store_handle:incr(key, n, ttl) end
+
+---Takes a counter's number out and returns what it was.
+---@param key any
+---@return number
+function store_handle:reset(key) end
+
+---How many entries there are.
 ---@return integer entries
 function store_handle:size() end
+
+---Takes everything out.
+---@return integer entries How many there were.
+function store_handle:clear() end
+
+---Walks the entries in the order in which they came.
+---@return fun(): any, any
+function store_handle:each() end
 
 ---Declares a store, or names one that another script declares.
 ---@param name string
@@ -220,6 +234,12 @@ function is.le(value) end
 ---@return hookd.test
 function is.present(there) end
 
+---Returns what a module returned, which runs once in each script that requires it: a Lua file in a folder
+---lib beside the script, or beside a folder above it. A module holds functions and data and declares nothing.
+---@param name string Such as "net.http" for lib/net/http.lua.
+---@return any value What the module returned; true where it returned nothing.
+function require(name) end
+
 ---What this has at every hook point.
 ---@class hookd.call
 ---@field event string Name of the event, such as "flow.rexmit".
@@ -229,28 +249,38 @@ function is.present(there) end
 ---@field gen integer Generation that is live.
 ---@field count integer How often the rule matched, this time included.
 ---@field verdict hookd.verdict? What was decided before, for rules that run always.
+---@field data any What came with a raised event.
 
 ---The call in progress. Which of the fields below have a value depends on the event.
 ---@class hookd.this: hookd.call
 ---@field changed string[] at hookd.reloaded
+---@field code integer at flow.icmp_error
+---@field differ boolean at flow.rexmit
+---@field file string at hookd.script_error
 ---@field generation integer at hookd.reloaded, hookd.reload_failed
 ---@field hash string at hookd.reloaded
 ---@field kind flow.rexmit_kind at flow.rexmit
+---@field len integer at flow.gap
 ---@field line integer at hookd.script_error
+---@field lost integer at flow.error
 ---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended
+---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
----@field old flow.tcp_state at flow.tcp_state_change
+---@field offset integer at flow.gap
+---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
----@field reason flow.end_reason|hookd.stop_reason at flow.conn_end, hookd.stop
+---@field reason flow.error_reason|flow.end_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, hookd.stop
 ---@field script string at hookd.script_error, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
----@field side flow.side at flow.pkt_in, flow.conn_start, flow.tcp_state_change, flow.rexmit, flow.new_data
+---@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
+---@field type integer at flow.icmp_error
+---@field why flow.gap_reason at flow.gap
 this = {}
 
 -- flow
 
----One end of a connection. The client is the sender of the first SYN.
+---One end of a connection. The client is the sender of the first packet, with TCP of the first SYN.
 ---@alias flow.side "none"|"client"|"server"
 
 ---Transport protocol.
@@ -263,19 +293,27 @@ this = {}
 ---@alias flow.tcp_flag "fin"|"syn"|"rst"|"psh"|"ack"|"urg"|"ece"|"cwr"
 
 ---Why a connection ended.
----@alias flow.end_reason "none"|"fin"|"rst"|"idle"|"reuse"|"evicted"|"shutdown"
+---@alias flow.end_reason "none"|"fin"|"rst"|"idle"|"reuse"|"evicted"|"shutdown"|"cut"|"reset"
+
+---Why bytes are missing from a stream.
+---@alias flow.gap_reason "none"|"lost"|"cut"|"dropped"|"limit"
+
+---Why bytes are not, or no longer, in a stream's buffer.
+---@alias flow.error_reason "none"|"buffer_full"|"out_of_window"|"limit"
 
 ---What was sent again.
----@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"
+---@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"|"probe"
 
----A connection between a client and a server.
+---A TCP connection between a client and a server, or a UDP flow or ICMP query and its answers between
+---them.
 ---@class flow.conn
 ---@field id integer Its number, from 1 in the order of first packets.
 ---@field cid string Community ID 1 of the connection's addresses, the same in other tools: "1:…".
----@field proto flow.proto Transport protocol.
+---@field proto flow.proto Transport protocol: tcp, udp, icmp or icmp6.
 ---@field client flow.peer The end that sent the first packet.
 ---@field server flow.peer The other end.
 ---@field vlan integer VLAN of the first packet, 0 for none.
+---@field icmp_id integer Identifier of the ICMP query and its answers, else 0. Valid: proto is icmp or icmp6.
 ---@field started number Time of the first packet.
 ---@field duration number From the first packet to the latest.
 ---@field tags string[] Words that scripts put on the connection, seen by all of them.
@@ -302,10 +340,18 @@ function flow_conn:tagged(word) end
 ---Binds a handler here; nil takes it off.
 ---@overload fun(self: flow.conn, point: flow.pkt_in.point, handler: flow.pkt_in.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.conn_start.point, handler: flow.conn_start.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.conn_adopted.point, handler: flow.conn_adopted.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.tcp_state_change.point, handler: flow.tcp_state_change.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.rexmit.point, handler: flow.rexmit.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.gap.point, handler: flow.gap.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.error.point, handler: flow.error.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.side_closed.point, handler: flow.side_closed.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.conn_end.point, handler: flow.conn_end.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.new_data.point, handler: flow.new_data.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.udp_start.point, handler: flow.udp_start.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.datagram.point, handler: flow.datagram.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.udp_end.point, handler: flow.udp_end.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.icmp_error.point, handler: flow.icmp_error.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: hookd.user_point, handler: function|string|nil): true?, string?
 function flow_conn:on(...) end
 
@@ -322,13 +368,47 @@ function flow_conn:off(point) end
 ---@field endpoint string Address and port.
 ---@field state flow.tcp_state State of the emulated TCP stack. Valid: proto is tcp.
 ---@field isn integer Initial sequence number. Valid: proto is tcp and the end's SYN was seen.
----@field bytes integer Payload that this end sent, in order, each byte once. In bytes.
+---@field bytes integer Payload that this end sent: with TCP in order, each byte once; with ICMP what follows the 8 bytes of its header. In bytes.
 ---@field pkts integer Packets that this end sent.
----@field rexmits integer Packets that this end sent again, wholly or in part.
----@field gaps integer Ranges of this end's bytes that are missing before bytes that were seen.
+---@field rexmits integer Packets that this end sent again, wholly or in part. Valid: proto is tcp.
+---@field gaps integer Ranges of this end's bytes that are missing before bytes that were seen. Valid: proto is tcp.
 ---@field window integer Receive window that this end announced last, scaled. In bytes. Valid: proto is tcp.
 ---@field mss integer Maximum segment size that this end announced, 0 for none. In bytes. Valid: proto is tcp and the end's SYN had the option.
+---@field sent? flow.stream The bytes that this end sent, nil where the protocol is not TCP. Valid: proto is tcp.
 local flow_peer = {}
+
+---The bytes that one end of a connection sent, each at its place, counted from 0. The latest of them
+---are kept while any script reads streams.
+---@class flow.stream
+---@field from flow.side Who sent them.
+local flow_stream = {}
+
+---Tells how far the stream can be read in order: the place behind the last byte that arrived without a
+---hole before it.
+---@return integer len That place; bytes that left the buffer, and gaps that were given up, count.
+function flow_stream:len() end
+
+---Copies bytes that follow each other, wherever they are, also behind a hole; moves nothing.
+---@param n? integer How many, all when absent.
+---@param offset? integer Place of the first; when absent, that of the oldest byte in the buffer.
+---@return string? bytes The bytes, fewer where there are fewer; nil if the first is not in the buffer.
+function flow_stream:peek(n, offset) end
+
+---Takes the next bytes in order that this script has not taken yet. Each script has a place of its own
+---in the stream, from 0.
+---@param n? integer At most how many, all when absent.
+---@return string? bytes The bytes, up to the next gap; empty when there is nothing new.
+---@return integer? lost How many before them were lost, to gaps or because the buffer was full.
+---@return string? message
+function flow_stream:take(n) end
+
+---Lists what is in the buffer.
+---@return any list Ranges of bytes in order of their places, each { offset = …, len = … }.
+function flow_stream:ranges() end
+
+---Lists what is missing: holes before bytes that arrived, and the latest gaps that were given up.
+---@return any list Ranges in order of their places, each { offset = …, len = … }.
+function flow_stream:gaps() end
 
 ---The packet that caused an event.
 ---@class flow.packet
@@ -394,17 +474,22 @@ function flow_data:u16(at) end
 ---@return integer? value The number, nil beyond the end.
 function flow_data:u32(at) end
 
----A packet of a connection arrived (MOS_ON_PKT_IN).
+---A packet of a TCP connection arrived (MOS_ON_PKT_IN).
 ---@class flow.pkt_in.point: hookd.point
 ---@field snd flow.pkt_in.point The sender's emulated stack was just updated.
 ---@field rcv flow.pkt_in.point The receiver's emulated stack was just updated.
 ---@alias flow.pkt_in.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
 
----The first SYN of a connection (MOS_ON_CONN_START); never again for a repeated one.
+---The first SYN of a TCP connection (MOS_ON_CONN_START); never again for a repeated one.
 ---@class flow.conn_start.point: hookd.point
 ---@field snd flow.conn_start.point The client's stack exists; the server's does not yet.
 ---@field rcv flow.conn_start.point The server's stack exists too.
 ---@alias flow.conn_start.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---A packet belongs to a connection whose start was not seen, and the stack is set to pick such up;
+---instead of conn_start.
+---@class flow.conn_adopted.point: hookd.point
+---@alias flow.conn_adopted.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
 
 ---One end's emulated TCP stack changed its state (MOS_ON_TCP_STATE_CHANGE).
 ---@class flow.tcp_state_change.point: hookd.point
@@ -418,7 +503,22 @@ function flow_data:u32(at) end
 ---@field snd flow.rexmit.point The sender's own sequence space has passed them.
 ---@alias flow.rexmit.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
 
----A connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
+---A range of a stream is given up, and the stream goes on behind it: the receiver acknowledged what
+---was never seen, or there is no room to wait longer.
+---@class flow.gap.point: hookd.point
+---@alias flow.gap.handler fun(c: flow.conn): hookd.verdict?
+
+---Bytes do not get into a stream, or leave its buffer before they were taken (MOS_ON_ERROR); while
+---they can still be read.
+---@class flow.error.point: hookd.point
+---@alias flow.error.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---One end will send no more: the other has all up to its FIN; or, right before conn_end, a RST ended
+---the connection. Once for each end.
+---@class flow.side_closed.point: hookd.point
+---@alias flow.side_closed.handler fun(c: flow.conn): hookd.verdict?
+
+---A TCP connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
 ---@class flow.conn_end.point: hookd.point
 ---@field snd flow.conn_end.point The same.
 ---@field rcv flow.conn_end.point The same.
@@ -429,20 +529,49 @@ function flow_data:u32(at) end
 ---@class flow.new_data.point: hookd.point
 ---@alias flow.new_data.handler fun(c: flow.conn, d: flow.data): hookd.verdict?
 
----An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor).
+---The first packet of a UDP flow, or of an ICMP or ICMPv6 query such as echo (see c.proto). Behind it
+---come datagram and orphan.
+---@class flow.udp_start.point: hookd.point
+---@alias flow.udp_start.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---A packet of a UDP flow, or of an ICMP query and its answers; the first one too.
+---@class flow.datagram.point: hookd.point
+---@alias flow.datagram.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack
+---shuts down.
+---@class flow.udp_end.point: hookd.point
+---@alias flow.udp_end.handler fun(c: flow.conn)
+
+---An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded
+---and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that
+---is compared, so anybody who knows those can make one.
+---@class flow.icmp_error.point: hookd.point
+---@alias flow.icmp_error.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too,
+---behind their own events.
 ---@class flow.orphan.point: hookd.point
 ---@alias flow.orphan.handler fun(c: flow.conn?, pkt: flow.packet): hookd.verdict?
 
 ---Packets become connections whose both ends' TCP stacks are emulated, as mOS does; what those stacks
 ---see are the events.
 ---@class flow
----@field pkt_in flow.pkt_in.point A packet of a connection arrived (MOS_ON_PKT_IN).
----@field conn_start flow.conn_start.point The first SYN of a connection (MOS_ON_CONN_START); never again for a repeated one.
+---@field pkt_in flow.pkt_in.point A packet of a TCP connection arrived (MOS_ON_PKT_IN).
+---@field conn_start flow.conn_start.point The first SYN of a TCP connection (MOS_ON_CONN_START); never again for a repeated one.
+---@field conn_adopted flow.conn_adopted.point A packet belongs to a connection whose start was not seen, and the stack is set to pick such up; instead of conn_start.
 ---@field tcp_state_change flow.tcp_state_change.point One end's emulated TCP stack changed its state (MOS_ON_TCP_STATE_CHANGE).
 ---@field rexmit flow.rexmit.point A packet carries sequence numbers that its sender sent before (MOS_ON_REXMIT).
----@field conn_end flow.conn_end.point A connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
+---@field gap flow.gap.point A range of a stream is given up, and the stream goes on behind it: the receiver acknowledged what was never seen, or there is no room to wait longer.
+---@field error flow.error.point Bytes do not get into a stream, or leave its buffer before they were taken (MOS_ON_ERROR); while they can still be read.
+---@field side_closed flow.side_closed.point One end will send no more: the other has all up to its FIN; or, right before conn_end, a RST ended the connection. Once for each end.
+---@field conn_end flow.conn_end.point A TCP connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
 ---@field new_data flow.new_data.point A packet made bytes of the stream readable in order (MOS_ON_CONN_NEW_DATA); per packet, never without a new byte.
----@field orphan flow.orphan.point An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor).
+---@field udp_start flow.udp_start.point The first packet of a UDP flow, or of an ICMP or ICMPv6 query such as echo (see c.proto). Behind it come datagram and orphan.
+---@field datagram flow.datagram.point A packet of a UDP flow, or of an ICMP query and its answers; the first one too.
+---@field udp_end flow.udp_end.point A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack shuts down.
+---@field icmp_error flow.icmp_error.point An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that is compared, so anybody who knows those can make one.
+---@field orphan flow.orphan.point An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own events.
 ---@field drop hookd.verdict This packet does not pass.
 ---@field cut hookd.verdict This packet and every later one of the connection do not pass, silently.
 ---@field reset hookd.verdict Cuts, and both ends get a RST.
@@ -489,6 +618,19 @@ flow = {}
 ---@field rule_suspended hookd.rule_suspended.point A rule failed too often and does not run again until its next reload.
 hookd = {}
 
+---Finds a connection that has not ended, among those of the shard that asks.
+---@param tuple any "10.0.0.1:1234 10.0.0.2:80", in either order; "udp " or "tcp " before it says which, else TCP is tried first. Or { proto =, client =, server = } with ends as they are: endpoints, or addresses and icmp_id = where proto is icmp or icmp6.
+---@return flow.conn? conn The connection, nil for none.
+---@return string? why What is wrong with the tuple, nil if nothing is.
+function flow.find(tuple) end
+
+---Lists connections that have not ended, in the order of their numbers, among those of the shard that
+---asks.
+---@param filter? any Which ones: a pcap-filter expression as a scope has it; or a table of fields and their values, { proto = "udp", server = { port = 53 } }, where a list stands for any of its values and a word holds of tags that contain it. Absent: all.
+---@return any? list The connections, 1,000 at most; nil where the filter is wrong.
+---@return string? why What is wrong with the filter, or which limit kept the list from being whole; nil when it is whole. 100,000 connections are looked at.
+function flow.conns(filter) end
+
 ---Reports something that a person should see, as a record of its own.
 ---@param name string What it is, in a word: the same for the same kind of finding.
 ---@param fields? any A table of details.
@@ -526,3 +668,339 @@ function log.warn(message, fields) end
 ---@return true? done
 ---@return string? message
 function log.error(message, fields) end
+
+---@class base64
+base64 = {}
+
+---Reads base64 (RFC 4648), with or without padding; line breaks do not count.
+---@param text string What to read.
+---@param alphabet? string `"std"`, or `"url"` for the one of URLs and file names; std when absent.
+---@return string? bytes What it stands for.
+---@return string? message
+function base64.decode(text, alphabet) end
+
+---Writes bytes as base64 (RFC 4648).
+---@param bytes string What to write.
+---@param alphabet? string `"std"`, or `"url"` for the one of URLs and file names, without padding; std when absent.
+---@return string text The text.
+function base64.encode(bytes, alphabet) end
+
+---@class bit
+bit = {}
+
+---Bits that are set in all numbers. On 32 bits; the result is signed, as in Lua BitOp.
+---@param x number A number; its lowest 32 bits count.
+---@param ... number Further numbers.
+---@return integer bits The result.
+function bit.band(x, ...) end
+
+---Bits that are set in any of the numbers. On 32 bits; the result is signed, as in Lua BitOp.
+---@param x number A number; its lowest 32 bits count.
+---@param ... number Further numbers.
+---@return integer bits The result.
+function bit.bor(x, ...) end
+
+---Bits that are set in an odd count of the numbers. On 32 bits; the result is signed, as in Lua BitOp.
+---@param x number A number; its lowest 32 bits count.
+---@param ... number Further numbers.
+---@return integer bits The result.
+function bit.bxor(x, ...) end
+
+---All 32 bits turned over.
+---@param x number A number; its lowest 32 bits count.
+---@return integer bits The result, signed.
+function bit.bnot(x) end
+
+---The four bytes in the other order.
+---@param x number A number; its lowest 32 bits count.
+---@return integer bits The result, signed.
+function bit.bswap(x) end
+
+---Moves bits to the left; zeros follow.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.lshift(x, n) end
+
+---Moves bits to the right; zeros follow.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.rshift(x, n) end
+
+---Moves bits to the right; copies of the sign follow.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.arshift(x, n) end
+
+---Turns bits round to the left.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.rol(x, n) end
+
+---Turns bits round to the right.
+---@param x number A number; its lowest 32 bits count.
+---@param n number By how many bits; only its lowest five count.
+---@return integer bits The result, signed.
+function bit.ror(x, n) end
+
+---The lowest 32 bits of a number as a signed number.
+---@param x number A number.
+---@return integer bits The result, signed.
+function bit.tobit(x) end
+
+---A number in hexadecimal.
+---@param x number A number; its lowest 32 bits count.
+---@param digits? integer How many digits, from the right; 8 when absent; a negative count means capitals.
+---@return string text The digits.
+function bit.tohex(x, digits) end
+
+---@class hash
+hash = {}
+
+---The CRC-32 that gzip, PNG and Ethernet use.
+---@param bytes string What to sum up.
+---@return integer sum The sum.
+function hash.crc32(bytes) end
+
+---Message authentication (RFC 2104) by a hash.
+---@param name string `"md5"`, `"sha1"`, `"sha256"` or `"sha512"`.
+---@param key string The secret.
+---@param bytes string The message.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.hmac(name, key, bytes, raw) end
+
+---The digest of bytes. Not safe against forgery.
+---@param bytes string What to digest.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.md5(bytes, raw) end
+
+---The digest of bytes. Not safe against forgery.
+---@param bytes string What to digest.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.sha1(bytes, raw) end
+
+---The digest of bytes.
+---@param bytes string What to digest.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.sha256(bytes, raw) end
+
+---The digest of bytes.
+---@param bytes string What to digest.
+---@param raw? boolean Bytes instead of hexadecimal digits.
+---@return string digest The digest.
+function hash.sha512(bytes, raw) end
+
+---@class ip
+ip = {}
+
+---The 4 or 16 bytes of an address.
+---@param address string The address.
+---@return string? bytes Its bytes, in network order.
+---@return string? message
+function ip.bytes(address) end
+
+---The address of 4 or 16 bytes.
+---@param bytes string The bytes, in network order.
+---@return string? address The address.
+---@return string? message
+function ip.from_bytes(bytes) end
+
+---Tells whether an address is in one of the networks. A network that is none is an error of the
+---script.
+---@param address string The address.
+---@param ... any A network such as `"10.0.0.0/8"`, an address, or a list of them.
+---@return boolean? inside It is.
+---@return string? message
+function ip.in_cidr(address, ...) end
+
+---Tells whether a value is the text of an address.
+---@param value any Any value.
+---@return boolean valid It is.
+function ip.is_valid(value) end
+
+---The network that an address or network is in, with the bits behind its length cleared.
+---@param text string An address or a network.
+---@param bits? integer Length; that of the network when absent.
+---@return string? network Such as `"10.1.0.0/16"`.
+---@return string? message
+function ip.network(text, bits) end
+
+---Reads an address and writes it as it is written best; an IPv4 address within IPv6 becomes the IPv4
+---address.
+---@param text string What may be an address.
+---@return string? address The address.
+---@return string? message
+function ip.parse(text) end
+
+---The first and the last address of a network.
+---@param network string The network.
+---@return string? first Its first address.
+---@return string? last Its last address.
+---@return string? message
+function ip.range(network) end
+
+---Says whether an address is of IPv4 or IPv6.
+---@param address string The address.
+---@return integer? version 4 or 6.
+---@return string? message
+function ip.version(address) end
+
+---@class json
+json = {}
+
+---Makes a table a list also while it is empty, so that it is written as `[]`.
+---@param list? any A table without a metatable; a new one when absent.
+---@return any list The table.
+function json.array(list) end
+
+---Reads JSON (RFC 8259). Objects and lists become tables, null becomes nil: such a key is not there,
+---and such an element is a hole.
+---@param text string The text.
+---@param options? any `{ null = VALUE }`: what null becomes, such as json.null or false.
+---@return any? value What it says.
+---@return string? message
+function json.decode(text, options) end
+
+---Writes a value as JSON (RFC 8259). A table with the keys 1 to n is a list, and so is one that lacks
+---at most half of them; any other is an object, in the order in which it was filled. An empty table is
+---`{}`: see json.array.
+---@param value any Plain data, a record, json.null.
+---@param options? any `{ indent = 2, sort = true }`: spaces a level, keys in order.
+---@return string? text The text.
+---@return string? message
+function json.encode(value, options) end
+
+---@class os
+os = {}
+
+---Event time in seconds since 1970, with fractions.
+---@return number seconds Event time.
+function os.clock() end
+
+---Writes a time by a format of strftime in the C locale, or takes it apart. Local time is UTC, so that
+---a replay says the same everywhere. Formats: %a %A %b %B %c %C %d %D %e %F %g %G %h %H %I %j %m %M %n
+---%p %r %R %s %S %t %T %u %U %V %w %W %x %X %y %Y %z %Z %%.
+---@param format? string `"*t"` gives a table; a leading `!` (UTC) changes nothing; `"%c"` when absent.
+---@param time? number Seconds since 1970; event time when absent.
+---@return any text The text, or a table with year, month, day, hour, min, sec, wday, yday, isdst.
+function os.date(format, time) end
+
+---The seconds from one time to another.
+---@param to number The later time.
+---@param from? number The earlier one; 0 when absent.
+---@return number seconds Their difference.
+function os.difftime(to, from) end
+
+---Event time in whole seconds since 1970, or the time that a table says, in UTC.
+---@param date? any A table with year, month and day, and hour (12 when absent), min and sec; fields beyond their range carry over.
+---@return number seconds The time.
+function os.time(date) end
+
+---@class struct
+struct = {}
+
+---Makes bytes of values by a format, with the letters of string.pack of Lua 5.3: `<` `>` `=` byte
+---order, `!n` alignment, b B h H l L j J T i[n] I[n] whole numbers, f d n floating ones, s[n] z c[n]
+---text, x X padding. Native is little-endian everywhere, and so is the default.
+---@param format string The format.
+---@param ... any A value for each item.
+---@return string bytes The bytes.
+function struct.pack(format, ...) end
+
+---How many bytes a format takes that has a fixed size.
+---@param format string The format, as in struct.pack.
+---@return integer bytes How many.
+function struct.size(format) end
+
+---Reads values off bytes by a format, and says where it stopped. Data that is too short, and whole
+---numbers beyond 2^53, give nil and a message.
+---@param format string The format, as in struct.pack.
+---@param bytes string The bytes.
+---@param from? integer Where to begin; 1 when absent, negative counts from the end.
+---@return any? ... A value for each item, then the place behind the last.
+---@return string? message
+function struct.unpack(format, bytes, from) end
+
+---@class url
+url = {}
+
+---Takes percent escapes back.
+---@param text string The text.
+---@param form? boolean A plus means a space, as forms have it.
+---@return string? text What it means.
+---@return string? message
+function url.decode(text, form) end
+
+---Escapes all but letters, digits and `-._~`, for any part of a URL.
+---@param text string The text.
+---@return string text The text with escapes.
+function url.encode(text) end
+
+---Takes a URL apart (RFC 3986).
+---@param text string The URL.
+---@return any? parts A table with what is there of scheme, user, password, host, port, path, query, fragment, opaque; path and fragment without escapes.
+---@return string? message
+function url.parse(text) end
+
+---Reads a query.
+---@param text string The query, with or without its question mark.
+---@param all? boolean All values, as a list a name; otherwise the first value of each.
+---@return any? values A table by name.
+---@return string? message
+function url.query(text, all) end
+
+---Writes a query: a pair for each name, in the order in which the table was filled, or for each value
+---of a list.
+---@param values any A table by name.
+---@return string text The query, without a question mark.
+function url.to_query(values) end
+
+---@class utf8
+utf8 = {}
+
+---The text of code points.
+---@param ... integer Code points.
+---@return string text The text, in UTF-8.
+function utf8.char(...) end
+
+---The code points that start between two bytes.
+---@param text string The text.
+---@param from? integer First byte; 1 when absent, negative counts from the end.
+---@param to? integer Last byte; the first when absent.
+---@return integer ... Code points.
+function utf8.codepoint(text, from, to) end
+
+---Iterates over the code points of a text: `for place, code in utf8.codes(text)`. Text that is not
+---UTF-8 raises.
+---@param text string The text.
+---@return any ... What `for` takes.
+function utf8.codes(text) end
+
+---How many code points start between two bytes; nil and the place of the first byte that is not UTF-8,
+---if there is one.
+---@param text string The text.
+---@param from? integer First byte; 1 when absent, negative counts from the end.
+---@param to? integer Last byte; -1 when absent.
+---@return integer? count How many, or nil.
+---@return integer? place Of what is not UTF-8.
+function utf8.len(text, from, to) end
+
+---Where the n-th code point from a place starts.
+---@param text string The text.
+---@param n integer Which one; negative counts backwards, 0 is the one that holds the place.
+---@param from? integer The place; the start when absent, the end for a negative n.
+---@return integer? place Its first byte, or nil.
+function utf8.offset(text, n, from) end
+
+---Stands for null in what json.encode writes, and in what json.decode gives where it is asked to.
+json.null = {}
+
+---A pattern that matches one code point in text that is UTF-8.
+utf8.charpattern = {}

@@ -44,6 +44,13 @@ func goFamilyVar(s *source, f *model.Family) {
 		}
 		s.line("},")
 	}
+	if len(f.Values) != 0 {
+		s.line("Values: []*event.Value{")
+		for _, v := range f.Values {
+			s.line("{Name: %q, Doc: %s, Since: %q, Example: %s},", v.Name, quote(v.Doc), v.Since, quote(strings.TrimSpace(v.Example)))
+		}
+		s.line("},")
+	}
 	if len(f.Verdicts) != 0 {
 		s.line("Verdicts: []event.VerdictInfo{")
 		for _, v := range f.Verdicts {
@@ -71,6 +78,8 @@ func goFunctionRow(s *source, f *model.Family, fn *model.Function) {
 	goParams(s, f, "Results", fn.Results)
 	goFlag(s, "Effects", fn.Effects)
 	goFlag(s, "Waits", fn.Waits)
+	goFlag(s, "Native", fn.Native())
+	goFlag(s, "Fails", fn.Fails)
 	s.line("Since: %q,\nExample: %s,", fn.Since, quote(strings.TrimSpace(fn.Example)))
 }
 
@@ -89,6 +98,9 @@ func goParams(s *source, f *model.Family, name string, list []*model.Param) {
 		optional := ""
 		if p.Optional {
 			optional = ", Optional: true"
+		}
+		if p.Rest {
+			optional += ", Rest: true"
 		}
 		s.line("{Name: %q, Type: %s, Doc: %s%s},", p.Name, goEventType(p.Type, f), quote(p.Doc), optional)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hookd/hookd/engine/event"
@@ -181,17 +182,23 @@ func goFunctions(s *source, f *model.Family) {
 			goVerdictArgs(s, f, v)
 		}
 	}
-	if len(f.Functions) == 0 {
+	if !slices.ContainsFunc(f.Functions, bound) {
 		return
 	}
 	s.comment(fmt.Sprintf("Functions are what scripts call of the %s family. Plain arguments (any) arrive as [event.KV] says.", f.Name))
 	s.line("type Functions interface {")
 	for _, fn := range f.Functions {
+		if !bound(fn) {
+			continue
+		}
 		s.comment(goFunction(f, fn) + " is " + fn.Name + ". " + fn.Doc + callRemarks(fn))
 		s.line("%s%s", goFunction(f, fn), goSignature(fn, f, true))
 	}
 	s.line("}\n")
 }
+
+// bound reports whether a stack or the engine has the function's body.
+func bound(fn *model.Function) bool { return !fn.Native() }
 
 // goFunction returns the Go name of a family's function: flow.find -> Find in
 // flow, log.info -> LogInfo.

@@ -88,7 +88,7 @@ var kindNames = map[event.Kind]string{
 	event.Bool: "Bool", event.Uint: "Uint", event.Int: "Int", event.Float: "Float", event.String: "String",
 	event.Bytes: "Bytes", event.IP: "IP", event.Endpoint: "Endpoint", event.Time: "Time", event.Duration: "Duration",
 	event.Size: "Size", event.Enum: "Enum", event.Strings: "Strings", event.ObjectRef: "ObjectRef", event.Plain: "Plain",
-	event.Record: "Record", event.Handler: "Handler",
+	event.Record: "Record", event.Handler: "Handler", event.Any: "Any",
 }
 
 // point is one hook point of an event.

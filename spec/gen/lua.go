@@ -222,13 +222,16 @@ func luaEventRows(s *source, f *model.Family) {
 }
 
 func luaFunctions(s *source, f *model.Family) {
-	if len(f.Functions) == 0 {
+	if !slices.ContainsFunc(f.Functions, bound) {
 		return
 	}
 	name := goName(f.Name) + "Functions"
 	s.comment(fmt.Sprintf("%s returns the functions of the %s family, with fn as their bodies.", name, f.Name))
 	s.line("func %s(fn %s.Functions) []Function {\nreturn []Function{", name, goPackage(f))
 	for i, fn := range f.Functions {
+		if !bound(fn) {
+			continue
+		}
 		s.line("{Info: %s.Family.Functions[%d], Call: func(h Host, L *lua.LState) int {", goPackage(f), i)
 		luaCall(s, fn, call{name: fn.Name, arg: "funcArg", target: "fn." + goFunction(f, fn), caller: true})
 		s.line("}},")

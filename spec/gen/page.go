@@ -47,6 +47,10 @@ func pageFamily(o *outputs, f *model.Family) {
 			p.function(fn, fn.Name, "")
 		}
 	}
+	for _, v := range f.Values {
+		p.line("#### %s\n\n%s Since %s.\n", v.Name, v.Doc, v.Since)
+		p.example(v.Example)
+	}
 	p.enums()
 	o.files[referenceDir+f.Name+".md"] = []byte(strings.TrimRight(p.b.String(), "\n") + "\n")
 }
@@ -238,7 +242,7 @@ func (p *page) function(fn *model.Function, name, object string) {
 func (p *page) results(fn *model.Function) string {
 	var list []string
 	for _, r := range fn.Results {
-		text := "`" + r.Name + "` (" + p.typ(r.Type)
+		text := "`" + r.Name + dots(r) + "` (" + p.typ(r.Type)
 		if r.Optional {
 			text += " or nil"
 		}
@@ -248,7 +252,7 @@ func (p *page) results(fn *model.Function) string {
 		list = []string{"true"}
 	}
 	text := strings.Join(list, "; ")
-	if fn.Effects || fn.Waits {
+	if fn.MayFail() {
 		text += "; nil and a message if it fails"
 	}
 	return text
@@ -261,7 +265,7 @@ func (p *page) params(list []*model.Param) {
 		if a.Optional {
 			typ += ", optional"
 		}
-		p.line("| `%s` | %s | %s |", a.Name, typ, cell(a.Doc))
+		p.line("| `%s` | %s | %s |", a.Name+dots(a), typ, cell(a.Doc))
 	}
 	p.line("")
 }
@@ -288,9 +292,17 @@ func callForm(name string, args []*model.Param, named, called bool) string {
 			text += "["
 			open++
 		}
-		text += sep + a.Name
+		text += sep + a.Name + dots(a)
 	}
 	return text + strings.Repeat("]", open) + ")"
+}
+
+// dots stand behind the name of what may come any number of times.
+func dots(p *model.Param) string {
+	if p.Rest {
+		return "..."
+	}
+	return ""
 }
 
 func (p *page) enums() {
@@ -329,7 +341,7 @@ var typeWords = map[event.Kind]string{
 	event.Bool: "boolean", event.Uint: "number", event.Int: "number", event.Float: "number", event.String: "string",
 	event.Bytes: "string of bytes", event.IP: "address", event.Endpoint: "endpoint", event.Time: "time in seconds",
 	event.Duration: "duration in seconds", event.Size: "size in bytes", event.Strings: "list of strings",
-	event.Plain: "plain value", event.Record: "record", event.Handler: "function or handler's name",
+	event.Plain: "plain value", event.Record: "record", event.Handler: "function or handler's name", event.Any: "any value",
 }
 
 // cell makes text fit a table's cell.

@@ -15,7 +15,6 @@
 ---@class hookd.script.decl
 ---@field doc? string What the script is for.
 ---@field tags? string[]
----@field shards? "each" Load in every shard although handlers assign globals or upvalues.
 ---@field state_version? integer Raise it when the form of `state` changes.
 ---@field migrate? fun(old: hookd.record, from: integer) Fills `state` from the older form.
 
@@ -46,29 +45,10 @@ function script(decl) end
 ---@field severity? string
 ---@field tags? string[]
 
----@class hookd.rule.handle
-local rule_handle = {}
-
----Switches the rule off until the next reload.
-function rule_handle:off() end
-
----Switches it on again.
-function rule_handle:on() end
-
----@class hookd.rules
----@field off hookd.verdict Returned by a handler that was bound with on: unbinds it here.
----@overload fun(name: string): fun(decl: hookd.rule.decl): hookd.rule.handle
-rule = {}
-
----@class hookd.handler.decl
----@field on hookd.point|hookd.point[] Where it may be bound.
----@field run fun(...): hookd.verdict?
----@field doc? string
-
----Declares a named handler: a rule that applies only where it is bound.
+---Declares a rule.
 ---@param name string
----@return fun(decl: hookd.handler.decl)
-function handler(name) end
+---@return fun(decl: hookd.rule.decl)
+function rule(name) end
 
 ---@class hookd.event.decl
 ---@field on? hookd.point The hook point that it refines; absent: it is only raised.
@@ -98,8 +78,7 @@ function timer(name) end
 ---@field key? "any"|"string"|"number"|"ip"|"cidr"|"endpoint"
 ---@field ttl? number|string Life of an entry, such as "10m".
 ---@field max? integer Most entries; 100000 when absent.
----@field file? string Entries, one a line; watched.
----@field persist? boolean Survives restarts.
+---@field evict? "refuse"|"oldest" What a full store does; refuse when absent.
 
 ---A named table that all scripts and shards share.
 ---@class hookd.store
@@ -123,8 +102,43 @@ function store_handle:has(key) end
 ---@return string? message
 function store_handle:remove(key) end
 
+---Puts a value under a key of a map: plain data.
+---@param key any
+---@param value any
+---@param ttl? number|string
+---@return boolean? done
+---@return string? message
+function store_handle:put(key, value, ttl) end
+
+---Reads the value of a map or the number of a counter.
+---@param key any
+---@return any value
+function store_handle:get(key) end
+
+---Adds n to the number of a counter and returns the sum; the entry's life begins with its first number.
+---@param key any
+---@param n? number
+---@param ttl? number|string
+---@return number? sum
+---@return string? message
+function store_handle:incr(key, n, ttl) end
+
+---Takes a counter's number out and returns what it was.
+---@param key any
+---@return number
+function store_handle:reset(key) end
+
+---How many entries there are.
 ---@return integer entries
 function store_handle:size() end
+
+---Takes everything out.
+---@return integer entries How many there were.
+function store_handle:clear() end
+
+---Walks the entries in the order in which they came.
+---@return fun(): any, any
+function store_handle:each() end
 
 ---Declares a store, or names one that another script declares.
 ---@param name string
@@ -217,6 +231,12 @@ function is.le(value) end
 ---@return hookd.test
 function is.present(there) end
 
+---Returns what a module returned, which runs once in each script that requires it: a Lua file in a folder
+---lib beside the script, or beside a folder above it. A module holds functions and data and declares nothing.
+---@param name string Such as "net.http" for lib/net/http.lua.
+---@return any value What the module returned; true where it returned nothing.
+function require(name) end
+
 ---What this has at every hook point.
 ---@class hookd.call
 ---@field event string Name of the event, such as "flow.rexmit".
@@ -226,3 +246,4 @@ function is.present(there) end
 ---@field gen integer Generation that is live.
 ---@field count integer How often the rule matched, this time included.
 ---@field verdict hookd.verdict? What was decided before, for rules that run always.
+---@field data any What came with a raised event.

@@ -230,6 +230,10 @@ func (s *stubs) functions(spec *model.Spec) {
 			}
 			s.function(fn, fn.Name)
 		}
+		for _, v := range f.Values {
+			s.doc(v.Doc)
+			s.line("%s = {}\n", v.Name)
+		}
 	}
 }
 
@@ -245,8 +249,14 @@ func (s *stubs) function(fn *model.Function, name string) {
 	} else {
 		s.doc(fn.Doc)
 		for _, p := range fn.Args {
-			s.line("---@param %s %s %s", optionalName(p), luaArgType(p.Type), oneLine(p.Doc))
-			names = append(names, p.Name)
+			name, typ := optionalName(p), luaArgType(p.Type)
+			if p.Rest {
+				name = "..."
+				names = append(names, name)
+			} else {
+				names = append(names, p.Name)
+			}
+			s.line("---@param %s %s %s", name, typ, oneLine(p.Doc))
 		}
 	}
 	s.results(fn)
@@ -254,7 +264,7 @@ func (s *stubs) function(fn *model.Function, name string) {
 }
 
 func (s *stubs) results(fn *model.Function) {
-	fails := fn.Effects || fn.Waits
+	fails := fn.MayFail()
 	if len(fn.Results) == 0 {
 		s.line("---@return true? done")
 	}
@@ -263,7 +273,11 @@ func (s *stubs) results(fn *model.Function) {
 		if p.Optional || fails {
 			optional = "?"
 		}
-		s.line("---@return %s%s %s %s", luaType(p.Type), optional, p.Name, oneLine(p.Doc))
+		name := p.Name
+		if p.Rest {
+			name = "..."
+		}
+		s.line("---@return %s%s %s %s", luaType(p.Type), optional, name, oneLine(p.Doc))
 	}
 	if fails {
 		s.line("---@return string? message")
@@ -285,7 +299,7 @@ func luaType(t model.Type) string {
 		return "string[]"
 	case event.ObjectRef:
 		return t.Object.Family.Name + "." + t.Object.Name
-	case event.Plain:
+	case event.Plain, event.Any:
 		return "any"
 	case event.Record:
 		return "hookd.record"

@@ -42,6 +42,10 @@ func (c *checker) check() {
 	for _, fn := range f.Functions {
 		c.functionName(fn)
 		c.function(fn, "function "+fn.Name)
+		c.native(fn)
+	}
+	for _, v := range f.Values {
+		c.value(v)
 	}
 	unique(c, "enum", f.Enums, func(e *Enum) (Pos, string) { return e.At, e.Name })
 	c.events()
@@ -115,6 +119,7 @@ func (c *checker) verdicts() {
 		c.name(v.At, "verdict", v.Name)
 		c.doc(v.At, what, v.Doc)
 		c.params(what, v.Args, v.Named, true)
+		c.typed(what, v.Args)
 		if v.Named && len(v.Args) == 0 {
 			c.fail(v.At, "%s is named but has no arguments", what)
 		}
@@ -149,6 +154,7 @@ func (c *checker) objects() {
 				c.fail(m.At, "%s: method %s: every kept object has it, to bind handlers", what, m.Name)
 			}
 			c.function(m, "method "+o.Name+":"+m.Name)
+			c.foreign(m, "method "+o.Name+":"+m.Name)
 			c.member(members, m.At, what, m.Name)
 		}
 		c.recordKeys(o.Record, nil)
@@ -170,8 +176,11 @@ func (c *checker) field(f *Field, owner string) {
 	c.doc(f.At, what, f.Doc)
 	c.oneOf(f.At, what+": stable", f.Stable, "no", "event", "object")
 	c.oneOf(f.At, what+": cost", f.Cost, "free", "cheap", "copy")
-	if f.Type.Kind == event.Handler {
+	switch f.Type.Kind {
+	case event.Handler:
 		c.fail(f.At, "%s: a handler is an argument only", what)
+	case event.Any:
+		c.fail(f.At, "%s: only functions take any value", what)
 	}
 }
 
@@ -223,6 +232,7 @@ func (c *checker) params(what string, list []*Param, anyOrder, args bool) {
 	}
 	seen := map[string]Pos{}
 	optional := ""
+	c.rest(what, list)
 	for _, p := range list {
 		c.name(p.At, what+": "+word, p.Name)
 		c.doc(p.At, what+": "+word+" "+p.Name, p.Doc)

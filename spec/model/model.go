@@ -31,6 +31,7 @@ type Family struct {
 	Verdicts  []*Verdict  `yaml:"verdicts"`
 	Objects   []*Object   `yaml:"objects"`
 	Functions []*Function `yaml:"functions"`
+	Values    []*Value    `yaml:"values"`
 	Events    []*Event    `yaml:"events"`
 }
 
@@ -102,7 +103,27 @@ type Function struct {
 	Results []*Param `yaml:"results"`
 	Effects bool     `yaml:"effects"`
 	Waits   bool     `yaml:"waits"`
-	Example string   `yaml:"example"`
+	// Body says who has the body: "" the Go interface of the family, "lua" the
+	// runtime itself, by hand.
+	Body    string `yaml:"body"`
+	Fails   bool   `yaml:"fails"`
+	Example string `yaml:"example"`
+}
+
+// Native reports whether the runtime has the body, so that there is neither Go
+// interface nor glue.
+func (fn *Function) Native() bool { return fn.Body == "lua" }
+
+// MayFail reports whether scripts may get nil and a message.
+func (fn *Function) MayFail() bool { return fn.Effects || fn.Waits || fn.Fails }
+
+// Value is a constant of a table of functions; the runtime has it by hand.
+type Value struct {
+	At      Pos    `yaml:"-"`
+	Name    string `yaml:"name"`
+	Since   string `yaml:"since"`
+	Doc     string `yaml:"doc"`
+	Example string `yaml:"example"`
 }
 
 // Param is an argument or result.
@@ -113,6 +134,8 @@ type Param struct {
 	Type     Type   `yaml:"-"`
 	Doc      string `yaml:"doc"`
 	Optional bool   `yaml:"optional"`
+	// Rest parameters may come any number of times; only the last one is.
+	Rest bool `yaml:"rest"`
 }
 
 // Event is something that happens in a stack.

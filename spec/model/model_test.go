@@ -49,6 +49,7 @@ func TestSchemaIsComplete(t *testing.T) {
 		model.Field{},
 		model.Function{},
 		model.Param{},
+		model.Value{},
 		model.Event{},
 		model.Phase{},
 	} {

@@ -33,6 +33,7 @@ var scalars = map[string]Type{
 	"plain":    {Kind: event.Plain},
 	"record":   {Kind: event.Record},
 	"handler":  {Kind: event.Handler},
+	"any":      {Kind: event.Any},
 }
 
 var enumWord = regexp.MustCompile(`^enum\(([a-z0-9_.]+)\)$`)

@@ -9,12 +9,13 @@ import (
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
-// communityID returns the Community ID of a TCP connection, version 1 with seed 0
+// communityID returns the Community ID of a connection, version 1 with seed 0
 // (https://github.com/corelight/community-id-spec): the digest of both endpoints, the lower by
-// address bytes and port first.
-func communityID(k *key) string {
-	a, aPort, version := k.endpoint(true)
-	b, bPort, _ := k.endpoint(false)
+// address bytes and port first. aPort and bPort belong to k's lower and higher address; for ICMP
+// they are message types.
+func communityID(proto uint8, k *key, aPort, bPort uint16) string {
+	a, _, version := k.endpoint(true)
+	b, _, _ := k.endpoint(false)
 	if c := bytes.Compare(a[:], b[:]); c > 0 || c == 0 && aPort > bPort {
 		a, aPort, b, bPort = b, bPort, a, aPort
 	}
@@ -22,7 +23,7 @@ func communityID(k *key) string {
 	buf = append(buf, 0, 0)
 	buf = append(buf, wire(&a, version)...)
 	buf = append(buf, wire(&b, version)...)
-	buf = append(buf, 6, 0)
+	buf = append(buf, proto, 0)
 	buf = binary.BigEndian.AppendUint16(buf, aPort)
 	buf = binary.BigEndian.AppendUint16(buf, bPort)
 	sum := sha1.Sum(buf)

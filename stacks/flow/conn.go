@@ -1,20 +1,12 @@
 package flow
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
-)
-
-// Limits of tags on one connection.
-const (
-	maxTags   = 32
-	maxTagLen = 64
 )
 
 // Conn is a TCP connection: flowev.Conn for handlers. It belongs to its stack's shard. What its
@@ -24,8 +16,10 @@ type Conn struct {
 	hash uint64
 	id   uint64
 
+	stack     *Stack
 	clientLow bool              // the client is the lower endpoint of key
-	over      bool              // it left the stack; conn_end is raised or was
+	received  bool              // conn_start.rcv was raised, or conn_adopted
+	reset     bool              // a RST closed it
 	ended     bool              // conn_end was raised
 	group     group             // which timeout holds
 	decided   event.VerdictKind // the strictest of cut and reset that rules said so far
@@ -36,11 +30,11 @@ type Conn struct {
 	client, server Peer
 
 	resyn *resyn // a SYN that may be another connection's
-	tags  []string
+	tags  tagSet
 	slots event.Slots
 
-	age  links // all connections, in the order they were made
-	idle links // those of the same group, the one silent for longest first
+	age  links[Conn] // all connections, in the order they were made
+	idle links[Conn] // those of the same group, the one silent for longest first
 }
 
 var _ flowev.Conn = (*Conn)(nil)
@@ -58,7 +52,9 @@ func (c *Conn) Ended() bool { return c.ended }
 func (c *Conn) Slots() *event.Slots { return &c.slots }
 
 // CID returns the connection's Community ID, version 1 with seed 0.
-func (c *Conn) CID() string { return communityID(&c.key) }
+func (c *Conn) CID() string {
+	return communityID(protoTCP, &c.key, c.key.port(true), c.key.port(false))
+}
 
 // Proto returns TCP.
 func (c *Conn) Proto() flowev.Proto { return flowev.ProtoTCP }
@@ -72,6 +68,9 @@ func (c *Conn) Server() flowev.Peer { return &c.server }
 // VLAN returns the outermost VLAN id of the first packet, 0 for none.
 func (c *Conn) VLAN() uint16 { return c.vlan }
 
+// ICMPID returns 0: there is no such thing in TCP.
+func (c *Conn) ICMPID() uint16 { return 0 }
+
 // Started returns the time of the first packet in nanoseconds since the epoch.
 func (c *Conn) Started() int64 { return c.started }
 
@@ -82,33 +81,19 @@ func (c *Conn) Duration() time.Duration { return time.Duration(c.last - c.starte
 func (c *Conn) Tags() []string { return slices.Clone(c.tags) }
 
 // Verdict returns the strictest of flow.cut and flow.reset that rules have decided so far, 0 for
-// neither. The stack itself follows what it sees, whatever was decided.
+// neither. Whether the stack does so is a matter of [Config].Verdicts.
 func (c *Conn) Verdict() event.VerdictKind { return c.decided }
 
 // Tagged reports whether word is on the connection.
-func (c *Conn) Tagged(word string) bool { return slices.Contains(c.tags, word) }
-
-var (
-	errTagLength = fmt.Errorf("flow: a tag has 1 to %d bytes", maxTagLen)
-	errTagCount  = fmt.Errorf("flow: a connection has at most %d tags", maxTags)
-	errEnded     = errors.New("flow: the connection ended")
-)
+func (c *Conn) Tagged(word string) bool { return c.tags.has(word) }
 
 // Tag puts a word of 1 to 64 bytes on the connection, which may have 32. One that is there already
 // changes nothing.
 func (c *Conn) Tag(_ *event.Caller, word string) error {
-	switch {
-	case c.ended:
+	if c.ended {
 		return errEnded
-	case word == "" || len(word) > maxTagLen:
-		return errTagLength
-	case c.Tagged(word):
-		return nil
-	case len(c.tags) == maxTags:
-		return errTagCount
 	}
-	c.tags = append(c.tags, word)
-	return nil
+	return c.tags.add(word)
 }
 
 // Untag takes a word off the connection; one that is not there changes nothing.
@@ -116,9 +101,11 @@ func (c *Conn) Untag(_ *event.Caller, word string) error {
 	if c.ended {
 		return errEnded
 	}
-	c.tags = slices.DeleteFunc(c.tags, func(t string) bool { return t == word })
+	c.tags.drop(word)
 	return nil
 }
+
+func (c *Conn) tableKey() *key { return &c.key }
 
 // peer returns one of the ends.
 func (c *Conn) peer(client bool) *Peer {
@@ -130,4 +117,4 @@ func (c *Conn) peer(client bool) *Peer {
 
 // used reports whether anybody attached data to the connection or its ends, so that it must not be
 // made into another.
-func (c *Conn) used() bool { return c.slots.Used() || c.client.slots.Used() || c.server.slots.Used() }
+func (c *Conn) used() bool { return c.slots.Used() || c.client.used() || c.server.used() }

@@ -10,7 +10,7 @@ import (
 // key identifies a connection whichever end sent the packet: the lower endpoint comes first.
 type key struct {
 	low, high [2]uint64 // addresses, as loaded from a packet.Addr
-	rest      uint64    // lower endpoint's port << 32, higher's << 16, IP version
+	rest      uint64    // lower endpoint's port << 32, higher's << 16, IP version; Exchange adds to it
 }
 
 // keyOf returns p's key and whether its source is the lower endpoint.
@@ -34,38 +34,46 @@ func keyOf(p *packet.Packet) (k key, low bool) {
 
 // endpoint returns the lower or the higher endpoint.
 func (k *key) endpoint(low bool) (a packet.Addr, port uint16, version uint8) {
-	half, port := k.high, uint16(k.rest>>16)
+	half := k.high
 	if low {
-		half, port = k.low, uint16(k.rest>>32)
+		half = k.low
 	}
 	binary.LittleEndian.PutUint64(a[:8], half[0])
 	binary.LittleEndian.PutUint64(a[8:], half[1])
-	return a, port, uint8(k.rest)
+	return a, k.port(low), uint8(k.rest)
 }
 
-// connTable finds connections by key: open addressing with linear probing, at most 3/4 full. The
-// hash is seeded, so nobody outside can choose keys that collide; nothing is ever listed in its
-// order.
-type connTable struct {
+// port returns the lower or the higher endpoint's port.
+func (k *key) port(low bool) uint16 {
+	if low {
+		return uint16(k.rest >> 32)
+	}
+	return uint16(k.rest >> 16)
+}
+
+// keyTable finds connections by key: open addressing with linear probing, at most 3/4 full. The hash is
+// seeded, so nobody outside can choose keys that collide; nothing is ever listed in its order.
+type keyTable[T any] struct {
 	seed  maphash.Seed
-	slots []slot // a power of two
+	slots []slot[T] // a power of two
 	n     int
+	keyOf func(*T) *key
 }
 
-type slot struct {
+type slot[T any] struct {
 	hash uint64
-	conn *Conn
+	conn *T
 }
 
 // minSlots is the size of a new table.
 const minSlots = 1024
 
-func newConnTable() connTable {
-	return connTable{seed: maphash.MakeSeed(), slots: make([]slot, minSlots)}
+func newTable[T any](keyOf func(*T) *key) keyTable[T] {
+	return keyTable[T]{seed: maphash.MakeSeed(), slots: make([]slot[T], minSlots), keyOf: keyOf}
 }
 
 // find returns the connection of k, or nil, and k's hash.
-func (t *connTable) find(k *key) (*Conn, uint64) {
+func (t *keyTable[T]) find(k *key) (*T, uint64) {
 	hash := maphash.Comparable(t.seed, *k)
 	mask := uint64(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
@@ -73,28 +81,28 @@ func (t *connTable) find(k *key) (*Conn, uint64) {
 		if s.conn == nil {
 			return nil, hash
 		}
-		if s.hash == hash && s.conn.key == *k {
+		if s.hash == hash && *t.keyOf(s.conn) == *k {
 			return s.conn, hash
 		}
 	}
 }
 
-// insert adds a connection whose key is not in the table.
-func (t *connTable) insert(c *Conn) {
+// insert adds a connection whose key is not in the table, with that key's hash.
+func (t *keyTable[T]) insert(hash uint64, c *T) {
 	if t.n >= len(t.slots)/4*3 {
 		old := t.slots
-		t.slots = make([]slot, 2*len(old))
+		t.slots = make([]slot[T], 2*len(old))
 		for _, s := range old {
 			if s.conn != nil {
 				t.put(s)
 			}
 		}
 	}
-	t.put(slot{c.hash, c})
+	t.put(slot[T]{hash, c})
 	t.n++
 }
 
-func (t *connTable) put(s slot) {
+func (t *keyTable[T]) put(s slot[T]) {
 	mask := uint64(len(t.slots) - 1)
 	i := s.hash & mask
 	for t.slots[i].conn != nil {
@@ -103,11 +111,11 @@ func (t *connTable) put(s slot) {
 	t.slots[i] = s
 }
 
-// remove takes out a connection that is in the table, and closes the hole: the slots behind it move
-// up unless that would put one before the place its hash asks for.
-func (t *connTable) remove(c *Conn) {
+// remove takes out a connection that is in the table with that hash, and closes the hole: the slots
+// behind it move up unless that would put one before the place its hash asks for.
+func (t *keyTable[T]) remove(hash uint64, c *T) {
 	mask := uint64(len(t.slots) - 1)
-	i := c.hash & mask
+	i := hash & mask
 	for t.slots[i].conn != c {
 		i = (i + 1) & mask
 	}
@@ -118,6 +126,6 @@ func (t *connTable) remove(c *Conn) {
 			i = j
 		}
 	}
-	t.slots[i] = slot{}
+	t.slots[i] = slot[T]{}
 	t.n--
 }

@@ -11,7 +11,7 @@ import (
 func TestConnTable(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
-	table := newConnTable()
+	table := newTable((*Conn).tableKey)
 	want := map[key]*Conn{}
 	var all []key
 	for i := range 200_000 {
@@ -28,11 +28,11 @@ func TestConnTable(t *testing.T) {
 		}
 		switch {
 		case got != nil:
-			table.remove(got)
+			table.remove(got.hash, got)
 			delete(want, k)
 		default:
 			c := &Conn{key: k, hash: hash}
-			table.insert(c)
+			table.insert(hash, c)
 			want[k] = c
 		}
 		if table.n != len(want) {
@@ -85,7 +85,7 @@ func TestCommunityID(t *testing.T) {
 		{packet.Packet{IPVersion: 6, Src: packet.Addr{0x20, 1, 0xd, 0xb8, 15: 1}, Dst: packet.Addr{0x20, 1, 0xd, 0xb8, 15: 2}, SrcPort: 40000, DstPort: 443}, "1:RYG3Msb11GthNt1OYXJouPzmrvA="},
 	} {
 		k, _ := keyOf(&c.p)
-		if got := communityID(&k); got != c.want {
+		if got := communityID(protoTCP, &k, k.port(true), k.port(false)); got != c.want {
 			t.Errorf("%s, want %s", got, c.want)
 		}
 	}

@@ -12,7 +12,9 @@ type group uint8
 
 const (
 	inTimeWait group = iota
+	inReset
 	inHandshake
+	inCut // concluded, kept to swallow what still comes
 	inClosing
 	inEstablished
 	numGroups
@@ -22,6 +24,10 @@ const (
 func groupOf(c *Conn) group {
 	x, y := c.client.state, c.server.state
 	switch {
+	case c.group == inCut:
+		return inCut
+	case c.reset:
+		return inReset
 	case done(x) && done(y):
 		return inTimeWait
 	case x < established || y < established:
@@ -32,46 +38,11 @@ func groupOf(c *Conn) group {
 	return inEstablished
 }
 
-// links chain a connection into a list.
-type links struct{ prev, next *Conn }
-
-// list is a doubly linked list of connections through one of their links.
-type list struct {
-	first, last *Conn
-	of          func(*Conn) *links
-}
-
-func (l *list) push(c *Conn) {
-	at := l.of(c)
-	at.prev, at.next = l.last, nil
-	if l.last == nil {
-		l.first = c
-	} else {
-		l.of(l.last).next = c
-	}
-	l.last = c
-}
-
-func (l *list) remove(c *Conn) {
-	at := l.of(c)
-	if at.prev == nil {
-		l.first = at.next
-	} else {
-		l.of(at.prev).next = at.next
-	}
-	if at.next == nil {
-		l.last = at.prev
-	} else {
-		l.of(at.next).prev = at.prev
-	}
-	*at = links{}
-}
-
-// queue is the connections of a group, the one silent for longest first. Time never goes back and
+// queue is the members of a group, the one silent for longest first. Time never goes back and
 // the timeout is one for all, so that order is the order of their deadlines too, and one timer does
 // for the group: it is armed for a deadline that was the first once, which can only be early.
-type queue struct {
-	list
+type queue[T any] struct {
+	list[T]
 	timeout int64
 	timer   event.Timer
 	run     func(now int64)
@@ -79,13 +50,13 @@ type queue struct {
 
 // initQueues makes the stack's queues.
 func (s *Stack) initQueues() {
-	idle := func(c *Conn) *links { return &c.idle }
+	idle := func(c *Conn) *links[Conn] { return &c.idle }
 	for g, d := range [numGroups]time.Duration{
-		inTimeWait: s.cfg.TimeWait, inHandshake: s.cfg.HandshakeTimeout,
-		inClosing: s.cfg.CloseTimeout, inEstablished: s.cfg.IdleTimeout,
+		inTimeWait: s.cfg.TimeWait, inReset: s.cfg.ResetLinger, inHandshake: s.cfg.HandshakeTimeout,
+		inCut: s.cfg.CutLinger, inClosing: s.cfg.CloseTimeout, inEstablished: s.cfg.IdleTimeout,
 	} {
-		s.queues[g] = queue{
-			list: list{of: idle}, timeout: int64(d),
+		s.queues[g] = queue[Conn]{
+			list: list[Conn]{of: idle}, timeout: int64(d),
 			run: func(now int64) { s.expire(group(g), now) },
 		}
 	}
@@ -117,31 +88,12 @@ func (s *Stack) enqueue(c *Conn, g group) {
 func (s *Stack) expire(g group, now int64) {
 	q := &s.queues[g]
 	for c := q.first; c != nil && c.last+q.timeout <= now; c = q.first {
-		if g == inTimeWait {
-			s.finish(c)
-			continue
+		if g >= inHandshake && g != inCut {
+			s.stats.Idle++
 		}
-		s.stats.Idle++
-		s.end(c, flowev.EndReasonIdle)
+		s.leave(c, flowev.EndReasonIdle)
 	}
 	if q.first != nil {
 		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)
-	}
-}
-
-// evict makes room for one connection.
-func (s *Stack) evict() {
-	for g := range s.queues {
-		c := s.queues[g].first
-		switch {
-		case c == nil:
-			continue
-		case group(g) == inTimeWait:
-			s.finish(c)
-		default:
-			s.stats.Evicted++
-			s.end(c, flowev.EndReasonEvicted)
-		}
-		return
 	}
 }

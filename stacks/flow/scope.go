@@ -1,10 +1,14 @@
 package flow
 
-import "github.com/hookd/hookd/stacks/flow/filter"
+import (
+	"net/netip"
+
+	"github.com/hookd/hookd/stacks/flow/filter"
+)
 
 // CompileScope compiles a pcap-filter expression of what a connection's own key decides (mOS's
 // stream_syn_filter): protocol, addresses, networks, ports, VLAN. src is the client, dst the server.
-// The predicate takes a [Conn]; anything else is out of scope. Errors are [*filter.SyntaxError].
+// The predicate takes a [Conn] or an [Exchange]; anything else is out of scope. Errors are [*filter.SyntaxError].
 func CompileScope(expr string) (func(subject any) bool, error) {
 	parsed, err := filter.Parse(expr)
 	if err != nil {
@@ -14,24 +18,35 @@ func CompileScope(expr string) (func(subject any) bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(subject any) bool {
-		c, ok := subject.(*Conn)
-		if !ok {
-			return false
-		}
-		k := c.filterKey()
-		return scope.Match(&k)
-	}, nil
+	return func(subject any) bool { return inScope(scope, subject) }, nil
 }
 
-// protoTCP is the protocol number of TCP (RFC 9293).
-const protoTCP = 6
+// inScope asks a scope about a [Conn] or [Exchange].
+func inScope(scope *filter.Scope, subject any) bool {
+	var k filter.Key
+	switch c := subject.(type) {
+	case *Conn:
+		k = filterKey(protoTCP, c.vlan, c.client.Endpoint(), c.server.Endpoint())
+	case *Exchange:
+		k = filterKey(c.ipProto(), c.vlan, c.client.Endpoint(), c.server.Endpoint())
+	default:
+		return false
+	}
+	return scope.Match(&k)
+}
 
-// filterKey is the connection's key as filters see it.
-func (c *Conn) filterKey() filter.Key {
-	client, server := c.client.Endpoint(), c.server.Endpoint()
+// Protocol numbers (IANA protocol-numbers) of what has connections here.
+const (
+	protoICMP   = 1
+	protoTCP    = 6
+	protoUDP    = 17
+	protoICMPv6 = 58
+)
+
+// filterKey is a connection's key as filters see it.
+func filterKey(proto uint8, vlan uint16, client, server netip.AddrPort) filter.Key {
 	return filter.Key{
-		Proto: protoTCP, IPv6: !client.Addr().Is4(), VLAN: c.vlan,
+		Proto: proto, IPv6: !client.Addr().Is4(), VLAN: vlan,
 		SrcIP: client.Addr(), DstIP: server.Addr(),
 		SrcPort: client.Port(), DstPort: server.Port(),
 	}

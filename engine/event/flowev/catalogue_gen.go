@@ -13,17 +13,54 @@ var Family = &event.Family{
 	Events: []*event.Info{
 		pktInInfo,
 		connStartInfo,
+		connAdoptedInfo,
 		tcpStateChangeInfo,
 		rexmitInfo,
+		gapInfo,
+		errorInfo,
+		sideClosedInfo,
 		connEndInfo,
 		newDataInfo,
+		udpStartInfo,
+		datagramInfo,
+		udpEndInfo,
+		icmpErrorInfo,
 		orphanInfo,
 	},
 	Objects: []*event.Object{
 		connObject,
 		peerObject,
+		streamObject,
 		packetObject,
 		dataObject,
+	},
+	Functions: []*event.Function{
+		{
+			Name: "flow.find",
+			Doc:  "Finds a connection that has not ended, among those of the shard that asks.",
+			Args: []event.Param{
+				{Name: "tuple", Type: event.Type{Kind: event.Plain}, Doc: `"10.0.0.1:1234 10.0.0.2:80", in either order; "udp " or "tcp " before it says which, else TCP is tried first. Or { proto =, client =, server = } with ends as they are: endpoints, or addresses and icmp_id = where proto is icmp or icmp6.`},
+			},
+			Results: []event.Param{
+				{Name: "conn", Type: event.Type{Kind: event.ObjectRef, Object: "flow.conn"}, Doc: "The connection, nil for none.", Optional: true},
+				{Name: "why", Type: event.Type{Kind: event.String}, Doc: "What is wrong with the tuple, nil if nothing is.", Optional: true},
+			},
+			Since:   "0.1",
+			Example: `rule "answer" { on = flow.orphan, match = { pkt = { proto = 17 } }, run = function(_, pkt) local c = flow.find { proto = "udp", client = pkt.dst .. ":" .. pkt.dst_port, server = pkt.src .. ":" .. pkt.src_port } if c then c:tag "answered" end end }`,
+		},
+		{
+			Name: "flow.conns",
+			Doc:  "Lists connections that have not ended, in the order of their numbers, among those of the shard that asks.",
+			Args: []event.Param{
+				{Name: "filter", Type: event.Type{Kind: event.Plain}, Doc: `Which ones: a pcap-filter expression as a scope has it; or a table of fields and their values, { proto = "udp", server = { port = 53 } }, where a list stands for any of its values and a word holds of tags that contain it. Absent: all.`, Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "list", Type: event.Type{Kind: event.Plain}, Doc: "The connections, 1,000 at most; nil where the filter is wrong.", Optional: true},
+				{Name: "why", Type: event.Type{Kind: event.String}, Doc: "What is wrong with the filter, or which limit kept the list from being whole; nil when it is whole. 100,000 connections are looked at.", Optional: true},
+			},
+			Since:   "0.1",
+			Example: `timer "busy" { every = "60s", run = function() for _, c in ipairs(flow.conns "udp dst port 53" or {}) do log.info("resolving", { conn = c, sent = c.client.bytes }) end end }`,
+		},
 	},
 	Verdicts: []event.VerdictInfo{
 		{

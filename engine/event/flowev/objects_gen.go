@@ -9,15 +9,16 @@ import (
 	"github.com/hookd/hookd/engine/event"
 )
 
-// Conn is flow.conn. A connection between a client and a server. It is kept: it
-// lives as long as what it stands for.
+// Conn is flow.conn. A TCP connection between a client and a server, or a UDP
+// flow or ICMP query and its answers between them. It is kept: it lives as long
+// as what it stands for.
 type Conn interface {
 	event.Kept
 
 	// CID: Community ID 1 of the connection's addresses, the same in other tools:
 	// "1:…".
 	CID() string
-	// Proto: Transport protocol.
+	// Proto: Transport protocol: tcp, udp, icmp or icmp6.
 	Proto() Proto
 	// Client: The end that sent the first packet.
 	Client() Peer
@@ -25,6 +26,9 @@ type Conn interface {
 	Server() Peer
 	// VLAN: VLAN of the first packet, 0 for none.
 	VLAN() uint16
+	// ICMPID: Identifier of the ICMP query and its answers, else 0. Valid: proto is
+	// icmp or icmp6.
+	ICMPID() uint16
 	// Started: Time of the first packet.
 	Started() int64
 	// Duration: From the first packet to the latest.
@@ -54,14 +58,16 @@ type Peer interface {
 	State() TCPState
 	// ISN: Initial sequence number. Valid: proto is tcp and the end's SYN was seen.
 	ISN() uint32
-	// Bytes: Payload that this end sent, in order, each byte once. In bytes.
+	// Bytes: Payload that this end sent: with TCP in order, each byte once; with
+	// ICMP what follows the 8 bytes of its header. In bytes.
 	Bytes() uint64
 	// Pkts: Packets that this end sent.
 	Pkts() uint64
-	// Rexmits: Packets that this end sent again, wholly or in part.
+	// Rexmits: Packets that this end sent again, wholly or in part. Valid: proto is
+	// tcp.
 	Rexmits() uint64
 	// Gaps: Ranges of this end's bytes that are missing before bytes that were
-	// seen.
+	// seen. Valid: proto is tcp.
 	Gaps() uint64
 	// Window: Receive window that this end announced last, scaled. In bytes. Valid:
 	// proto is tcp.
@@ -69,6 +75,33 @@ type Peer interface {
 	// MSS: Maximum segment size that this end announced, 0 for none. In bytes.
 	// Valid: proto is tcp and the end's SYN had the option.
 	MSS() uint16
+	// Sent: The bytes that this end sent, nil where the protocol is not TCP. Valid:
+	// proto is tcp. Nil where there is none.
+	Sent() Stream
+}
+
+// Stream is flow.stream. The bytes that one end of a connection sent, each at
+// its place, counted from 0. The latest of them are kept while any script reads
+// streams. It is kept: it lives as long as what it stands for.
+type Stream interface {
+	event.Kept
+
+	// From: Who sent them.
+	From() Side
+	// Len: Tells how far the stream can be read in order: the place behind the last
+	// byte that arrived without a hole before it.
+	Len() uint64
+	// Peek: Copies bytes that follow each other, wherever they are, also behind a
+	// hole; moves nothing.
+	Peek(n uint32, hasN bool, offset uint64, hasOffset bool) (bytesArg []byte, hasBytes bool)
+	// Take: Takes the next bytes in order that this script has not taken yet. Each
+	// script has a place of its own in the stream, from 0. It has effects.
+	Take(c *event.Caller, n uint32, hasN bool) (bytesArg []byte, lost uint64, err error)
+	// Ranges: Lists what is in the buffer.
+	Ranges() any
+	// Gaps: Lists what is missing: holes before bytes that arrived, and the latest
+	// gaps that were given up.
+	Gaps() any
 }
 
 // Packet is flow.packet. The packet that caused an event. It is lent: it means

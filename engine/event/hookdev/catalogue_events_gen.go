@@ -186,6 +186,16 @@ var scriptErrorInfo = &event.Info{
 			Set: func(e, value any) error { return plain.SetString(&e.(*ScriptError).Name, value) },
 		},
 		{
+			Name:   "file",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "File that the error is in: the script, or a module it requires.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*ScriptError).File },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*ScriptError).File, value) },
+		},
+		{
 			Name:   "line",
 			Type:   event.Type{Kind: event.Uint, Bits: 32},
 			Doc:    "Line of the error, 0 where unknown.",

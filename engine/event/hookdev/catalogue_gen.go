@@ -74,5 +74,701 @@ var Family = &event.Family{
 			Since:   "0.1",
 			Example: `rule "sick" { on = hookd.rule_suspended, run = function() log.error("suspended", { rule = this.name }) end }`,
 		},
+		{
+			Name: "base64.decode",
+			Doc:  "Reads base64 (RFC 4648), with or without padding; line breaks do not count.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "What to read."},
+				{Name: "alphabet", Type: event.Type{Kind: event.String}, Doc: "`\"std\"`, or `\"url\"` for the one of URLs and file names; std when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "What it stands for."},
+			},
+			Native: true,
+			Fails:  true,
+			Since:  "0.1",
+			Example: `rule "auth" { on = flow.new_data, when = function(c, d) return d:starts "Authorization: Basic " end, run = function(c, d)
+  local credentials, err = base64.decode(d:peek(200):match "Basic (%S+)")
+  log.info("credentials", { conn = c, bytes = credentials and #credentials, why = err })
+end }`,
+		},
+		{
+			Name: "base64.encode",
+			Doc:  "Writes bytes as base64 (RFC 4648).",
+			Args: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "What to write."},
+				{Name: "alphabet", Type: event.Type{Kind: event.String}, Doc: "`\"std\"`, or `\"url\"` for the one of URLs and file names, without padding; std when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "first" { on = flow.new_data, run = function(c, d) log.info("bytes", { b64 = base64.encode(d:peek(64)) }) end }`,
+		},
+		{
+			Name: "bit.band",
+			Doc:  "Bits that are set in all numbers. On 32 bits; the result is signed, as in Lua BitOp.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+				{Name: "more", Type: event.Type{Kind: event.Float}, Doc: "Further numbers.", Optional: true, Rest: true},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "syn" { on = flow.pkt_in, when = function(c, pkt) return pkt.len > 0 and bit.band(pkt.seq, 1) == 1 end, run = function(c) c:tag "odd" end }`,
+		},
+		{
+			Name: "bit.bor",
+			Doc:  "Bits that are set in any of the numbers. On 32 bits; the result is signed, as in Lua BitOp.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+				{Name: "more", Type: event.Type{Kind: event.Float}, Doc: "Further numbers.", Optional: true, Rest: true},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "flags" { on = hookd.start, run = function() log.info("flags", { all = bit.bor(1, 4, 16) }) end }`,
+		},
+		{
+			Name: "bit.bxor",
+			Doc:  "Bits that are set in an odd count of the numbers. On 32 bits; the result is signed, as in Lua BitOp.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+				{Name: "more", Type: event.Type{Kind: event.Float}, Doc: "Further numbers.", Optional: true, Rest: true},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "mask" { on = hookd.start, run = function() log.info("masked", { n = bit.bxor(0xff, 0x0f) }) end }`,
+		},
+		{
+			Name: "bit.bnot",
+			Doc:  "All 32 bits turned over.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result, signed."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "mask" { on = hookd.start, run = function() log.info("inverted", { n = bit.tohex(bit.bnot(0xff)) }) end }`,
+		},
+		{
+			Name: "bit.bswap",
+			Doc:  "The four bytes in the other order.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result, signed."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "swap" { on = hookd.start, run = function() log.info("swapped", { n = bit.tohex(bit.bswap(0x12345678)) }) end }`,
+		},
+		{
+			Name: "bit.lshift",
+			Doc:  "Moves bits to the left; zeros follow.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+				{Name: "n", Type: event.Type{Kind: event.Float}, Doc: "By how many bits; only its lowest five count."},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result, signed."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "shift" { on = hookd.start, run = function() log.info("shifted", { n = bit.lshift(0x80, 4) }) end }`,
+		},
+		{
+			Name: "bit.rshift",
+			Doc:  "Moves bits to the right; zeros follow.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+				{Name: "n", Type: event.Type{Kind: event.Float}, Doc: "By how many bits; only its lowest five count."},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result, signed."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "shift" { on = hookd.start, run = function() log.info("shifted", { n = bit.rshift(0x80, 4) }) end }`,
+		},
+		{
+			Name: "bit.arshift",
+			Doc:  "Moves bits to the right; copies of the sign follow.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+				{Name: "n", Type: event.Type{Kind: event.Float}, Doc: "By how many bits; only its lowest five count."},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result, signed."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "shift" { on = hookd.start, run = function() log.info("shifted", { n = bit.arshift(0x80, 4) }) end }`,
+		},
+		{
+			Name: "bit.rol",
+			Doc:  "Turns bits round to the left.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+				{Name: "n", Type: event.Type{Kind: event.Float}, Doc: "By how many bits; only its lowest five count."},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result, signed."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "shift" { on = hookd.start, run = function() log.info("shifted", { n = bit.rol(0x80, 4) }) end }`,
+		},
+		{
+			Name: "bit.ror",
+			Doc:  "Turns bits round to the right.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+				{Name: "n", Type: event.Type{Kind: event.Float}, Doc: "By how many bits; only its lowest five count."},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result, signed."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "shift" { on = hookd.start, run = function() log.info("shifted", { n = bit.ror(0x80, 4) }) end }`,
+		},
+		{
+			Name: "bit.tobit",
+			Doc:  "The lowest 32 bits of a number as a signed number.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number."},
+			},
+			Results: []event.Param{
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The result, signed."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "bits" { on = hookd.start, run = function() log.info("signed", { n = bit.tobit(0xffffffff) }) end }`,
+		},
+		{
+			Name: "bit.tohex",
+			Doc:  "A number in hexadecimal.",
+			Args: []event.Param{
+				{Name: "x", Type: event.Type{Kind: event.Float}, Doc: "A number; its lowest 32 bits count."},
+				{Name: "digits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "How many digits, from the right; 8 when absent; a negative count means capitals.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The digits."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "seq" { on = flow.rexmit.rcv, run = function(c, pkt) log.info("again", { seq = bit.tohex(pkt.seq) }) end }`,
+		},
+		{
+			Name: "hash.crc32",
+			Doc:  "The CRC-32 that gzip, PNG and Ethernet use.",
+			Args: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "What to sum up."},
+			},
+			Results: []event.Param{
+				{Name: "sum", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "The sum."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "sum" { on = flow.new_data, run = function(c, d) log.info("sum", { crc = hash.crc32(d:peek(1000)) }) end }`,
+		},
+		{
+			Name: "hash.hmac",
+			Doc:  "Message authentication (RFC 2104) by a hash.",
+			Args: []event.Param{
+				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "`\"md5\"`, `\"sha1\"`, `\"sha256\"` or `\"sha512\"`."},
+				{Name: "key", Type: event.Type{Kind: event.Bytes}, Doc: "The secret."},
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "The message."},
+				{Name: "raw", Type: event.Type{Kind: event.Bool}, Doc: "Bytes instead of hexadecimal digits.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "digest", Type: event.Type{Kind: event.Bytes}, Doc: "The digest."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "token" { on = flow.conn_start, run = function(c) c.data.token = hash.hmac("sha256", "secret", c.client.ip) end }`,
+		},
+		{
+			Name: "hash.md5",
+			Doc:  "The digest of bytes. Not safe against forgery.",
+			Args: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "What to digest."},
+				{Name: "raw", Type: event.Type{Kind: event.Bool}, Doc: "Bytes instead of hexadecimal digits.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "digest", Type: event.Type{Kind: event.Bytes}, Doc: "The digest."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "digest" { on = flow.new_data, run = function(c, d) log.info("payload", { digest = hash.md5(d:peek(1000)) }) end }`,
+		},
+		{
+			Name: "hash.sha1",
+			Doc:  "The digest of bytes. Not safe against forgery.",
+			Args: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "What to digest."},
+				{Name: "raw", Type: event.Type{Kind: event.Bool}, Doc: "Bytes instead of hexadecimal digits.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "digest", Type: event.Type{Kind: event.Bytes}, Doc: "The digest."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "digest" { on = flow.new_data, run = function(c, d) log.info("payload", { digest = hash.sha1(d:peek(1000)) }) end }`,
+		},
+		{
+			Name: "hash.sha256",
+			Doc:  "The digest of bytes.",
+			Args: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "What to digest."},
+				{Name: "raw", Type: event.Type{Kind: event.Bool}, Doc: "Bytes instead of hexadecimal digits.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "digest", Type: event.Type{Kind: event.Bytes}, Doc: "The digest."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "digest" { on = flow.new_data, run = function(c, d) log.info("payload", { digest = hash.sha256(d:peek(1000)) }) end }`,
+		},
+		{
+			Name: "hash.sha512",
+			Doc:  "The digest of bytes.",
+			Args: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "What to digest."},
+				{Name: "raw", Type: event.Type{Kind: event.Bool}, Doc: "Bytes instead of hexadecimal digits.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "digest", Type: event.Type{Kind: event.Bytes}, Doc: "The digest."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "digest" { on = flow.new_data, run = function(c, d) log.info("payload", { digest = hash.sha512(d:peek(1000)) }) end }`,
+		},
+		{
+			Name: "ip.bytes",
+			Doc:  "The 4 or 16 bytes of an address.",
+			Args: []event.Param{
+				{Name: "address", Type: event.Type{Kind: event.String}, Doc: "The address."},
+			},
+			Results: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "Its bytes, in network order."},
+			},
+			Native:  true,
+			Fails:   true,
+			Since:   "0.1",
+			Example: `rule "last" { on = flow.conn_start, run = function(c) log.info("host", { n = ip.bytes(c.client.ip):byte(-1) }) end }`,
+		},
+		{
+			Name: "ip.from_bytes",
+			Doc:  "The address of 4 or 16 bytes.",
+			Args: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "The bytes, in network order."},
+			},
+			Results: []event.Param{
+				{Name: "address", Type: event.Type{Kind: event.String}, Doc: "The address."},
+			},
+			Native:  true,
+			Fails:   true,
+			Since:   "0.1",
+			Example: `rule "peer" { on = hookd.start, run = function() log.info("address", { a = ip.from_bytes "\192\0\2\1" }) end }`,
+		},
+		{
+			Name: "ip.in_cidr",
+			Doc:  "Tells whether an address is in one of the networks. A network that is none is an error of the script.",
+			Args: []event.Param{
+				{Name: "address", Type: event.Type{Kind: event.String}, Doc: "The address."},
+				{Name: "networks", Type: event.Type{Kind: event.Any}, Doc: "A network such as `\"10.0.0.0/8\"`, an address, or a list of them.", Rest: true},
+			},
+			Results: []event.Param{
+				{Name: "inside", Type: event.Type{Kind: event.Bool}, Doc: "It is."},
+			},
+			Native: true,
+			Fails:  true,
+			Since:  "0.1",
+			Example: `local office = { "10.0.0.0/8", "2001:db8::/32" }
+rule "outside" { on = flow.conn_start, run = function(c) if not ip.in_cidr(c.client.ip, office) then c:tag "outside" end end }`,
+		},
+		{
+			Name: "ip.is_valid",
+			Doc:  "Tells whether a value is the text of an address.",
+			Args: []event.Param{
+				{Name: "value", Type: event.Type{Kind: event.Any}, Doc: "Any value."},
+			},
+			Results: []event.Param{
+				{Name: "valid", Type: event.Type{Kind: event.Bool}, Doc: "It is."},
+			},
+			Native: true,
+			Since:  "0.1",
+			Example: `rule "forwarded" { on = flow.new_data, run = function(c, d)
+  local from = d:peek(400):match "X%-Forwarded%-For: (%S+)"
+  if from and not ip.is_valid(from) then alert("bad-header", { from = from }) end
+end }`,
+		},
+		{
+			Name: "ip.network",
+			Doc:  "The network that an address or network is in, with the bits behind its length cleared.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "An address or a network."},
+				{Name: "bits", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "Length; that of the network when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "network", Type: event.Type{Kind: event.String}, Doc: "Such as `\"10.1.0.0/16\"`."},
+			},
+			Native: true,
+			Fails:  true,
+			Since:  "0.1",
+			Example: `local per_net = store "per_net" { kind = "counter", key = "cidr", ttl = "1h" }
+rule "count" { on = flow.conn_start, run = function(c) per_net:incr(ip.network(c.client.ip, 24)) end }`,
+		},
+		{
+			Name: "ip.parse",
+			Doc:  "Reads an address and writes it as it is written best; an IPv4 address within IPv6 becomes the IPv4 address.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "What may be an address."},
+			},
+			Results: []event.Param{
+				{Name: "address", Type: event.Type{Kind: event.String}, Doc: "The address."},
+			},
+			Native:  true,
+			Fails:   true,
+			Since:   "0.1",
+			Example: `rule "same" { on = hookd.start, run = function() log.info("address", { a = ip.parse "::ffff:192.0.2.1" }) end }`,
+		},
+		{
+			Name: "ip.range",
+			Doc:  "The first and the last address of a network.",
+			Args: []event.Param{
+				{Name: "network", Type: event.Type{Kind: event.String}, Doc: "The network."},
+			},
+			Results: []event.Param{
+				{Name: "first", Type: event.Type{Kind: event.String}, Doc: "Its first address."},
+				{Name: "last", Type: event.Type{Kind: event.String}, Doc: "Its last address."},
+			},
+			Native:  true,
+			Fails:   true,
+			Since:   "0.1",
+			Example: `rule "range" { on = hookd.start, run = function() log.info("range", { last = select(2, ip.range "10.0.0.0/8") }) end }`,
+		},
+		{
+			Name: "ip.version",
+			Doc:  "Says whether an address is of IPv4 or IPv6.",
+			Args: []event.Param{
+				{Name: "address", Type: event.Type{Kind: event.String}, Doc: "The address."},
+			},
+			Results: []event.Param{
+				{Name: "version", Type: event.Type{Kind: event.Uint, Bits: 8}, Doc: "4 or 6."},
+			},
+			Native:  true,
+			Fails:   true,
+			Since:   "0.1",
+			Example: `rule "six" { on = flow.conn_start, when = function(c) return ip.version(c.client.ip) == 6 end, run = function(c) c:tag "ipv6" end }`,
+		},
+		{
+			Name: "json.array",
+			Doc:  "Makes a table a list also while it is empty, so that it is written as `[]`.",
+			Args: []event.Param{
+				{Name: "list", Type: event.Type{Kind: event.Any}, Doc: "A table without a metatable; a new one when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "list", Type: event.Type{Kind: event.Any}, Doc: "The table."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "empty" { on = hookd.start, run = function() log.info(json.encode { found = json.array() }) end }`,
+		},
+		{
+			Name: "json.decode",
+			Doc:  "Reads JSON (RFC 8259). Objects and lists become tables, null becomes nil: such a key is not there, and such an element is a hole.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text."},
+				{Name: "options", Type: event.Type{Kind: event.Any}, Doc: "`{ null = VALUE }`: what null becomes, such as json.null or false.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "value", Type: event.Type{Kind: event.Any}, Doc: "What it says."},
+			},
+			Native: true,
+			Fails:  true,
+			Since:  "0.1",
+			Example: `rule "call" { on = flow.new_data, when = function(c, d) return d:starts "{" end, run = function(c, d)
+  local msg, err = json.decode(d:peek(4000))
+  if msg then log.info("call", { method = msg.method }) else log.info("no JSON", { why = err }) end
+end }`,
+		},
+		{
+			Name: "json.encode",
+			Doc:  "Writes a value as JSON (RFC 8259). A table with the keys 1 to n is a list, and so is one that lacks at most half of them; any other is an object, in the order in which it was filled. An empty table is `{}`: see json.array.",
+			Args: []event.Param{
+				{Name: "value", Type: event.Type{Kind: event.Any}, Doc: "Plain data, a record, json.null."},
+				{Name: "options", Type: event.Type{Kind: event.Any}, Doc: "`{ indent = 2, sort = true }`: spaces a level, keys in order.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text."},
+			},
+			Native:  true,
+			Fails:   true,
+			Since:   "0.1",
+			Example: `rule "seen" { on = flow.conn_end, run = function(c) log.info(json.encode { client = c.client.ip, tags = json.array {} }) end }`,
+		},
+		{
+			Name: "os.clock",
+			Doc:  "Event time in seconds since 1970, with fractions.",
+			Results: []event.Param{
+				{Name: "seconds", Type: event.Type{Kind: event.Float}, Doc: "Event time."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "late" { on = flow.conn_end, run = function(c) log.info("at", { clock = os.clock() }) end }`,
+		},
+		{
+			Name: "os.date",
+			Doc:  "Writes a time by a format of strftime in the C locale, or takes it apart. Local time is UTC, so that a replay says the same everywhere. Formats: %a %A %b %B %c %C %d %D %e %F %g %G %h %H %I %j %m %M %n %p %r %R %s %S %t %T %u %U %V %w %W %x %X %y %Y %z %Z %%.",
+			Args: []event.Param{
+				{Name: "format", Type: event.Type{Kind: event.String}, Doc: "`\"*t\"` gives a table; a leading `!` (UTC) changes nothing; `\"%c\"` when absent.", Optional: true},
+				{Name: "time", Type: event.Type{Kind: event.Float}, Doc: "Seconds since 1970; event time when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.Any}, Doc: "The text, or a table with year, month, day, hour, min, sec, wday, yday, isdst."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "night" { on = flow.conn_start, when = function() return os.date("*t").hour < 6 end, run = function(c) c:tag "night" end }`,
+		},
+		{
+			Name: "os.difftime",
+			Doc:  "The seconds from one time to another.",
+			Args: []event.Param{
+				{Name: "to", Type: event.Type{Kind: event.Float}, Doc: "The later time."},
+				{Name: "from", Type: event.Type{Kind: event.Float}, Doc: "The earlier one; 0 when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "seconds", Type: event.Type{Kind: event.Float}, Doc: "Their difference."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "age" { on = hookd.stop, run = function() log.info("ran", { s = os.difftime(os.time(), 0) }) end }`,
+		},
+		{
+			Name: "os.time",
+			Doc:  "Event time in whole seconds since 1970, or the time that a table says, in UTC.",
+			Args: []event.Param{
+				{Name: "date", Type: event.Type{Kind: event.Any}, Doc: "A table with year, month and day, and hour (12 when absent), min and sec; fields beyond their range carry over.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "seconds", Type: event.Type{Kind: event.Float}, Doc: "The time."},
+			},
+			Native: true,
+			Since:  "0.1",
+			Example: `local deadline = os.time { year = 2030, month = 1, day = 1, hour = 0 }
+rule "over" { on = hookd.start, run = function() if os.time() > deadline then alert "licence-ended" end end }`,
+		},
+		{
+			Name: "struct.pack",
+			Doc:  "Makes bytes of values by a format, with the letters of string.pack of Lua 5.3: `<` `>` `=` byte order, `!n` alignment, b B h H l L j J T i[n] I[n] whole numbers, f d n floating ones, s[n] z c[n] text, x X padding. Native is little-endian everywhere, and so is the default.",
+			Args: []event.Param{
+				{Name: "format", Type: event.Type{Kind: event.String}, Doc: "The format."},
+				{Name: "values", Type: event.Type{Kind: event.Any}, Doc: "A value for each item.", Optional: true, Rest: true},
+			},
+			Results: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "The bytes."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "header" { on = hookd.start, run = function() log.info("header", { hex = hash.md5(struct.pack(">BHs2", 1, 512, "name")) }) end }`,
+		},
+		{
+			Name: "struct.size",
+			Doc:  "How many bytes a format takes that has a fixed size.",
+			Args: []event.Param{
+				{Name: "format", Type: event.Type{Kind: event.String}, Doc: "The format, as in struct.pack."},
+			},
+			Results: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many."},
+			},
+			Native: true,
+			Since:  "0.1",
+			Example: `local header = ">BBHI4"
+rule "header" { on = flow.new_data, when = function(c, d) return d.len >= struct.size(header) end, run = function(c) c:tag "long" end }`,
+		},
+		{
+			Name: "struct.unpack",
+			Doc:  "Reads values off bytes by a format, and says where it stopped. Data that is too short, and whole numbers beyond 2^53, give nil and a message.",
+			Args: []event.Param{
+				{Name: "format", Type: event.Type{Kind: event.String}, Doc: "The format, as in struct.pack."},
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "The bytes."},
+				{Name: "from", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "Where to begin; 1 when absent, negative counts from the end.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "values", Type: event.Type{Kind: event.Any}, Doc: "A value for each item, then the place behind the last.", Rest: true},
+			},
+			Native: true,
+			Fails:  true,
+			Since:  "0.1",
+			Example: `rule "tls" { on = flow.new_data, when = function(c, d) return d.offset == 0 and d.len >= 5 end, run = function(c, d)
+  local kind, version, length = struct.unpack(">BHH", d:peek(5))
+  if kind == 22 then log.info("TLS", { version = version, length = length }) end
+end }`,
+		},
+		{
+			Name: "url.decode",
+			Doc:  "Takes percent escapes back.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text."},
+				{Name: "form", Type: event.Type{Kind: event.Bool}, Doc: "A plus means a space, as forms have it.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "What it means."},
+			},
+			Native:  true,
+			Fails:   true,
+			Since:   "0.1",
+			Example: `rule "path" { on = hookd.start, run = function() log.info("path", { p = url.decode "a%20b" }) end }`,
+		},
+		{
+			Name: "url.encode",
+			Doc:  "Escapes all but letters, digits and `-._~`, for any part of a URL.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text."},
+			},
+			Results: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text with escapes."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "link" { on = flow.conn_end, run = function(c) log.info("see", { url = "http://wiki/hosts?ip=" .. url.encode(c.client.ip) }) end }`,
+		},
+		{
+			Name: "url.parse",
+			Doc:  "Takes a URL apart (RFC 3986).",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The URL."},
+			},
+			Results: []event.Param{
+				{Name: "parts", Type: event.Type{Kind: event.Any}, Doc: "A table with what is there of scheme, user, password, host, port, path, query, fragment, opaque; path and fragment without escapes."},
+			},
+			Native:  true,
+			Fails:   true,
+			Since:   "0.1",
+			Example: `rule "upstream" { on = hookd.start, run = function() log.info("to", { port = url.parse("http://127.0.0.1:8080/x").port }) end }`,
+		},
+		{
+			Name: "url.query",
+			Doc:  "Reads a query.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The query, with or without its question mark."},
+				{Name: "all", Type: event.Type{Kind: event.Bool}, Doc: "All values, as a list a name; otherwise the first value of each.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "values", Type: event.Type{Kind: event.Any}, Doc: "A table by name."},
+			},
+			Native: true,
+			Fails:  true,
+			Since:  "0.1",
+			Example: `rule "get" { on = flow.new_data, when = function(c, d) return d:starts "GET " end, run = function(c, d)
+  local query = d:peek(400):match "^GET [^%s?]*%?(%S+)"
+  local q = query and url.query(query)
+  if q then log.info("asked", { name = q.name }) end
+end }`,
+		},
+		{
+			Name: "url.to_query",
+			Doc:  "Writes a query: a pair for each name, in the order in which the table was filled, or for each value of a list.",
+			Args: []event.Param{
+				{Name: "values", Type: event.Type{Kind: event.Any}, Doc: "A table by name."},
+			},
+			Results: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The query, without a question mark."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "report" { on = hookd.start, run = function() log.info("?" .. url.to_query { name = "a b", tag = { "x", "y" } }) end }`,
+		},
+		{
+			Name: "utf8.char",
+			Doc:  "The text of code points.",
+			Args: []event.Param{
+				{Name: "codes", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "Code points.", Optional: true, Rest: true},
+			},
+			Results: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text, in UTF-8."},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "euro" { on = hookd.start, run = function() log.info(utf8.char(0x20ac)) end }`,
+		},
+		{
+			Name: "utf8.codepoint",
+			Doc:  "The code points that start between two bytes.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text."},
+				{Name: "from", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "First byte; 1 when absent, negative counts from the end.", Optional: true},
+				{Name: "to", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "Last byte; the first when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "codes", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "Code points.", Rest: true},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "code" { on = hookd.start, run = function() log.info("code", { n = utf8.codepoint "\226\130\172" }) end }`,
+		},
+		{
+			Name: "utf8.codes",
+			Doc:  "Iterates over the code points of a text: `for place, code in utf8.codes(text)`. Text that is not UTF-8 raises.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text."},
+			},
+			Results: []event.Param{
+				{Name: "iterator", Type: event.Type{Kind: event.Any}, Doc: "What `for` takes.", Rest: true},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "wide" { on = hookd.start, run = function() for place, code in utf8.codes "caf\195\169" do if code > 127 then log.info("wide", { at = place }) end end end }`,
+		},
+		{
+			Name: "utf8.len",
+			Doc:  "How many code points start between two bytes; nil and the place of the first byte that is not UTF-8, if there is one.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text."},
+				{Name: "from", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "First byte; 1 when absent, negative counts from the end.", Optional: true},
+				{Name: "to", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "Last byte; -1 when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "count", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many, or nil.", Optional: true},
+				{Name: "place", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "Of what is not UTF-8.", Optional: true},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "text" { on = flow.new_data, when = function(c, d) return utf8.len(d:peek(64)) ~= nil end, run = function(c) c:tag "text" end }`,
+		},
+		{
+			Name: "utf8.offset",
+			Doc:  "Where the n-th code point from a place starts.",
+			Args: []event.Param{
+				{Name: "text", Type: event.Type{Kind: event.String}, Doc: "The text."},
+				{Name: "n", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "Which one; negative counts backwards, 0 is the one that holds the place."},
+				{Name: "from", Type: event.Type{Kind: event.Int, Bits: 64}, Doc: "The place; the start when absent, the end for a negative n.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "place", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "Its first byte, or nil.", Optional: true},
+			},
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "cut" { on = hookd.start, run = function() log.info(("caf\195\169s"):sub(1, utf8.offset("caf\195\169s", 5) - 1)) end }`,
+		},
+	},
+	Values: []*event.Value{
+		{Name: "json.null", Doc: "Stands for null in what json.encode writes, and in what json.decode gives where it is asked to.", Since: "0.1", Example: `rule "null" { on = hookd.start, run = function() log.info(json.encode { route = json.null }) end }`},
+		{Name: "utf8.charpattern", Doc: "A pattern that matches one code point in text that is UTF-8.", Since: "0.1", Example: `rule "letters" { on = hookd.start, run = function() for letter in ("caf\195\169"):gmatch(utf8.charpattern) do log.debug(letter) end end }`},
 	},
 }

@@ -9,21 +9,21 @@ import (
 // The hook points.
 var (
 	// OnStart is hookd.start. The first generation is live, before any traffic.
-	OnStart = event.MakePoint[Start](12)
+	OnStart = event.MakePoint[Start](20)
 	// OnStop is hookd.stop. The engine stops; all traffic has ended, timers run no
 	// more.
-	OnStop = event.MakePoint[Stop](13)
+	OnStop = event.MakePoint[Stop](21)
 	// OnReloaded is hookd.reloaded. A further generation became live.
-	OnReloaded = event.MakePoint[Reloaded](14)
+	OnReloaded = event.MakePoint[Reloaded](22)
 	// OnReloadFailed is hookd.reload_failed. New scripts were refused; the old
 	// generation goes on.
-	OnReloadFailed = event.MakePoint[ReloadFailed](15)
+	OnReloadFailed = event.MakePoint[ReloadFailed](23)
 	// OnScriptError is hookd.script_error. A handler, filter or timer of a script
 	// raised an error or went over its budget.
-	OnScriptError = event.MakePoint[ScriptError](16)
+	OnScriptError = event.MakePoint[ScriptError](24)
 	// OnRuleSuspended is hookd.rule_suspended. A rule failed too often and does not
 	// run again until its next reload.
-	OnRuleSuspended = event.MakePoint[RuleSuspended](17)
+	OnRuleSuspended = event.MakePoint[RuleSuspended](25)
 )
 
 // Start is hookd.start. The first generation is live, before any traffic.
@@ -64,6 +64,8 @@ type ScriptError struct {
 	Script string
 	// The rule, handler or timer.
 	Name string
+	// File that the error is in: the script, or a module it requires.
+	File string
 	// Line of the error, 0 where unknown.
 	Line uint32
 	// The error, with file and line.

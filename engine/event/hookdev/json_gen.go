@@ -45,6 +45,8 @@ func appendScriptError(b []byte, e *ScriptError) []byte {
 	b = event.AppendJSONString(b, e.Message)
 	b = append(b, `,"overrun":`...)
 	b = strconv.AppendBool(b, e.Overrun)
+	b = append(b, `,"file":`...)
+	b = event.AppendJSONString(b, e.File)
 	return b
 }
 

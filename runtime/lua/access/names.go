@@ -39,8 +39,10 @@ func Survey(stmts []ast.Stmt) *Names {
 				n.declared[name]++
 			}
 		case *ast.IdentExpr:
-			n.Globals = n.Globals || x.Value == "_G"
-			n.Metatables = n.Metatables || x.Value == "_G" || x.Value == "setmetatable"
+			// A module may do to globals what this script does not.
+			reaches := x.Value == "_G" || x.Value == "require"
+			n.Globals = n.Globals || reaches
+			n.Metatables = n.Metatables || reaches || x.Value == "setmetatable"
 		}
 	})
 	return n

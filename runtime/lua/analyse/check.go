@@ -76,9 +76,20 @@ type env struct {
 	// infos are the events that the enclosing handler is bound to; nil where
 	// unknown or outside handlers.
 	infos []*event.Info
+	// role is what the function is that the scope belongs to.
+	role role
 }
 
-func (e *env) child() *env { return &env{up: e, infos: e.infos} }
+// role says what may be done in a function.
+type role uint8
+
+const (
+	plain   role = iota // any function
+	filter              // a when, or a function inside one: it only looks
+	handler             // a run: what it returns is decided
+)
+
+func (e *env) child() *env { return &env{up: e, infos: e.infos, role: e.role} }
 
 func (e *env) declare(name string, t typ) {
 	if e.names == nil {
@@ -103,19 +114,27 @@ func (c *checker) declareCatalogue() {
 	}
 	for _, f := range c.cat.Families() {
 		for _, fn := range f.Functions {
-			head, rest, dotted := strings.Cut(fn.Name, ".")
-			switch {
-			case !dotted:
-				c.globals[head] = typ{}
-			case c.globals[head].family == nil:
-				t := c.globals[head]
-				if t.tree == nil {
-					t.tree = &tree{name: head}
-				}
-				t.tree.members = append(t.tree.members, rest)
-				c.globals[head] = t
-			}
+			c.declareName(fn.Name)
 		}
+		for _, v := range f.Values {
+			c.declareName(v.Name)
+		}
+	}
+}
+
+// declareName makes a function or value known: log.info, alert, json.null.
+func (c *checker) declareName(name string) {
+	head, rest, dotted := strings.Cut(name, ".")
+	switch {
+	case !dotted:
+		c.globals[head] = typ{}
+	case c.globals[head].family == nil:
+		t := c.globals[head]
+		if t.tree == nil {
+			t.tree = &tree{name: head}
+		}
+		t.tree.members = append(t.tree.members, rest)
+		c.globals[head] = t
 	}
 }
 

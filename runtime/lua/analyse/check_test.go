@@ -66,6 +66,26 @@ event "get" { on = flow.new_data, when = function(c, d) return d.offset == 0 and
 rule "a" { on = event.get, run = function(c, d) log.info(d:peeek(3)) end } --! flow.data has no field or method peeek
 rule "b" { on = event.of_another_script, run = function(c, d) log.info(d.whatever) end }
 `},
+		{"effects in filters", `
+rule "a" { on = flow.conn_start, when = function(c)
+  c:tag "x" --! tag changes something: a filter only looks (do it in run)
+  log.info "x" --! info changes something: a filter only looks
+  local function inner() alert "x" end --! alert changes something
+  return c:tagged "x"
+end, run = function(c) c:tag "x" log.info "x" end }
+event "e" { on = flow.conn_start, when = function(c) return c:untag "x" end } --! untag changes something
+`},
+		{"verdicts", `
+rule "a" { on = flow.conn_start, run = function(c)
+  if c.vlan == 1 then return flow.drop end --! flow.drop cannot be decided at flow.conn_start
+  local function inner() return flow.drop end
+  if inner() then return flow.cut end
+  return nil
+end }
+rule "b" { on = { flow.conn_start, flow.pkt_in }, run = function() return flow.drop end }
+rule "c" { on = hookd.start, run = function() return flow.cut end } --! flow.cut cannot be decided at hookd.start
+timer "t" { every = "1s", run = function() return flow.cut end } --! flow.cut cannot be decided at timer
+`},
 		{"comparisons", `
 rule "a" { on = flow.new_data, when = function(c, d)
   return d.from == "clent" --! from is never "clent": it is one of none, client, server (did you mean client?)

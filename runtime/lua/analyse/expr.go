@@ -47,6 +47,9 @@ func (c *checker) stmt(s ast.Stmt, e *env) {
 		c.block(s.Stmts, inner)
 	case *ast.FuncDefStmt:
 		c.funcDef(s, e)
+	case *ast.ReturnStmt:
+		c.exprs(s.Exprs, e)
+		c.decides(s, e)
 	default:
 		c.exprs(exprsOf(s), e)
 		for _, b := range blocksOf(s) {
@@ -83,13 +86,14 @@ func (c *checker) funcDef(s *ast.FuncDefStmt, e *env) {
 	if s.Name.Receiver != nil {
 		c.expr(s.Name.Receiver, e)
 	}
-	c.function(s.Func, e, nil, s.Name.Method != "")
+	c.function(s.Func, e, nil, within(e), s.Name.Method != "")
 }
 
 // function checks a body. infos are the events it handles, if it is a handler:
 // its parameters then are what those events pass.
-func (c *checker) function(f *ast.FunctionExpr, e *env, infos []*event.Info, method bool) {
+func (c *checker) function(f *ast.FunctionExpr, e *env, infos []*event.Info, as role, method bool) {
 	inner := e.child()
+	inner.role = as
 	if infos != nil {
 		inner.infos = infos
 	}
@@ -143,7 +147,7 @@ func (c *checker) expr(x ast.Expr, e *env) typ {
 	case *ast.FuncCallExpr:
 		c.call(x, e)
 	case *ast.FunctionExpr:
-		c.function(x, e, nil, false)
+		c.function(x, e, nil, within(e), false)
 	case *ast.RelationalOpExpr:
 		c.compare(x, e)
 	default:
@@ -188,9 +192,12 @@ func (c *checker) call(x *ast.FuncCallExpr, e *env) {
 		}
 	}
 	if x.Method != "" {
-		c.attribute(c.expr(x.Receiver, e), x.Method, x.Line())
+		owner := c.expr(x.Receiver, e)
+		c.attribute(owner, x.Method, x.Line())
+		c.methodEffect(owner, x, e)
 	} else if x.Func != nil {
 		c.expr(x.Func, e)
+		c.functionEffect(x, e)
 	}
 	c.exprs(x.Args, e)
 }
@@ -222,7 +229,7 @@ func (c *checker) declared(word, name string, t *ast.TableExpr, e *env) {
 			if key, named := f.Key.(*ast.StringExpr); named && len(infos) > 0 && word != "timer" {
 				c.handlers = append(c.handlers, Handler{word, name, key.Value, f, fn, infos})
 			}
-			c.function(fn, e, infos, false)
+			c.function(fn, e, infos, roleOf(f), false)
 			continue
 		}
 		if key, ok := f.Key.(*ast.StringExpr); ok && key.Value == "match" {

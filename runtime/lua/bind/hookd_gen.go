@@ -52,6 +52,8 @@ func hookdScriptErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue,
 		return fromString(v.Script), true
 	case "name":
 		return fromString(v.Name), true
+	case "file":
+		return fromString(v.File), true
 	case "line":
 		return fromUint(v.Line), true
 	case "message":

@@ -32,13 +32,10 @@ func Compile(chunk *source.Chunk, functions Functions) (proto *lua.FunctionProto
 			proto, list = nil, diag.List{complain(chunk, 0, "", fmt.Sprintf("the compiler failed: %v", p), "")}
 		}
 	}()
-	r := &rewriter{}
-	stmts := (&folder{}).block(chunk.Stmts)
-	r.scope = resolve(stmts)
-	if list = refuse(chunk, stmts, r.scope); len(list) > 0 {
+	if list = refuse(chunk); len(list) > 0 {
 		return nil, list
 	}
-	chunk.Stmts = r.block(stmts, ordinary)
+	chunk.Stmts = Chunk(chunk.Stmts, 0)
 	l := mark(chunk.Stmts)
 	proto, err := lua.Compile(chunk.Stmts, chunk.Name)
 	l.unmark(proto, functions)
@@ -77,39 +74,36 @@ func compileError(chunk *source.Chunk, err error) *diag.Diagnostic {
 	return complain(chunk, ce.Line, token, msg, hint)
 }
 
-// refuse finds what the compiler would get wrong and no rewrite helps.
-func refuse(chunk *source.Chunk, stmts []ast.Stmt, s *scope) diag.List {
+// refuse finds what the compiler would get wrong and no rewrite helps: list
+// items whose batch has a number of more than nine bits.
+func refuse(chunk *source.Chunk) diag.List {
 	var list diag.List
-	for statement, from := range s.gotos {
-		for b := from; b != nil; b = b.parent {
-			if !b.captures {
-				if b.function {
-					break
-				}
-				continue
-			}
-			name := b.vars[slices.IndexFunc(b.vars, func(v *variable) bool { return v.captured })].name
-			list = append(list, complain(chunk, statement.Line(), "goto",
-				fmt.Sprintf("goto in the scope of '%s', which a function captures", name),
-				fmt.Sprintf("'%s' would become two variables; use if, a loop or a function instead of goto", name)))
-			break
-		}
-	}
 	var visit func(*ast.Expr)
 	visit = func(slot *ast.Expr) {
-		if t, ok := (*slot).(*ast.TableExpr); ok && len(t.Fields) > maxBatches*lua.FieldsPerFlush {
+		if t, ok := (*slot).(*ast.TableExpr); ok && items(t) > maxBatches*lua.FieldsPerFlush {
 			list = append(list, complain(chunk, t.Line(), "{",
-				fmt.Sprintf("a table of more than %d entries", maxBatches*lua.FieldsPerFlush),
+				fmt.Sprintf("a table of more than %d list items", maxBatches*lua.FieldsPerFlush),
 				"move its data to a store or a data file, or nest tables"))
 		}
 		inside(*slot, visit)
 	}
-	everywhere(stmts, visit)
+	everywhere(chunk.Stmts, visit)
 	list.Sort()
 	return list
 }
 
-// trim gives back what the compiler allocated in advance, some 12 KB a
+// items counts the list items of a constructor.
+func items(t *ast.TableExpr) int {
+	n := 0
+	for _, f := range t.Fields {
+		if f.Key == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// trim gives back what the compiler allocated in advance, some 14 KB a
 // function, and checks what it does not.
 func trim(chunk *source.Chunk, proto *lua.FunctionProto) diag.List {
 	var list diag.List
@@ -124,6 +118,10 @@ func trim(chunk *source.Chunk, proto *lua.FunctionProto) diag.List {
 	}
 	proto.Code = slices.Clone(proto.Code)
 	proto.DbgSourcePositions = slices.Clone(proto.DbgSourcePositions)
+	proto.Constants = slices.Clone(proto.Constants)
+	proto.FunctionPrototypes = slices.Clone(proto.FunctionPrototypes)
+	proto.DbgLocals = slices.Clone(proto.DbgLocals)
+	proto.DbgCalls = slices.Clone(proto.DbgCalls)
 	for _, child := range proto.FunctionPrototypes {
 		list = append(list, trim(chunk, child)...)
 	}

@@ -12,7 +12,7 @@ const triple = 3
 // body rewrites the body of a loop.
 func (r *rewriter) body(loop ast.Stmt, stmts []ast.Stmt, leaks bool) []ast.Stmt {
 	stmts = r.block(stmts, fallThrough)
-	if leaks && r.on(BreakClosure) && !closes(stmts) {
+	if leaks && r.on(BreakClosure) && !captures(stmts) {
 		stmts = append(capture(loop.Line()), stmts...)
 	}
 	return stmts
@@ -28,8 +28,8 @@ func capture(line int) []ast.Stmt {
 	return []ast.Stmt{declare(line, []string{nameClose}), unless}
 }
 
-// closes tells whether a body begins with what capture builds.
-func closes(stmts []ast.Stmt) bool {
+// captures tells whether a block begins with what capture builds.
+func captures(stmts []ast.Stmt) bool {
 	if len(stmts) == 0 {
 		return false
 	}

@@ -89,6 +89,12 @@ const (
 	// the evaluation changes that local through a closure: t[n] = next(). The
 	// value goes to a local first.
 	LateKey
+	// GotoClosure: "goto" closes the upvalues of the whole function unless it
+	// leaves a block with a captured variable, so that a variable and the
+	// closures over it part ways. Where one is in scope it leaves such a block:
+	//
+	//	do local c; if c then c = function() return c end end goto l end
+	GotoClosure
 	// Numbers: a hexadecimal literal of more than 63 bits and a decimal one out
 	// of range become NaN. They get the value they have in Lua.
 	Numbers
@@ -101,7 +107,7 @@ const All = end - 1
 
 var names = [...]string{
 	"logical assignment", "multiple assignment", "constant conditions", "leading break", "break closure",
-	"local function", "generic for", "table fields", "constant target", "late key", "numbers",
+	"local function", "generic for", "table fields", "constant target", "late key", "goto closure", "numbers",
 }
 
 // String lists the names of the set's members.
@@ -154,6 +160,9 @@ func (r *rewriter) block(stmts []ast.Stmt, where place) []ast.Stmt {
 	silent := where == fallThrough && r.on(LeadingBreak)
 	for _, s := range stmts {
 		s = r.stmt(s)
+		if g, ok := s.(*ast.GotoStmt); ok && r.on(GotoClosure) && r.scope.closes[g] && !captures(stmts) {
+			s = do(g.Line(), append(capture(g.Line()), g)...)
+		}
 		if silent {
 			if _, ok := s.(*ast.BreakStmt); ok {
 				out = append(out, declare(s.Line(), []string{nameNothing}))

@@ -10,8 +10,9 @@ type scope struct {
 	// leaks holds the loops that a break may leave from a block in which a
 	// closure captured a variable.
 	leaks map[ast.Stmt]bool
-	// gotos holds the gotos with the block they stand in.
-	gotos map[*ast.GotoStmt]*block
+	// closes holds the gotos in whose scope there is a variable that a closure
+	// captured.
+	closes map[*ast.GotoStmt]bool
 }
 
 // variable is a declared local.
@@ -35,6 +36,7 @@ type resolver struct {
 	scope
 	block  *block
 	breaks []exit
+	gotos  map[*ast.GotoStmt]*block // with the block they stand in
 }
 
 // exit is a break and the loop it leaves.
@@ -44,16 +46,27 @@ type exit struct {
 
 // resolve finds out what the names of a chunk stand for.
 func resolve(stmts []ast.Stmt) *scope {
-	r := &resolver{scope: scope{
-		locals: make(map[*ast.IdentExpr]*variable),
-		leaks:  make(map[ast.Stmt]bool),
-		gotos:  make(map[*ast.GotoStmt]*block),
-	}}
+	r := &resolver{
+		scope: scope{
+			locals: make(map[*ast.IdentExpr]*variable),
+			leaks:  make(map[ast.Stmt]bool),
+			closes: make(map[*ast.GotoStmt]bool),
+		},
+		gotos: make(map[*ast.GotoStmt]*block),
+	}
 	r.within(&block{function: true}, func() { r.stmts(stmts) })
 	for _, b := range r.breaks {
 		for in := b.from; in != b.loop; in = in.parent {
 			if in.captures {
 				r.leaks[b.loop.loop] = true
+			}
+		}
+	}
+	for g, from := range r.gotos {
+		for in := from; !r.closes[g]; in = in.parent {
+			r.closes[g] = in.captures
+			if in.function {
+				break
 			}
 		}
 	}

@@ -203,7 +203,7 @@ func (s *shape) step(k kind) {
 		s.separator(k)
 		s.restart()
 		s.ended(false, false)
-		s.boundary = true
+		s.boundary, s.declaring = true, false
 		if k == tLabel {
 			s.countLabel()
 		}

@@ -34,7 +34,7 @@ const (
 	MaxChain = 1000
 	// MaxConstants is how many different names, numbers and strings one source
 	// may have: the compiler looks each up among all those before it.
-	MaxConstants = 16384
+	MaxConstants = 8192
 	// MaxFunctions is how many functions one source may define.
 	MaxFunctions = 4096
 	// MaxLabels is how many labels and gotos one source may have. Resolving

@@ -1,6 +1,9 @@
 package spec
 
 import (
+	"maps"
+	"slices"
+
 	glua "github.com/yuin/gopher-lua"
 
 	"github.com/hookd/hookd/engine/event"
@@ -129,8 +132,8 @@ func luaValue(L *glua.LState, v any) glua.LValue {
 		return t
 	case map[string]any:
 		t := L.CreateTable(0, len(v))
-		for key, item := range v {
-			t.RawSetString(key, luaValue(L, item))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			t.RawSetString(key, luaValue(L, v[key]))
 		}
 		return t
 	case interface{ String() string }:

@@ -3,14 +3,17 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	glua "github.com/yuin/gopher-lua"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -20,6 +23,9 @@ import (
 // take.
 const Budget = 50_000_000
 
+// MaxPrinted is how many lines of print an `it` keeps; the rest is dropped.
+const MaxPrinted = 1000
+
 // Result is the outcome of one `it`.
 type Result struct {
 	File string
@@ -28,7 +34,9 @@ type Result struct {
 	Line int
 	// Failure is nil where it passed.
 	Failure *diag.Diagnostic
-	// Notes add to a failure: a traceback, what scripts logged.
+	// Printed is what the `it` wrote with print, at most MaxPrinted lines.
+	Printed []string
+	// Notes add to a failure: a traceback, the errors of scripts.
 	Notes []string
 }
 
@@ -42,8 +50,9 @@ type Runner struct {
 	scope   []scope // the describes around what is being declared
 	cases   []testCase
 	world   *world // of the running `it`
-	checked bool   // the running `it` looked at the script errors
-	open    bool   // declarations are taken
+	printed []string
+	checked bool // the running `it` looked at the script errors
+	open    bool // declarations are taken
 }
 
 // scope is a describe: its name, and the scripts that run in it.
@@ -79,7 +88,7 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1})
+	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Print: r.print, Unknown: r.library})
 	defer r.vm.Close()
 	r.openWords()
 	if d, _ := r.call(r.vm.State().NewFunctionFromProto(proto), "the spec"); d != nil {
@@ -91,6 +100,28 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 		results = append(results, r.run(c))
 	}
 	return results, nil
+}
+
+// library gives specs the tables of functions that scripts have.
+func (r *Runner) library(L *glua.LState, name string) glua.LValue {
+	members := lib.Open(L, name, lib.Config{Limits: r.vm.Strings(), Clock: r.now})
+	if members == nil {
+		return glua.LNil
+	}
+	t := r.vm.State().CreateTable(0, len(members))
+	for _, member := range slices.Sorted(maps.Keys(members)) {
+		t.RawSetString(member, members[member])
+	}
+	r.vm.Globals().RawSetString(name, t)
+	return t
+}
+
+// now is the time of the running world.
+func (r *Runner) now() int64 {
+	if r.world == nil {
+		return epoch
+	}
+	return max(r.world.now, r.world.shard.Now())
 }
 
 // call runs a function of the spec; a failure comes as a diagnostic at its line
@@ -109,7 +140,7 @@ func (r *Runner) call(fn *glua.LFunction, what string) (*diag.Diagnostic, []stri
 	}
 	var notes []string
 	if len(f.Frames) > 2 {
-		notes = append(notes, vm.Traceback(r.path, f.Frames))
+		notes = append(notes, vm.Traceback(f.Frames))
 	}
 	return r.diagnose(f.Line, f.Message), notes
 }
@@ -139,8 +170,11 @@ func (r *Runner) run(c testCase) Result {
 		}
 		return res
 	}
-	r.world, r.checked = w, false
+	r.world, r.checked, r.printed = w, false, nil
 	res.Failure, res.Notes = r.call(c.fn, "the test")
+	// The end is part of the test: what scripts do at it may fail, too.
+	w.close()
+	res.Printed = r.printed
 	if res.Failure == nil {
 		res.Failure = r.leftover(c)
 	}
@@ -149,9 +183,16 @@ func (r *Runner) run(c testCase) Result {
 			res.Notes = append(res.Notes, "script error: "+rec.Err.Error())
 		}
 	}
-	w.close()
 	r.world = nil
 	return res
+}
+
+// print keeps a line that the running `it` prints.
+func (r *Runner) print(_ *glua.LState, line string) error {
+	if len(r.printed) < MaxPrinted {
+		r.printed = append(r.printed, line)
+	}
+	return nil
 }
 
 // leftover fails an `it` whose scripts raised errors that it did not ask for, or
@@ -188,6 +229,9 @@ func (r *Runner) sources(names []string) ([]engine.Source, error) {
 	for i := range sources {
 		if rel, err := filepath.Rel(dir, filepath.FromSlash(sources[i].Path)); err == nil {
 			sources[i].Path = filepath.ToSlash(rel)
+		}
+		if rel, err := filepath.Rel(dir, filepath.FromSlash(sources[i].Base)); err == nil && sources[i].Module != "" {
+			sources[i].Base = filepath.ToSlash(rel)
 		}
 	}
 	return sources, nil

@@ -111,19 +111,19 @@ func (r *Runner) replay(L *glua.LState) int {
 
 func (r *Runner) advance(L *glua.LState) int {
 	var d time.Duration
+	var err error
 	switch v := L.Get(1).(type) {
 	case glua.LNumber:
-		d = time.Duration(float64(v) * 1e9)
+		d, err = plain.Seconds(float64(v))
 	case glua.LString:
-		parsed, err := plain.Duration(string(v))
-		if err != nil {
-			L.RaiseError("advance: %s", err)
-		}
-		d = parsed
+		d, err = plain.Duration(string(v))
 	default:
 		L.ArgError(1, "a duration such as \"10s\" expected")
 	}
-	if err := r.world.advance(d); err != nil {
+	if err == nil {
+		err = r.world.advance(d)
+	}
+	if err != nil {
 		L.RaiseError("advance: %s", err)
 	}
 	return 0

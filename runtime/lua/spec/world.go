@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -138,7 +139,14 @@ func (w *world) replay(path string) error {
 // advance moves event time on.
 func (w *world) advance(d time.Duration) error {
 	return w.in(func() error {
-		w.now = max(w.now, w.shard.Now()) + int64(d)
+		now := max(w.now, w.shard.Now())
+		switch {
+		case d < 0:
+			return fmt.Errorf("time does not go back: %s", d)
+		case int64(d) > math.MaxInt64-now:
+			return fmt.Errorf("%s from now is behind the end of time", d)
+		}
+		w.now = now + int64(d)
 		w.shard.Advance(w.now)
 		return nil
 	})
@@ -160,7 +168,7 @@ func (w *world) emit(name string, fields []event.KV) error {
 			return fmt.Errorf("%s: %s cannot be made by hand; use connection or replay", info.Name, kv.Key)
 		}
 		if err := f.Set(e, kv.Value); err != nil {
-			return err
+			return fmt.Errorf("%s: %s: %w", info.Name, kv.Key, err)
 		}
 	}
 	for i := range info.Fields {

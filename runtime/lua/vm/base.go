@@ -66,7 +66,7 @@ func (v *VM) open() {
 	v.strict(g)
 }
 
-// strict makes reading a global that is not there an error.
+// strict lets the owner of the machine say what a global is that is not there.
 func (v *VM) strict(g *glua.LTable) {
 	if v.cfg.Unknown == nil {
 		return
@@ -74,10 +74,11 @@ func (v *VM) strict(g *glua.LTable) {
 	mt := v.root.CreateTable(0, 2)
 	mt.RawSetString("__metatable", glua.LString("_G"))
 	mt.RawSetString("__index", v.root.NewFunction(func(L *glua.LState) int {
+		value := glua.LValue(glua.LNil)
 		if name, ok := L.Get(2).(glua.LString); ok {
-			v.cfg.Unknown(L, string(name))
+			value = v.cfg.Unknown(L, string(name))
 		}
-		L.Push(glua.LNil)
+		L.Push(value)
 		return 1
 	}))
 	g.Metatable = mt

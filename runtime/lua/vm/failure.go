@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,8 @@ import (
 type Failure struct {
 	// Message says what went wrong, without a position.
 	Message string
+	// Chunk names the source that Line is in.
+	Chunk string
 	// Line is that of the failing statement, 0 where unknown.
 	Line int
 	// Frames are the calls that were running, the innermost first.
@@ -33,18 +36,19 @@ func (f *Failure) Error() string {
 
 // Frame is one running call of a traceback.
 type Frame struct {
-	Func string // "function 'check'", "main chunk"
-	Line int
+	Func  string // "function 'check'", "main chunk"
+	Chunk string
+	Line  int
 }
 
-// Traceback renders the frames, one a line, with the chunk's name.
-func Traceback(chunk string, frames []Frame) string {
+// Traceback renders the frames, one a line.
+func Traceback(frames []Frame) string {
 	var b strings.Builder
 	for i, f := range frames {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s:%d: in %s", chunk, f.Line, f.Func)
+		fmt.Fprintf(&b, "%s:%d: in %s", f.Chunk, f.Line, f.Func)
 	}
 	return b.String()
 }
@@ -84,24 +88,24 @@ func (v *VM) frames(L *glua.LState) (list []Frame) {
 			continue
 		}
 		last, same = *dbg, 0
-		if _, err := L.GetInfo("Sln", dbg, glua.LNil); err != nil || dbg.What == "G" || dbg.Source != v.cfg.Chunk {
+		if _, err := L.GetInfo("Sln", dbg, glua.LNil); err != nil || dbg.What == "G" || !slices.Contains(v.chunks, dbg.Source) {
 			continue
 		}
 		if len(list) == maxFrames {
 			copy(list[maxFrames-outerFrames:], list[maxFrames-outerFrames+1:])
 			list = list[:maxFrames-1]
 		}
-		list = append(list, Frame{Func: v.funcName(dbg), Line: max(dbg.CurrentLine, dbg.LineDefined)})
+		list = append(list, Frame{Func: funcName(dbg), Chunk: dbg.Source, Line: max(dbg.CurrentLine, dbg.LineDefined)})
 	}
 	return list
 }
 
-func (v *VM) funcName(dbg *glua.Debug) string {
+func funcName(dbg *glua.Debug) string {
 	switch {
 	case dbg.LineDefined == 0:
 		return "main chunk"
 	case dbg.Name == "" || strings.ContainsAny(dbg.Name, "<(?") || dbg.Name == "main chunk" || dbg.Name == "corountine":
-		return fmt.Sprintf("function <%s:%d>", v.cfg.Chunk, dbg.LineDefined)
+		return fmt.Sprintf("function <%s:%d>", dbg.Source, dbg.LineDefined)
 	}
 	return "function '" + dbg.Name + "'"
 }
@@ -120,11 +124,11 @@ func (v *VM) recovered(cause any) error {
 		f.Frames = v.frames(thread)
 		f.Message, f.Broken = v.panicText(cause)
 	}
-	f.Line, f.Message = v.position(f.Message)
+	f.Chunk, f.Line, f.Message = v.position(f.Message)
 	if f.Line == 0 && len(f.Frames) > 0 {
-		f.Line = f.Frames[0].Line
+		f.Chunk, f.Line = f.Frames[0].Chunk, f.Frames[0].Line
 	}
-	f.Message = v.explain(f.Line, f.Message)
+	f.Message = v.explain(f.Chunk, f.Line, f.Message)
 	v.trace, v.guards, v.yielded = nil, guards{}, nil
 	v.co.wait = 0 // what the call held is free now
 	v.main = v.newMain(registryMain)
@@ -183,22 +187,24 @@ func (v *VM) tostring(value glua.LValue) (text string, ok bool) {
 	return string(s), isString
 }
 
-// position takes "chunk:line: " off the front of a message.
-func (v *VM) position(msg string) (line int, rest string) {
+// position takes "chunk:line: " off the front of a message. Without it the chunk
+// is the script.
+func (v *VM) position(msg string) (chunk string, line int, rest string) {
 	msg = strings.TrimPrefix(msg, preludePosition)
-	after, ok := strings.CutPrefix(msg, v.cfg.Chunk+":")
-	if !ok {
-		return 0, msg
+	for _, chunk := range v.chunks {
+		after, ok := strings.CutPrefix(msg, chunk+":")
+		if !ok {
+			continue
+		}
+		digits, rest, ok := strings.Cut(after, ": ")
+		if !ok {
+			continue
+		}
+		if n, err := strconv.Atoi(digits); err == nil && n > 0 {
+			return chunk, n, rest
+		}
 	}
-	digits, rest, ok := strings.Cut(after, ": ")
-	if !ok {
-		return 0, msg
-	}
-	n, err := strconv.Atoi(digits)
-	if err != nil || n <= 0 {
-		return 0, msg
-	}
-	return n, rest
+	return v.cfg.Chunk, 0, msg
 }
 
 // maxExplained is the longest message, in bytes, that is looked at: one may hold
@@ -206,7 +212,7 @@ func (v *VM) position(msg string) (line int, rest string) {
 const maxExplained = 4096
 
 // explain words a message of gopher-lua for authors.
-func (v *VM) explain(line int, msg string) string {
+func (v *VM) explain(chunk string, line int, msg string) string {
 	switch {
 	case msg == "lua callstack overflow" || msg == "registry overflow" || msg == "stack overflow":
 		return fmt.Sprintf("stack overflow: calls nest at most %d deep", v.cfg.Limits.CallDepth)
@@ -218,7 +224,7 @@ func (v *VM) explain(line int, msg string) string {
 		return "the interpreter failed: " + strings.TrimPrefix(msg, "runtime error: ")
 	}
 	if v.cfg.Explain != nil {
-		return v.cfg.Explain(line, msg)
+		return v.cfg.Explain(chunk, line, msg)
 	}
 	return msg
 }

@@ -86,8 +86,8 @@ func (v *VM) guard() *glua.LState {
 // nothing caught it, with its position.
 func (v *VM) caught(text string) string {
 	text = strings.TrimPrefix(text, preludePosition)
-	line, rest := v.position(text)
-	if said := v.explain(line, rest); said != rest {
+	chunk, line, rest := v.position(text)
+	if said := v.explain(chunk, line, rest); said != rest {
 		return text[:len(text)-len(rest)] + said
 	}
 	return text

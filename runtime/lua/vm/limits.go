@@ -15,6 +15,9 @@ type Limits struct {
 	Nesting int
 }
 
+// Defaults returns the limits that hold where nothing else is said.
+func Defaults() Limits { return Limits{}.withDefaults() }
+
 // withDefaults fills what is zero.
 func (l Limits) withDefaults() Limits {
 	set := func(p *int, v int) {

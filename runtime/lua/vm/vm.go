@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"slices"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -19,11 +20,11 @@ type Config struct {
 	// raised where print was called.
 	Print func(L *glua.LState, line string) error
 	// Explain makes an error message that gopher-lua wrote name what failed, from
-	// the source; nil leaves it as it is. line is 0 where unknown.
-	Explain func(line int, msg string) string
-	// Unknown raises an error about a global that is not there; nil makes reading
-	// one nil, as in 5.1.
-	Unknown func(L *glua.LState, name string)
+	// the source of the chunk; nil leaves it as it is. line is 0 where unknown.
+	Explain func(chunk string, line int, msg string) string
+	// Unknown raises an error about a global that is not there, or returns its
+	// value; nil makes reading one nil, as in 5.1.
+	Unknown func(L *glua.LState, name string) glua.LValue
 }
 
 // VM is one machine.
@@ -48,6 +49,10 @@ type VM struct {
 	types                    [glua.LTChannel + 1]glua.LValue
 
 	buf []byte // of the running concatenation
+
+	// chunks are the sources whose code runs here: the script, and what it
+	// requires.
+	chunks []string
 }
 
 // How many values a thread has room for at first, and by how many it grows.
@@ -60,7 +65,7 @@ const (
 // New returns a machine with its library in place and nothing run.
 func New(cfg Config) *VM {
 	cfg.Limits = cfg.Limits.withDefaults()
-	v := &VM{cfg: cfg, budget: newBudget()}
+	v := &VM{cfg: cfg, budget: newBudget(), chunks: []string{cfg.Chunk}}
 	v.strs = strlib.Limits{MaxString: cfg.Limits.MaxString, Steps: v.budget.spend}
 	v.rand.seed(cfg.Seed)
 	v.root = glua.NewState(glua.Options{
@@ -104,6 +109,14 @@ func (v *VM) newThread(registry int) *glua.LState {
 	L, _ := v.root.NewThread()
 	L.SetContext(&v.budget)
 	return L
+}
+
+// AddChunk names a further source whose code runs here, so that positions in it
+// are known for what they are.
+func (v *VM) AddChunk(name string) {
+	if !slices.Contains(v.chunks, name) {
+		v.chunks = append(v.chunks, name)
+	}
 }
 
 // Close releases the machine. Its values must not be used afterwards.

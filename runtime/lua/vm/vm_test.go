@@ -74,13 +74,13 @@ func TestFailure(t *testing.T) {
 		name, src string
 		want      Failure
 	}{
-		{"position", "local x = 1\nerror('here')", Failure{Message: "here", Line: 2, Frames: []Frame{{"main chunk", 2}}}},
-		{"no position in the text", "local x = 1\nerror('here', 0)", Failure{Message: "here", Line: 2, Frames: []Frame{{"main chunk", 2}}}},
-		{"position of the caller", "local function f()\nerror('here', 2) end\nf()", Failure{Message: "here", Line: 3, Frames: []Frame{{"function 'f'", 2}, {"main chunk", 3}}}},
-		{"caught and raised again", "local ok, e = pcall(error, 'x')\nerror(e)", Failure{Message: "x", Line: 2, Frames: []Frame{{"main chunk", 2}}}},
-		{"out of a coroutine", "coroutine.wrap(function()\nerror('in it') end)()", Failure{Message: "in it", Line: 2, Frames: []Frame{{"main chunk", 1}}}},
-		{"a call in a metamethod", "local t = setmetatable({}, { __index = function(t, k)\nerror(k) end })\nlocal x = t.name", Failure{Message: "name", Line: 2, Frames: []Frame{{"function <t.lua:1>", 2}, {"main chunk", 3}}}},
-		{"number", "error(42)", Failure{Message: "42", Line: 1, Frames: []Frame{{"main chunk", 1}}}},
+		{"position", "local x = 1\nerror('here')", Failure{Chunk: "t.lua", Message: "here", Line: 2, Frames: []Frame{{"main chunk", "t.lua", 2}}}},
+		{"no position in the text", "local x = 1\nerror('here', 0)", Failure{Chunk: "t.lua", Message: "here", Line: 2, Frames: []Frame{{"main chunk", "t.lua", 2}}}},
+		{"position of the caller", "local function f()\nerror('here', 2) end\nf()", Failure{Chunk: "t.lua", Message: "here", Line: 3, Frames: []Frame{{"function 'f'", "t.lua", 2}, {"main chunk", "t.lua", 3}}}},
+		{"caught and raised again", "local ok, e = pcall(error, 'x')\nerror(e)", Failure{Chunk: "t.lua", Message: "x", Line: 2, Frames: []Frame{{"main chunk", "t.lua", 2}}}},
+		{"out of a coroutine", "coroutine.wrap(function()\nerror('in it') end)()", Failure{Chunk: "t.lua", Message: "in it", Line: 2, Frames: []Frame{{"main chunk", "t.lua", 1}}}},
+		{"a call in a metamethod", "local t = setmetatable({}, { __index = function(t, k)\nerror(k) end })\nlocal x = t.name", Failure{Chunk: "t.lua", Message: "name", Line: 2, Frames: []Frame{{"function <t.lua:1>", "t.lua", 2}, {"main chunk", "t.lua", 3}}}},
+		{"number", "error(42)", Failure{Chunk: "t.lua", Message: "42", Line: 1, Frames: []Frame{{"main chunk", "t.lua", 1}}}},
 	} {
 		err := run(t, v, tt.src)
 		var f *Failure
@@ -102,7 +102,7 @@ func TestTracebackIsShort(t *testing.T) {
 	if !errors.As(err, &f) {
 		t.Fatal(err)
 	}
-	text := Traceback("t.lua", f.Frames)
+	text := Traceback(f.Frames)
 	if n := strings.Count(text, "\n") + 1; n != maxFrames {
 		t.Errorf("%d frames, want %d", n, maxFrames)
 	}

@@ -2,6 +2,7 @@ package packet_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,6 +70,7 @@ func TestDecodeTCP(t *testing.T) {
 	const pa = packet.PSH | packet.ACK
 	v4 := func(opts ...pt.Option) []byte { return pt.TCP(c4, s4, 7, 9, pa, "hello", opts...) }
 	v6 := func(opts ...pt.Option) []byte { return pt.TCP(c6, s6, 7, 9, pa, "hello", opts...) }
+	raw4, raw6 := v4(pt.Link(packet.LinkRaw)), v6(pt.Link(packet.LinkRaw))
 	cases := []struct {
 		name  string
 		link  uint16
@@ -94,6 +96,25 @@ func TestDecodeTCP(t *testing.T) {
 		{"chdlc", packet.LinkCHDLC, v6(pt.Link(packet.LinkCHDLC)), tcp6(nil)},
 		{"pppoe", 1, behind("\x88\x64\x11\x00\x00\x05\x00\x2f\x00\x21", v4(pt.Pad(3))), tcp4(nil)},
 		{"pppoe ipv6 on a vlan", 1, behind("\x81\x00\x00\x07\x88\x64\x11\x00\x00\x05\x00\x42\x57", v6()), tcp6(func(g *got) { g.VLANs, g.VLAN = 1, 7 })},
+		{"pppoe link", packet.LinkPPPEther, append([]byte("\x11\x00\x00\x05\x00\x2f\x00\x21"), raw4...), tcp4(nil)},
+		{"ppp hdlc", packet.LinkPPPHDLC, v4(pt.Link(packet.LinkPPP)), tcp4(nil)},
+		{"ppp with direction", packet.LinkPPPDir, append([]byte{1}, v6(pt.Link(packet.LinkPPP))...), tcp6(nil)},
+		{"atm", packet.LinkATM1483, append([]byte("\xaa\xaa\x03\x00\x00\x00\x08\x00"), raw4...), tcp4(nil)},
+		{"nflog", packet.LinkNFLog, append([]byte("\x02\x00\x00\x05\x05\x00\x0a\x00a\x00\x00\x00\x31\x00\x09\x00"), raw4...), tcp4(nil)},
+		{"nflog of the other byte order", packet.LinkNFLog, append([]byte("\x0a\x00\x00\x05\x00\x05\x00\x0aa\x00\x00\x00\x00\x45\x00\x09"), raw6...), tcp6(nil)},
+		{"pflog", packet.LinkPFLog, append(append([]byte("\x3d\x02"), make([]byte, 62)...), raw4...), tcp4(nil)},
+		{"ipnet", packet.LinkIPNET, append(append([]byte("\x01\x1a"), make([]byte, 22)...), raw6...), tcp6(nil)},
+		{"pktap of ethernet", packet.LinkPktap, append(append([]byte("\x14\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00"), make([]byte, 8)...), v4(pt.VLAN(5))...), tcp4(func(g *got) { g.VLANs, g.VLAN = 1, 5 })},
+		{"mpls", 1, v4(pt.MPLS(100)), tcp4(nil)},
+		{"mpls of three labels on a vlan", 1, v6(pt.MPLS(7, 100, 2), pt.VLAN(5)), tcp6(func(g *got) { g.VLANs, g.VLAN = 1, 5 })},
+		{"mpls on ppp", packet.LinkPPP, v6(pt.MPLS(1), pt.Link(packet.LinkPPP)), tcp6(nil)},
+		{"mpls on sll", packet.LinkSLL, v4(pt.MPLS(1, 2), pt.Link(packet.LinkSLL)), tcp4(nil)},
+		{"provider backbone bridge", 1, behind("\x88\xa8\x00\x0b\x88\xe7\x00\x00\x00\x0112345678abcd\x08\x00", v4()), tcp4(func(g *got) { g.VLANs, g.VLAN = 1, 11 })},
+		{"fabricpath", 1, behind("\x89\x03\x00\x6012345678abcd\x81\x00\x00\x07\x86\xdd", v6()), tcp6(func(g *got) { g.VLANs, g.VLAN = 1, 7 })},
+		{"vn-tag", 1, behind("\x89\x26\x00\x01\x00\x02\x08\x00", v4()), tcp4(nil)},
+		{"cisco metadata", 1, behind("\x89\x09\x01\x01\x00\x01\x00\x05\x08\x00", v4()), tcp4(nil)},
+		{"service chain", 1, behind("\x89\x4f\x0f\xc6\x01\x01"+string(make([]byte, 20)), v4()), tcp4(nil)},
+		{"service chain of ethernet", 1, append([]byte("123456abcdef\x89\x4f\x0f\xc2\x02\x03\x00\x00\x00\x00"), v6()...), tcp6(nil)},
 		{"snap", 1, behind("\x00\x35\xaa\xaa\x03\x00\x00\x00\x08\x00", v4()), tcp4(nil)},
 		{"ipv4 options", 1, v4(pt.IPOptions(7, 7, 4, 0, 0, 0, 0, 0)), tcp4(nil)},
 		{"ipv4 tso", 1, v4(pt.TSO()), tcp4(nil)},
@@ -130,6 +151,7 @@ func TestDecodeOther(t *testing.T) {
 	malformed := func(e packet.ErrorKind) got { return got{Class: packet.Malformed, Err: e} }
 	with4 := func(g got) got { g.Src, g.Dst = "10.0.0.1:0", "10.0.0.2:0"; return g }
 	with6 := func(g got) got { g.Src, g.Dst = "[2001:db8::1]:0", "[2001:db8::2]:0"; return g }
+	nil14 := make([]byte, 14)
 	udp := got{Class: packet.UDP, Src: "10.0.0.1:40000", Dst: "10.0.0.2:80", Payload: "hello", Len: 5}
 	frag := got{Class: packet.Fragment}
 	cases := []struct {
@@ -158,6 +180,16 @@ func TestDecodeOther(t *testing.T) {
 		{"doff beyond the packet", 1, tcp(at(46, 0xf0)), with4(malformed(packet.ErrTCPDataOffset))},
 		{"extension beyond the packet", 1, tcpv6(pt.Ext(0, 200, 1, 4, 0, 0, 0, 0)), with6(malformed(packet.ErrExtHeader))},
 		{"extension chain", 1, tcpv6(chain...), with6(malformed(packet.ErrExtDepth))},
+		{"too many labels", 1, tcp(pt.MPLS(make([]uint32, 70)...)), malformed(packet.ErrLinkDepth)},
+		{"mpls cut by the frame", 1, tcp(pt.MPLS(1, 2))[:20], malformed(packet.ErrLinkShort)},
+		{"mpls of no ip", 1, tcp(pt.MPLS(1), at(18, 0)), got{}},
+		{"too many tags that are no vlan's", 1, behind(strings.Repeat("\x89\x26\x00\x01\x00\x02", 70)+"\x08\x00", tcp()), malformed(packet.ErrLinkDepth)},
+		{"tag cut by the frame", 1, behind("\x88\xe7\x00\x00\x00\x01", nil14), malformed(packet.ErrLinkShort)},
+		{"service chain of length 0", 1, behind("\x89\x4f\x0f\xc0\x01\x01\x00\x00\x00\x00", tcp()), got{}},
+		{"nflog without packet", packet.LinkNFLog, []byte("\x02\x00\x00\x05\x05\x00\x0a\x00a\x00\x00\x00"), got{}},
+		{"nflog attribute of length 3", packet.LinkNFLog, []byte("\x02\x00\x00\x05\x03\x00\x0a\x00"), malformed(packet.ErrLinkShort)},
+		{"pktap of length 11", packet.LinkPktap, []byte("\x0b\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00"), malformed(packet.ErrLinkShort)},
+		{"pktap in pktap", packet.LinkPktap, []byte("\x0c\x00\x00\x00\x01\x00\x00\x00\x02\x01\x00\x00"), got{}},
 		{"udp", 1, pt.UDP(c4, s4, "hello", pt.Pad(3)), udp},
 		{"udp length 0", 1, pt.UDP(c4, s4, "hello", at(38, 0, 0)), udp},
 		{"udp length 7", 1, pt.UDP(c4, s4, "hello", at(38, 0, 7)), with4(malformed(packet.ErrUDPLen))},
@@ -264,32 +296,61 @@ func TestFlagsString(t *testing.T) {
 
 func TestDecodeAllocatesNothing(t *testing.T) {
 	frame := pt.TCP(c6, s6, 7, 9, packet.ACK, "hello", pt.VLAN(3), pt.Ext(0, 0, 1, 4, 0, 0, 0, 0), pt.MSS(9))
-	var p packet.Packet
+	tunnel := pt.VXLAN(oc4, to(os4, 4789), 9, pt.IPIP(oc6.Addr(), os6.Addr(), frame[18:]))
+	p := packet.Packet{Decap: packet.AllTunnels}
 	var sum int
 	if n := testing.AllocsPerRun(1000, func() {
 		p.Decode(1, frame, len(frame), 0)
 		sum += len(p.Payload()) + int(p.TCPOptions().MSS) + p.SrcAddrPort().Addr().BitLen()
+		p.Decode(1, tunnel, len(tunnel), 0)
+		sum += int(p.TunnelDepth) + int(p.Checksum()) + int(p.HeaderChecksum())
+		p.Reassemble(frame[18:])
+		sum += int(p.Network())
 	}); n != 0 {
 		t.Errorf("%v allocations a frame", n)
+	}
+	if p.TunnelDepth != 2 || p.Class != packet.TCP {
+		t.Errorf("%v at depth %d", p.Class, p.TunnelDepth)
 	}
 }
 
 func BenchmarkDecode(b *testing.B) {
+	body := make([]byte, 1000)
+	tcp4 := pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.Timestamps(1, 2))
+	udp4 := pt.UDP(c4, s4, body)
 	for _, c := range []struct {
 		name  string
+		decap packet.Tunnels
 		frame []byte
 	}{
-		{"tcp4", pt.TCP(c4, s4, 7, 9, packet.ACK, make([]byte, 1000), pt.Timestamps(1, 2))},
-		{"tcp6", pt.TCP(c6, s6, 7, 9, packet.ACK, make([]byte, 1000), pt.Timestamps(1, 2))},
-		{"vlan", pt.TCP(c4, s4, 7, 9, packet.ACK, make([]byte, 1000), pt.VLAN(9))},
-		{"udp4", pt.UDP(c4, s4, make([]byte, 1000))},
+		{"tcp4", 0, tcp4},
+		{"tcp6", 0, pt.TCP(c6, s6, 7, 9, packet.ACK, body, pt.Timestamps(1, 2))},
+		{"vlan", 0, pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.VLAN(9))},
+		{"mpls", 0, pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.MPLS(9))},
+		{"udp4", 0, udp4},
+		{"tcp4-decap", packet.AllTunnels, tcp4},
+		{"udp4-decap", packet.AllTunnels, udp4},
+		{"gre-decap", packet.AllTunnels, pt.GRE(oc4.Addr(), os4.Addr(), pt.GREHeader{}, tcp4[14:])},
+		{"vxlan-decap", packet.AllTunnels, pt.VXLAN(oc4, to(os4, 4789), 1, tcp4)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
-			var p packet.Packet
+			p := packet.Packet{Decap: c.decap}
 			for b.Loop() {
 				p.Decode(1, c.frame, len(c.frame), 1)
 			}
 		})
+	}
+}
+
+func BenchmarkChecksum(b *testing.B) {
+	var p packet.Packet
+	frame := pt.TCP(c4, s4, 7, 9, packet.ACK, make([]byte, 1460))
+	p.Decode(1, frame, len(frame), 1)
+	b.SetBytes(int64(len(frame)))
+	for b.Loop() {
+		if !p.ChecksumOK() {
+			b.Fatal("bad")
+		}
 	}
 }

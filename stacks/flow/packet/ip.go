@@ -14,6 +14,7 @@ const (
 	protoICMPv6   = 58
 	protoNoNext   = 59
 	protoDestOpts = 60
+	protoSCTP     = 132
 )
 
 // maxExtHeaders bounds the chain of extension headers; RFC 8200 section 4.1 knows seven.
@@ -172,16 +173,32 @@ func (p *Packet) fragment(off, end, at int, more bool, id uint32) {
 	p.Class = Fragment
 	p.FragOff, p.FragMore, p.FragID = uint16(at), more, id
 	p.setPayload(off, off, end)
+	if at == 0 && (p.Proto == protoTCP || p.Proto == protoUDP || p.Proto == protoSCTP) {
+		p.ports()
+	}
 }
 
 // other ends decoding at an upper protocol that is not looked into.
 func (p *Packet) other(proto uint8, off, end int) {
 	p.Class = OtherIP
+	p.setPayload(off, off, end)
 	if proto == protoICMP && p.IPVersion == 4 || proto == protoICMPv6 && p.IPVersion == 6 {
 		p.Class = ICMP
 	}
 	p.Proto = proto
-	p.setPayload(off, off, end)
+	if proto == protoSCTP {
+		p.ports()
+	}
+	if p.Decap != 0 {
+		p.ipTunnel(proto)
+	}
+}
+
+// ports reads the ports with which TCP, UDP and SCTP headers begin, if they were captured.
+func (p *Packet) ports() {
+	if b := p.Payload(); len(b) >= 4 {
+		p.SrcPort, p.DstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	}
 }
 
 // setPayload notes the payload at off..end behind the header at l4, clipped to what was captured.
@@ -194,5 +211,5 @@ func (p *Packet) setPayload(l4, off, end int) {
 		p.PayloadCap = uint32(min(end, have) - off)
 		return
 	}
-	p.PayloadOff = uint32(have) // options or headers cut off: no byte of the payload was captured
+	p.PayloadOff, p.PayloadCap = uint32(have), 0 // options or headers cut off: no byte of the payload was captured
 }

@@ -35,6 +35,8 @@ const (
 	ErrUDPShort
 	// ErrUDPLen is a UDP length below 8 or beyond the IP payload.
 	ErrUDPLen
+	// ErrLinkDepth is a frame with more than maxLinks MPLS labels, or tags other than VLAN's.
+	ErrLinkDepth
 )
 
 var errorNames = [...]string{
@@ -52,6 +54,7 @@ var errorNames = [...]string{
 	ErrTCPDataOffset: "tcp data offset out of range",
 	ErrUDPShort:      "packet too short for a udp header",
 	ErrUDPLen:        "udp length out of range",
+	ErrLinkDepth:     "too many link headers",
 }
 
 // String returns the kind in words.

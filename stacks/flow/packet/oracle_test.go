@@ -68,7 +68,7 @@ func oracle(dec gopacket.Decoder, data []byte) (seen, []gopacket.Layer) {
 	}
 	for _, l := range p.Layers() {
 		switch l := l.(type) {
-		case *layers.Ethernet, *layers.Dot1Q, *layers.Loopback, *layers.LinuxSLL, *layers.PPP, *layers.PPPoE, *layers.LLC, *layers.SNAP:
+		case *layers.Ethernet, *layers.Dot1Q, *layers.Loopback, *layers.LinuxSLL, *layers.PPP, *layers.PPPoE, *layers.LLC, *layers.SNAP, *layers.MPLS:
 		case *layers.IPv4:
 			if s.src.IsValid() {
 				return s, p.Layers()
@@ -142,6 +142,9 @@ var differences = []struct {
 	{"gopacket makes no layer of a header that is cut or malformed", func(want, got seen, p *packet.Packet, _ []gopacket.Layer) bool {
 		return got.class <= packet.Truncated && want.class != packet.TCP && want.class != packet.UDP
 	}},
+	{"gopacket knows VLAN tags alone", func(want, _ seen, _ *packet.Packet, l []gopacket.Layer) bool {
+		return want.class == packet.NotIP && otherTag(l)
+	}},
 	{"gopacket takes any data offset", func(want, got seen, p *packet.Packet, l []gopacket.Layer) bool {
 		return want.class == packet.TCP && p.Err == packet.ErrTCPDataOffset && badDataOffset(l)
 	}},
@@ -161,6 +164,24 @@ var differences = []struct {
 		return got.class >= packet.ICMP && l[len(l)-1].LayerType() == gopacket.LayerTypeDecodeFailure &&
 			want.src.Addr() == got.src.Addr() && bytes.HasSuffix(want.payload, got.payload)
 	}},
+}
+
+// otherTag reports whether the last EtherType that gopacket read is a tag: of a provider backbone
+// bridge, FabricPath, VN-tag, service chain, Cisco metadata.
+func otherTag(ls []gopacket.Layer) bool {
+	for i := len(ls) - 1; i >= 0; i-- {
+		var t layers.EthernetType
+		switch l := ls[i].(type) {
+		case *layers.Ethernet:
+			t = l.EthernetType
+		case *layers.Dot1Q:
+			t = l.Type
+		default:
+			continue
+		}
+		return slices.Contains([]layers.EthernetType{0x88e7, 0x8903, 0x8926, 0x894f, 0x8909}, t)
+	}
+	return false
 }
 
 func badDataOffset(ls []gopacket.Layer) bool {

@@ -86,10 +86,15 @@ func (a Addr) Netip(version uint8) netip.Addr {
 	return netip.Addr{}
 }
 
-// Packet is one decoded frame. It is reused from frame to frame: Decode overwrites every field, and
-// a field is meaningful only where its comment says so. Offsets count bytes from the start of Data.
+// Packet is one decoded frame. It is reused from frame to frame: Decode overwrites every field but
+// Decap, and a field is meaningful only where its comment says so. Offsets count bytes from the start
+// of Data.
+//
+// Where Decode entered tunnels (Decap), all that is said of IP and of what follows it, from Class to
+// the payload, is the innermost packet's; what is said of the link is the frame's.
 type Packet struct {
-	// Data is the frame as captured: the caller's buffer, always valid.
+	// Data is the frame as captured: the caller's buffer, always valid. Behind Reassemble it is the
+	// datagram.
 	Data []byte
 	// TS is the capture time in nanoseconds since the Unix epoch, always valid.
 	TS int64
@@ -106,7 +111,11 @@ type Packet struct {
 	// ErrOff is the offset of the header that Err or Truncated speaks of.
 	ErrOff uint32
 
-	// EtherType is the protocol behind the link header, all VLAN tags, SNAP and PPPoE: valid if these
+	// Decap is the tunnels that Decode enters: the caller's setting, which Decode keeps. None by
+	// default.
+	Decap Tunnels
+
+	// EtherType is the protocol behind the link header, all tags, SNAP, PPPoE and MPLS: valid if these
 	// were whole; for link types without one it is 0x0800 or 0x86dd by the IP version.
 	EtherType uint16
 	// VLANs is the number of VLAN tags, valid with EtherType.
@@ -115,6 +124,23 @@ type Packet struct {
 	VLAN uint16
 	// VLANInner is the VLAN id of the second tag, valid if VLANs > 1.
 	VLANInner uint16
+	// Labels is the number of MPLS labels, valid with EtherType.
+	Labels uint8
+	// Label is the outermost MPLS label (20 bits), valid if Labels > 0.
+	Label uint32
+
+	// TunnelDepth is how many tunnels Decode entered, always valid.
+	TunnelDepth uint8
+	// Tunnel is the innermost of them, one bit; 0 if there is none.
+	Tunnel Tunnels
+	// TunnelID is what the innermost tunnel's header calls it: the key of GRE (NVGRE: the network in
+	// the upper 24 bits; PPTP: the call; ERSPAN: the session), the VNI of VXLAN and GENEVE, the TEID of
+	// GTP-U, tunnel and session of L2TP, the label of MPLS; 0 if it has none. Valid with Tunnel.
+	TunnelID uint32
+	// OuterSrc and OuterDst are the addresses of the outermost IP header, and OuterVersion its
+	// version; valid if TunnelDepth > 0.
+	OuterVersion       uint8
+	OuterSrc, OuterDst Addr
 
 	// IPVersion is 4 or 6 if the fixed IP header was whole and of that version, else 0.
 	IPVersion uint8
@@ -139,7 +165,8 @@ type Packet struct {
 
 	// Src and Dst are the IP addresses, valid if IPVersion > 0.
 	Src, Dst Addr
-	// SrcPort and DstPort are valid for TCP and UDP.
+	// SrcPort and DstPort are valid for TCP and UDP, and as far as they were captured for SCTP and for
+	// first fragments of the three; else 0.
 	SrcPort, DstPort uint16
 	// Window is the TCP window as sent, not scaled; valid for TCP.
 	Window uint16
@@ -152,6 +179,10 @@ type Packet struct {
 	FragMore bool
 	// FragID is the datagram's identification, 16 bits in IPv4; valid for Fragment.
 	FragID uint32
+	// Reassembled reports that fragments were put together to make this packet; always valid.
+	Reassembled bool
+
+	links uint8 // headers between link and IP that may nest, so far
 }
 
 // IsIP reports whether an IPv4 or IPv6 header was read, and with it Src and Dst.

@@ -51,4 +51,7 @@ func (p *Packet) udp(off, end int) {
 	p.SrcPort = binary.BigEndian.Uint16(h[0:])
 	p.DstPort = binary.BigEndian.Uint16(h[2:])
 	p.setPayload(off, off+8, end)
+	if p.Decap&inUDP != 0 {
+		p.udpTunnel()
+	}
 }

@@ -12,6 +12,7 @@ import (
 type frame struct {
 	link    uint16
 	vlans   []uint16
+	labels  []uint32
 	ttl     uint8
 	id      uint16
 	window  uint16
@@ -22,6 +23,7 @@ type frame struct {
 	pad     int
 	tso     bool
 	badSum  bool
+	partial bool
 	edit    func([]byte)
 }
 
@@ -33,6 +35,7 @@ type extHeader struct {
 type fragment struct {
 	off, n int
 	more   bool
+	whole  bool // the payload is the fragment's already
 	id     uint32
 }
 
@@ -44,6 +47,9 @@ func Link(link uint16) Option { return func(f *frame) { f.link = link } }
 
 // VLAN adds 802.1Q tags, the outermost first; with two, the outer one is 802.1ad.
 func VLAN(ids ...uint16) Option { return func(f *frame) { f.vlans = ids } }
+
+// MPLS adds a label stack, the outermost first, to an Ethernet, PPP or SLL frame.
+func MPLS(labels ...uint32) Option { return func(f *frame) { f.labels = labels } }
 
 // TTL sets the time to live or hop limit, 64 by default.
 func TTL(n uint8) Option { return func(f *frame) { f.ttl = n } }
@@ -60,6 +66,10 @@ func TSO() Option { return func(f *frame) { f.tso = true } }
 // BadChecksum leaves the transport checksum wrong.
 func BadChecksum() Option { return func(f *frame) { f.badSum = true } }
 
+// PartialChecksum leaves the transport checksum as a host does whose card completes it: the sum over
+// the pseudo header.
+func PartialChecksum() Option { return func(f *frame) { f.partial = true } }
+
 // IPOptions sets the IPv4 options, a multiple of four bytes.
 func IPOptions(b ...byte) Option { return func(f *frame) { f.ipOpts = b } }
 
@@ -74,6 +84,14 @@ func Ext(proto uint8, body ...byte) Option {
 func Fragment(id uint32, off, n int) Option {
 	return func(f *frame) {
 		f.frag = &fragment{off: off, n: n, id: id}
+	}
+}
+
+// Piece makes the frame a fragment whose payload is the packet's as given: what Fragment cannot cut
+// from any packet, such as fragments that contradict each other. Off is a multiple of eight.
+func Piece(id uint32, off int, more bool) Option {
+	return func(f *frame) {
+		f.frag = &fragment{off: off, more: more, whole: true, id: id}
 	}
 }
 
@@ -103,6 +121,9 @@ func (f *frame) build(src, dst netip.Addr, proto uint8, payload []byte, sumOff i
 		if f.badSum {
 			sum ^= 0x5555
 		}
+		if f.partial {
+			sum = ^checksum(nil, pseudo(src, dst, proto, len(payload)))
+		}
 		binary.BigEndian.PutUint16(payload[sumOff:], sum)
 	}
 	b := f.linkHeader(src.Is4())
@@ -122,7 +143,7 @@ func (f *frame) build(src, dst netip.Addr, proto uint8, payload []byte, sumOff i
 
 // cut returns the part of payload that the fragment option asks for.
 func (f *frame) cut(payload []byte) []byte {
-	if f.frag == nil {
+	if f.frag == nil || f.frag.whole {
 		return payload
 	}
 	end := min(f.frag.off+f.frag.n, len(payload))
@@ -184,10 +205,26 @@ func (f *frame) ipv6(b []byte, src, dst netip.Addr, proto uint8, payload []byte)
 
 // linkHeader returns the bytes before the IP header.
 func (f *frame) linkHeader(v4 bool) []byte {
-	etherType := uint16(0x86dd)
+	etherType, ppp := uint16(0x86dd), byte(0x57)
 	if v4 {
-		etherType = 0x0800
+		etherType, ppp = 0x0800, 0x21
 	}
+	if f.labels == nil {
+		return f.framing(v4, etherType, []byte{0, ppp})
+	}
+	b := f.framing(v4, 0x8847, []byte{2, 0x81})
+	for i, l := range f.labels {
+		entry := l<<12 | 64
+		if i == len(f.labels)-1 {
+			entry |= 0x100
+		}
+		b = binary.BigEndian.AppendUint32(b, entry)
+	}
+	return b
+}
+
+// framing returns the link header of a frame that carries the given EtherType or PPP protocol.
+func (f *frame) framing(v4 bool, etherType uint16, ppp []byte) []byte {
 	switch f.link {
 	case packet.LinkEthernet:
 		return f.ethernet(etherType)
@@ -209,10 +246,7 @@ func (f *frame) linkHeader(v4 bool) []byte {
 	case packet.LinkCHDLC:
 		return binary.BigEndian.AppendUint16([]byte{0x0f, 0}, etherType)
 	case packet.LinkPPP:
-		if v4 {
-			return []byte{0xff, 0x03, 0x00, 0x21}
-		}
-		return []byte{0xff, 0x03, 0x00, 0x57}
+		return append([]byte{0xff, 0x03}, ppp...)
 	}
 	panic(fmt.Sprintf("packettest: link type %d cannot be built", f.link))
 }

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/hookd/hookd/stacks/flow/capture"
+	"github.com/hookd/hookd/stacks/flow/filter"
+)
+
+// packetFilter selects packets by a pcap-filter expression, which is compiled
+// once for each link type that the captures have.
+type packetFilter struct {
+	expr   *filter.Expr
+	byLink map[capture.LinkType]*filter.Matcher
+}
+
+// newPacketFilter parses --filter; an empty expression selects everything and
+// gives nil.
+func newPacketFilter(expr string) (*packetFilter, error) {
+	if expr == "" {
+		return nil, nil
+	}
+	parsed, err := filter.Parse(expr)
+	if err != nil {
+		return nil, usagef("--filter: %w", err)
+	}
+	return &packetFilter{expr: parsed, byLink: map[capture.LinkType]*filter.Matcher{}}, nil
+}
+
+// selects reports whether the packet is wanted; the error says that the
+// expression makes no sense for the packet's link type.
+func (p *packetFilter) selects(f *capture.Frame) (bool, error) {
+	m := p.byLink[f.Link]
+	if m == nil {
+		var err error
+		if m, err = p.expr.Matcher(uint16(f.Link)); err != nil {
+			return false, fmt.Errorf("--filter on link type %s: %w", f.Link, err)
+		}
+		p.byLink[f.Link] = m
+	}
+	return m.Match(f.Data, f.WireLen), nil
+}

@@ -1,0 +1,31 @@
+package lua
+
+import (
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/runtime/lua/lib"
+)
+
+// library returns the table of that name, which is made when a script first
+// reads the global: most scripts need few of them, and each takes memory in
+// every machine. It is nil where there is none.
+func (in *instance) library(name string) glua.LValue {
+	members := lib.Open(in.vm.State(), name, lib.Config{
+		Limits: in.vm.Strings(), Plain: in.Plain,
+		Clock: func() int64 { return in.env.Shard.Now() },
+	})
+	if members == nil {
+		return nil
+	}
+	in.api(&family{name: name, has: "function"}, members)
+	return in.vm.Globals().RawGetString(name)
+}
+
+// absent is asked for a global that is not there.
+func (in *instance) absent(L *glua.LState, name string) glua.LValue {
+	if table := in.library(name); table != nil {
+		return table
+	}
+	in.unknownGlobal(L, name)
+	return glua.LNil
+}

@@ -1,0 +1,179 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
+
+// exchangeGroup says which timeout holds for an exchange, and when it is evicted.
+type exchangeGroup uint8
+
+const (
+	isICMP exchangeGroup = iota
+	isUnanswered
+	isAnswered
+	numExchangeGroups
+)
+
+// exchanges are a stack's UDP flows and ICMP queries. They have a table of their own, so that a TCP
+// connection is no larger for them.
+type exchanges struct {
+	table  keyTable[Exchange]
+	all    list[Exchange] // in the order they were made
+	queues [numExchangeGroups]queue[Exchange]
+	free   []*Exchange // ended ones that nobody holds
+	ev     exchangeEvents
+}
+
+// exchangeEvents are the structs that events are raised with, as in events.
+type exchangeEvents struct {
+	start    flowev.UDPStart
+	datagram flowev.Datagram
+	end      flowev.UDPEnd
+	failure  flowev.ICMPError
+}
+
+// initExchanges makes table and queues.
+func (s *Stack) initExchanges() {
+	e := &s.exch
+	e.table = newTable((*Exchange).tableKey)
+	e.all.of = func(x *Exchange) *links[Exchange] { return &x.age }
+	idle := func(x *Exchange) *links[Exchange] { return &x.idle }
+	for g, d := range [numExchangeGroups]time.Duration{
+		isICMP: s.cfg.ICMPTimeout, isUnanswered: s.cfg.UDPTimeout, isAnswered: s.cfg.UDPTimeout,
+	} {
+		e.queues[g] = queue[Exchange]{
+			list: list[Exchange]{of: idle}, timeout: int64(d),
+			run: func(now int64) { s.expireExchanges(exchangeGroup(g), now) },
+		}
+	}
+}
+
+// datagram takes a UDP datagram.
+func (s *Stack) datagram(p *packet.Packet) {
+	k, low := exchangeKey(p, query{})
+	s.exchange(p, &k, low, false, p.PayloadLen)
+}
+
+// exchange takes a packet of the exchange k, low if its source is the lower endpoint, that carries so
+// many bytes of payload: find or make the exchange, count, and raise what handlers see.
+func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint32) {
+	x, hash := s.exch.table.find(k)
+	opens := x == nil
+	if opens {
+		x = s.openExchange(k, hash, low, p.VLAN)
+		x.reversed = answers
+	}
+	s.stats.Datagrams++
+	from := x.speaker(low == x.clientLow)
+	from.pkts++
+	from.bytes += uint64(bytes)
+	x.last = s.sh.Now()
+	s.said = max(s.said, x.decided) // what was cut stays cut
+	s.touchExchange(x)
+	if opens && flowev.OnUDPStart.Wanted(s.sh) {
+		s.exch.ev.start = flowev.UDPStart{C: x, Pkt: &s.pkt}
+		s.decideExchange(x, flowev.OnUDPStart.Emit(s.sh, &s.exch.ev.start))
+	}
+	if flowev.OnDatagram.Wanted(s.sh) {
+		s.exch.ev.datagram = flowev.Datagram{C: x, Pkt: &s.pkt, Side: from.side()}
+		s.decideExchange(x, flowev.OnDatagram.Emit(s.sh, &s.exch.ev.datagram))
+	}
+}
+
+// openExchange makes an exchange of key k, started now.
+func (s *Stack) openExchange(k *key, hash uint64, clientLow bool, vlan uint16) *Exchange {
+	s.admit()
+	e := &s.exch
+	if len(e.free) == 0 {
+		slab := make([]Exchange, slabSize)
+		for i := range slab {
+			e.free = append(e.free, &slab[slabSize-1-i])
+		}
+	}
+	x := e.free[len(e.free)-1]
+	e.free = e.free[:len(e.free)-1]
+	s.lastID++
+	now := s.sh.Now()
+	*x = Exchange{key: *k, hash: hash, id: s.lastID, clientLow: clientLow, vlan: vlan, started: now, last: now, tags: x.tags[:0]}
+	x.client.of, x.client.client = x, true
+	x.server.of = x
+	e.table.insert(hash, x)
+	e.all.push(x)
+	s.stats.Conns++
+	x.group = isUnanswered
+	if x.ipProto() == protoUDP {
+		s.stats.UDPFlows++
+	} else {
+		s.stats.ICMPFlows++
+		x.group = isICMP
+	}
+	s.enqueueExchange(x)
+	return x
+}
+
+// endExchange takes an exchange out of the stack and raises udp_end.
+func (s *Stack) endExchange(x *Exchange, why flowev.EndReason) {
+	e := &s.exch
+	e.table.remove(x.hash, x)
+	e.all.remove(x)
+	e.queues[x.group].remove(x)
+	s.stats.Ended++
+	if flowev.OnUDPEnd.Wanted(s.sh) {
+		e.ev.end = flowev.UDPEnd{C: x, Reason: why}
+		flowev.OnUDPEnd.Emit(s.sh, &e.ev.end)
+	}
+	x.ended = true
+	if len(e.free) < maxFree && !x.used() {
+		e.free = append(e.free, x)
+	}
+}
+
+// touchExchange moves x, of which a packet just came, to the end of the queue of its group.
+func (s *Stack) touchExchange(x *Exchange) {
+	g := x.group
+	if g == isUnanswered && x.server.pkts != 0 {
+		g = isAnswered
+	}
+	if g == x.group && s.exch.queues[g].last == x {
+		return
+	}
+	s.exch.queues[x.group].remove(x)
+	x.group = g
+	s.enqueueExchange(x)
+}
+
+// enqueueExchange puts x, which is in no queue, at the end of its group's. A negative timeout never
+// comes.
+func (s *Stack) enqueueExchange(x *Exchange) {
+	q := &s.exch.queues[x.group]
+	q.push(x)
+	if q.timeout >= 0 && !q.timer.Armed() {
+		s.sh.Timers().Arm(&q.timer, x.last+q.timeout, q.run)
+	}
+}
+
+// expireExchanges ends the exchanges of g whose time is up, and arms the timer for the next.
+func (s *Stack) expireExchanges(g exchangeGroup, now int64) {
+	q := &s.exch.queues[g]
+	for x := q.first; x != nil && x.last+q.timeout <= now; x = q.first {
+		s.stats.Idle++
+		s.endExchange(x, flowev.EndReasonIdle)
+	}
+	if q.first != nil {
+		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)
+	}
+}
+
+// evictExchange ends the exchange of g that was silent for longest; false if there is none.
+func (s *Stack) evictExchange(g exchangeGroup) bool {
+	x := s.exch.queues[g].first
+	if x == nil {
+		return false
+	}
+	s.stats.Evicted++
+	s.endExchange(x, flowev.EndReasonEvicted)
+	return true
+}
