@@ -22,6 +22,10 @@ type Config struct {
 	Limits Limits
 	// Observe makes every rule record what it would decide and decide nothing.
 	Observe bool
+	// CheckNative calls the functions that have a native form too and reports
+	// where the two differ. It is for tests and for looking into a doubt: it
+	// costs what the native form saves.
+	CheckNative bool
 }
 
 // Engine holds the live generation and what outlives generations.

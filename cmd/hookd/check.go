@@ -17,8 +17,9 @@ import (
 const defaultScripts = "scripts"
 
 type checkOptions struct {
-	format string
-	plan   bool
+	format  string
+	plan    bool
+	explain bool
 }
 
 func newCheck() *cobra.Command {
@@ -33,6 +34,7 @@ binds their rules, as a start or a reload would. Without a path it checks
 	}
 	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
 	cmd.Flags().BoolVar(&o.plan, "plan", false, "print the order in which rules run at each hook point")
+	cmd.Flags().BoolVar(&o.explain, "explain", false, "print per rule what runs native, which fields become arguments, what escapes and where")
 	return cmd
 }
 
@@ -62,6 +64,11 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 	out := cmd.OutOrStdout()
 	if o.plan {
 		for _, line := range gen.Plan() {
+			fmt.Fprintln(out, line)
+		}
+	}
+	if o.explain {
+		for _, line := range gen.Explain() {
 			fmt.Fprintln(out, line)
 		}
 	}

@@ -29,6 +29,8 @@ type house struct {
 type houseOptions struct {
 	observe bool
 	debug   bool
+	// checkNative compares native forms of functions with the functions.
+	checkNative bool
 }
 
 // newHouse wires engine, runtime and stacks. Records go to records, log lines to
@@ -55,6 +57,8 @@ func newEngine(o houseOptions, sink engine.Sink, fns *flow.Functions) *engine.En
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
 		Sink:      sink,
 		Observe:   o.observe,
+
+		CheckNative: o.checkNative,
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e

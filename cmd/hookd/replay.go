@@ -44,6 +44,7 @@ summary go to standard error. The same input gives the same output.`,
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
+	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
 	return cmd
 }
