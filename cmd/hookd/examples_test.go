@@ -77,7 +77,7 @@ func TestCatalogueExamples(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var logs bytes.Buffer
-			h := newHouse(houseOptions{}, &logs, &logs)
+			h := newHouse(engineOptions{}, false, &logs, &logs)
 			defer h.engine.Close()
 			_, diags := h.engine.Apply([]engine.Source{{Path: "example.lua", Text: []byte(example)}})
 			if len(diags) > 0 {

@@ -54,6 +54,8 @@ func (in *instance) openWords() {
 	g.RawSetString("store", L.NewFunction(in.declareStore))
 	g.RawSetString("raise", L.NewFunction(in.raiseEvent))
 	g.RawSetString("require", L.NewFunction(in.require))
+	g.RawSetString("data", L.NewFunction(in.loadData))
+	g.RawSetString("settings", L.NewFunction(in.settingsInScript))
 	in.openEvent()
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/engine/store"
 	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -52,6 +53,7 @@ type instance struct {
 	points   map[string]*glua.LUserData
 	payload  glua.LValue // of the running call, once it was asked for
 	required modules
+	files    map[string]*record.Root // data that was read, for a rebuild
 
 	meta metatables
 }
