@@ -17,6 +17,9 @@ type Plan struct {
 	Timers []*TimerDecl
 	// Requires are the looks for modules, by the script and by its modules.
 	Requires []Require
+	// Files are the data files that the script and its modules read. Those that
+	// fill stores are not among them.
+	Files []DataUse
 }
 
 // ScriptDecl is what `script { … }` says of the file.

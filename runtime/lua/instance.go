@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/engine/store"
 	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -59,6 +60,7 @@ type instance struct {
 	pairs    map[*glua.LFunction]*glua.LFunction
 	incr     *glua.LFunction // of records
 	required modules
+	files    map[string]*record.Root // data that was read, for a rebuild
 
 	meta metatables
 }

@@ -127,7 +127,9 @@ func (d *anyData) Peek(n uint32, hasN bool) []byte {
 	}
 	return d.bytes[:n]
 }
+
 func (d *anyData) Starts(text []byte) bool { return strings.HasPrefix(string(d.bytes), string(text)) }
+
 func (d *anyData) Find(text []byte) (int64, bool) {
 	i := strings.Index(string(d.bytes), string(text))
 	return int64(i), i >= 0

@@ -227,6 +227,7 @@ func (r *Runner) sources(names []string) ([]engine.Source, error) {
 		return nil, err
 	}
 	for i := range sources {
+		sources[i].File = sources[i].Path
 		if rel, err := filepath.Rel(dir, filepath.FromSlash(sources[i].Path)); err == nil {
 			sources[i].Path = filepath.ToSlash(rel)
 		}

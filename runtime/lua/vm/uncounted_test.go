@@ -19,8 +19,14 @@ func TestUncounted(t *testing.T) {
 	for i, step := range []struct {
 		counted, fails, overrun bool
 	}{
-		{counted: false}, {counted: true, overrun: true}, {counted: false}, {counted: false, fails: true},
-		{counted: false}, {counted: true, overrun: true}, {counted: true, fails: true}, {counted: false},
+		{counted: false},
+		{counted: true, overrun: true},
+		{counted: false},
+		{counted: false, fails: true},
+		{counted: false},
+		{counted: true, overrun: true},
+		{counted: true, fails: true},
+		{counted: false},
 	} {
 		L := v.BeginIf(step.counted, 50, "handler")
 		if step.fails {
