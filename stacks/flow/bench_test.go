@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"runtime"
@@ -83,21 +84,34 @@ func run(s *flow.Stack, frames [][]byte, now *int64) {
 	}
 }
 
-// TestSteadyStateAllocatesNothing runs connections through their whole life, with and without
-// somebody who listens, once everything has been there before.
+// modes are what the cost of a packet depends on.
+var modes = []struct {
+	name            string
+	wanted, streams bool // somebody listens, and reads streams
+	cfg             flow.Config
+}{
+	{"unheard", false, false, flow.Config{}},
+	{"wanted", true, false, flow.Config{}},
+	{"applied", true, false, flow.Config{Verdicts: flow.Apply, Forward: func(*flow.Outcome) {}}},
+	{"streams", true, true, flow.Config{}},
+}
+
+// TestSteadyStateAllocatesNothing runs connections through their whole life, once everything has been
+// there before.
 func TestSteadyStateAllocatesNothing(t *testing.T) {
 	frames := traffic(500)
-	for _, wanted := range []bool{false, true} {
+	for _, m := range modes {
 		var c count
 		sh := event.NewShard(0)
-		sh.Bind(&c, func(event.PointID) bool { return wanted })
-		s := flow.New(sh, flow.Config{})
+		sh.Bind(&c, func(event.PointID) bool { return m.wanted })
+		s := flow.New(sh, m.cfg)
+		s.WantStreams(m.streams)
 		now := start
 		if n := testing.AllocsPerRun(5, func() { run(s, frames, &now) }); n != 0 {
-			t.Errorf("wanted %v: %v allocations for %d frames", wanted, n, len(frames))
+			t.Errorf("%s: %v allocations for %d frames", m.name, n, len(frames))
 		}
-		if st := s.Stats(); st.Open != 0 || st.Ended != 6*500 || st.Orphans != 0 || (c == 0) == wanted {
-			t.Errorf("wanted %v: %d events, %+v", wanted, c, st)
+		if st := s.Stats(); st.Open != 0 || st.Ended != 6*500 || st.Orphans != 0 || (c == 0) == m.wanted {
+			t.Errorf("%s: %d events, %+v", m.name, c, st)
 		}
 	}
 }
@@ -127,12 +141,13 @@ func TestMemoryOfConns(t *testing.T) {
 func BenchmarkStack(b *testing.B) {
 	for _, conns := range []int{100, 20_000} {
 		frames := traffic(conns)
-		for _, wanted := range []bool{false, true} {
-			b.Run(fmt.Sprintf("conns=%d/wanted=%v", conns, wanted), func(b *testing.B) {
+		for _, m := range modes {
+			b.Run(fmt.Sprintf("conns=%d/%s", conns, m.name), func(b *testing.B) {
 				var c count
 				sh := event.NewShard(0)
-				sh.Bind(&c, func(event.PointID) bool { return wanted })
-				s := flow.New(sh, flow.Config{})
+				sh.Bind(&c, func(event.PointID) bool { return m.wanted })
+				s := flow.New(sh, m.cfg)
+				s.WantStreams(m.streams)
 				now := start
 				run(s, frames, &now)
 				b.ReportAllocs()
@@ -144,5 +159,39 @@ func BenchmarkStack(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkBulk sends one connection's full segments, with the acknowledgment of each.
+func BenchmarkBulk(b *testing.B) {
+	for _, m := range modes {
+		b.Run(m.name, func(b *testing.B) {
+			w := &crowd{conns: 1}
+			w.open()
+			var c count
+			sh := event.NewShard(0)
+			sh.Bind(&c, func(event.PointID) bool { return m.wanted })
+			s := flow.New(sh, m.cfg)
+			s.WantStreams(m.streams)
+			now := start
+			run(s, w.frames, &now)
+			w.frames = nil
+			w.up(1, 1, ack|psh, 1448)
+			w.down(1, 1449, ack, 0)
+			const seq, ackTo = 14 + 20 + 4, 14 + 20 + 8
+			data, answer := w.frames[0], w.frames[1]
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				binary.BigEndian.PutUint32(data[seq:], uint32(1+1448*i))
+				binary.BigEndian.PutUint32(answer[ackTo:], uint32(1+1448*(i+1)))
+				now += 1000
+				s.Frame(packet.LinkEthernet, data, len(data), now)
+				s.Frame(packet.LinkEthernet, answer, len(answer), now)
+			}
+			if got := s.Stats(); got.OutWindow > 0 || got.Gaps > 0 {
+				b.Errorf("%+v", got)
+			}
+		})
 	}
 }

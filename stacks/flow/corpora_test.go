@@ -5,13 +5,11 @@ import (
 	"io/fs"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
 
-// TestCorporaInvariants runs every capture, the broken ones too, with ordinary and with tiny limits:
+// TestCorporaInvariants runs every capture, the broken ones too, with all settings:
 // what is true of the events of any input holds, and a second run brings the same events.
 func TestCorporaInvariants(t *testing.T) {
 	t.Parallel()
@@ -21,10 +19,10 @@ func TestCorporaInvariants(t *testing.T) {
 			return err
 		}
 		files++
-		for _, cfg := range []flow.Config{{}, {MaxConns: 3, ReorderSide: 4096, ReorderTotal: 8192, TimeWait: time.Second, IdleTimeout: time.Second}} {
+		for _, how := range settings {
 			var logs [2][]byte
 			for i := range logs {
-				k, s := newChecker(t, cfg)
+				k, s := newChecker(t, how)
 				eachFrame(t, path, func(f *capture.Frame) { s.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS) })
 				k.done(s)
 				logs[i] = k.log
@@ -34,7 +32,7 @@ func TestCorporaInvariants(t *testing.T) {
 			}
 			events += bytes.Count(logs[0], []byte("\n"))
 			if t.Failed() {
-				t.Fatalf("in %s with %+v", path, cfg)
+				t.Fatalf("in %s with %+v", path, how)
 			}
 		}
 		return nil

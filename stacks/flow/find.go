@@ -49,8 +49,17 @@ func (s *Stack) Find(_ *event.Caller, what any) (conn flowev.Conn, why string, h
 // findConn returns the connection of p's ends; with roles, only if p's source is its client.
 func (s *Stack) findConn(p *packet.Packet, roles bool) *Conn {
 	k, low := keyOf(p)
-	c, _ := s.conns.find(&k)
+	c := s.living(&k)
 	if c == nil || roles && c.clientLow != low && k.low != k.high {
+		return nil
+	}
+	return c
+}
+
+// living returns the connection of k, unless it is only remembered because rules cut it.
+func (s *Stack) living(k *key) *Conn {
+	c, _ := s.conns.find(k)
+	if c == nil || c.group == inCut {
 		return nil
 	}
 	return c

@@ -103,7 +103,7 @@ func (s *Stack) icmpError(p *packet.Packet, message []byte) {
 // quoted returns what a quoted packet belongs to, nil for none, and the end that sent the packet.
 func (s *Stack) quoted(q *quote) (flowev.Conn, flowev.Side) {
 	if q.tcp {
-		if c, _ := s.conns.find(&q.key); c != nil {
+		if c := s.living(&q.key); c != nil {
 			return c, c.peer(q.low == c.clientLow).side()
 		}
 		return nil, flowev.SideNone

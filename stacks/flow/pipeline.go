@@ -37,7 +37,6 @@ type step struct {
 	from     int64 // place of fresh
 	n        int   // how many bytes y's stack can read now
 	fresh    []byte
-	before   before
 }
 
 // opening reports whether the segment is the first of a handshake.
@@ -125,7 +124,9 @@ func (s *Stack) giveUpBefore(st *step) {
 
 // deliver takes the segment to the receiver's stack and reports whether it stays there.
 func (s *Stack) deliver(st *step) bool {
-	st.remember()
+	if s.cfg.Verdicts == Apply {
+		s.remember(st)
+	}
 	s.receive(st)
 	floor := s.raiseReceived(st)
 	if s.stopped() {

@@ -119,11 +119,11 @@ func FuzzEvents(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 2, 0, 200, 0, 50, 0, 2, 0, 9, 2, 9, 51, 18, 0, 200, 1, 0, 0, 2, 3, 1, 2, 9, 51, 4, 0, 0})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		in = in[:min(len(in), 600)]
-		for _, cfg := range []flow.Config{{}, {MaxConns: 1, TimeWait: time.Minute, ReorderSide: 4096}} {
-			k, s := newChecker(t, cfg)
+		for _, how := range settings {
+			k, s := newChecker(t, how)
 			chaos(s, in)
 			k.done(s)
-			again, s := newChecker(t, cfg)
+			again, s := newChecker(t, how)
 			chaos(s, in)
 			again.done(s)
 			if string(k.log) != string(again.log) {
@@ -152,7 +152,7 @@ func TestChaos(t *testing.T) {
 				in[i] = byte(r.Uint32())
 			}
 		}
-		k, s := newChecker(t, flow.Config{})
+		k, s := newChecker(t, settings[int(seed)%len(settings)])
 		chaos(s, in)
 		k.done(s)
 	}

@@ -26,6 +26,7 @@ type Stack struct {
 	data     lentData
 	old      lentData
 	step     step
+	before   before
 	ev       events
 	said     event.VerdictKind // the strictest that rules decided about it
 	outcome  Outcome           // of the frame at hand

@@ -95,10 +95,10 @@ func (t *stream) finArrived() bool { return t.fin >= 0 && t.wire >= t.fin && t.f
 // finAcked reports whether the other end acknowledged the FIN.
 func (t *stream) finAcked() bool { return t.fin >= 0 && t.acked > t.fin }
 
-// covers reports whether an acknowledgment number is for the SYN of t or bytes sent since.
+// covers reports whether an acknowledgment number is for the SYN of t or what was sent since.
 func (t *stream) covers(ack uint32) bool {
 	at := t.place(ack)
-	return t.known && at >= 0 && at <= t.max
+	return t.known && at >= 0 && at <= max(t.max, t.fin+1)
 }
 
 // untouched reports whether nothing but the SYN is known of t.

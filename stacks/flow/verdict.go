@@ -76,21 +76,21 @@ type before struct {
 }
 
 // remember notes what the receiver of st knows, so that undo can go back there.
-func (st *step) remember() {
+func (s *Stack) remember(st *step) {
 	x, y, t := st.x, st.y, &st.x.sent
-	st.before = before{
+	s.before = before{
 		state: y.state, next: t.next, wire: t.wire, missed: t.missed, gaps: t.gaps, rexmits: x.rexmits, finGot: t.finGot,
 		synGot: x.synGot, synAckGot: x.synAckGot, received: x.conn.received, sideClosed: [2]bool{x.sideClosed, y.sideClosed},
 	}
 	if x.extras != nil {
-		st.before.given = len(x.extras.given)
+		s.before.given = len(x.extras.given)
 	}
 }
 
 // undo takes from the receiver what it got with st, which a rule then dropped: it never got it. What
 // handlers were told stays said.
 func (s *Stack) undo(st *step) {
-	x, y, t, b := st.x, st.y, &st.x.sent, &st.before
+	x, y, t, b := st.x, st.y, &st.x.sent, &s.before
 	s.mem.arriving = arriving{}
 	y.state = b.state
 	t.next, t.wire, t.missed, t.gaps, t.finGot = b.next, b.wire, b.missed, b.gaps, b.finGot

@@ -317,6 +317,19 @@ func TestDropOrphan(t *testing.T) {
 	g.want("fate", g.fate(), "- + +")
 }
 
+// TestCutIsNotFound finds no connection that was cut, nor one that an ICMP error speaks of.
+func TestCutIsNotFound(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, flow.Config{})
+	g.decide(flowev.VerdictCut, "conn_start.snd", 1)
+	f := g.c(0, 0, syn, "")
+	g.send(f)
+	if c, _, _ := g.s.Find(nil, fmt.Sprintf("%v %v", g.client, g.server)); c != nil {
+		t.Errorf("found %s", c.Label())
+	}
+	g.want("quoted", g.send(pt.ICMP(g.server.Addr(), g.client.Addr(), 3, 1, 0, f[14:])), "orphan")
+}
+
 // TestCutIsForgotten forgets a connection that was cut, once it is silent, or for want of room.
 func TestCutIsForgotten(t *testing.T) {
 	t.Parallel()
