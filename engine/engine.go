@@ -23,6 +23,10 @@ type Config struct {
 	Limits Limits
 	// Observe makes every rule record what it would decide and decide nothing.
 	Observe bool
+	// CheckNative calls the functions that have a native form too and reports
+	// where the two differ. It is for tests and for looking into a doubt: it
+	// costs what the native form saves.
+	CheckNative bool
 	// ReadFile reads the data files that scripts name; nil: there are none.
 	ReadFile func(path string) ([]byte, error)
 	// State keeps the stores that persist; nil: they do not.

@@ -20,6 +20,7 @@ type checkOptions struct {
 	houseOptions
 	format   string
 	plan     bool
+	explain  bool
 	settings bool
 }
 
@@ -37,6 +38,7 @@ binds their rules, as a start or a reload would. Without a path it checks
 	cmd.Flags().BoolVar(&o.settings, "settings", false, "print the settings that hold, and why")
 	cmd.Flags().StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	cmd.Flags().BoolVar(&o.plan, "plan", false, "print the order in which rules run at each hook point")
+	cmd.Flags().BoolVar(&o.explain, "explain", false, "print per rule what runs native, which fields become arguments, what escapes and where")
 	return cmd
 }
 
@@ -75,6 +77,11 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 	out := cmd.OutOrStdout()
 	if o.plan {
 		for _, line := range gen.Plan() {
+			fmt.Fprintln(out, line)
+		}
+	}
+	if o.explain {
+		for _, line := range gen.Explain() {
 			fmt.Fprintln(out, line)
 		}
 	}

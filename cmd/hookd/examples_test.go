@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,9 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/trace"
+	"github.com/hookd/hookd/stacks/flow/capture"
+	"github.com/hookd/hookd/stacks/flow/packet"
+	"github.com/hookd/hookd/stacks/flow/packet/packettest"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -73,12 +77,14 @@ func TestCatalogueExamples(t *testing.T) {
 	if err != nil || len(captures) == 0 {
 		t.Fatalf("no captures: %v", err)
 	}
+	captures = append(captures, troubles(t))
 	for name, example := range catalogueExamples() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var logs bytes.Buffer
-			h := newHouse(engineOptions{}, false, &logs, &logs)
+			h := newHouse(engineOptions{checkNative: true}, false, &logs, &logs)
 			defer h.engine.Close()
+			h.stack.PickUp = name == "event flow.conn_adopted"
 			_, diags := h.engine.Apply([]engine.Source{{Path: "example.lua", Text: []byte(example)}})
 			if len(diags) > 0 {
 				t.Fatalf("%v\n%s", diags, example)
@@ -99,6 +105,38 @@ func TestCatalogueExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// troubles writes a capture of what ordinary ones do not have: a lost segment, one outside the window,
+// and a packet of a connection that began before.
+func troubles(t *testing.T) string {
+	t.Helper()
+	var file bytes.Buffer
+	w, err := capture.NewWriter(&file, capture.LinkTypeEthernet, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, server := netip.MustParseAddrPort("10.0.0.9:40000"), netip.MustParseAddrPort("10.0.0.2:80")
+	ts := int64(1_700_000_000e9)
+	write := func(from, to netip.AddrPort, seq, ack uint32, flags packet.Flags, payload string) {
+		f := packettest.TCP(from, to, seq, ack, flags, payload)
+		ts += 50e6
+		if err := w.WriteFrame(&capture.Frame{TS: ts, Link: capture.LinkTypeEthernet, Data: f, WireLen: len(f)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(client, server, 0, 0, packet.SYN, "")
+	write(server, client, 0, 1, packet.SYN|packet.ACK, "")
+	write(client, server, 4, 1, packet.ACK, "second")
+	write(server, client, 1, 10, packet.ACK, "")
+	write(client, server, 10, 1, packet.ACK, "third")
+	write(client, server, 10_000_000, 1, packet.ACK, "far")
+	write(client, netip.MustParseAddrPort("10.0.0.3:80"), 77, 88, packet.ACK, "late")
+	path := filepath.Join(t.TempDir(), "troubles.pcap")
+	if err := os.WriteFile(path, file.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // catalogueExamples returns every example with the name of what it shows.

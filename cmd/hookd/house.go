@@ -20,21 +20,29 @@ type house struct {
 	engine *engine.Engine
 	flow   *flow.Functions
 	out    *trace.Writer
+	// stack are the settings of the flow stack; streams says that what connections
+	// send is kept for rules that read it.
+	stack   flow.Config
+	streams bool
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.
 type houseOptions struct {
 	observe bool
 	debug   bool
-	limit   []string // NAME=VALUE
-	state   string   // directory; empty: nothing persists
+	// checkNative compares native forms of functions with the functions.
+	checkNative bool
+	limit       []string // NAME=VALUE
+	state       string   // directory; empty: nothing persists
 }
 
 // engineOptions are what an engine is made with beside its surroundings.
 type engineOptions struct {
 	observe bool
-	limits  engine.Limits
-	state   *statedir.Dir
+	// checkNative compares native forms of functions with the functions.
+	checkNative bool
+	limits      engine.Limits
+	state       *statedir.Dir
 }
 
 // engineOptions reads the settings of the scripts below paths and opens the
@@ -44,7 +52,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, limits: set.limits}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits}
 	if o.state != "" {
 		if opts.state, err = statedir.Open(o.state); err != nil {
 			return opts, fail(exitIO, err)
@@ -77,21 +85,24 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
 		Sink:      sink,
 		Observe:   o.observe,
-		Limits:    o.limits,
-		ReadFile:  watch.ReadData,
-		State:     o.state,
+
+		CheckNative: o.checkNative,
+		Limits:      o.limits,
+		ReadFile:    watch.ReadData,
+		State:       o.state,
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e
 }
 
 // load reads the scripts below paths and makes them live; diagnostics go to w.
-func load(e *engine.Engine, w io.Writer, paths []string) error {
+func (h *house) load(w io.Writer, paths []string) error {
 	sources, err := watch.Scan(paths...)
 	if err != nil {
 		return fail(exitIO, err)
 	}
-	_, diags := e.Apply(sources)
+	h.streams = h.streams || readsStreams(sources)
+	_, diags := h.engine.Apply(sources)
 	if err := report(w, diags); err != nil {
 		return fail(exitIO, err)
 	}

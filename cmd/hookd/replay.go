@@ -46,6 +46,7 @@ summary go to standard error. The same input gives the same output.`,
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	f.StringVar(&o.state, "state", "", "directory in which stores that persist are kept")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
+	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
 	return cmd
 }
@@ -64,7 +65,7 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 		return err
 	}
 	if len(o.scripts) > 0 {
-		if err := load(h.engine, cmd.ErrOrStderr(), o.scripts); err != nil {
+		if err := h.load(cmd.ErrOrStderr(), o.scripts); err != nil {
 			return err
 		}
 	}
@@ -113,6 +114,7 @@ func (h *house) tap(patterns []string) error {
 			if !tapped[p.ID] {
 				tapped[p.ID] = true
 				h.engine.Tap(p.ID, h.out.Event)
+				h.streams = h.streams || printsStreams(p.ID)
 			}
 		}
 	}
@@ -126,7 +128,8 @@ const entryFrames = 64
 // error counts: connections end, and the stop is announced, all the same.
 func (h *house) feed(src *merged) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
-	stack := flow.New(shard, flow.Config{})
+	stack := flow.New(shard, h.stack)
+	stack.WantStreams(h.streams)
 	h.flow.Install(stack)
 	defer h.flow.Remove(stack)
 	var f capture.Frame

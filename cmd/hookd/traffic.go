@@ -20,6 +20,7 @@ func specHost() spec.Host {
 		NewEngine: func(sink engine.Sink) *engine.Engine { return newEngine(engineOptions{}, sink, fns) },
 		NewTraffic: func(shard *event.Shard, tick func() int64) spec.Traffic {
 			t := &traffic{stack: flow.New(shard, flow.Config{}), fns: fns, tick: tick}
+			t.stack.WantStreams(true)
 			fns.Install(t.stack)
 			return t
 		},

@@ -122,8 +122,8 @@ func TestPathErrors(t *testing.T) {
 	}{
 		{"", 0, "a path names a field of flow.conn_end", "there is id, cid, proto, client, server, vlan, icmp_id, started, duration, tags, data, c and 1 more", root},
 		{"raeson", 0, `flow.conn_end has no field "raeson"`, "did you mean reason?", root},
-		{"reason.x", 1, `reason.x: reason is one of none, fin, rst, idle, reuse, evicted, shutdown: it has no field "x"`, "", nil},
-		{"client.prt", 1, `client.prt: flow.peer has no field "prt"`, "did you mean port?", []string{"ip", "port", "endpoint", "state", "isn", "bytes", "pkts", "rexmits", "gaps", "window", "mss"}},
+		{"reason.x", 1, `reason.x: reason is one of none, fin, rst, idle, reuse, evicted, shutdown, cut, reset: it has no field "x"`, "", nil},
+		{"client.prt", 1, `client.prt: flow.peer has no field "prt"`, "did you mean port?", []string{"ip", "port", "endpoint", "state", "isn", "bytes", "pkts", "rexmits", "gaps", "window", "mss", "sent"}},
 		{"c.tagged", 1, "c.tagged: tagged of flow.conn is a method, not a field", "there is id, cid, proto, client, server, vlan, icmp_id, started, duration, tags, data", root[:11]},
 		{"pkt.len", 0, `pkt.len: flow.conn_end has no field "pkt"`, "there is id, cid, proto, client, server, vlan, icmp_id, started, duration, tags, data, c and 1 more", root},
 	} {

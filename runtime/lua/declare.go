@@ -140,13 +140,6 @@ func (d *declarer) finish() {
 // report adds an error.
 func (d *declarer) report(r remark) { d.diags = append(d.diags, d.in.prog.diagnose(r)) }
 
-// warn adds a warning.
-func (d *declarer) warn(r remark) {
-	w := d.in.prog.diagnose(r)
-	w.Severity = diag.Warning
-	d.diags = append(d.diags, w)
-}
-
 // fields makes a reader of a declaration's table and reports the keys it should
 // not have.
 func (d *declarer) fields(word, name string, line int, t *glua.LTable, keys []string) *fields {

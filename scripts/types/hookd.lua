@@ -269,22 +269,27 @@ function settings(decl) end
 ---@class hookd.this: hookd.call
 ---@field changed string[] at hookd.reloaded
 ---@field code integer at flow.icmp_error
+---@field differ boolean at flow.rexmit
 ---@field file string at hookd.script_error
 ---@field generation integer at hookd.reloaded, hookd.reload_failed
 ---@field hash string at hookd.reloaded
 ---@field kind flow.rexmit_kind at flow.rexmit
+---@field len integer at flow.gap
 ---@field line integer at hookd.script_error
+---@field lost integer at flow.error
 ---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended
 ---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
----@field old flow.tcp_state at flow.tcp_state_change
+---@field offset integer at flow.gap
+---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
----@field reason flow.end_reason|hookd.stop_reason at flow.conn_end, flow.udp_end, hookd.stop
+---@field reason flow.error_reason|flow.end_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, hookd.stop
 ---@field script string at hookd.script_error, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
----@field side flow.side at flow.pkt_in, flow.conn_start, flow.tcp_state_change, flow.rexmit, flow.new_data, flow.datagram, flow.icmp_error
+---@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
 ---@field type integer at flow.icmp_error
+---@field why flow.gap_reason at flow.gap
 this = {}
 
 -- flow
@@ -302,10 +307,16 @@ this = {}
 ---@alias flow.tcp_flag "fin"|"syn"|"rst"|"psh"|"ack"|"urg"|"ece"|"cwr"
 
 ---Why a connection ended.
----@alias flow.end_reason "none"|"fin"|"rst"|"idle"|"reuse"|"evicted"|"shutdown"
+---@alias flow.end_reason "none"|"fin"|"rst"|"idle"|"reuse"|"evicted"|"shutdown"|"cut"|"reset"
+
+---Why bytes are missing from a stream.
+---@alias flow.gap_reason "none"|"lost"|"cut"|"dropped"|"limit"
+
+---Why bytes are not, or no longer, in a stream's buffer.
+---@alias flow.error_reason "none"|"buffer_full"|"out_of_window"|"limit"
 
 ---What was sent again.
----@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"
+---@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"|"probe"
 
 ---A TCP connection between a client and a server, or a UDP flow or ICMP query and its answers between
 ---them.
@@ -343,8 +354,12 @@ function flow_conn:tagged(word) end
 ---Binds a handler here; nil takes it off.
 ---@overload fun(self: flow.conn, point: flow.pkt_in.point, handler: flow.pkt_in.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.conn_start.point, handler: flow.conn_start.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.conn_adopted.point, handler: flow.conn_adopted.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.tcp_state_change.point, handler: flow.tcp_state_change.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.rexmit.point, handler: flow.rexmit.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.gap.point, handler: flow.gap.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.error.point, handler: flow.error.handler|string|nil): true?, string?
+---@overload fun(self: flow.conn, point: flow.side_closed.point, handler: flow.side_closed.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.conn_end.point, handler: flow.conn_end.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.new_data.point, handler: flow.new_data.handler|string|nil): true?, string?
 ---@overload fun(self: flow.conn, point: flow.udp_start.point, handler: flow.udp_start.handler|string|nil): true?, string?
@@ -373,7 +388,41 @@ function flow_conn:off(point) end
 ---@field gaps integer Ranges of this end's bytes that are missing before bytes that were seen. Valid: proto is tcp.
 ---@field window integer Receive window that this end announced last, scaled. In bytes. Valid: proto is tcp.
 ---@field mss integer Maximum segment size that this end announced, 0 for none. In bytes. Valid: proto is tcp and the end's SYN had the option.
+---@field sent? flow.stream The bytes that this end sent, nil where the protocol is not TCP. Valid: proto is tcp.
 local flow_peer = {}
+
+---The bytes that one end of a connection sent, each at its place, counted from 0. The latest of them
+---are kept while any script reads streams.
+---@class flow.stream
+---@field from flow.side Who sent them.
+local flow_stream = {}
+
+---Tells how far the stream can be read in order: the place behind the last byte that arrived without a
+---hole before it.
+---@return integer len That place; bytes that left the buffer, and gaps that were given up, count.
+function flow_stream:len() end
+
+---Copies bytes that follow each other, wherever they are, also behind a hole; moves nothing.
+---@param n? integer How many, all when absent.
+---@param offset? integer Place of the first; when absent, that of the oldest byte in the buffer.
+---@return string? bytes The bytes, fewer where there are fewer; nil if the first is not in the buffer.
+function flow_stream:peek(n, offset) end
+
+---Takes the next bytes in order that this script has not taken yet. Each script has a place of its own
+---in the stream, from 0.
+---@param n? integer At most how many, all when absent.
+---@return string? bytes The bytes, up to the next gap; empty when there is nothing new.
+---@return integer? lost How many before them were lost, to gaps or because the buffer was full.
+---@return string? message
+function flow_stream:take(n) end
+
+---Lists what is in the buffer.
+---@return any list Ranges of bytes in order of their places, each { offset = …, len = … }.
+function flow_stream:ranges() end
+
+---Lists what is missing: holes before bytes that arrived, and the latest gaps that were given up.
+---@return any list Ranges in order of their places, each { offset = …, len = … }.
+function flow_stream:gaps() end
 
 ---The packet that caused an event.
 ---@class flow.packet
@@ -451,6 +500,11 @@ function flow_data:u32(at) end
 ---@field rcv flow.conn_start.point The server's stack exists too.
 ---@alias flow.conn_start.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
 
+---A packet belongs to a connection whose start was not seen, and the stack is set to pick such up;
+---instead of conn_start.
+---@class flow.conn_adopted.point: hookd.point
+---@alias flow.conn_adopted.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
 ---One end's emulated TCP stack changed its state (MOS_ON_TCP_STATE_CHANGE).
 ---@class flow.tcp_state_change.point: hookd.point
 ---@field snd flow.tcp_state_change.point The sender of the packet changed.
@@ -462,6 +516,21 @@ function flow_data:u32(at) end
 ---@field rcv flow.rexmit.point The receiver's stack has them already.
 ---@field snd flow.rexmit.point The sender's own sequence space has passed them.
 ---@alias flow.rexmit.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---A range of a stream is given up, and the stream goes on behind it: the receiver acknowledged what
+---was never seen, or there is no room to wait longer.
+---@class flow.gap.point: hookd.point
+---@alias flow.gap.handler fun(c: flow.conn): hookd.verdict?
+
+---Bytes do not get into a stream, or leave its buffer before they were taken (MOS_ON_ERROR); while
+---they can still be read.
+---@class flow.error.point: hookd.point
+---@alias flow.error.handler fun(c: flow.conn, pkt: flow.packet): hookd.verdict?
+
+---One end will send no more: the other has all up to its FIN; or, right before conn_end, a RST ended
+---the connection. Once for each end.
+---@class flow.side_closed.point: hookd.point
+---@alias flow.side_closed.handler fun(c: flow.conn): hookd.verdict?
 
 ---A TCP connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
 ---@class flow.conn_end.point: hookd.point
@@ -504,8 +573,12 @@ function flow_data:u32(at) end
 ---@class flow
 ---@field pkt_in flow.pkt_in.point A packet of a TCP connection arrived (MOS_ON_PKT_IN).
 ---@field conn_start flow.conn_start.point The first SYN of a TCP connection (MOS_ON_CONN_START); never again for a repeated one.
+---@field conn_adopted flow.conn_adopted.point A packet belongs to a connection whose start was not seen, and the stack is set to pick such up; instead of conn_start.
 ---@field tcp_state_change flow.tcp_state_change.point One end's emulated TCP stack changed its state (MOS_ON_TCP_STATE_CHANGE).
 ---@field rexmit flow.rexmit.point A packet carries sequence numbers that its sender sent before (MOS_ON_REXMIT).
+---@field gap flow.gap.point A range of a stream is given up, and the stream goes on behind it: the receiver acknowledged what was never seen, or there is no room to wait longer.
+---@field error flow.error.point Bytes do not get into a stream, or leave its buffer before they were taken (MOS_ON_ERROR); while they can still be read.
+---@field side_closed flow.side_closed.point One end will send no more: the other has all up to its FIN; or, right before conn_end, a RST ended the connection. Once for each end.
 ---@field conn_end flow.conn_end.point A TCP connection is over (MOS_ON_CONN_END); once, after both ends' last state change.
 ---@field new_data flow.new_data.point A packet made bytes of the stream readable in order (MOS_ON_CONN_NEW_DATA); per packet, never without a new byte.
 ---@field udp_start flow.udp_start.point The first packet of a UDP flow, or of an ICMP or ICMPv6 query such as echo (see c.proto). Behind it come datagram and orphan.

@@ -19,9 +19,9 @@ func TestOverlaps(t *testing.T) {
 		{"4 in order", n.c(1, 1, ack|psh, "abcd"), "pkt_in.snd/C pkt_in.rcv/S new_data/S:0+4", ""},
 		{"8 old tail and new bytes", n.c(3, 1, ack|psh, "CDef"), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S rexmit.rcv/S:data new_data/S:4+2", ""},
 		{"9 behind a hole", n.c(9, 1, ack|psh, "ij"), "pkt_in.snd/C pkt_in.rcv/S", ""},
-		{"10 the same place, other bytes", n.c(9, 1, ack|psh, "IJ"), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S rexmit.rcv/S:data", ""},
+		{"10 the same place, other bytes", n.c(9, 1, ack|psh, "IJ"), "pkt_in.snd/C rexmit.snd/C:data:differ pkt_in.rcv/S rexmit.rcv/S:data:differ", ""},
 		{"9 behind another hole", n.c(13, 1, ack|psh, "m"), "pkt_in.snd/C pkt_in.rcv/S", ""},
-		{"11 fills the hole, overlaps what was held", n.c(7, 1, ack|psh, "ghIJkl"), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S rexmit.rcv/S:data new_data/S:6+7", ""},
+		{"11 fills the hole, overlaps what was held", n.c(7, 1, ack|psh, "ghIJkl"), "pkt_in.snd/C rexmit.snd/C:data:differ pkt_in.rcv/S rexmit.rcv/S:data:differ new_data/S:6+7", ""},
 		{"again, all of it arrived", n.c(7, 1, ack|psh, "gh"), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S rexmit.rcv/S:data", ""},
 	})
 	n.want("first copies", n.got(flowev.SideClient), "abcdefghijklm")
@@ -70,7 +70,7 @@ func TestFINBehindHole(t *testing.T) {
 		{"FIN behind a hole", n.c(4, 1, fin|ack|psh, "def"), "pkt_in.snd/C state.snd/C:established>fin_wait_1 pkt_in.rcv/S", "fin_wait_1 established"},
 		{"its repetition", n.c(7, 1, fin|ack, ""), "pkt_in.snd/C rexmit.snd/C:fin pkt_in.rcv/S", "fin_wait_1 established"},
 		{"bytes behind the FIN", n.c(7, 1, ack|psh, "no"), "pkt_in.snd/C pkt_in.rcv/S", "fin_wait_1 established"},
-		{"the hole", n.c(1, 1, ack|psh, "abc"), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S state.rcv/S:established>close_wait new_data/S:0+6", "fin_wait_1 close_wait"},
+		{"the hole", n.c(1, 1, ack|psh, "abc"), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S state.rcv/S:established>close_wait new_data/S:0+6 side_closed/C:fin", "fin_wait_1 close_wait"},
 		{"FIN again", n.c(7, 1, fin|ack, ""), "pkt_in.snd/C rexmit.snd/C:fin pkt_in.rcv/S rexmit.rcv/S:fin", "fin_wait_1 close_wait"},
 		{"bytes across the FIN", n.c(5, 1, ack|psh, "efgh"), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S rexmit.rcv/S:data", "fin_wait_1 close_wait"},
 	})
@@ -84,8 +84,8 @@ func TestWindow(t *testing.T) {
 	t.Parallel()
 	n := newNet(t, flow.Config{})
 	n.open()
-	n.want("33 beyond the window", n.send(n.c(1_000_000, 1, ack|psh, "x")), "pkt_in.snd/C pkt_in.rcv/S")
-	n.want("33 far in the past", n.send(n.c(1<<32-1_000_000, 1, ack|psh, "x")), "pkt_in.snd/C pkt_in.rcv/S")
+	n.want("33 beyond the window", n.send(n.c(1_000_000, 1, ack|psh, "x")), "pkt_in.snd/C pkt_in.rcv/S error/S:out_of_window:1")
+	n.want("33 far in the past", n.send(n.c(1<<32-1_000_000, 1, ack|psh, "x")), "pkt_in.snd/C pkt_in.rcv/S error/S:out_of_window:1")
 	n.want("FIN beyond", n.send(n.c(1_000_000, 1, fin|ack, "")), "pkt_in.snd/C pkt_in.rcv/S")
 	if c := n.conn().Client(); c.Gaps() != 0 || n.s.Stats().OutWindow != 3 {
 		t.Errorf("%d gaps, %d ignored", c.Gaps(), n.s.Stats().OutWindow)
@@ -121,7 +121,7 @@ func TestMissedGigabytes(t *testing.T) {
 	if got := n.send(n.c(end+1, 2, ack, "")); !strings.HasSuffix(got, "conn_end:fin") {
 		t.Errorf("%s: %s, %+v", got, n.states(), n.s.Stats())
 	}
-	if c := n.conn().Client(); c.Bytes() != 5 || c.Gaps() != 10 || n.s.Stats().OutWindow != 0 {
+	if c := n.conn().Client(); c.Bytes() != 15 || c.Gaps() != 10 || n.s.Stats().OutWindow != 0 {
 		t.Errorf("%d bytes, %d gaps, %+v", c.Bytes(), c.Gaps(), n.s.Stats())
 	}
 }
@@ -152,11 +152,12 @@ func TestSnaplen(t *testing.T) {
 	}
 	cut(n.c(10, 1, ack|psh, "jkl"), 3)
 	cut(n.c(7, 1, ack|psh, "ghi"), 2)
-	n.want("behind", n.rec.take(), "pkt_in.snd/C pkt_in.rcv/S pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S")
-	n.want("again", n.send(n.c(7, 1, ack|psh, "ghi")), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S rexmit.rcv/S:data")
+	n.want("behind", n.rec.take(), "pkt_in.snd/C pkt_in.rcv/S pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S gap/S:2+4:cut new_data/S:6+1")
+	n.want("again, and whole", n.send(n.c(7, 1, ack|psh, "ghi")),
+		"pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S rexmit.rcv/S:data new_data/S:7+2")
 	n.send(n.c(13, 1, fin|ack, ""))
 	n.want("states", n.states(), "fin_wait_1 close_wait")
-	if c := n.conn().Client(); c.Bytes() != 2 || c.Gaps() != 1 || n.s.Stats().Held != 0 {
+	if c := n.conn().Client(); c.Bytes() != 5 || c.Gaps() != 2 || n.s.Stats().Held != 0 {
 		t.Errorf("%d bytes, %d gaps, %d held", c.Bytes(), c.Gaps(), n.s.Stats().Held)
 	}
 }
@@ -169,8 +170,8 @@ func TestHeldCutSegment(t *testing.T) {
 	f := n.c(4, 1, ack|psh, "defghi")
 	n.s.Frame(packet.LinkEthernet, f[:len(f)-4], len(f), start)
 	n.send(n.c(10, 1, ack|psh, "jkl"))
-	n.want("hole filled", n.send(n.c(1, 1, ack|psh, "abc")), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S new_data/S:0+5")
-	n.want("bytes", n.got(flowev.SideClient), "abcde")
+	n.want("hole filled", n.send(n.c(1, 1, ack|psh, "abc")), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S new_data/S:0+5 gap/S:5+4:cut new_data/S:9+3")
+	n.want("bytes", n.got(flowev.SideClient), "abcdejkl")
 	if c := n.conn().Client(); c.Gaps() != 1 {
 		t.Errorf("%d gaps", c.Gaps())
 	}

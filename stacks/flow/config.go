@@ -1,21 +1,42 @@
 package flow
 
-import "time"
+import (
+	"time"
+
+	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
 
 // Config is a stack's settings. A zero field means its default.
 type Config struct {
 	// MaxConns is how many connections and UDP and ICMP flows are kept; 1,000,000 by default. One more
 	// evicts the one that was silent for longest in the first of these groups that has any:
-	// TIME_WAIT; what a single forged packet makes, which is handshakes, UDP flows without an answer
-	// and ICMP, of these the group that has most; UDP flows with answers; closing; established. So a
-	// flood pushes out its own.
+	// TIME_WAIT; reset; what a single forged packet makes, which is handshakes, UDP flows without an
+	// answer and ICMP, of these the group that has most; cut; UDP flows with answers; closing;
+	// established. So a flood pushes out its own.
 	MaxConns int
 	// ReorderSide is how many bytes are held for one direction of a connection while bytes before
 	// them are missing, in blocks of 2 KiB; 256 KiB by default, since what follows a lost segment is
-	// a window full; at most 1 GiB. What finds no room stays a gap.
+	// a window full; at most 1 GiB. When more comes, the missing ones are given up: a gap.
 	ReorderSide int
 	// ReorderTotal is the same for all connections together; 256 MiB by default.
 	ReorderTotal int
+	// BufferSide is how many of the latest bytes in order are kept for one direction of a connection
+	// while streams are wanted, in blocks of 2 KiB, and one packet more; 64 KiB by default, at most
+	// 1 GiB.
+	BufferSide int
+	// BufferTotal is the same for all connections together, and never exceeded; 256 MiB by default.
+	BufferTotal int
+
+	// Decap is the tunnels that are entered: a connection is then the one between the innermost
+	// addresses. None by default, since a filter on the path decides on what it forwards.
+	Decap packet.Tunnels
+	// Fragments are the limits of putting IP datagrams together.
+	Fragments fragment.Config
+	// VerifyChecksums keeps what has a wrong checksum away from the stacks, as its receiver would drop
+	// it; it raises orphan. Off by default: captures on a sending host have unfinished ones. Those that
+	// look so pass anyway (packet.ChecksumPartial).
+	VerifyChecksums bool
 
 	// HandshakeTimeout ends a connection whose handshake is not finished and that was silent for so
 	// long; 120 s by default, since a SYN is repeated up to 64 s after the last (Linux).
@@ -27,13 +48,76 @@ type Config struct {
 	CloseTimeout time.Duration
 	// TimeWait keeps a connection whose ends are both done for so long after its last packet, in
 	// which late packets still belong to it. By default 0, as in mOS: it ends with the last ACK.
+	// With PickUp, 60 s by default: late packets are no new connection.
 	TimeWait time.Duration
 
 	// UDPTimeout ends a UDP flow that was silent for so long; 60 s by default, negative for never.
 	UDPTimeout time.Duration
 	// ICMPTimeout does the same for an ICMP query and its answers; 30 s by default, negative for never.
 	ICMPTimeout time.Duration
+
+	// ResetLinger keeps a connection for so long after its last packet when a RST closed it: what
+	// was under way then, and what ends send that did not heed the RST, still belongs to it and is
+	// read. By default 0, as in mOS: it ends with the RST, and no end reads what comes behind. With
+	// PickUp, 5 s by default.
+	ResetLinger time.Duration
+	// CutLinger is for how long after its last packet a connection that rules cut is remembered, so
+	// that what it still sends is swallowed; 120 s by default.
+	CutLinger time.Duration
+	// GapWait is how long bytes are waited for that their receiver acknowledged and the capture has
+	// not shown; 20 ms by default, since captures hold packets of the two directions in the wrong
+	// order. Then they are given up, with the next packet of the connection. Less than 0 is no time
+	// at all.
+	GapWait time.Duration
+
+	// PickUp makes a connection of packets whose start was not seen.
+	PickUp bool
+	// RST says which RSTs count.
+	RST RSTMode
+	// ClientOverlap and ServerOverlap say which copy of a byte holds that the client, the server
+	// sends twice.
+	ClientOverlap, ServerOverlap Overlap
+	// Verdicts says what becomes of what rules decide.
+	Verdicts VerdictMode
+	// Forward, where set, learns what became of every frame, and gets those that the stack makes.
+	Forward func(*Outcome)
 }
+
+// RSTMode says which RSTs end a connection.
+type RSTMode uint8
+
+// The ways of looking at a RST.
+const (
+	// RSTWindow takes one in the receiver's window and not in its past (RFC 9293 section 3.10.7.4).
+	RSTWindow RSTMode = iota
+	// RSTExact takes one of the very number that the receiver waits for (RFC 5961 section 3.2), as
+	// Linux does; the answer to another one, a challenge ACK, brings it.
+	RSTExact
+	// RSTAny takes all, as mOS does.
+	RSTAny
+)
+
+// Overlap says which copy holds of bytes that are sent twice.
+type Overlap uint8
+
+// The overlap policies. Bytes that new_data brought do not change for its readers; with OverlapLast
+// they change for those who read the stream later.
+const (
+	OverlapFirst Overlap = iota
+	OverlapLast
+)
+
+// VerdictMode says what becomes of what rules decide.
+type VerdictMode uint8
+
+// The verdict modes.
+const (
+	// Record follows the capture, whatever rules decide.
+	Record VerdictMode = iota
+	// Apply does as rules decide: a dropped packet does not reach the receiver, nor does any of a
+	// connection that was cut.
+	Apply
+)
 
 // withDefaults returns c with its zero fields set.
 func (c Config) withDefaults() Config {
@@ -41,6 +125,9 @@ func (c Config) withDefaults() Config {
 	set(&c.ReorderSide, 256<<10)
 	c.ReorderSide = min(c.ReorderSide, 1<<30)
 	set(&c.ReorderTotal, 256<<20)
+	set(&c.BufferSide, 64<<10)
+	c.BufferSide = min(c.BufferSide, 1<<30)
+	set(&c.BufferTotal, 256<<20)
 	set(&c.HandshakeTimeout, 120*time.Second)
 	set(&c.IdleTimeout, 300*time.Second)
 	set(&c.CloseTimeout, 120*time.Second)
@@ -50,6 +137,14 @@ func (c Config) withDefaults() Config {
 	if c.ICMPTimeout == 0 {
 		c.ICMPTimeout = 30 * time.Second
 	}
+	set(&c.CutLinger, 120*time.Second)
+	if c.PickUp {
+		set(&c.TimeWait, time.Minute)
+		set(&c.ResetLinger, 5*time.Second)
+	}
+	if c.GapWait == 0 {
+		c.GapWait = 20 * time.Millisecond
+	}
 	return c
 }
 
@@ -57,34 +152,4 @@ func set[T int | time.Duration](v *T, def T) {
 	if *v <= 0 {
 		*v = def
 	}
-}
-
-// Stats counts what a stack did since it was made. Every frame is in exactly one of NotIP,
-// Malformed, Truncated, Orphans and TCP; what has no IP header that could be read raises nothing.
-type Stats struct {
-	Frames    uint64 // given to Frame
-	NotIP     uint64 // no IP in it
-	Malformed uint64 // no IP header could be read: it contradicts itself or the frame
-	Truncated uint64 // no IP header could be read: the capture cut it off
-	Orphans   uint64 // IP that belongs to no TCP connection
-	TCP       uint64 // belong to a connection
-
-	Datagrams  uint64 // of Orphans, those that belong to a UDP or ICMP flow
-	ICMPErrors uint64 // of Orphans, those that quote a packet of a connection or flow
-
-	Conns     uint64 // connections made, flows included
-	UDPFlows  uint64 // of these, UDP flows
-	ICMPFlows uint64 // of these, ICMP queries
-	Ended     uint64 // connections and flows ended, for any reason
-	Evicted   uint64 // of these, ended because MaxConns was reached
-	Idle      uint64 // of these, ended by a timeout
-	Reused    uint64 // of these, ended because another took their addresses
-	CutLists  uint64 // lists of flow.conns that a limit kept from being whole
-
-	OutWindow  uint64 // segments ignored: their bytes or FIN lie outside the receiver's window
-	BadResets  uint64 // RSTs ignored: their sequence number is not plausible
-	BadSYNs    uint64 // SYNs and SYN/ACKs ignored: they contradict the connection
-	NotHeld    uint64 // segments that found no room to wait for the bytes before them
-	Held, Peak int    // bytes of buffer in use now, and the most ever
-	Open       int    // connections and flows now
 }

@@ -16,8 +16,10 @@ type Conn struct {
 	hash uint64
 	id   uint64
 
+	stack     *Stack
 	clientLow bool              // the client is the lower endpoint of key
-	over      bool              // it left the stack; conn_end is raised or was
+	received  bool              // conn_start.rcv was raised, or conn_adopted
+	reset     bool              // a RST closed it
 	ended     bool              // conn_end was raised
 	group     group             // which timeout holds
 	decided   event.VerdictKind // the strictest of cut and reset that rules said so far
@@ -79,7 +81,7 @@ func (c *Conn) Duration() time.Duration { return time.Duration(c.last - c.starte
 func (c *Conn) Tags() []string { return slices.Clone(c.tags) }
 
 // Verdict returns the strictest of flow.cut and flow.reset that rules have decided so far, 0 for
-// neither. The stack itself follows what it sees, whatever was decided.
+// neither. Whether the stack does so is a matter of [Config].Verdicts.
 func (c *Conn) Verdict() event.VerdictKind { return c.decided }
 
 // Tagged reports whether word is on the connection.
@@ -115,4 +117,4 @@ func (c *Conn) peer(client bool) *Peer {
 
 // used reports whether anybody attached data to the connection or its ends, so that it must not be
 // made into another.
-func (c *Conn) used() bool { return c.slots.Used() || c.client.slots.Used() || c.server.slots.Used() }
+func (c *Conn) used() bool { return c.slots.Used() || c.client.used() || c.server.used() }

@@ -2,8 +2,8 @@ package flow
 
 import "github.com/hookd/hookd/engine/event/flowev"
 
-// makeRoom sees to it that one more connection or exchange fits.
-func (s *Stack) makeRoom() {
+// admit sees to it that one more connection or exchange fits.
+func (s *Stack) admit() {
 	if s.conns.n+s.exch.table.n >= s.cfg.MaxConns {
 		s.evict()
 	}
@@ -11,7 +11,7 @@ func (s *Stack) makeRoom() {
 
 // evict ends one connection or exchange, in the order that Config.MaxConns tells.
 func (s *Stack) evict() {
-	_ = s.evictConn(inTimeWait) || s.evictUnproven() || s.evictExchange(isAnswered) ||
+	_ = s.evictConn(inTimeWait) || s.evictConn(inReset) || s.evictUnproven() || s.evictConn(inCut) || s.evictExchange(isAnswered) ||
 		s.evictConn(inClosing) || s.evictConn(inEstablished)
 }
 
@@ -32,14 +32,12 @@ func (s *Stack) evictUnproven() bool {
 // evictConn ends the connection of g that was silent for longest; false if there is none.
 func (s *Stack) evictConn(g group) bool {
 	c := s.queues[g].first
-	switch {
-	case c == nil:
+	if c == nil {
 		return false
-	case g == inTimeWait:
-		s.finish(c)
-	default:
-		s.stats.Evicted++
-		s.end(c, flowev.EndReasonEvicted)
 	}
+	if g >= inHandshake && g != inCut {
+		s.stats.Evicted++
+	}
+	s.leave(c, flowev.EndReasonEvicted)
 	return true
 }

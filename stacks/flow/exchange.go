@@ -139,12 +139,12 @@ func (x *Exchange) Untag(_ *event.Caller, word string) error {
 	return nil
 }
 
-// Verdict returns flow.cut if a rule decided so, else 0. The stack itself follows what it sees,
-// whatever was decided.
+// Verdict returns flow.cut if a rule decided so, else 0.
 func (x *Exchange) Verdict() event.VerdictKind { return x.decided }
 
-// decide notes what rules said; a cut holds for the flow and is remembered for those who forward.
-func (x *Exchange) decide(v event.Verdict) {
+// decideExchange notes what rules said about the frame at hand and, where it is a cut, about x.
+func (s *Stack) decideExchange(x *Exchange, v event.Verdict) {
+	s.said = max(s.said, v.Kind)
 	if v.Kind >= flowev.VerdictCut && v.Kind > x.decided {
 		x.decided = v.Kind
 	}

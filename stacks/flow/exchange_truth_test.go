@@ -48,8 +48,8 @@ func replayFlows(t testing.TB, path string) *flowAccounts {
 	a := &flowAccounts{list: map[flowAccount]int{}, cids: map[string]bool{}, badUDP: map[string]bool{}}
 	sh := event.NewShard(0)
 	sh.Bind(a, func(id event.PointID) bool { return id == flowev.OnUDPEnd.ID() })
-	s := flow.New(sh, flow.Config{UDPTimeout: -1, ICMPTimeout: -1})
-	var p packet.Packet
+	s := flow.New(sh, flow.Config{UDPTimeout: -1, ICMPTimeout: -1, Decap: packet.AllTunnels})
+	p := packet.Packet{Decap: packet.AllTunnels}
 	eachFrame(t, path, func(f *capture.Frame) {
 		s.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
 		p.Decode(uint16(f.Link), f.Data, f.WireLen, f.TS)
@@ -119,10 +119,10 @@ var flowsDiffering = []struct {
 		p, _ := total(all.list, itself, func(f flowAccount) bool { return sameEnds(f, r) })
 		return all.options && p > r.pkts[0]+r.pkts[1]
 	}},
-	{"in a tunnel: TShark counts the innermost packets", func(r flowAccount, all *flowAccounts, _ map[flowAccount]int) bool {
+	{"in what is no tunnel here: samples, control planes, packets that do not fit", func(r flowAccount, all *flowAccounts, _ map[flowAccount]int) bool {
 		return all.tunnels
 	}},
-	{"in fragments", func(r flowAccount, all *flowAccounts, _ map[flowAccount]int) bool {
+	{"TShark reads first fragments of datagrams that never become whole", func(r flowAccount, all *flowAccounts, _ map[flowAccount]int) bool {
 		p, _ := total(all.list, itself, func(f flowAccount) bool { return sameEnds(f, r) })
 		return all.pieces && p < r.pkts[0]+r.pkts[1]
 	}},
@@ -177,7 +177,7 @@ func TestTruthOfUDP(t *testing.T) {
 	for why, n := range classes {
 		t.Logf("%3d differ: %s", n, why)
 	}
-	if captures < 280 || rows < 2800 || equal*100 < rows*96 {
+	if captures < 280 || rows < 2800 || equal*100 < rows*98 {
 		t.Error("too few")
 	}
 }

@@ -71,20 +71,21 @@ func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint
 	from.pkts++
 	from.bytes += uint64(bytes)
 	x.last = s.sh.Now()
+	s.said = max(s.said, x.decided) // what was cut stays cut
 	s.touchExchange(x)
 	if opens && flowev.OnUDPStart.Wanted(s.sh) {
 		s.exch.ev.start = flowev.UDPStart{C: x, Pkt: &s.pkt}
-		x.decide(flowev.OnUDPStart.Emit(s.sh, &s.exch.ev.start))
+		s.decideExchange(x, flowev.OnUDPStart.Emit(s.sh, &s.exch.ev.start))
 	}
 	if flowev.OnDatagram.Wanted(s.sh) {
 		s.exch.ev.datagram = flowev.Datagram{C: x, Pkt: &s.pkt, Side: from.side()}
-		x.decide(flowev.OnDatagram.Emit(s.sh, &s.exch.ev.datagram))
+		s.decideExchange(x, flowev.OnDatagram.Emit(s.sh, &s.exch.ev.datagram))
 	}
 }
 
 // openExchange makes an exchange of key k, started now.
 func (s *Stack) openExchange(k *key, hash uint64, clientLow bool, vlan uint16) *Exchange {
-	s.makeRoom()
+	s.admit()
 	e := &s.exch
 	if len(e.free) == 0 {
 		slab := make([]Exchange, slabSize)

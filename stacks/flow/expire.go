@@ -12,7 +12,9 @@ type group uint8
 
 const (
 	inTimeWait group = iota
+	inReset
 	inHandshake
+	inCut // concluded, kept to swallow what still comes
 	inClosing
 	inEstablished
 	numGroups
@@ -22,6 +24,10 @@ const (
 func groupOf(c *Conn) group {
 	x, y := c.client.state, c.server.state
 	switch {
+	case c.group == inCut:
+		return inCut
+	case c.reset:
+		return inReset
 	case done(x) && done(y):
 		return inTimeWait
 	case x < established || y < established:
@@ -46,8 +52,8 @@ type queue[T any] struct {
 func (s *Stack) initQueues() {
 	idle := func(c *Conn) *links[Conn] { return &c.idle }
 	for g, d := range [numGroups]time.Duration{
-		inTimeWait: s.cfg.TimeWait, inHandshake: s.cfg.HandshakeTimeout,
-		inClosing: s.cfg.CloseTimeout, inEstablished: s.cfg.IdleTimeout,
+		inTimeWait: s.cfg.TimeWait, inReset: s.cfg.ResetLinger, inHandshake: s.cfg.HandshakeTimeout,
+		inCut: s.cfg.CutLinger, inClosing: s.cfg.CloseTimeout, inEstablished: s.cfg.IdleTimeout,
 	} {
 		s.queues[g] = queue[Conn]{
 			list: list[Conn]{of: idle}, timeout: int64(d),
@@ -82,12 +88,10 @@ func (s *Stack) enqueue(c *Conn, g group) {
 func (s *Stack) expire(g group, now int64) {
 	q := &s.queues[g]
 	for c := q.first; c != nil && c.last+q.timeout <= now; c = q.first {
-		if g == inTimeWait {
-			s.finish(c)
-			continue
+		if g >= inHandshake && g != inCut {
+			s.stats.Idle++
 		}
-		s.stats.Idle++
-		s.end(c, flowev.EndReasonIdle)
+		s.leave(c, flowev.EndReasonIdle)
 	}
 	if q.first != nil {
 		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)

@@ -114,8 +114,8 @@ func TestSimultaneousOpenAndClose(t *testing.T) {
 		{"SYN of the other end", n.srv(0, 0, syn, ""), "pkt_in.snd/S pkt_in.rcv/C state.rcv/C:syn_sent>syn_received", "syn_received syn_received"},
 		{"its SYN/ACK", n.srv(0, 1, syn|ack, ""), "pkt_in.snd/S pkt_in.rcv/C state.rcv/C:syn_received>established", "established syn_received"},
 		{"the client's", n.c(0, 1, syn|ack, ""), "pkt_in.snd/C pkt_in.rcv/S state.rcv/S:syn_received>established", "established established"},
-		{"24 FIN", n.c(1, 1, fin|ack, ""), "pkt_in.snd/C state.snd/C:established>fin_wait_1 pkt_in.rcv/S state.rcv/S:established>close_wait", "fin_wait_1 close_wait"},
-		{"24 FIN that crosses it", n.srv(1, 1, fin|ack, ""), "pkt_in.snd/S state.snd/S:close_wait>closing pkt_in.rcv/C state.rcv/C:fin_wait_1>closing", "closing closing"},
+		{"24 FIN", n.c(1, 1, fin|ack, ""), "pkt_in.snd/C state.snd/C:established>fin_wait_1 pkt_in.rcv/S state.rcv/S:established>close_wait side_closed/C:fin", "fin_wait_1 close_wait"},
+		{"24 FIN that crosses it", n.srv(1, 1, fin|ack, ""), "pkt_in.snd/S state.snd/S:close_wait>closing pkt_in.rcv/C state.rcv/C:fin_wait_1>closing side_closed/S:fin", "closing closing"},
 		{"24 ACK", n.c(2, 2, ack, ""), "pkt_in.snd/C pkt_in.rcv/S state.rcv/S:closing>time_wait", "closing time_wait"},
 		{
 			"24 ACK of the other end", n.srv(2, 2, ack, ""),
@@ -136,7 +136,7 @@ func TestMissedPackets(t *testing.T) {
 			"pkt_in.snd/C state.snd/C:syn_sent>established pkt_in.rcv/S state.rcv/S:syn_received>established", "established established",
 		},
 		{"server's data", n.srv(1, 1, ack|psh, "data"), "pkt_in.snd/S pkt_in.rcv/C new_data/C:0+4", ""},
-		{"data that was missed is acknowledged with its FIN", n.c(1, 8, fin|ack, ""), "pkt_in.snd/C state.snd/C:established>fin_wait_1 pkt_in.rcv/S state.rcv/S:established>close_wait", ""},
+		{"data that was missed is acknowledged with its FIN", n.c(1, 8, fin|ack, ""), "pkt_in.snd/C state.snd/C:established>fin_wait_1 pkt_in.rcv/S state.rcv/S:established>close_wait side_closed/C:fin", ""},
 	})
 	if c := n.conn(); c.Server().ISN() != 5000 || c.Server().Bytes() != 4 {
 		t.Errorf("server: ISN %d, %d bytes", c.Server().ISN(), c.Server().Bytes())
@@ -153,7 +153,7 @@ func TestMissedPackets(t *testing.T) {
 	n.play([]row{{
 		"ACK of the FIN: the hole is the capture's", n.c(1, 5, fin|ack, ""),
 		"pkt_in.snd/C state.snd/C:established>close_wait state.snd/C:close_wait>last_ack " +
-			"pkt_in.rcv/S state.rcv/S:fin_wait_1>fin_wait_2 state.rcv/S:fin_wait_2>time_wait", "last_ack time_wait",
+			"pkt_in.rcv/S state.rcv/S:fin_wait_1>fin_wait_2 state.rcv/S:fin_wait_2>time_wait side_closed/C:fin", "last_ack time_wait",
 	}})
 
 	n = newNet(t, flow.Config{})
@@ -161,7 +161,7 @@ func TestMissedPackets(t *testing.T) {
 	n.send(n.srv(1, 2, ack, ""))
 	n.play([]row{{
 		"FIN that the capture has behind its acknowledgment", n.c(1, 1, fin|ack, ""),
-		"pkt_in.snd/C state.snd/C:established>fin_wait_1 state.snd/C:fin_wait_1>fin_wait_2 pkt_in.rcv/S state.rcv/S:established>close_wait", "",
+		"pkt_in.snd/C state.snd/C:established>fin_wait_1 state.snd/C:fin_wait_1>fin_wait_2 pkt_in.rcv/S state.rcv/S:established>close_wait side_closed/C:fin", "",
 	}})
 }
 

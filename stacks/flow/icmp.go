@@ -3,7 +3,6 @@ package flow
 import (
 	"encoding/binary"
 
-	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
@@ -91,18 +90,18 @@ func (s *Stack) icmpError(p *packet.Packet, message []byte) {
 	if flowev.OnICMPError.Wanted(s.sh) {
 		e := &s.exch.ev.failure
 		*e = flowev.ICMPError{C: c, Pkt: &s.pkt, Side: side, Type: message[0], Code: message[1], MTU: mtuOf(p.IPVersion, message)}
-		c.decide(flowev.OnICMPError.Emit(s.sh, e))
+		v := flowev.OnICMPError.Emit(s.sh, e)
+		switch c := c.(type) {
+		case *Conn:
+			s.decide(c, v)
+		case *Exchange:
+			s.decideExchange(c, v)
+		}
 	}
 }
 
-// subject is what events happen to: a Conn or an Exchange.
-type subject interface {
-	flowev.Conn
-	decide(event.Verdict)
-}
-
 // quoted returns what a quoted packet belongs to, nil for none, and the end that sent the packet.
-func (s *Stack) quoted(q *quote) (subject, flowev.Side) {
+func (s *Stack) quoted(q *quote) (flowev.Conn, flowev.Side) {
 	if q.tcp {
 		if c, _ := s.conns.find(&q.key); c != nil {
 			return c, c.peer(q.low == c.clientLow).side()

@@ -21,11 +21,14 @@ type checker struct {
 }
 
 type checked struct {
-	started, received bool
-	state             [2]flowev.TCPState
-	read              [2]uint64
-	datagrams         [2]uint64 // of a UDP or ICMP flow
-	ended             bool
+	started, received, adopted bool
+	stated                     [2]bool // state says something
+	state                      [2]flowev.TCPState
+	at, read                   [2]uint64 // place in the stream, bytes read
+	gaps                       [2]uint64
+	closed                     [2]bool
+	datagrams                  [2]uint64 // of a UDP or ICMP flow
+	ended                      bool
 }
 
 func newChecker(t testing.TB, cfg flow.Config) (*checker, *flow.Stack) {
@@ -48,10 +51,11 @@ func (k *checker) Dispatch(sh *event.Shard, id event.PointID, e any) event.Verdi
 		k.start(id, e)
 	case *flowev.TCPStateChange:
 		c := k.conn(e.C)
-		if c.state[e.Side-1] != e.Old || e.Old == e.New {
-			k.t.Errorf("connection %d: %v changes from %v to %v, was %v", e.C.ID(), e.Side, e.Old, e.New, c.state[e.Side-1])
+		i := e.Side - 1
+		if c.state[i] != e.Old && (c.stated[i] || !c.adopted) || e.Old == e.New {
+			k.t.Errorf("connection %d: %v changes from %v to %v, was %v", e.C.ID(), e.Side, e.Old, e.New, c.state[i])
 		}
-		c.state[e.Side-1] = e.New
+		c.state[i], c.stated[i] = e.New, true
 		k.log = fmt.Appendf(k.log, "%d %v %v", e.C.ID(), e.Side, e.New)
 	case *flowev.Rexmit:
 		k.conn(e.C)
@@ -59,11 +63,41 @@ func (k *checker) Dispatch(sh *event.Shard, id event.PointID, e any) event.Verdi
 	case *flowev.NewData:
 		c := k.conn(e.C)
 		from := e.D.From() - 1
-		if e.D.Len() == 0 || e.D.Offset() != c.read[from] || e.D.From() == e.Side {
-			k.t.Errorf("connection %d: %d bytes at %d from %v to %v, after %d", e.C.ID(), e.D.Len(), e.D.Offset(), e.D.From(), e.Side, c.read[from])
+		if e.D.Len() == 0 || e.D.Offset() != c.at[from] || e.D.From() == e.Side || c.closed[from] {
+			k.t.Errorf("connection %d: %d bytes at %d from %v to %v, after %d", e.C.ID(), e.D.Len(), e.D.Offset(), e.D.From(), e.Side, c.at[from])
 		}
 		c.read[from] += uint64(e.D.Len())
+		c.at[from] += uint64(e.D.Len())
 		k.log = fmt.Appendf(k.log, "%d %x", e.C.ID(), e.D.Peek(0, false))
+	case *flowev.Gap:
+		c := k.conn(e.C)
+		from := 2 - e.Side
+		if e.Len == 0 || e.Offset != c.at[from] || e.Why == flowev.GapReasonNone || c.closed[from] {
+			k.t.Errorf("connection %d: %+v after %d", e.C.ID(), e, c.at[from])
+		}
+		c.at[from] += e.Len
+		c.gaps[from]++
+		k.log = fmt.Appendf(k.log, "%d %d+%d %v", e.C.ID(), e.Offset, e.Len, e.Why)
+	case *flowev.Error:
+		k.conn(e.C)
+		if e.Lost == 0 || e.Reason == flowev.ErrorReasonNone {
+			k.t.Errorf("connection %d: %+v", e.C.ID(), e)
+		}
+		k.log = fmt.Appendf(k.log, "%d %v %d", e.C.ID(), e.Reason, e.Lost)
+	case *flowev.SideClosed:
+		c := k.conn(e.C)
+		if c.closed[e.Side-1] {
+			k.t.Errorf("connection %d: %v closes twice", e.C.ID(), e.Side)
+		}
+		c.closed[e.Side-1] = true
+		k.log = fmt.Appendf(k.log, "%d %v %v", e.C.ID(), e.Side, e.Reason)
+	case *flowev.ConnAdopted:
+		c := k.conn(e.C)
+		if c.started || c.adopted {
+			k.t.Errorf("connection %d is adopted after it began", e.C.ID())
+		}
+		c.adopted = true
+		k.log = fmt.Appendf(k.log, "%d %v", e.C.ID(), e.Side)
 	case *flowev.ConnEnd:
 		k.end(e)
 	case *flowev.UDPStart:
@@ -118,14 +152,15 @@ func (k *checker) start(id event.PointID, e *flowev.ConnStart) {
 
 func (k *checker) end(e *flowev.ConnEnd) {
 	c := k.conns[e.C.ID()]
-	if c == nil || c.ended || !c.started || !c.received || e.C.Ended() {
+	if c == nil || c.ended || !c.adopted && (!c.started || !c.received) || e.C.Ended() {
 		k.t.Fatalf("connection %d: ends out of turn: %+v", e.C.ID(), c)
 	}
 	c.ended = true
 	k.ended++
 	for i, p := range [2]flowev.Peer{e.C.Client(), e.C.Server()} {
-		if p.Bytes() != c.read[i] || p.State() != c.state[i] {
-			k.t.Errorf("connection %d: %v has %d bytes in state %v, events said %d, %v", e.C.ID(), p.Endpoint(), p.Bytes(), p.State(), c.read[i], c.state[i])
+		if p.Bytes() != c.read[i] || p.State() != c.state[i] && (c.stated[i] || !c.adopted) || p.Gaps() < c.gaps[i] || p.Sent().Len() != c.at[i] {
+			k.t.Errorf("connection %d: %v has %d bytes to place %d with %d gaps in state %v, events said %d, %d, %d, %v",
+				e.C.ID(), p.Endpoint(), p.Bytes(), p.Sent().Len(), p.Gaps(), p.State(), c.read[i], c.at[i], c.gaps[i], c.state[i])
 		}
 		k.log = fmt.Appendf(k.log, "%v %d %d %d %d ", p.Endpoint(), p.Bytes(), p.Pkts(), p.Rexmits(), p.Gaps())
 	}
@@ -160,9 +195,9 @@ func (k *checker) udpEnd(e *flowev.UDPEnd) {
 func (k *checker) done(s *flow.Stack) {
 	s.Close()
 	st := s.Stats()
-	if k.ended != len(k.conns) || st.Conns != st.Ended || st.Conns != uint64(k.ended) || st.Open != 0 || st.Held != 0 ||
-		st.Datagrams+st.ICMPErrors > st.Orphans || st.UDPFlows+st.ICMPFlows > st.Conns ||
-		st.Frames != st.NotIP+st.Malformed+st.Truncated+st.Orphans+st.TCP {
+	if k.ended != len(k.conns) || st.Conns != st.Ended || st.Conns != uint64(k.ended) || st.Open != 0 || st.Remembered != 0 ||
+		st.Held != 0 || st.Kept != 0 || st.Datagrams+st.ICMPErrors > st.Orphans || st.UDPFlows+st.ICMPFlows > st.Conns ||
+		st.Frames != st.NotIP+st.Malformed+st.Truncated+st.Orphans+st.TCP+st.Swallowed {
 		k.t.Errorf("%d of %d connections ended: %+v", k.ended, len(k.conns), st)
 	}
 }

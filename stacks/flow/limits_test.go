@@ -141,8 +141,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestReorderLimits fills the room behind a hole: what does not fit stays a gap and is counted, what
-// fits is read when the hole is closed, and all room is given back.
+// TestReorderLimits fills the room behind a hole: when more comes the hole is given up, what waited
+// behind it is read, and all room is given back.
 func TestReorderLimits(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("x", 1000)
@@ -152,16 +152,18 @@ func TestReorderLimits(t *testing.T) {
 	}{{"a side", flow.Config{ReorderSide: 4096}}, {"all", flow.Config{ReorderTotal: 4096}}} {
 		n := newNet(t, c.cfg)
 		n.open()
-		for i := range uint32(6) {
-			n.send(n.c(1001+1000*i, 1, ack|psh, body))
+		for i := range uint32(4) {
+			n.want(c.name+": waits", n.send(n.c(1001+1000*i, 1, ack|psh, body)), "pkt_in.snd/C pkt_in.rcv/S")
 		}
-		st := n.s.Stats()
-		if st.NotHeld != 2 || st.Held != 4096 || n.conn().Client().Gaps() != 2 {
+		if st := n.s.Stats(); st.NotHeld != 0 || st.Held != 4096 || n.conn().Client().Gaps() != 1 {
 			t.Errorf("%s: %d not held, %d held, %d gaps", c.name, st.NotHeld, st.Held, n.conn().Client().Gaps())
 		}
-		n.want(c.name, n.send(n.c(1, 1, ack|psh, body)), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S new_data/S:0+5096")
-		if st := n.s.Stats(); st.Held != 0 || st.Peak != 4096 || n.conn().Client().Gaps() != 1 {
-			t.Errorf("%s: %d held, peak %d, %d gaps", c.name, st.Held, st.Peak, n.conn().Client().Gaps())
+		n.want(c.name+": no room", n.send(n.c(5001, 1, ack|psh, body)),
+			"pkt_in.snd/C gap/S:0+1000:limit new_data/S:1000+4000 pkt_in.rcv/S new_data/S:5000+1000")
+		n.want(c.name+": too late", n.send(n.c(1, 1, ack|psh, body)), "pkt_in.snd/C rexmit.snd/C:data pkt_in.rcv/S")
+		cl := n.conn().Client()
+		if st := n.s.Stats(); st.NotHeld != 1 || st.Gaps != 1 || st.GapBytes != 1000 || st.Held != 0 || st.Peak != 4096 || cl.Gaps() != 1 || cl.Bytes() != 5000 {
+			t.Errorf("%s: %d gaps, %d bytes, %+v", c.name, cl.Gaps(), cl.Bytes(), st)
 		}
 	}
 }

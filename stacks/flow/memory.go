@@ -5,14 +5,17 @@ package flow
 const blockSize = 2048
 
 // rangeCharge is what a held range without bytes counts against the limits.
-const rangeCharge = 64
+const rangeCharge = 256
 
-// keepBlocks bounds the free blocks that are kept for reuse; those beyond go to the collector.
-const keepBlocks = 16384
+// keepBlocks and keepSegments bound what is kept for reuse; more goes to the collector.
+const (
+	keepBlocks   = 16384
+	keepSegments = 65536
+)
 
 type block [blockSize]byte
 
-// segment is a held range of a stream: bytes that arrived before those in front of them.
+// segment is a range of a stream that is stored.
 type segment struct {
 	off, end int64  // the range as it was on the wire
 	data     []byte // its captured bytes from off, fewer than end-off where the capture cut them
@@ -28,39 +31,54 @@ func (s *segment) room() int {
 	return blockSize - len(s.data)
 }
 
-// memory is where all streams of a stack hold bytes: it counts, refuses beyond the limits, and
-// reuses. Streams in order need none of it.
+// charge is what a segment counts against the limits.
+func (s *segment) charge() int {
+	if s.block == nil {
+		return rangeCharge
+	}
+	return blockSize
+}
+
+// blocks is what n bytes count that are stored anew.
+func blocks(n int) int { return (max(n, 0) + blockSize - 1) / blockSize * blockSize }
+
+// purpose says what a chain's bytes are stored for.
+type purpose uint8
+
+const (
+	waiting  purpose = iota // for the bytes before them
+	readable                // for those who read streams
+	purposes
+)
+
+// memory is where all streams of a stack store bytes: it counts, and reuses. Streams in order that
+// nobody reads need none of it.
 type memory struct {
-	sideLimit, limit int // bytes, in blocks and range charges
-	used, peak       int
-	refused          uint64 // segments not held, or not wholly, because of a limit
-	segments         *segment
-	blocks           []*block
-	scratch          []byte // where bytes of several segments are put together
+	cfg  *Config
+	keep bool // streams are read: what became readable is kept
+	used [purposes]int
+	peak int // of what waits
+
+	// arriving is the segment that is on its way through the receiver's stack: it is read as if it
+	// were stored, and stored once it is sure that the receiver gets it.
+	arriving arriving
+
+	segments  *segment
+	nSegments int
+	blocks    []*block
+	scratch   []byte // where bytes of several segments are put together for new_data
+	copied    []byte // the same for those who read streams
+	firsts    []byte // the same for first copies
 }
 
-// charge is what a segment counts.
-func charge(withBytes bool) int {
-	if withBytes {
-		return blockSize
-	}
-	return rangeCharge
-}
-
-// take returns an empty segment for t, with a block if it is to hold bytes; nil beyond a limit.
-func (m *memory) take(t *stream, withBytes bool) *segment {
-	n := charge(withBytes)
-	if int(t.heldBytes)+n > m.sideLimit || m.used+n > m.limit {
-		return nil
-	}
-	t.heldBytes += int32(n)
-	m.used += n
-	m.peak = max(m.peak, m.used)
+// take returns an empty segment, with a block if it is to hold bytes.
+func (m *memory) take(withBytes bool) *segment {
 	s := m.segments
 	if s == nil {
 		s = new(segment)
 	} else {
 		m.segments, s.next = s.next, nil
+		m.nSegments--
 	}
 	if withBytes {
 		if last := len(m.blocks) - 1; last >= 0 {
@@ -73,14 +91,20 @@ func (m *memory) take(t *stream, withBytes bool) *segment {
 	return s
 }
 
-// give takes a segment of t back.
-func (m *memory) give(t *stream, s *segment) {
-	n := charge(s.block != nil)
-	t.heldBytes -= int32(n)
-	m.used -= n
+// give takes a segment back.
+func (m *memory) give(s *segment) {
 	if s.block != nil && len(m.blocks) < keepBlocks {
 		m.blocks = append(m.blocks, s.block)
 	}
+	if m.nSegments == keepSegments {
+		return
+	}
 	*s = segment{next: m.segments}
 	m.segments = s
+	m.nSegments++
+}
+
+// room reports whether a chain of what waits that counts charge may count more by n.
+func (m *memory) room(charge, n int) bool {
+	return charge+n <= m.cfg.ReorderSide && m.used[waiting]+n <= m.cfg.ReorderTotal
 }

@@ -11,21 +11,22 @@ import (
 // Peer is one end of a connection with its emulated TCP stack: flowev.Peer for handlers. It belongs
 // to its stack's shard.
 type Peer struct {
-	conn     *Conn
-	sent     stream
-	pkts     uint64
-	rexmits  uint64
-	lastGaps uint64 // gaps at the end, when the stream is gone
-	slots    event.Slots
-	window   uint32 // announced last, scaled
-	mss      uint16
-	state    state
-	client   bool
-	otherISN uint32
-	hasOther bool  // its SYN/ACK came again with otherISN: which holds is known by its acknowledgment
-	synSeen  bool  // its SYN, and so its options, were seen
-	scales   bool  // its SYN had a window scale
-	shift    uint8 // that scale
+	conn    *Conn
+	sent    stream
+	extras  *extras // nil until one is needed
+	pkts    uint64
+	rexmits uint32
+	window  uint32 // announced last, scaled
+	mss     uint16
+	state   state
+	client  bool
+	synSeen bool // its SYN, and so its options, were seen
+	scales  bool // its SYN had a window scale
+	// What of its handshake was sent, and what of that the other end got.
+	synSent, synAckSent, synGot, synAckGot bool
+
+	shift      uint8 // its window scale
+	sideClosed bool  // side_closed was raised
 }
 
 var _ flowev.Peer = (*Peer)(nil)
@@ -45,7 +46,7 @@ func (p *Peer) Label() string { return p.side().String() + " of " + p.conn.Label
 func (p *Peer) Ended() bool { return p.conn.ended }
 
 // Slots returns where others attach data to this end.
-func (p *Peer) Slots() *event.Slots { return &p.slots }
+func (p *Peer) Slots() *event.Slots { return &p.extra().slots }
 
 // String returns the endpoint as netip prints it.
 func (p *Peer) String() string { return p.Endpoint().String() }
@@ -69,23 +70,19 @@ func (p *Peer) State() flowev.TCPState { return p.state }
 // this end is known.
 func (p *Peer) ISN() uint32 { return p.sent.isn }
 
-// Bytes returns how many bytes this end sent in order, each counted once.
-func (p *Peer) Bytes() uint64 { return uint64(p.sent.next) }
+// Bytes returns how many bytes this end sent in order, each counted once; those in gaps that were
+// given up are not counted.
+func (p *Peer) Bytes() uint64 { return p.sent.bytes() }
 
 // Pkts returns how many packets this end sent.
 func (p *Peer) Pkts() uint64 { return p.pkts }
 
-// Rexmits returns how many packets repeated, wholly or in part, what had arrived; keep-alives are
-// not counted.
-func (p *Peer) Rexmits() uint64 { return p.rexmits }
+// Rexmits returns how many packets repeated, wholly or in part, what had arrived; keep-alives and
+// probes of a closed window are not counted.
+func (p *Peer) Rexmits() uint64 { return uint64(p.rexmits) }
 
 // Gaps returns how many ranges of this end's bytes are missing before bytes that were seen.
-func (p *Peer) Gaps() uint64 {
-	if p.conn.over {
-		return p.lastGaps
-	}
-	return p.sent.gaps()
-}
+func (p *Peer) Gaps() uint64 { return uint64(p.sent.missing()) }
 
 // Window returns the receive window in bytes that this end announced last.
 func (p *Peer) Window() uint32 { return p.window }

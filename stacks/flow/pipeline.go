@@ -19,9 +19,12 @@ type step struct {
 	p    *packet.Packet
 	x, y *Peer // sender, receiver
 
-	opens  bool // it is the connection's first
-	resets bool // it is a RST that counts
-	usable bool // its bytes and FIN count for the receiver
+	opens   bool // it is the connection's first
+	starts  bool // the server gets the connection's first SYN by it
+	resets  bool // it is a RST that counts
+	ignored bool // it is a SYN that contradicts the connection
+	usable  bool // its bytes and FIN count for the receiver
+	outside bool // they do not: they lie outside the receiver's window
 	// Its bytes lie at off..end in x's stream; those of data were captured.
 	off, end int64
 	data     []byte
@@ -31,89 +34,176 @@ type step struct {
 	kind    flowev.RexmitKind // what again and arrived speak of
 
 	snd, rcv changes
-	from     int64  // place of readable
-	readable []byte // the bytes that y's stack can read now
+	from     int64 // place of fresh
+	n        int   // how many bytes y's stack can read now
+	fresh    []byte
+	before   before
+}
+
+// opening reports whether the segment is the first of a handshake.
+func (st *step) opening() bool { return opening(st.p) }
+
+func opening(p *packet.Packet) bool {
+	return p.TCPFlags&(packet.SYN|packet.ACK|packet.RST) == packet.SYN
 }
 
 // segment runs one decoded TCP packet through the pipeline: find or make the connection; the sender's
-// stack; what handlers see of it; the receiver's stack; what handlers see of that. Each half notes in
-// the step what it did, so that a verdict between the two can keep the packet from the receiver.
+// stack; what handlers see of it; the receiver's stack; what handlers see of that. Where rules'
+// verdicts are applied, one before the receiver's stack keeps the packet from it, one behind undoes
+// what the packet changed there.
 func (s *Stack) segment(p *packet.Packet) {
+	st := &s.step
+	c := s.find(st, p)
+	if c == nil {
+		return
+	}
+	s.stats.TCP++
+	c.last = s.sh.Now()
+	s.send(st)
+	s.raiseSent(st)
+	s.giveUpBefore(st)
+	passed := !s.stopped()
+	if passed {
+		passed = s.deliver(st)
+	}
+	if !passed {
+		st.lost()
+	}
+	s.after(st, passed)
+	s.report(c, false)
+	st.p, st.data, st.fresh = nil, nil, nil
+}
+
+// find returns the connection that p belongs to, which it may make, and fills in st; nil if p belongs
+// to none, and all is done with it.
+func (s *Stack) find(st *step, p *packet.Packet) *Conn {
 	k, low := keyOf(p)
 	c, hash := s.conns.find(&k)
+	if c != nil && c.group == inCut {
+		*st = step{p: p, x: c.peer(low == c.clientLow)}
+		if s.swallow(c, st) {
+			return nil
+		}
+		c = nil
+	}
 	if c != nil && p.TCPFlags.Has(packet.SYN) && s.renew(c, p, low) {
 		c = nil
 		if p.TCPFlags.Has(packet.ACK) { // the answer to a SYN of another connection
 			c, _ = s.conns.find(&k)
 		}
 	}
-	opens := false
-	if c == nil {
-		const opening = packet.SYN | packet.ACK | packet.RST | packet.FIN
-		if p.TCPFlags&opening != packet.SYN {
-			s.orphan()
-			return
-		}
+	opens := c == nil
+	switch {
+	case !opens:
+	case opening(p):
 		c = s.open(&k, hash, low, p.VLAN)
-		opens = true
+	case s.cfg.PickUp:
+		c = s.adopt(&k, hash, low, p)
+	default:
+		s.orphan()
+		s.report(nil, false)
+		return nil
 	}
-	s.stats.TCP++
-	c.last = s.sh.Now()
-	st := &s.step
 	x := c.peer(low == c.clientLow)
 	*st = step{p: p, x: x, y: x.other(), opens: opens}
+	return c
+}
 
-	s.send(st)
-	s.raiseSent(st)
+// giveUpBefore gives up what is missing from either stream and will not come, before the segment's
+// own bytes do.
+func (s *Stack) giveUpBefore(st *step) {
+	s.settle(st.x, nowhere, 0, false)
+	at, need := int64(nowhere), 0
+	if st.usable && st.off < st.end {
+		if at = st.off; at <= st.x.sent.wire {
+			return // it fills the hole
+		}
+		need = st.x.sent.cost(at, st.data)
+	}
+	s.settle(st.y, at, need, false)
+}
+
+// deliver takes the segment to the receiver's stack and reports whether it stays there.
+func (s *Stack) deliver(st *step) bool {
+	st.remember()
 	s.receive(st)
-	s.raiseReceived(st)
+	floor := s.raiseReceived(st)
+	if s.stopped() {
+		s.undo(st)
+		return false
+	}
+	st.x.sent.commit(&s.mem, floor)
+	return true
+}
 
-	if st.resets {
+// after does with the connection what the segment, or what rules said of it, leads to.
+func (s *Stack) after(st *step, passed bool) {
+	c := st.x.conn
+	if st.resets && passed {
+		c.reset = true
+	}
+	switch {
+	case s.cfg.Verdicts == Apply && c.decided >= flowev.VerdictCut:
+		s.cut(c, st)
+	case c.reset && s.cfg.ResetLinger <= 0:
 		s.end(c, flowev.EndReasonRst)
-		return
-	}
-	if s.cfg.TimeWait <= 0 && done(c.client.state) && done(c.server.state) {
+	case !c.reset && s.cfg.TimeWait <= 0 && done(c.client.state) && done(c.server.state):
 		s.finish(c)
-		return
+	default:
+		s.touch(c)
 	}
-	s.touch(c)
 }
 
 // raiseSent raises what handlers see behind the sender's stack.
 func (s *Stack) raiseSent(st *step) {
 	s.raisePktIn(st.x, flowev.OnPktInSnd)
 	if st.opens {
-		s.raiseStart(st.x, flowev.OnConnStartSnd)
+		if st.opening() {
+			s.raiseStart(st.x, flowev.OnConnStartSnd)
+		} else {
+			s.raiseAdopted(st.x)
+		}
 	}
 	for _, c := range st.snd.list[:st.snd.n] {
 		s.raiseState(st.x, flowev.OnTCPStateChangeSnd, c.from, c.to, true)
 	}
 	if st.again {
-		s.raiseRexmit(st.x, flowev.OnRexmitSnd, st.kind)
+		s.raiseRexmit(st, st.x, flowev.OnRexmitSnd)
 	}
 }
 
-// raiseReceived raises what handlers see behind the receiver's stack.
-func (s *Stack) raiseReceived(st *step) {
-	s.raisePktIn(st.y, flowev.OnPktInRcv)
-	if st.opens {
-		s.raiseStart(st.y, flowev.OnConnStartRcv)
+// raiseReceived raises what handlers see behind the receiver's stack, and returns the place before
+// which nothing is kept of the stream.
+func (s *Stack) raiseReceived(st *step) (floor int64) {
+	x, y := st.x, st.y
+	s.raisePktIn(y, flowev.OnPktInRcv)
+	if st.starts {
+		s.raiseStart(y, flowev.OnConnStartRcv)
 	}
 	for _, c := range st.rcv.list[:st.rcv.n] {
-		s.raiseState(st.y, flowev.OnTCPStateChangeRcv, c.from, c.to, true)
+		s.raiseState(y, flowev.OnTCPStateChangeRcv, c.from, c.to, true)
 	}
 	if st.arrived {
-		s.raiseRexmit(st.y, flowev.OnRexmitRcv, st.kind)
+		s.raiseRexmit(st, y, flowev.OnRexmitRcv)
 	}
-	if len(st.readable) != 0 {
-		s.raiseData(st.y, st.from, st.readable)
+	if st.outside && st.p.PayloadLen > 0 {
+		s.raiseError(y, flowev.ErrorReasonOutOfWindow, int64(st.p.PayloadLen))
 	}
+	if st.usable && st.off < st.end {
+		floor = s.makeRoom(y, &x.sent)
+		if st.n > 0 {
+			s.raiseData(y, st.from, st.fresh)
+		}
+		s.flush(y, &x.sent)
+	}
+	s.closeSide(x)
+	return floor
 }
 
-// apply gives an end's state machine one input.
+// apply gives an end's state machine one input. After a RST nothing changes a state.
 func (p *Peer) apply(in input, list *changes) {
 	to := after(p.state, in)
-	if to == p.state {
+	if to == p.state || p.conn.reset {
 		return
 	}
 	list.list[list.n] = change{p.state, to}
@@ -121,8 +211,8 @@ func (p *Peer) apply(in input, list *changes) {
 	p.state = to
 }
 
-// reset closes an end.
-func (p *Peer) reset(list *changes) {
+// shut closes an end.
+func (p *Peer) shut(list *changes) {
 	if p.state != closed {
 		list.list[list.n] = change{p.state, closed}
 		list.n++

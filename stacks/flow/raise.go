@@ -10,32 +10,28 @@ import (
 type events struct {
 	pktIn     flowev.PktIn
 	connStart flowev.ConnStart
+	adopted   flowev.ConnAdopted
 	state     flowev.TCPStateChange
 	rexmit    flowev.Rexmit
 	newData   flowev.NewData
+	gap       flowev.Gap
+	failure   flowev.Error
+	closed    flowev.SideClosed
 	connEnd   flowev.ConnEnd
 	orphan    flowev.Orphan
-}
-
-// decide notes what rules said. The stack follows what it sees, so a decision changes nothing here;
-// cut and reset hold for the connection and are remembered for those who forward.
-func (c *Conn) decide(v event.Verdict) {
-	if v.Kind >= flowev.VerdictCut && v.Kind > c.decided {
-		c.decided = v.Kind
-	}
 }
 
 func (s *Stack) raisePktIn(p *Peer, at event.Point[flowev.PktIn]) {
 	if at.Wanted(s.sh) {
 		s.ev.pktIn = flowev.PktIn{C: p.conn, Pkt: &s.pkt, Side: p.side()}
-		p.conn.decide(at.Emit(s.sh, &s.ev.pktIn))
+		s.decide(p.conn, at.Emit(s.sh, &s.ev.pktIn))
 	}
 }
 
 func (s *Stack) raiseStart(p *Peer, at event.Point[flowev.ConnStart]) {
 	if at.Wanted(s.sh) {
 		s.ev.connStart = flowev.ConnStart{C: p.conn, Pkt: &s.pkt, Side: p.side()}
-		p.conn.decide(at.Emit(s.sh, &s.ev.connStart))
+		s.decide(p.conn, at.Emit(s.sh, &s.ev.connStart))
 	}
 }
 
@@ -46,14 +42,39 @@ func (s *Stack) raiseState(p *Peer, at event.Point[flowev.TCPStateChange], from,
 		if byPacket {
 			s.ev.state.Pkt = &s.pkt
 		}
-		p.conn.decide(at.Emit(s.sh, &s.ev.state))
+		s.decide(p.conn, at.Emit(s.sh, &s.ev.state))
 	}
 }
 
-func (s *Stack) raiseRexmit(p *Peer, at event.Point[flowev.Rexmit], kind flowev.RexmitKind) {
-	if at.Wanted(s.sh) {
-		s.ev.rexmit = flowev.Rexmit{C: p.conn, Pkt: &s.pkt, Side: p.side(), Kind: kind}
-		p.conn.decide(at.Emit(s.sh, &s.ev.rexmit))
+func (s *Stack) raiseAdopted(p *Peer) {
+	if flowev.OnConnAdopted.Wanted(s.sh) {
+		s.ev.adopted = flowev.ConnAdopted{C: p.conn, Pkt: &s.pkt, Side: p.side()}
+		s.decide(p.conn, flowev.OnConnAdopted.Emit(s.sh, &s.ev.adopted))
+	}
+}
+
+// raiseRexmit raises that st carries what was sent before, with the first copy as far as it is
+// stored.
+func (s *Stack) raiseRexmit(st *step, p *Peer, at event.Point[flowev.Rexmit]) {
+	if !at.Wanted(s.sh) {
+		return
+	}
+	s.ev.rexmit = flowev.Rexmit{C: p.conn, Pkt: &s.pkt, Side: p.side(), Kind: st.kind}
+	if st.off < st.end && st.usable {
+		s.firstCopy(st)
+	}
+	s.decide(p.conn, at.Emit(s.sh, &s.ev.rexmit))
+	s.old.bytes = nil
+}
+
+// firstCopy fills in what the rexmit event says of the first copy of st's bytes.
+func (s *Stack) firstCopy(st *step) {
+	e := &s.ev.rexmit
+	old, off, compared, differ := st.x.sent.first(&s.mem, st.off, st.data)
+	e.Differ, e.HasDiffer = differ, compared
+	if len(old) > 0 {
+		s.old = lentData{from: st.x.side(), offset: uint64(off), bytes: old}
+		e.Old = &s.old
 	}
 }
 
@@ -62,8 +83,32 @@ func (s *Stack) raiseData(p *Peer, offset int64, bytes []byte) {
 	if flowev.OnNewData.Wanted(s.sh) {
 		s.data = lentData{from: p.other().side(), offset: uint64(offset), bytes: bytes}
 		s.ev.newData = flowev.NewData{C: p.conn, D: &s.data, Side: p.side()}
-		p.conn.decide(flowev.OnNewData.Emit(s.sh, &s.ev.newData))
+		s.decide(p.conn, flowev.OnNewData.Emit(s.sh, &s.ev.newData))
 		s.data.bytes = nil
+	}
+}
+
+// raiseGap raises that n bytes from place offset of what the other end of p sent are given up.
+func (s *Stack) raiseGap(p *Peer, offset, n int64, why flowev.GapReason) {
+	if flowev.OnGap.Wanted(s.sh) {
+		s.ev.gap = flowev.Gap{C: p.conn, Side: p.side(), Offset: uint64(offset), Len: uint64(n), Why: why}
+		s.decide(p.conn, flowev.OnGap.Emit(s.sh, &s.ev.gap))
+	}
+}
+
+// raiseError raises that bytes which p gets are lost.
+func (s *Stack) raiseError(p *Peer, reason flowev.ErrorReason, lost int64) {
+	if flowev.OnError.Wanted(s.sh) {
+		s.ev.failure = flowev.Error{C: p.conn, Pkt: &s.pkt, Side: p.side(), Reason: reason, Lost: uint64(lost)}
+		s.decide(p.conn, flowev.OnError.Emit(s.sh, &s.ev.failure))
+	}
+}
+
+// raiseClosed raises that p will send no more.
+func (s *Stack) raiseClosed(p *Peer, why flowev.EndReason) {
+	if flowev.OnSideClosed.Wanted(s.sh) {
+		s.ev.closed = flowev.SideClosed{C: p.conn, Side: p.side(), Reason: why}
+		s.decide(p.conn, flowev.OnSideClosed.Emit(s.sh, &s.ev.closed))
 	}
 }
 
@@ -79,6 +124,6 @@ func (s *Stack) orphan() {
 	s.stats.Orphans++
 	if flowev.OnOrphan.Wanted(s.sh) {
 		s.ev.orphan = flowev.Orphan{Pkt: &s.pkt}
-		flowev.OnOrphan.Emit(s.sh, &s.ev.orphan)
+		s.decide(nil, flowev.OnOrphan.Emit(s.sh, &s.ev.orphan))
 	}
 }

@@ -10,14 +10,17 @@ func (s *Stack) receive(st *step) {
 	x, y := st.x, st.y
 	if st.p.TCPFlags.Has(packet.RST) {
 		if st.resets {
-			y.reset(&st.rcv)
+			y.shut(&st.rcv)
 		}
 		return
 	}
-	if st.opens || y.state == synSent && st.p.TCPFlags&(packet.SYN|packet.ACK) == packet.SYN {
-		y.apply(recvSYN, &st.rcv)
+	if st.ignored {
+		return
 	}
-	if y.sent.known && y.sent.heard {
+	if st.p.TCPFlags.Has(packet.SYN) {
+		st.receiveSYN()
+	}
+	if st.p.TCPFlags.Has(packet.ACK) && y.sent.known && y.sent.heard {
 		y.apply(recvACK, &st.rcv)
 	}
 	if y.sent.finAcked() {
@@ -29,21 +32,48 @@ func (s *Stack) receive(st *step) {
 	if x.sent.finArrived() {
 		y.apply(recvFIN, &st.rcv)
 	}
-	if st.arrived && st.kind != flowev.RexmitKindKeepalive {
+	if st.arrived && st.kind != flowev.RexmitKindKeepalive && st.kind != flowev.RexmitKindProbe {
 		x.rexmits++
+	}
+}
+
+// receiveSYN takes a SYN or SYN/ACK.
+func (st *step) receiveSYN() {
+	x, y := st.x, st.y
+	if st.p.TCPFlags.Has(packet.ACK) {
+		st.arrived = st.again && x.synAckGot
+		x.synAckGot = true
+		return
+	}
+	if x.synGot {
+		st.arrived = st.again
+		return
+	}
+	x.synGot = true
+	y.apply(recvSYN, &st.rcv)
+	if c := x.conn; x.client && !c.received {
+		c.received, st.starts = true, true
 	}
 }
 
 // receiveBytes takes the segment's bytes into the stream that y gets.
 func (s *Stack) receiveBytes(st *step) {
 	t := &st.x.sent
+	if st.again && st.kind == flowev.RexmitKindFin {
+		st.arrived = t.finArrived()
+	}
+	if st.p.TCPFlags.Has(packet.FIN) && st.off+int64(st.p.PayloadLen) == t.fin {
+		t.finGot = true
+	}
 	if st.off == st.end {
-		if st.again && st.kind == flowev.RexmitKindFin {
-			st.arrived = t.finArrived()
-		}
 		return
 	}
-	st.arrived = st.arrived || t.seen(st.off, st.end)
+	if t.seen(st.off, st.end) {
+		e := st.x.extras
+		givenUp := e != nil && st.end > t.acked && st.off >= t.acked && e.within(st.off, st.end)
+		st.arrived = st.arrived || !givenUp
+	}
+	t.arrive(&s.mem, st.off, st.data, st.end)
 	st.from = t.next
-	st.readable = t.receive(&s.mem, st.off, st.data, st.end)
+	st.fresh, st.n = t.pull(&s.mem, flowev.OnNewData.Wanted(s.sh))
 }

@@ -40,6 +40,7 @@ type record struct {
 	conns []flowev.Conn // in the order of their first event
 	data  map[flowev.Conn]*[2]strings.Builder
 	on    func(e any) event.Verdict // also called, where set
+	rule  func(point string) event.VerdictKind
 }
 
 func (r *record) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
@@ -52,7 +53,19 @@ func (r *record) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict
 	case *flowev.TCPStateChange:
 		r.word(e.C, "%s/%s:%s>%s", strings.Replace(name, "tcp_state_change", "state", 1), letter(e.Side), e.Old, e.New)
 	case *flowev.Rexmit:
-		r.word(e.C, "%s/%s:%s", name, letter(e.Side), e.Kind)
+		differ := ""
+		if e.Differ {
+			differ = ":differ"
+		}
+		r.word(e.C, "%s/%s:%s%s", name, letter(e.Side), e.Kind, differ)
+	case *flowev.ConnAdopted:
+		r.word(e.C, "%s/%s", name, letter(e.Side))
+	case *flowev.Gap:
+		r.word(e.C, "%s/%s:%d+%d:%s", name, letter(e.Side), e.Offset, e.Len, e.Why)
+	case *flowev.Error:
+		r.word(e.C, "%s/%s:%s:%d", name, letter(e.Side), e.Reason, e.Lost)
+	case *flowev.SideClosed:
+		r.word(e.C, "%s/%s:%s", name, letter(e.Side), e.Reason)
 	case *flowev.NewData:
 		r.word(e.C, "%s/%s:%d+%d", name, letter(e.Side), e.D.Offset(), e.D.Len())
 		if r.data == nil {
@@ -78,6 +91,9 @@ func (r *record) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict
 		r.words = append(r.words, name)
 	default:
 		r.words = append(r.words, fmt.Sprintf("?%T", e))
+	}
+	if r.rule != nil {
+		return event.Verdict{Kind: r.rule(name)}
 	}
 	if r.on != nil {
 		return r.on(e)

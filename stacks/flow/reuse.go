@@ -34,6 +34,9 @@ func (s *Stack) renew(c *Conn, p *packet.Packet, low bool) bool {
 		}
 		s.reopen(c, r)
 		return true
+	case c.group == inReset:
+		s.end(c, flowev.EndReasonRst)
+		return true
 	case !x.sent.known || x.sent.isn == p.Seq: // simultaneous open; a repetition
 		return false
 	case c.group == inTimeWait:
@@ -66,6 +69,7 @@ func (s *Stack) reopen(c *Conn, r *resyn) {
 	x.announce(r.window, true)
 	st := &s.step
 	*st = step{p: &s.pkt.p, x: x, y: y, opens: true}
+	x.synSent, x.synGot, c.received = true, true, true
 	x.apply(sendSYN, &st.snd)
 	s.raiseStart(x, flowev.OnConnStartSnd)
 	s.raiseState(x, flowev.OnTCPStateChangeSnd, closed, x.state, true)

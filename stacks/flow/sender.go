@@ -15,13 +15,17 @@ func (s *Stack) send(st *step) {
 		return
 	case p.TCPFlags.Has(packet.SYN):
 		if !s.sendSYN(st) {
+			st.ignored = true
 			return
 		}
-	case !x.sent.known: // the capture missed its SYN
+	case !x.sent.known && st.begins(): // the capture missed its SYN
 		x.sent.begin(p.Seq - 1)
 	}
 	if p.TCPFlags.Has(packet.ACK) {
 		st.acknowledge()
+	}
+	if !x.sent.known {
+		return
 	}
 	s.sendBytes(st)
 	if p.TCPFlags.Has(packet.FIN) && st.usable {
@@ -29,12 +33,30 @@ func (s *Stack) send(st *step) {
 	}
 }
 
+// begins reports whether the segment, no SYN, is taken for the first of its sender's stream. In one
+// that was picked up that has to be bytes or a FIN. A FIN alone is none where the other end would
+// not take it, before it has a SYN.
+func (st *step) begins() bool {
+	fin := st.p.TCPFlags.Has(packet.FIN)
+	switch {
+	case st.p.PayloadLen > 0:
+		return true
+	case st.x.sent.floating:
+		return fin
+	}
+	return !fin || st.y.state >= established
+}
+
 // sendSYN takes a SYN or SYN/ACK; false if it contradicts the connection and is to be ignored.
 func (s *Stack) sendSYN(st *step) bool {
 	p, x, y := st.p, st.x, st.y
+	synAck := p.TCPFlags.Has(packet.ACK)
+	if synAck && !x.synSeen && x.sent.max == 0 && x.sent.fin < 0 && !x.sent.heard {
+		x.sent.known = false // what was guessed from a segment without bytes may have been forged
+	}
 	switch {
 	case !x.sent.known, !x.synSeen && x.sent.isn == p.Seq:
-		if p.TCPFlags.Has(packet.ACK) && !y.sent.covers(p.Ack) {
+		if synAck && !y.sent.covers(p.Ack) {
 			s.stats.BadSYNs++ // it answers something else
 			return false
 		}
@@ -48,24 +70,22 @@ func (s *Stack) sendSYN(st *step) bool {
 		x.apply(sendSYN, &st.snd)
 	case x.sent.isn != p.Seq:
 		s.stats.BadSYNs++
-		if p.TCPFlags.Has(packet.ACK) && x.sent.untouched() && y.sent.covers(p.Ack) {
-			x.otherISN, x.hasOther = p.Seq, true
+		if synAck && x.sent.untouched() && y.sent.covers(p.Ack) {
+			e := x.extra()
+			e.otherISN, e.hasOther = p.Seq, true
 		}
 		return false
-	case y.state >= established || !p.TCPFlags.Has(packet.ACK):
-		st.again, st.arrived, st.kind = true, true, flowev.RexmitKindSyn
 	}
+	sent := &x.synSent
+	if synAck {
+		sent = &x.synAckSent
+	}
+	if *sent {
+		st.again, st.kind = true, flowev.RexmitKindSyn
+	}
+	*sent = true
 	return true
 }
-
-// covers reports whether an acknowledgment number is for the SYN of t or bytes sent since.
-func (t *stream) covers(ack uint32) bool {
-	at := t.place(ack)
-	return t.known && at >= 0 && at <= t.max
-}
-
-// untouched reports whether nothing but the SYN is known of t.
-func (t *stream) untouched() bool { return t.max == 0 && t.fin < 0 && !t.heard }
 
 // acknowledge takes the acknowledgment and window that x announces for y's stream.
 func (st *step) acknowledge() {
@@ -73,13 +93,16 @@ func (st *step) acknowledge() {
 	t := &y.sent
 	syn := p.TCPFlags.Has(packet.SYN)
 	switch {
+	case t.floating:
+		x.announce(p.Window, syn)
+		return
 	case !t.known: // the capture missed y's SYN and all before
 		t.begin(p.Ack - 1)
-	case y.hasOther && t.untouched() && p.Ack == y.otherISN+1:
-		t.begin(y.otherISN) // of two SYN/ACKs, x took the later one
+	case y.extras != nil && y.extras.hasOther && t.untouched() && p.Ack == y.extras.otherISN+1:
+		t.begin(y.extras.otherISN) // of two SYN/ACKs, x took the later one
 	}
 	at := t.place(p.Ack)
-	if at < 0 || at > max(t.max, t.acked)+t.reach() && !t.agreed(at, farAck) {
+	if at < 0 || at > max(t.max, t.acked)+t.reach() && !y.agreed(at, farAck) {
 		return
 	}
 	t.acked = max(t.acked, at)
@@ -89,6 +112,7 @@ func (st *step) acknowledge() {
 	t.heard = true
 	x.apply(sendACK, &st.snd)
 	if t.finAcked() {
+		t.finGot = true
 		x.apply(ackFIN, &st.snd)
 	}
 }
@@ -107,11 +131,12 @@ func (s *Stack) sendBytes(st *step) {
 		return
 	}
 	if !t.inWindow(st.off, st.end) {
-		if st.off < t.acked || !t.agreed(st.off, farSeq) {
+		if st.off < t.acked || !x.agreed(st.off, farSeq) {
 			s.stats.OutWindow++
+			st.outside = true
 			return
 		}
-		t.acked = min(t.far, st.off) // both ends are there: the capture missed what lies before
+		t.acked = st.off // both ends are there: the capture missed what lies before
 		t.right = max(t.right, t.acked+int64(t.window))
 	}
 	st.usable = true
@@ -125,11 +150,22 @@ func (s *Stack) sendBytes(st *step) {
 	}
 	if st.off < t.max {
 		st.again = true
-		if st.end-st.off == 1 && st.end == t.max && t.acked >= t.max && st.kind != flowev.RexmitKindSyn {
-			st.kind = flowev.RexmitKindKeepalive
+		if st.end-st.off == 1 && st.end == t.max && st.kind != flowev.RexmitKindSyn {
+			st.kind = st.oneByte()
 		}
 	}
 	t.max = max(t.max, st.end)
+}
+
+// oneByte says what the last byte is for that x sends again.
+func (st *step) oneByte() flowev.RexmitKind {
+	switch t := &st.x.sent; {
+	case t.acked >= t.max:
+		return flowev.RexmitKindKeepalive
+	case t.heard && st.y.window == 0:
+		return flowev.RexmitKindProbe
+	}
+	return flowev.RexmitKindData
 }
 
 // sendFIN takes the FIN behind the segment's bytes.
@@ -159,17 +195,23 @@ func (st *step) sendFIN() {
 // answers, and gets a better one. A RST of an end that was never heard has to acknowledge what y
 // sent (section 3.10.7.3).
 func (s *Stack) sendRST(st *step) {
-	p, t := st.p, &st.x.sent
-	if t.known {
+	if st.x.conn.reset {
+		return
+	}
+	p, t, other := st.p, &st.x.sent, &st.y.sent
+	switch {
+	case s.cfg.RST == RSTAny, !t.known && !other.known:
+		st.resets = true
+	case t.known:
 		at := t.place(p.Seq)
-		st.resets = at >= t.expected() && t.inWindow(at, at)
+		st.resets = at == t.expected() || s.cfg.RST == RSTWindow && at > t.expected() && t.inWindow(at, at)
 	}
 	if !st.resets && (!t.known || p.Seq == 0) && p.TCPFlags.Has(packet.ACK) {
-		st.resets = st.y.sent.covers(p.Ack)
+		st.resets = other.covers(p.Ack)
 	}
 	if !st.resets {
 		s.stats.BadResets++
 		return
 	}
-	st.x.reset(&st.snd)
+	st.x.shut(&st.snd)
 }

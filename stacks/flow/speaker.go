@@ -85,3 +85,6 @@ func (p *Speaker) side() flowev.Side {
 	}
 	return flowev.SideServer
 }
+
+// Sent returns nil: datagrams are no stream.
+func (p *Speaker) Sent() flowev.Stream { return nil }

@@ -3,6 +3,7 @@ package flow
 import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -15,21 +16,28 @@ type Stack struct {
 	queues [numGroups]queue[Conn]
 	free   []*Conn // ended ones that nobody holds
 	exch   exchanges
+	frags  *fragment.Table
 	mem    memory
 	lastID uint64
 	stats  Stats
 
 	// What one packet needs, kept here so that it costs no allocation.
-	pkt  lentPacket
-	data lentData
-	step step
-	ev   events
+	pkt      lentPacket
+	data     lentData
+	old      lentData
+	step     step
+	ev       events
+	said     event.VerdictKind // the strictest that rules decided about it
+	outcome  Outcome           // of the frame at hand
+	injected Outcome           // of a frame that the stack made
+	made     []byte            // a frame of our own
 }
 
-// slabSize is how many connections are allocated at once; maxFree bounds how many ended ones are
-// kept for reuse.
+// slabSize is how many connections are allocated at once: as many as fit into 32 KiB, the largest
+// size that Go's allocator does not round up to pages. maxFree bounds how many ended ones are kept
+// for reuse.
 const (
-	slabSize = 64
+	slabSize = 62
 	maxFree  = 65536
 )
 
@@ -38,7 +46,9 @@ const (
 func New(sh *event.Shard, cfg Config) *Stack {
 	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey)}
 	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
-	s.mem.sideLimit, s.mem.limit = s.cfg.ReorderSide, s.cfg.ReorderTotal
+	s.mem.cfg = &s.cfg
+	s.frags = fragment.New(s.cfg.Fragments)
+	s.pkt.p.Decap = s.cfg.Decap
 	s.initQueues()
 	s.initExchanges()
 	return s
@@ -47,50 +57,70 @@ func New(sh *event.Shard, cfg Config) *Stack {
 // Frame takes one frame, captured at ts nanoseconds since the epoch from a link of type link (a
 // LINKTYPE_ number): data is what was captured of its wireLen bytes. First the timers run that are
 // due by then, as for every timestamp greater than those before; a smaller one moves no clock. Then
-// the frame runs through the whole pipeline. data is not kept.
+// the frame runs through the whole pipeline; a fragment that makes its datagram whole does as the
+// datagram. data is not kept.
 func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
 	s.stats.Frames++
+	s.said = event.None
+	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
+	s.frags.Add(p)
 	switch {
+	case s.cfg.VerifyChecksums && !p.ChecksumOK():
+		s.stats.BadChecksums++
+		s.orphan()
+		s.report(nil, false)
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
 		s.datagram(p)
 		s.orphan()
+		s.report(nil, false)
 	case p.Class == packet.ICMP:
 		s.icmp(p)
 		s.orphan()
+		s.report(nil, false)
 	case p.IsIP():
 		s.orphan()
-	case p.Class == packet.Malformed:
+		s.report(nil, false)
+	default:
+		s.unread(p)
+		s.report(nil, false)
+	}
+	p.Data = nil
+}
+
+// unread counts a frame that has no IP header which could be read.
+func (s *Stack) unread(p *packet.Packet) {
+	switch p.Class {
+	case packet.Malformed:
 		s.stats.Malformed++
-	case p.Class == packet.Truncated:
+	case packet.Truncated:
 		s.stats.Truncated++
 	default:
 		s.stats.NotIP++
 	}
-	p.Data = nil
 }
 
 // Advance moves time to ts without a packet, and ends what has been silent for too long by then.
 func (s *Stack) Advance(ts int64) { s.sh.Advance(ts) }
 
 // Close ends the connections that are left, in the order they were made, with the reason shutdown
-// (fin for those in TIME_WAIT). The stack may be used again.
+// (fin for those in TIME_WAIT, rst for those that a RST closed). The stack may be used again.
 func (s *Stack) Close() {
 	for c, x := s.oldest(); c != nil || x != nil; c, x = s.oldest() {
-		switch {
-		case c == nil:
+		if c == nil {
 			s.endExchange(x, flowev.EndReasonShutdown)
-		case c.group == inTimeWait:
-			s.finish(c)
-		default:
-			s.end(c, flowev.EndReasonShutdown)
+		} else {
+			s.leave(c, flowev.EndReasonShutdown)
 		}
 	}
 	for g := range s.queues {
+		for c := s.queues[g].first; c != nil; c = s.queues[g].first {
+			s.release(c)
+		}
 		s.sh.Timers().Stop(&s.queues[g].timer)
 	}
 	for g := range s.exch.queues {
@@ -107,17 +137,34 @@ func (s *Stack) oldest() (*Conn, *Exchange) {
 	return nil, x
 }
 
+// leave ends c because the stack has no more time or room for it; why holds where the ends were not
+// done with it.
+func (s *Stack) leave(c *Conn, why flowev.EndReason) {
+	switch c.group {
+	case inTimeWait:
+		s.finish(c)
+	case inReset:
+		s.end(c, flowev.EndReasonRst)
+	case inCut:
+		s.release(c)
+	default:
+		s.end(c, why)
+	}
+}
+
 // Stats returns what the stack counted.
 func (s *Stack) Stats() Stats {
 	st := s.stats
-	st.NotHeld, st.Held, st.Peak = s.mem.refused, s.mem.used, s.mem.peak
-	st.Open = s.conns.n + s.exch.table.n
+	st.Fragments = s.frags.Stats()
+	st.Held, st.Peak, st.Kept = s.mem.used[waiting], s.mem.peak, s.mem.used[readable]
+	st.Remembered = s.queues[inCut].n
+	st.Open = s.conns.n - st.Remembered + s.exch.table.n
 	return st
 }
 
 // open makes a connection of key k, started now.
 func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
-	s.makeRoom()
+	s.admit()
 	if len(s.free) == 0 {
 		slab := make([]Conn, slabSize)
 		for i := range slab {
@@ -128,10 +175,14 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	s.free = s.free[:len(s.free)-1]
 	s.lastID++
 	now := s.sh.Now()
-	*c = Conn{key: *k, hash: hash, id: s.lastID, clientLow: clientLow, vlan: vlan, started: now, last: now, tags: c.tags[:0]}
+	*c = Conn{
+		key: *k, hash: hash, id: s.lastID, stack: s, clientLow: clientLow, vlan: vlan, started: now, last: now,
+		tags: c.tags[:0],
+	}
 	c.client.conn, c.client.client = c, true
 	c.server.conn = c
-	c.client.sent.fin, c.server.sent.fin = -1, -1
+	c.client.sent.start(s.cfg.ClientOverlap)
+	c.server.sent.start(s.cfg.ServerOverlap)
 	s.conns.insert(hash, c)
 	s.all.push(c)
 	s.enqueue(c, inHandshake)
@@ -141,29 +192,47 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 
 // finish ends a connection whose ends are both done: one that still waits is over first.
 func (s *Stack) finish(c *Conn) {
+	said := s.said
 	for _, p := range [2]*Peer{&c.client, &c.server} {
 		if p.state == timeWait {
 			p.state = closed
 			s.raiseState(p, flowev.OnTCPStateChangeRcv, timeWait, closed, false)
 		}
 	}
+	s.said = said
 	s.end(c, flowev.EndReasonFin)
 }
 
 // end takes a connection out of the stack and raises conn_end.
 func (s *Stack) end(c *Conn, why flowev.EndReason) {
-	s.conns.remove(c.hash, c)
+	s.conclude(c, why)
+	s.release(c)
+}
+
+// conclude raises conn_end, after what can be read only now, and lets go of all bytes. What rules
+// decide then is not about the frame at hand, which may be another connection's.
+func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
+	said := s.said
 	s.all.remove(c)
-	s.queues[c.group].remove(c)
-	for _, p := range [2]*Peer{&c.client, &c.server} {
-		p.lastGaps = p.sent.gaps()
-		p.sent.drop(&s.mem)
+	s.settle(&c.server, nowhere, 0, true)
+	s.settle(&c.client, nowhere, 0, true)
+	if c.reset || why == flowev.EndReasonReset {
+		s.closeByReset(&c.client)
+		s.closeByReset(&c.server)
 	}
+	s.said = said
 	c.resyn = nil
-	c.over = true
 	s.stats.Ended++
 	s.raiseEnd(c, why)
 	c.ended = true
+	c.client.sent.drop(&s.mem)
+	c.server.sent.drop(&s.mem)
+}
+
+// release takes a connection that was concluded out of the table.
+func (s *Stack) release(c *Conn) {
+	s.conns.remove(c.hash, c)
+	s.queues[c.group].remove(c)
 	if len(s.free) < maxFree && !c.used() {
 		s.free = append(s.free, c)
 	}

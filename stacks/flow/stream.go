@@ -5,24 +5,26 @@ package flow
 //
 // It knows nothing until begin sets the initial sequence number; fin is -1 from the start.
 type stream struct {
-	next  int64 // bytes before it became readable
-	wire  int64 // bytes before it arrived; beyond next only once the capture cut some off
-	max   int64 // end of the highest byte sent
-	fin   int64 // place of the FIN, -1 before it was sent
-	acked int64 // what the other end acknowledged; fin+1 includes the FIN
-	right int64 // end of the window that the other end granted
-	far   int64 // a place beyond all windows that one of the ends spoke of last
+	next   int64 // bytes before it became readable, or were given up
+	wire   int64 // bytes before it arrived, or were given up; beyond next only once the capture cut some off
+	max    int64 // end of the highest byte sent
+	fin    int64 // place of the FIN, -1 before it was sent
+	acked  int64 // what the other end acknowledged; fin+1 includes the FIN
+	right  int64 // end of the window that the other end granted
+	missed int64 // bytes before next that were given up
 
-	held      *segment // what arrived behind a hole, in order, disjoint
-	heldBytes int32    // what held counts against the limit of one side
+	ahead chain // what arrived behind a hole
+	past  chain // the latest that became readable, if streams are kept
 
-	isn     uint32
-	window  uint32 // the largest window that the other end ever granted
-	known   bool   // isn is known: from the SYN, or guessed from the first acknowledgment or byte
-	heard   bool   // the other end acknowledged something, so that right means something
-	refused bool   // a segment was not held because of a limit
-	lost    bool   // bytes were seen behind some that the capture cut off
-	farBy   farBy  // who spoke of far
+	isn    uint32
+	window uint32 // the largest window that the other end ever granted
+	gaps   uint32 // ranges given up
+	known  bool   // isn is known: from the SYN, or guessed from the first acknowledgment or byte
+	heard  bool   // the other end acknowledged something, so that right means something
+	finGot bool   // the FIN arrived, or was acknowledged
+	latest bool   // of two copies of a byte the later holds
+
+	floating bool // it begins with the first bytes that come: the connection was picked up
 }
 
 // slack is how far beyond a window, in bytes, a segment may lie before it counts as foreign. A
@@ -33,18 +35,19 @@ const slack = 64 << 10
 // sequence space could not be told from the past.
 const blindReach = 1 << 30
 
-// farBy says who spoke of a place beyond all windows.
-type farBy uint8
+// endless is behind all places.
+const endless = 1 << 62
 
-const (
-	farNone farBy = iota
-	farSeq        // the sender: bytes there
-	farAck        // the receiver: it acknowledged so far
-)
+// start prepares a zero stream.
+func (t *stream) start(overlap Overlap) {
+	t.fin = -1
+	t.past.what = readable
+	t.latest = overlap == OverlapLast
+}
 
 // begin sets the initial sequence number.
 func (t *stream) begin(isn uint32) {
-	t.isn, t.known = isn, true
+	t.isn, t.known, t.floating = isn, true, false
 }
 
 // place converts a sequence number, taking it for the one closest to the end of what was sent.
@@ -53,26 +56,23 @@ func (t *stream) place(seq uint32) int64 {
 	return end + int64(int32(seq-t.isn-1-uint32(end)))
 }
 
+// seq converts a place.
+func (t *stream) seq(at int64) uint32 { return t.isn + 1 + uint32(at) }
+
 // reach is how far beyond what was sent and granted a place is believed at once.
 func (t *stream) reach() int64 { return max(int64(t.window), slack) }
-
-// agreed notes a place beyond all windows, and reports whether the other end spoke of one near it
-// last. Where both do, the capture missed what lies between; one alone may be forged.
-func (t *stream) agreed(at int64, by farBy) bool {
-	d := at - t.far
-	ok := t.farBy != farNone && t.farBy != by && -t.reach() <= d && d <= t.reach()
-	t.far, t.farBy = at, by
-	return ok
-}
 
 // inWindow reports whether a segment at off..end may be meant for this stream: its receiver could
 // still take it, or could have taken it.
 func (t *stream) inWindow(off, end int64) bool {
 	low := min(t.acked, t.wire) - t.reach()
-	if !t.heard {
-		return off >= low && end <= t.max+blindReach
+	if off < low && off < 0 {
+		return false
 	}
-	return off >= low && end <= max(t.right, t.acked+slack)+t.reach()
+	if !t.heard {
+		return end <= t.max+blindReach
+	}
+	return end <= max(t.right, t.acked+slack)+t.reach()
 }
 
 // expected is the place that the receiver waits for, by what it got and what it acknowledged; a FIN
@@ -86,172 +86,107 @@ func (t *stream) expected() int64 {
 
 // seen reports whether any byte of off..end arrived before.
 func (t *stream) seen(off, end int64) bool {
-	if off < min(t.wire, end) {
-		return true
-	}
-	for s := t.held; s != nil && s.off < end; s = s.next {
-		if s.end > off {
-			return true
-		}
-	}
-	return false
+	return off < min(t.wire, end) || t.ahead.overlaps(off, end)
 }
 
 // finArrived reports whether all bytes up to the FIN, and the FIN, arrived.
-func (t *stream) finArrived() bool { return t.fin >= 0 && t.wire >= t.fin }
+func (t *stream) finArrived() bool { return t.fin >= 0 && t.wire >= t.fin && t.finGot }
 
 // finAcked reports whether the other end acknowledged the FIN.
 func (t *stream) finAcked() bool { return t.fin >= 0 && t.acked > t.fin }
 
-// gaps counts the ranges that are missing before bytes that were seen.
-func (t *stream) gaps() uint64 {
-	n, at := uint64(0), t.wire
-	if t.lost {
-		n++
-	}
-	for s := t.held; s != nil; s = s.next {
+// covers reports whether an acknowledgment number is for the SYN of t or bytes sent since.
+func (t *stream) covers(ack uint32) bool {
+	at := t.place(ack)
+	return t.known && at >= 0 && at <= t.max
+}
+
+// untouched reports whether nothing but the SYN is known of t.
+func (t *stream) untouched() bool { return t.max == 0 && t.fin < 0 && !t.heard }
+
+// bytes counts those that became readable.
+func (t *stream) bytes() uint64 { return uint64(t.next - t.missed) }
+
+// missing counts the ranges that are missing before bytes that were seen.
+func (t *stream) missing() uint32 {
+	n, at := t.gaps, t.next
+	for s := t.ahead.first; s != nil; s = s.next {
 		if s.off > at {
 			n++
 		}
-		at = s.end
-	}
-	if t.refused && t.max > at {
-		n++
+		at = max(at, s.end)
 	}
 	return n
 }
 
-// receive takes the segment off..end, of which data was captured, and returns the bytes that it made
-// readable, starting at the old value of next: a view into data, or into m's scratch where held ones
-// followed. Of bytes that arrive twice the first copy holds.
-func (t *stream) receive(m *memory, off int64, data []byte, end int64) []byte {
-	if end <= t.wire {
-		return nil
+// arrive takes the segment off..end, of which data was captured, as arrived. What is stored does not
+// change before commit.
+func (t *stream) arrive(m *memory, off int64, data []byte, end int64) {
+	if off < 0 { // of before a stream that was picked up
+		data = data[min(int(-off), len(data)):]
+		off = 0
 	}
-	if off < t.wire {
-		data = data[min(int(t.wire-off), len(data)):]
-		off = t.wire
+	if end <= 0 {
+		return
 	}
-	if off > t.wire {
-		t.hold(m, off, data, end)
-		return nil
+	m.arriving = arriving{stream: t, off: off, end: end, data: data, next: t.next, wire: t.wire}
+	if off > t.wire || end <= t.wire {
+		return
 	}
-	if t.next == t.wire && (t.held == nil || t.held.off > end) {
-		t.next += int64(len(data))
-		t.wire = end
-		return data
-	}
-	return t.merge(m, off, data, end)
+	t.reached(end)
 }
 
-// merge takes a segment at the end of what arrived, and what was held right behind it.
-func (t *stream) merge(m *memory, off int64, data []byte, end int64) []byte {
-	out, pos := m.scratch[:0], off
-	part := func(from, to int64) []byte {
-		return data[min(int(from-off), len(data)):min(int(to-off), len(data))]
+// reached moves wire to at, where bytes before it arrived or were given up, and over what was held
+// there.
+func (t *stream) reached(at int64) {
+	t.wire = max(t.wire, at)
+	for s := t.ahead.first; s != nil && s.off <= t.wire; s = s.next {
+		t.wire = max(t.wire, s.end)
 	}
-	for s := t.held; s != nil && s.off <= max(pos, end); s = t.held {
-		if pos < s.off {
-			out = t.append(out, part(pos, s.off), pos)
+}
+
+// pull moves next over the bytes that are there now, and returns them as they are until the next
+// call: a view, or in m's scratch where they lie in several places. Unless want, nothing is returned
+// but how many they are.
+func (t *stream) pull(m *memory, want bool) (bytes []byte, n int) {
+	b := t.piece(m, t.next, t.wire)
+	from := t.next
+	t.next += int64(len(b))
+	if len(b) == 0 || t.next == t.wire || !want {
+		for len(b) != 0 && t.next < t.wire {
+			b = t.piece(m, t.next, t.wire)
+			t.next += int64(len(b))
 		}
-		out = t.append(out, s.data, s.off)
-		pos = s.end
-		t.held = s.next
-		m.give(t, s)
+		return b, int(t.next - from)
 	}
-	if pos < end {
-		out = t.append(out, part(pos, end), pos)
-		pos = end
+	out := append(m.scratch[:0], b...)
+	for t.next < t.wire {
+		b = t.piece(m, t.next, t.wire)
+		if len(b) == 0 {
+			break
+		}
+		t.next += int64(len(b))
+		out = append(out, b...)
 	}
-	t.wire = pos
 	m.scratch = out[:0]
-	return out
+	return out, len(out)
 }
 
-// append adds the bytes at place off to the readable ones, unless some before them are lost.
-func (t *stream) append(out, bytes []byte, off int64) []byte {
-	if t.next != off {
-		t.lost = t.lost || len(bytes) > 0
-		return out
+// cost is what bytes at place off count that wait behind a hole.
+func (t *stream) cost(off int64, data []byte) int {
+	n := len(data)
+	if n == 0 {
+		return rangeCharge
 	}
-	t.next += int64(len(bytes))
-	return append(out, bytes...)
+	if last := t.ahead.last; last != nil && last.end == off {
+		n -= last.room()
+	}
+	return blocks(n)
 }
 
-// hold keeps the parts of off..end that are not held yet.
-func (t *stream) hold(m *memory, off int64, data []byte, end int64) {
-	if t.next < t.wire && len(data) > 0 { // the capture lost bytes: these can never be read
-		t.lost = true
-		data = nil
-	}
-	var before *segment
-	for off < end {
-		after := t.held
-		if before != nil {
-			after = before.next
-		}
-		if after != nil && after.off <= off { // covered from here to the end of after, or passed
-			skip := min(max(after.end-off, 0), end-off)
-			data = data[min(int(skip), len(data)):]
-			off += skip
-			before = after
-			continue
-		}
-		stop := end
-		if after != nil {
-			stop = min(end, after.off)
-		}
-		n := min(int(stop-off), len(data))
-		last := t.insert(m, before, off, data[:n], stop)
-		if last == nil {
-			t.refused = true
-			m.refused++
-			return
-		}
-		data, off, before = data[n:], stop, last
-	}
-}
-
-// insert puts the range off..end behind before, in as many segments as its bytes need, and returns
-// the last of them; nil if a limit forbids.
-func (t *stream) insert(m *memory, before *segment, off int64, data []byte, end int64) *segment {
-	for off < end {
-		if before != nil && before.end == off {
-			if n := min(before.room(), len(data)); n > 0 {
-				before.data = append(before.data, data[:n]...)
-				off += int64(n)
-				before.end = off
-				data = data[n:]
-				continue
-			}
-			if len(data) == 0 { // the capture cut these bytes off: the range alone is known
-				before.end = end
-				return before
-			}
-		}
-		s := m.take(t, len(data) > 0)
-		if s == nil {
-			return nil
-		}
-		if before == nil {
-			s.next, t.held = t.held, s
-		} else {
-			s.next, before.next = before.next, s
-		}
-		s.off, s.end = off, off
-		if len(data) == 0 {
-			s.end = end
-			return s
-		}
-		before = s
-	}
-	return before
-}
-
-// drop gives back all that is held.
+// drop gives back all that is stored.
 func (t *stream) drop(m *memory) {
-	for s := t.held; s != nil; s = t.held {
-		t.held = s.next
-		m.give(t, s)
-	}
+	t.gaps = t.missing()
+	t.ahead.drop(m)
+	t.past.drop(m)
 }

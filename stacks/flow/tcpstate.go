@@ -49,6 +49,7 @@ var moves = [...]struct {
 	{synSent, recvSYN, synReceived}, // simultaneous open
 	{synSent, recvACK, established},
 	{synSent, sendACK, established}, // evidence of a SYN/ACK
+	{synSent, sendFIN, finWait1},    // a SYN that carries a FIN
 	{synReceived, recvACK, established},
 	{synReceived, sendFIN, finWait1},
 	{synReceived, recvFIN, closeWait},

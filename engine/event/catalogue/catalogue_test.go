@@ -60,8 +60,9 @@ func TestMatch(t *testing.T) {
 	t.Parallel()
 	c := catalogue.New(flowev.Family)
 	defaults := []string{
-		"flow.pkt_in.snd", "flow.conn_start.snd", "flow.tcp_state_change.snd", "flow.rexmit.rcv",
-		"flow.conn_end", "flow.new_data", "flow.udp_start", "flow.datagram", "flow.udp_end", "flow.icmp_error", "flow.orphan",
+		"flow.pkt_in.snd", "flow.conn_start.snd", "flow.conn_adopted", "flow.tcp_state_change.snd", "flow.rexmit.rcv",
+		"flow.gap", "flow.error", "flow.side_closed", "flow.conn_end", "flow.new_data",
+		"flow.udp_start", "flow.datagram", "flow.udp_end", "flow.icmp_error", "flow.orphan",
 	}
 	for pattern, want := range map[string][]string{
 		"flow.rexmit":        {"flow.rexmit.rcv"},
@@ -70,9 +71,9 @@ func TestMatch(t *testing.T) {
 		"flow.*":             defaults,
 		"flow":               defaults,
 		"*":                  defaults,
-		"*.conn_*":           {"flow.conn_start.snd", "flow.conn_end"},
+		"*.conn_*":           {"flow.conn_start.snd", "flow.conn_adopted", "flow.conn_end"},
 		"rexmit":             {"flow.rexmit.rcv"},
-		"conn_*":             {"flow.conn_start.snd", "flow.conn_end"},
+		"conn_*":             {"flow.conn_start.snd", "flow.conn_adopted", "flow.conn_end"},
 		"*.rcv":              {"flow.pkt_in.rcv", "flow.conn_start.rcv", "flow.tcp_state_change.rcv", "flow.rexmit.rcv"},
 		"flow.*.snd":         {"flow.pkt_in.snd", "flow.conn_start.snd", "flow.tcp_state_change.snd", "flow.rexmit.snd"},
 		"flow.[pr]*.*":       {"flow.pkt_in.snd", "flow.pkt_in.rcv", "flow.rexmit.rcv", "flow.rexmit.snd"},

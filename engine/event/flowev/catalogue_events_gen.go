@@ -107,6 +107,55 @@ var connStartInfo = &event.Info{
 	AppendJSON: func(b []byte, e any) []byte { return appendConnStart(b, e.(*ConnStart)) },
 }
 
+var connAdoptedInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.conn_adopted",
+	Doc:    "A packet belongs to a connection whose start was not seen, and the stack is set to pick such up; instead of conn_start.",
+	Points: []event.PointInfo{
+		{ID: OnConnAdopted.ID(), Name: "flow.conn_adopted", Doc: "A packet belongs to a connection whose start was not seen, and the stack is set to pick such up; instead of conn_start."},
+	},
+	Args: []string{"c", "pkt"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.conn"},
+			Doc:  "The connection; the client is the receiver of a SYN/ACK, else the sender of the packet.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*ConnAdopted).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*ConnAdopted).C, value, "flow.conn", false) },
+		},
+		{
+			Name: "pkt",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.packet"},
+			Doc:  "The packet.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*ConnAdopted).Pkt },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*ConnAdopted).Pkt, value, "flow.packet", false) },
+		},
+		{
+			Name:   "side",
+			Type:   event.Type{Kind: event.Enum, Names: SideNames()},
+			Doc:    "The sender of the packet.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*ConnAdopted).Side) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*ConnAdopted).Side, value, SideNames()) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictCut, VerdictReset},
+	Since:    "0.1",
+	Example:  `rule "adopted" { on = flow.conn_adopted, run = function(c) c:tag "adopted" end }`,
+	New:      func() any { return new(ConnAdopted) },
+	Clone: func(e any) any {
+		v := *e.(*ConnAdopted)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendConnAdopted(b, e.(*ConnAdopted)) },
+}
+
 var tcpStateChangeInfo = &event.Info{
 	Family: "flow",
 	Name:   "flow.tcp_state_change",
@@ -227,6 +276,36 @@ var rexmitInfo = &event.Info{
 			},
 			Set: func(e, value any) error { return plain.SetEnum(&e.(*Rexmit).Kind, value, RexmitKindNames()) },
 		},
+		{
+			Name:     "differ",
+			Type:     event.Type{Kind: event.Bool},
+			Doc:      "Whether bytes differ from their first copy; nil if that is in no buffer.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				Bool:    func(e any) bool { return e.(*Rexmit).Differ },
+				Present: func(e any) bool { return e.(*Rexmit).HasDiffer },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*Rexmit).HasDiffer = false
+					return nil
+				}
+				e.(*Rexmit).HasDiffer = true
+				return plain.SetBool(&e.(*Rexmit).Differ, value)
+			},
+		},
+		{
+			Name:     "old",
+			Type:     event.Type{Kind: event.ObjectRef, Object: "flow.data"},
+			Doc:      "The first copy, as far as a buffer has it.",
+			Optional: true,
+			Get: event.Getter{
+				Object:  func(e any) any { return e.(*Rexmit).Old },
+				Present: func(e any) bool { return e.(*Rexmit).Old != nil },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*Rexmit).Old, value, "flow.data", true) },
+		},
 	},
 	Verdicts: []event.VerdictKind{VerdictDrop, VerdictCut, VerdictReset},
 	Since:    "0.1",
@@ -237,6 +316,198 @@ var rexmitInfo = &event.Info{
 		return &v
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendRexmit(b, e.(*Rexmit)) },
+}
+
+var gapInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.gap",
+	Doc:    "A range of a stream is given up, and the stream goes on behind it: the receiver acknowledged what was never seen, or there is no room to wait longer.",
+	Points: []event.PointInfo{
+		{ID: OnGap.ID(), Name: "flow.gap", Doc: "A range of a stream is given up, and the stream goes on behind it: the receiver acknowledged what was never seen, or there is no room to wait longer."},
+	},
+	Args: []string{"c"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*Gap).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*Gap).C, value, "flow.conn", false) },
+		},
+		{
+			Name:   "side",
+			Type:   event.Type{Kind: event.Enum, Names: SideNames()},
+			Doc:    "The end that should have received the bytes, as at new_data.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*Gap).Side) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*Gap).Side, value, SideNames()) },
+		},
+		{
+			Name:   "offset",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Place of the first missing byte in what the other end sent.",
+			Unit:   "bytes",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Gap).Offset },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Gap).Offset, value) },
+		},
+		{
+			Name:   "len",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "How many are missing.",
+			Unit:   "bytes",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Gap).Len },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Gap).Len, value) },
+		},
+		{
+			Name:   "why",
+			Type:   event.Type{Kind: event.Enum, Names: GapReasonNames()},
+			Doc:    "lost: acknowledged, but not seen. cut: the capture has only a part of the packet. dropped: a rule dropped the packet, and the capture goes on without. limit: too much waited behind it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*Gap).Why) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*Gap).Why, value, GapReasonNames()) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictDrop, VerdictCut, VerdictReset},
+	Since:    "0.1",
+	Example:  `rule "holes" { on = flow.gap, run = function(c) log.info("gap", { conn = c, len = this.len, why = this.why }) end }`,
+	New:      func() any { return new(Gap) },
+	Clone: func(e any) any {
+		v := *e.(*Gap)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendGap(b, e.(*Gap)) },
+}
+
+var errorInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.error",
+	Doc:    "Bytes do not get into a stream, or leave its buffer before they were taken (MOS_ON_ERROR); while they can still be read.",
+	Points: []event.PointInfo{
+		{ID: OnError.ID(), Name: "flow.error", Doc: "Bytes do not get into a stream, or leave its buffer before they were taken (MOS_ON_ERROR); while they can still be read."},
+	},
+	Args: []string{"c", "pkt"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*Error).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*Error).C, value, "flow.conn", false) },
+		},
+		{
+			Name: "pkt",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.packet"},
+			Doc:  "The packet that caused it.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*Error).Pkt },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*Error).Pkt, value, "flow.packet", false) },
+		},
+		{
+			Name:   "side",
+			Type:   event.Type{Kind: event.Enum, Names: SideNames()},
+			Doc:    "The receiver of the bytes.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*Error).Side) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*Error).Side, value, SideNames()) },
+		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.Enum, Names: ErrorReasonNames()},
+			Doc:    "buffer_full: the stream's oldest bytes go, and a script that takes has not taken them, or none takes. limit: the same, since all buffers together are full. out_of_window: the packet's bytes lie outside the receiver's window.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*Error).Reason) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*Error).Reason, value, ErrorReasonNames()) },
+		},
+		{
+			Name:   "lost",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "How many bytes are lost; a handler can still take those of a full buffer.",
+			Unit:   "bytes",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Error).Lost },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Error).Lost, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictDrop, VerdictCut, VerdictReset},
+	Since:    "0.1",
+	Example:  `rule "rescue" { on = flow.error, run = function(c, pkt) if this.reason == "buffer_full" then c.client.sent:take() end end }`,
+	New:      func() any { return new(Error) },
+	Clone: func(e any) any {
+		v := *e.(*Error)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendError(b, e.(*Error)) },
+}
+
+var sideClosedInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.side_closed",
+	Doc:    "One end will send no more: the other has all up to its FIN; or, right before conn_end, a RST ended the connection. Once for each end.",
+	Points: []event.PointInfo{
+		{ID: OnSideClosed.ID(), Name: "flow.side_closed", Doc: "One end will send no more: the other has all up to its FIN; or, right before conn_end, a RST ended the connection. Once for each end."},
+	},
+	Args: []string{"c"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*SideClosed).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*SideClosed).C, value, "flow.conn", false) },
+		},
+		{
+			Name:   "side",
+			Type:   event.Type{Kind: event.Enum, Names: SideNames()},
+			Doc:    "The end that will send no more.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*SideClosed).Side) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*SideClosed).Side, value, SideNames()) },
+		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.Enum, Names: EndReasonNames()},
+			Doc:    "fin or rst.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*SideClosed).Reason) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*SideClosed).Reason, value, EndReasonNames()) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictDrop, VerdictCut, VerdictReset},
+	Since:    "0.1",
+	Example:  `rule "half" { on = flow.side_closed, run = function(c) log.info("closed", { conn = c, side = this.side }) end }`,
+	New:      func() any { return new(SideClosed) },
+	Clone: func(e any) any {
+		v := *e.(*SideClosed)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendSideClosed(b, e.(*SideClosed)) },
 }
 
 var connEndInfo = &event.Info{

@@ -13,8 +13,12 @@ var Family = &event.Family{
 	Events: []*event.Info{
 		pktInInfo,
 		connStartInfo,
+		connAdoptedInfo,
 		tcpStateChangeInfo,
 		rexmitInfo,
+		gapInfo,
+		errorInfo,
+		sideClosedInfo,
 		connEndInfo,
 		newDataInfo,
 		udpStartInfo,
@@ -26,6 +30,7 @@ var Family = &event.Family{
 	Objects: []*event.Object{
 		connObject,
 		peerObject,
+		streamObject,
 		packetObject,
 		dataObject,
 	},

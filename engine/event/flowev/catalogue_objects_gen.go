@@ -277,6 +277,92 @@ var peerObject = &event.Object{
 				Uint: func(o any) uint64 { return uint64(o.(Peer).MSS()) },
 			},
 		},
+		{
+			Name:     "sent",
+			Type:     event.Type{Kind: event.ObjectRef, Object: "flow.stream"},
+			Doc:      "The bytes that this end sent, nil where the protocol is not TCP.",
+			Valid:    "proto is tcp",
+			Stable:   event.StableObject,
+			Optional: true,
+			Get: event.Getter{
+				Object:  func(o any) any { return o.(Peer).Sent() },
+				Present: func(o any) bool { return o.(Peer).Sent() != nil },
+			},
+		},
+	},
+	Since: "0.1",
+}
+
+var streamObject = &event.Object{
+	Name: "flow.stream",
+	Doc:  "The bytes that one end of a connection sent, each at its place, counted from 0. The latest of them are kept while any script reads streams.",
+	Kept: true,
+	Fields: []event.Field{
+		{
+			Name:   "from",
+			Type:   event.Type{Kind: event.Enum, Names: SideNames()},
+			Doc:    "Who sent them.",
+			Stable: event.StableObject,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Stream).From()) },
+			},
+		},
+	},
+	Methods: []event.Method{
+		{
+			Name: "len",
+			Doc:  "Tells how far the stream can be read in order: the place behind the last byte that arrived without a hole before it.",
+			Results: []event.Param{
+				{Name: "len", Type: event.Type{Kind: event.Uint, Bits: 64}, Doc: "That place; bytes that left the buffer, and gaps that were given up, count."},
+			},
+			Since:   "0.1",
+			Example: `rule "large" { on = flow.new_data, run = function(c) if c.client.sent:len() > 1e6 then c:tag "large" end end }`,
+		},
+		{
+			Name: "peek",
+			Doc:  "Copies bytes that follow each other, wherever they are, also behind a hole; moves nothing.",
+			Args: []event.Param{
+				{Name: "n", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many, all when absent.", Optional: true},
+				{Name: "offset", Type: event.Type{Kind: event.Uint, Bits: 64}, Doc: "Place of the first; when absent, that of the oldest byte in the buffer.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "The bytes, fewer where there are fewer; nil if the first is not in the buffer.", Optional: true},
+			},
+			Since:   "0.1",
+			Example: `rule "request" { on = flow.new_data, run = function(c) log.info("so far", { text = c.client.sent:peek(80, 0) }) end }`,
+		},
+		{
+			Name: "take",
+			Doc:  "Takes the next bytes in order that this script has not taken yet. Each script has a place of its own in the stream, from 0.",
+			Args: []event.Param{
+				{Name: "n", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "At most how many, all when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "The bytes, up to the next gap; empty when there is nothing new."},
+				{Name: "lost", Type: event.Type{Kind: event.Uint, Bits: 64}, Doc: "How many before them were lost, to gaps or because the buffer was full."},
+			},
+			Effects: true,
+			Since:   "0.1",
+			Example: `rule "copy" { on = flow.new_data, run = function(c) local text = c.client.sent:take() end }`,
+		},
+		{
+			Name: "ranges",
+			Doc:  "Lists what is in the buffer.",
+			Results: []event.Param{
+				{Name: "list", Type: event.Type{Kind: event.Plain}, Doc: "Ranges of bytes in order of their places, each { offset = …, len = … }."},
+			},
+			Since:   "0.1",
+			Example: `rule "kept" { on = flow.rexmit, run = function(c) log.info("kept", { ranges = c.client.sent:ranges() }) end }`,
+		},
+		{
+			Name: "gaps",
+			Doc:  "Lists what is missing: holes before bytes that arrived, and the latest gaps that were given up.",
+			Results: []event.Param{
+				{Name: "list", Type: event.Type{Kind: event.Plain}, Doc: "Ranges in order of their places, each { offset = …, len = … }."},
+			},
+			Since:   "0.1",
+			Example: `rule "holes" { on = flow.conn_end, run = function(c) log.info("missing", { gaps = c.server.sent:gaps() }) end }`,
+		},
 	},
 	Since: "0.1",
 }

@@ -200,6 +200,8 @@ const (
 	EndReasonReuse
 	EndReasonEvicted
 	EndReasonShutdown
+	EndReasonCut
+	EndReasonReset
 )
 
 var endReasonNames = [...]string{
@@ -210,6 +212,8 @@ var endReasonNames = [...]string{
 	"reuse",
 	"evicted",
 	"shutdown",
+	"cut",
+	"reset",
 }
 
 // String returns the word that scripts and records use for v.
@@ -233,6 +237,87 @@ func ParseEndReason(word string) (EndReason, bool) {
 // EndReasonNames returns the words by value. The slice is shared: do not change it.
 func EndReasonNames() []string { return endReasonNames[:] }
 
+// GapReason is flow.gap_reason. Why bytes are missing from a stream.
+type GapReason uint8
+
+// The values of GapReason.
+const (
+	GapReasonNone GapReason = iota
+	GapReasonLost
+	GapReasonCut
+	GapReasonDropped
+	GapReasonLimit
+)
+
+var gapReasonNames = [...]string{
+	"none",
+	"lost",
+	"cut",
+	"dropped",
+	"limit",
+}
+
+// String returns the word that scripts and records use for v.
+func (v GapReason) String() string {
+	if int(v) < len(gapReasonNames) {
+		return gapReasonNames[v]
+	}
+	return "gap_reason(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseGapReason returns the value that the word names.
+func ParseGapReason(word string) (GapReason, bool) {
+	for i, name := range gapReasonNames {
+		if name == word {
+			return GapReason(i), true
+		}
+	}
+	return 0, false
+}
+
+// GapReasonNames returns the words by value. The slice is shared: do not change it.
+func GapReasonNames() []string { return gapReasonNames[:] }
+
+// ErrorReason is flow.error_reason. Why bytes are not, or no longer, in a
+// stream's buffer.
+type ErrorReason uint8
+
+// The values of ErrorReason.
+const (
+	ErrorReasonNone ErrorReason = iota
+	ErrorReasonBufferFull
+	ErrorReasonOutOfWindow
+	ErrorReasonLimit
+)
+
+var errorReasonNames = [...]string{
+	"none",
+	"buffer_full",
+	"out_of_window",
+	"limit",
+}
+
+// String returns the word that scripts and records use for v.
+func (v ErrorReason) String() string {
+	if int(v) < len(errorReasonNames) {
+		return errorReasonNames[v]
+	}
+	return "error_reason(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseErrorReason returns the value that the word names.
+func ParseErrorReason(word string) (ErrorReason, bool) {
+	for i, name := range errorReasonNames {
+		if name == word {
+			return ErrorReason(i), true
+		}
+	}
+	return 0, false
+}
+
+// ErrorReasonNames returns the words by value. The slice is shared: do not change it.
+func ErrorReasonNames() []string { return errorReasonNames[:] }
+
 // RexmitKind is flow.rexmit_kind. What was sent again.
 type RexmitKind uint8
 
@@ -242,6 +327,7 @@ const (
 	RexmitKindSyn
 	RexmitKindFin
 	RexmitKindKeepalive
+	RexmitKindProbe
 )
 
 var rexmitKindNames = [...]string{
@@ -249,6 +335,7 @@ var rexmitKindNames = [...]string{
 	"syn",
 	"fin",
 	"keepalive",
+	"probe",
 }
 
 // String returns the word that scripts and records use for v.

@@ -29,42 +29,57 @@ var (
 	OnConnStartSnd = event.MakePoint[ConnStart](3)
 	// OnConnStartRcv is flow.conn_start.rcv. The server's stack exists too.
 	OnConnStartRcv = event.MakePoint[ConnStart](4)
+	// OnConnAdopted is flow.conn_adopted. A packet belongs to a connection whose
+	// start was not seen, and the stack is set to pick such up; instead of
+	// conn_start.
+	OnConnAdopted = event.MakePoint[ConnAdopted](5)
 	// OnTCPStateChangeSnd is flow.tcp_state_change.snd. The sender of the packet
 	// changed.
-	OnTCPStateChangeSnd = event.MakePoint[TCPStateChange](5)
+	OnTCPStateChangeSnd = event.MakePoint[TCPStateChange](6)
 	// OnTCPStateChangeRcv is flow.tcp_state_change.rcv. The receiver of the packet
 	// changed, or a timer ran out.
-	OnTCPStateChangeRcv = event.MakePoint[TCPStateChange](6)
+	OnTCPStateChangeRcv = event.MakePoint[TCPStateChange](7)
 	// OnRexmitRcv is flow.rexmit.rcv. The receiver's stack has them already.
-	OnRexmitRcv = event.MakePoint[Rexmit](7)
+	OnRexmitRcv = event.MakePoint[Rexmit](8)
 	// OnRexmitSnd is flow.rexmit.snd. The sender's own sequence space has passed
 	// them.
-	OnRexmitSnd = event.MakePoint[Rexmit](8)
+	OnRexmitSnd = event.MakePoint[Rexmit](9)
+	// OnGap is flow.gap. A range of a stream is given up, and the stream goes on
+	// behind it: the receiver acknowledged what was never seen, or there is no room
+	// to wait longer.
+	OnGap = event.MakePoint[Gap](10)
+	// OnError is flow.error. Bytes do not get into a stream, or leave its buffer
+	// before they were taken (MOS_ON_ERROR); while they can still be read.
+	OnError = event.MakePoint[Error](11)
+	// OnSideClosed is flow.side_closed. One end will send no more: the other has
+	// all up to its FIN; or, right before conn_end, a RST ended the connection.
+	// Once for each end.
+	OnSideClosed = event.MakePoint[SideClosed](12)
 	// OnConnEnd is flow.conn_end. A TCP connection is over (MOS_ON_CONN_END); once,
 	// after both ends' last state change.
-	OnConnEnd = event.MakePoint[ConnEnd](9)
+	OnConnEnd = event.MakePoint[ConnEnd](13)
 	// OnNewData is flow.new_data. A packet made bytes of the stream readable in
 	// order (MOS_ON_CONN_NEW_DATA); per packet, never without a new byte.
-	OnNewData = event.MakePoint[NewData](10)
+	OnNewData = event.MakePoint[NewData](14)
 	// OnUDPStart is flow.udp_start. The first packet of a UDP flow, or of an ICMP
 	// or ICMPv6 query such as echo (see c.proto). Behind it come datagram and
 	// orphan.
-	OnUDPStart = event.MakePoint[UDPStart](11)
+	OnUDPStart = event.MakePoint[UDPStart](15)
 	// OnDatagram is flow.datagram. A packet of a UDP flow, or of an ICMP query and
 	// its answers; the first one too.
-	OnDatagram = event.MakePoint[Datagram](12)
+	OnDatagram = event.MakePoint[Datagram](16)
 	// OnUDPEnd is flow.udp_end. A UDP flow, or an ICMP query and its answers, is
 	// over: silent for too long, evicted, or the stack shuts down.
-	OnUDPEnd = event.MakePoint[UDPEnd](13)
+	OnUDPEnd = event.MakePoint[UDPEnd](17)
 	// OnICMPError is flow.icmp_error. An ICMP or ICMPv6 error quotes a packet of a
 	// connection or flow: unreachable, too big, time exceeded and the like. Behind
 	// it comes orphan. Addresses, ports and identifier of what it quotes are all
 	// that is compared, so anybody who knows those can make one.
-	OnICMPError = event.MakePoint[ICMPError](14)
+	OnICMPError = event.MakePoint[ICMPError](18)
 	// OnOrphan is flow.orphan. An IP packet belongs to no TCP connection
 	// (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own
 	// events.
-	OnOrphan = event.MakePoint[Orphan](15)
+	OnOrphan = event.MakePoint[Orphan](19)
 )
 
 // PktIn is flow.pkt_in. A packet of a TCP connection arrived (MOS_ON_PKT_IN).
@@ -85,6 +100,19 @@ type ConnStart struct {
 	// The SYN.
 	Pkt Packet
 	// client at snd, server at rcv.
+	Side Side
+}
+
+// ConnAdopted is flow.conn_adopted. A packet belongs to a connection whose
+// start was not seen, and the stack is set to pick such up; instead of
+// conn_start.
+type ConnAdopted struct {
+	// The connection; the client is the receiver of a SYN/ACK, else the sender of
+	// the packet.
+	C Conn
+	// The packet.
+	Pkt Packet
+	// The sender of the packet.
 	Side Side
 }
 
@@ -114,6 +142,59 @@ type Rexmit struct {
 	Side Side
 	// What was sent again.
 	Kind RexmitKind
+	// Whether bytes differ from their first copy; nil if that is in no buffer.
+	Differ    bool
+	HasDiffer bool
+	// The first copy, as far as a buffer has it. May be nil.
+	Old Data
+}
+
+// Gap is flow.gap. A range of a stream is given up, and the stream goes on
+// behind it: the receiver acknowledged what was never seen, or there is no room
+// to wait longer.
+type Gap struct {
+	// The connection.
+	C Conn
+	// The end that should have received the bytes, as at new_data.
+	Side Side
+	// Place of the first missing byte in what the other end sent. In bytes.
+	Offset uint64
+	// How many are missing. In bytes.
+	Len uint64
+	// lost: acknowledged, but not seen. cut: the capture has only a part of the
+	// packet. dropped: a rule dropped the packet, and the capture goes on without.
+	// limit: too much waited behind it.
+	Why GapReason
+}
+
+// Error is flow.error. Bytes do not get into a stream, or leave its buffer
+// before they were taken (MOS_ON_ERROR); while they can still be read.
+type Error struct {
+	// The connection.
+	C Conn
+	// The packet that caused it.
+	Pkt Packet
+	// The receiver of the bytes.
+	Side Side
+	// buffer_full: the stream's oldest bytes go, and a script that takes has not
+	// taken them, or none takes. limit: the same, since all buffers together are
+	// full. out_of_window: the packet's bytes lie outside the receiver's window.
+	Reason ErrorReason
+	// How many bytes are lost; a handler can still take those of a full buffer. In
+	// bytes.
+	Lost uint64
+}
+
+// SideClosed is flow.side_closed. One end will send no more: the other has all
+// up to its FIN; or, right before conn_end, a RST ended the connection. Once
+// for each end.
+type SideClosed struct {
+	// The connection.
+	C Conn
+	// The end that will send no more.
+	Side Side
+	// fin or rst.
+	Reason EndReason
 }
 
 // ConnEnd is flow.conn_end. A TCP connection is over (MOS_ON_CONN_END); once,

@@ -59,7 +59,7 @@ func newConn() *conn {
 }
 
 // info returns the catalogue row of an event.
-func info(t *testing.T, name string) *event.Info {
+func info(t testing.TB, name string) *event.Info {
 	t.Helper()
 	for _, i := range flowev.Family.Events {
 		if i.Name == name {
@@ -108,7 +108,7 @@ func TestAppendJSONAllocations(t *testing.T) {
 }
 
 func BenchmarkAppendJSON(b *testing.B) {
-	row, e, buf := flowev.Family.Events[4], any(&flowev.ConnEnd{C: newConn()}), make([]byte, 0, 4096)
+	row, e, buf := info(b, "flow.conn_end"), any(&flowev.ConnEnd{C: newConn()}), make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = row.AppendJSON(buf[:0], e)
@@ -149,7 +149,7 @@ func TestGetters(t *testing.T) {
 func TestGetterAllocations(t *testing.T) {
 	c := newConn()
 	var e any = &flowev.ConnEnd{C: c}
-	subject := flowev.Family.Events[4].Field("c").Get.Object
+	subject := info(t, "flow.conn_end").Field("c").Get.Object
 	client := flowev.Family.Objects[0].Field("client").Get.Object
 	addr := flowev.Family.Objects[1].Field("ip").Get.IP
 	state := flowev.Family.Objects[1].Field("state").Get.Uint

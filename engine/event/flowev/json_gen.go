@@ -41,6 +41,13 @@ func appendConnStart(b []byte, e *ConnStart) []byte {
 	return b
 }
 
+func appendConnAdopted(b []byte, e *ConnAdopted) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"side":`...)
+	b = event.AppendJSONString(b, e.Side.String())
+	return b
+}
+
 func appendTCPStateChange(b []byte, e *TCPStateChange) []byte {
 	b = AppendConnJSON(b, e.C)
 	b = append(b, `,"side":`...)
@@ -62,6 +69,43 @@ func appendRexmit(b []byte, e *Rexmit) []byte {
 	b = strconv.AppendUint(b, uint64(e.Pkt.Seq()), 10)
 	b = append(b, `,"payload_len":`...)
 	b = strconv.AppendUint(b, uint64(e.Pkt.PayloadLen()), 10)
+	if e.HasDiffer {
+		b = append(b, `,"differ":`...)
+		b = strconv.AppendBool(b, e.Differ)
+	}
+	return b
+}
+
+func appendGap(b []byte, e *Gap) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"side":`...)
+	b = event.AppendJSONString(b, e.Side.String())
+	b = append(b, `,"offset":`...)
+	b = strconv.AppendUint(b, e.Offset, 10)
+	b = append(b, `,"len":`...)
+	b = strconv.AppendUint(b, e.Len, 10)
+	b = append(b, `,"why":`...)
+	b = event.AppendJSONString(b, e.Why.String())
+	return b
+}
+
+func appendError(b []byte, e *Error) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"side":`...)
+	b = event.AppendJSONString(b, e.Side.String())
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason.String())
+	b = append(b, `,"lost":`...)
+	b = strconv.AppendUint(b, e.Lost, 10)
+	return b
+}
+
+func appendSideClosed(b []byte, e *SideClosed) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"side":`...)
+	b = event.AppendJSONString(b, e.Side.String())
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason.String())
 	return b
 }
 

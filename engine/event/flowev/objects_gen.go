@@ -75,6 +75,33 @@ type Peer interface {
 	// MSS: Maximum segment size that this end announced, 0 for none. In bytes.
 	// Valid: proto is tcp and the end's SYN had the option.
 	MSS() uint16
+	// Sent: The bytes that this end sent, nil where the protocol is not TCP. Valid:
+	// proto is tcp. Nil where there is none.
+	Sent() Stream
+}
+
+// Stream is flow.stream. The bytes that one end of a connection sent, each at
+// its place, counted from 0. The latest of them are kept while any script reads
+// streams. It is kept: it lives as long as what it stands for.
+type Stream interface {
+	event.Kept
+
+	// From: Who sent them.
+	From() Side
+	// Len: Tells how far the stream can be read in order: the place behind the last
+	// byte that arrived without a hole before it.
+	Len() uint64
+	// Peek: Copies bytes that follow each other, wherever they are, also behind a
+	// hole; moves nothing.
+	Peek(n uint32, hasN bool, offset uint64, hasOffset bool) (bytesArg []byte, hasBytes bool)
+	// Take: Takes the next bytes in order that this script has not taken yet. Each
+	// script has a place of its own in the stream, from 0. It has effects.
+	Take(c *event.Caller, n uint32, hasN bool) (bytesArg []byte, lost uint64, err error)
+	// Ranges: Lists what is in the buffer.
+	Ranges() any
+	// Gaps: Lists what is missing: holes before bytes that arrived, and the latest
+	// gaps that were given up.
+	Gaps() any
 }
 
 // Packet is flow.packet. The packet that caused an event. It is lent: it means

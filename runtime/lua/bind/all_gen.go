@@ -13,6 +13,7 @@ import (
 const (
 	FlowConn   TypeID = iota // flow.conn
 	FlowPeer                 // flow.peer
+	FlowStream               // flow.stream
 	FlowPacket               // flow.packet
 	FlowData                 // flow.data
 )
@@ -39,6 +40,8 @@ func TypeOf(o event.Kept) (TypeID, bool) {
 		return FlowConn, true
 	case flowev.Peer:
 		return FlowPeer, true
+	case flowev.Stream:
+		return FlowStream, true
 	}
 	return 0, false
 }

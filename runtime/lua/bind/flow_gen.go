@@ -16,6 +16,10 @@ var flowTCPStateWords = words(flowev.TCPStateNames())
 
 var flowEndReasonWords = words(flowev.EndReasonNames())
 
+var flowGapReasonWords = words(flowev.GapReasonNames())
+
+var flowErrorReasonWords = words(flowev.ErrorReasonNames())
+
 var flowRexmitKindWords = words(flowev.RexmitKindNames())
 
 func flowConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
@@ -106,8 +110,68 @@ func flowPeerIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	case "mss":
 		alive(L, v)
 		return fromUint(v.MSS()), true
+	case "sent":
+		alive(L, v)
+		return h.Object(FlowStream, v.Sent()), true
 	}
 	return nil, false
+}
+
+func flowStreamIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
+	v := o.(flowev.Stream)
+	switch key {
+	case "from":
+		alive(L, v)
+		return fromEnum(flowSideWords, v.From()), true
+	}
+	return nil, false
+}
+
+func flowStreamLen(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Stream](h, L, FlowStream, "len")
+	rLen := self.Len()
+	L.Push(fromUint(rLen))
+	return 1
+}
+
+func flowStreamPeek(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Stream](h, L, FlowStream, "peek")
+	n, hasN := optional(methodArg(h, L, "peek", 1), toUint[uint32])
+	offset, hasOffset := optional(methodArg(h, L, "peek", 2), toUint[uint64])
+	rBytes, hasBytesResult := self.Peek(n, hasN, offset, hasOffset)
+	if hasBytesResult {
+		L.Push(fromBytes(rBytes))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
+func flowStreamTake(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Stream](h, L, FlowStream, "take")
+	h.Effect(L, "take")
+	n, hasN := optional(methodArg(h, L, "take", 1), toUint[uint32])
+	rBytes, rLost, err := self.Take(h.Caller(L), n, hasN)
+	if err != nil {
+		return fail(L, err)
+	}
+	L.Push(fromBytes(rBytes))
+	L.Push(fromUint(rLost))
+	return 2
+}
+
+func flowStreamRanges(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Stream](h, L, FlowStream, "ranges")
+	rList := self.Ranges()
+	L.Push(Value(h, L, rList))
+	return 1
+}
+
+func flowStreamGaps(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Stream](h, L, FlowStream, "gaps")
+	rList := self.Gaps()
+	L.Push(Value(h, L, rList))
+	return 1
 }
 
 func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
@@ -256,8 +320,20 @@ func flowObjects() []*ObjectType {
 			Index: flowPeerIndex,
 		},
 		{
-			ID:    FlowPacket,
+			ID:    FlowStream,
 			Info:  flowev.Family.Objects[2],
+			Index: flowStreamIndex,
+			Methods: map[string]Method{
+				"len":    flowStreamLen,
+				"peek":   flowStreamPeek,
+				"take":   flowStreamTake,
+				"ranges": flowStreamRanges,
+				"gaps":   flowStreamGaps,
+			},
+		},
+		{
+			ID:    FlowPacket,
+			Info:  flowev.Family.Objects[3],
 			Index: flowPacketIndex,
 			Methods: map[string]Method{
 				"has": flowPacketHas,
@@ -265,7 +341,7 @@ func flowObjects() []*ObjectType {
 		},
 		{
 			ID:    FlowData,
-			Info:  flowev.Family.Objects[3],
+			Info:  flowev.Family.Objects[4],
 			Index: flowDataIndex,
 			Methods: map[string]Method{
 				"peek":   flowDataPeek,
@@ -307,6 +383,20 @@ func flowConnStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 	return nil, false
 }
 
+func flowConnAdoptedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.ConnAdopted)
+	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowConnAdoptedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.ConnAdopted)
+	switch key {
+	case "side":
+		return fromEnum(flowSideWords, v.Side), true
+	}
+	return nil, false
+}
+
 func flowTCPStateChangeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.TCPStateChange)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
@@ -337,6 +427,67 @@ func flowRexmitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 		return fromEnum(flowSideWords, v.Side), true
 	case "kind":
 		return fromEnum(flowRexmitKindWords, v.Kind), true
+	case "differ":
+		if !v.HasDiffer {
+			return lua.LNil, true
+		}
+		return fromBool(v.Differ), true
+	case "old":
+		return h.Object(FlowData, v.Old), true
+	}
+	return nil, false
+}
+
+func flowGapArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.Gap)
+	return append(dst, h.Object(FlowConn, v.C))
+}
+
+func flowGapThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.Gap)
+	switch key {
+	case "side":
+		return fromEnum(flowSideWords, v.Side), true
+	case "offset":
+		return fromUint(v.Offset), true
+	case "len":
+		return fromUint(v.Len), true
+	case "why":
+		return fromEnum(flowGapReasonWords, v.Why), true
+	}
+	return nil, false
+}
+
+func flowErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.Error)
+	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.Error)
+	switch key {
+	case "side":
+		return fromEnum(flowSideWords, v.Side), true
+	case "reason":
+		return fromEnum(flowErrorReasonWords, v.Reason), true
+	case "lost":
+		return fromUint(v.Lost), true
+	}
+	return nil, false
+}
+
+func flowSideClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.SideClosed)
+	return append(dst, h.Object(FlowConn, v.C))
+}
+
+func flowSideClosedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.SideClosed)
+	switch key {
+	case "side":
+		return fromEnum(flowSideWords, v.Side), true
+	case "reason":
+		return fromEnum(flowEndReasonWords, v.Reason), true
 	}
 	return nil, false
 }
@@ -431,15 +582,19 @@ func flowEvents() []*EventType {
 	return []*EventType{
 		{Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis},
 		{Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis},
-		{Info: flowev.Family.Events[2], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis},
-		{Info: flowev.Family.Events[3], Args: flowRexmitArgs, This: flowRexmitThis},
-		{Info: flowev.Family.Events[4], Args: flowConnEndArgs, This: flowConnEndThis},
-		{Info: flowev.Family.Events[5], Args: flowNewDataArgs, This: flowNewDataThis},
-		{Info: flowev.Family.Events[6], Args: flowUDPStartArgs, This: noFields},
-		{Info: flowev.Family.Events[7], Args: flowDatagramArgs, This: flowDatagramThis},
-		{Info: flowev.Family.Events[8], Args: flowUDPEndArgs, This: flowUDPEndThis},
-		{Info: flowev.Family.Events[9], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
-		{Info: flowev.Family.Events[10], Args: flowOrphanArgs, This: noFields},
+		{Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis},
+		{Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis},
+		{Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis},
+		{Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis},
+		{Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis},
+		{Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis},
+		{Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis},
+		{Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis},
+		{Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields},
+		{Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis},
+		{Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis},
+		{Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
+		{Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields},
 	}
 }
 

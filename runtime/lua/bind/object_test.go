@@ -3,6 +3,7 @@ package bind
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,7 +216,7 @@ func TestIndexAllocations(t *testing.T) {
 	h.Object(FlowConn, c)
 	h.Object(FlowData, d)
 	args := make([]lua.LValue, 0, 2)
-	newData := Events()[5]
+	newData := Events()[slices.IndexFunc(Events(), func(e *EventType) bool { return e.Info.Name == "flow.new_data" })]
 	for name, read := range map[string]func(){
 		"c.id":      func() { conns.Index(h, L, c, "id") },
 		"c.proto":   func() { conns.Index(h, L, c, "proto") },

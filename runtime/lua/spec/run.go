@@ -84,7 +84,7 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	proto, diags := normalise.Compile(chunk)
+	proto, diags := normalise.Compile(chunk, nil)
 	if diags.HasErrors() {
 		return nil, diags
 	}

@@ -35,6 +35,7 @@ const (
 	LinkTypeJuniperATM1    LinkType = 137 // Juniper ATM PIC
 	LinkTypePPI            LinkType = 192 // per-packet information header
 	LinkTypeIEEE802154     LinkType = 195 // IEEE 802.15.4 with FCS
+	LinkTypePPPWithDir     LinkType = 204 // PPP after a byte of direction
 	LinkTypeIPNET          LinkType = 226 // Solaris ipnet
 	LinkTypeIPv4           LinkType = 228 // IPv4, no link header
 	LinkTypeIPv6           LinkType = 229 // IPv6, no link header
@@ -53,7 +54,7 @@ var linkNames = map[LinkType]string{
 	LinkTypeFrameRelay: "FRELAY", LinkTypeLoop: "LOOP", LinkTypeLinuxSLL: "LINUX_SLL",
 	LinkTypePFLog: "PFLOG", LinkTypePrism: "IEEE802_11_PRISM", LinkTypeRadiotap: "IEEE802_11_RADIOTAP",
 	LinkTypeARCNETLinux: "ARCNET_LINUX", LinkTypeUser0: "USER0", LinkTypeJuniperATM1: "JUNIPER_ATM1",
-	LinkTypePPI: "PPI", LinkTypeIEEE802154: "IEEE802_15_4_WITHFCS", LinkTypeIPNET: "IPNET",
+	LinkTypePPI: "PPI", LinkTypeIEEE802154: "IEEE802_15_4_WITHFCS", LinkTypePPPWithDir: "PPP_WITH_DIR", LinkTypeIPNET: "IPNET",
 	LinkTypeIPv4: "IPV4", LinkTypeIPv6: "IPV6", LinkTypeIEEE802154Bare: "IEEE802_15_4_NOFCS",
 	LinkTypeNFLog: "NFLOG", LinkTypePktap: "PKTAP", LinkTypeLinuxSLL2: "LINUX_SLL2",
 }

@@ -14,6 +14,10 @@ const MaxBPF = 4096
 // WholePacket is the snapshot length that takes every byte of any packet.
 const WholePacket = 1 << 18
 
+// maxBlocks bounds the work for a program that will be too long. Many blocks may
+// become one.
+const maxBlocks = 4 * MaxBPF
+
 // ErrBPFTooLong says that a program would have more than MaxBPF instructions.
 var ErrBPFTooLong = errors.New("the BPF program is too long")
 
@@ -21,12 +25,15 @@ var ErrBPFTooLong = errors.New("the BPF program is too long")
 // type, a LINKTYPE_ number, as SO_ATTACH_FILTER takes it. It returns snaplen for
 // a packet that passes, WholePacket if that is 0, and 0 for others.
 //
-// Its results are those of the Matcher of the same expression. Programs have no
-// loops, so Linux takes them all; the errors are those of Matcher, and
-// ErrBPFTooLong, wrapped.
+// Its results are those of the Matcher of the same expression, but for protochain
+// of packets with more than 16 extension headers. Programs have no loops, so
+// Linux takes them; but a socket has little memory for long ones
+// (net.core.optmem_max). The errors are those of Matcher, and ErrBPFTooLong,
+// wrapped.
 //
-// Linux takes the outermost VLAN tag out of a frame before a packet socket's
-// filter sees it: there "vlan" finds only tags behind it.
+// Linux takes the outermost VLAN tag out of a frame before the filter of a
+// packet socket sees it: there "vlan" finds only tags behind that one, and what
+// a tagged frame carries is found without "vlan".
 func (e *Expr) BPF(link uint16, snaplen int) ([]bpf.RawInstruction, error) {
 	if snaplen < 0 || snaplen > 1<<31-1 {
 		return nil, fmt.Errorf("filter: compile BPF: snapshot length %d is out of range", snaplen)
@@ -38,7 +45,7 @@ func (e *Expr) BPF(link uint16, snaplen int) ([]bpf.RawInstruction, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(g.branches); n > MaxBPF {
+	if n := len(g.branches); n > maxBlocks {
 		return nil, tooLong(n)
 	}
 	p := bpfProgram{graph: g, blocks: make([]block, len(g.branches))}

@@ -34,6 +34,9 @@ func (g *blockMaker) enter(t *tunnel) {
 	g.saved |= 1<<t.link | 1<<t.proto | 1<<t.body
 }
 
+// maxChained is how many extension headers a BPF program looks behind.
+const maxChained = 16
+
 // chain generates a search behind extension headers, which leaves in A the
 // protocol where it ends. BPF has no loops, so there is one copy for each header.
 // A search that has ended goes through the copies that are left.

@@ -123,9 +123,6 @@ func (f *frame) wide(at uint64) ([2]uint64, bool) {
 	return [2]uint64{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}, true
 }
 
-// maxChained is how many extension headers protochain looks behind.
-const maxChained = 16
-
 // Protocol numbers that protochain looks behind, and the one that ends.
 const (
 	protoHopByHop = 0
@@ -148,49 +145,41 @@ func (f *frame) chain(t *term) (uint32, bool) {
 	}
 	base := uint64(t.at)
 	proto, ok := f.read(base+field, 1)
-	for range maxChained {
-		if !ok {
-			return 0, false
-		}
-		size := chainedSize(proto, t)
-		if size == nil {
+	for ok { // every header has 8 bytes or more, so the packet's end ends this
+		more, unit := t.headerSize(proto)
+		if unit == 0 {
 			return proto, true
 		}
-		var units uint32
 		if proto, ok = f.read(base+start, 1); !ok {
 			return 0, false
 		}
+		var units uint32
 		units, ok = f.read(base+start+1, 1)
-		start += uint64(units+size.more) * size.unit
+		start += uint64(units+more) * unit
 	}
-	return proto, ok
+	return 0, false
 }
 
-// headerSize computes a header's length from its second byte.
-type headerSize struct {
-	more uint32
-	unit uint64
-}
-
-// chainedSize returns how to get behind a header of the protocol, nil where the
+// headerSize returns how the size of a header behind which the search goes on
+// follows from its second byte: (byte + more) * unit. The unit is 0 where the
 // search ends.
-func chainedSize(proto uint32, t *term) *headerSize {
+func (t *term) headerSize(proto uint32) (more uint32, unit uint64) {
 	switch {
 	case proto == t.mask || proto == protoNoNext:
-		return nil
+		return 0, 0
 	case proto == protoAH:
-		return &headerSize{2, 4}
+		return 2, 4
 	case t.behindIPv4:
-		return nil
+		return 0, 0
 	}
 	switch proto {
 	case protoHopByHop, protoRouting, protoFragment, protoDestOpts:
-		return &headerSize{1, 8}
+		return 1, 8
 	}
-	return nil
+	return 0, 0
 }
 
-// The UDP ports' tunnels, and what is behind their headers.
+// Lengths of the headers of tunnels.
 const (
 	udpHeader      = 8
 	vxlanHeader    = 8

@@ -17,9 +17,6 @@ const (
 	inversion
 	truth
 	falsehood
-	// failure rejects the packet whatever is around it, as a load beyond the
-	// packet's end does.
-	failure
 )
 
 func is(t test) *formula { return &formula{kind: single, test: t} }

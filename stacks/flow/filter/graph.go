@@ -15,8 +15,6 @@ type graph struct {
 	termIndex    map[term]int32
 	addressIndex map[[2]uint64]uint32
 	branchIndex  map[branch]int32
-	// plains are the same loads as terms without their masks, -1 if there is none.
-	plains []int32
 }
 
 type branch struct {
@@ -85,13 +83,19 @@ func (g *graph) place(f *formula, yes, no int32) int32 {
 		return yes
 	case falsehood:
 		return no
-	case failure:
-		return reject
 	}
-	if g.terms[f.test.term].impossible() && f.test.op != enters {
+	if g.impossible(f.test) {
 		return reject
 	}
 	return g.branch(branch{f.test, yes, no})
+}
+
+// impossible says whether a test reads what no packet has, which rejects it.
+func (g *graph) impossible(t test) bool {
+	if t.op == enters {
+		return false
+	}
+	return g.terms[t.term].impossible() || t.byTerm && g.terms[t.k].impossible()
 }
 
 // branch returns the index of b, or where it goes if that is the same whatever

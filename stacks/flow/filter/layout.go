@@ -11,7 +11,8 @@ type header struct {
 	reg int8
 }
 
-func (h header) plus(n uint32) header { return header{h.at + n, h.reg} }
+func (h header) plus(n uint32) header  { return header{h.at + n, h.reg} }
+func (h header) minus(n uint32) header { return header{h.at - n, h.reg} }
 
 // linkKind is how a link header says what it carries.
 type linkKind uint8

@@ -121,7 +121,7 @@ func (c *lowering) primitive(n node) (*formula, error) {
 	case *castTest:
 		return c.cast(n)
 	case *wordTest:
-		return c.words(n)
+		return c.oneWord(n)
 	}
 	return nil, c.unsupported(n.offset(), n.word())
 }

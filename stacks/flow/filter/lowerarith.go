@@ -11,11 +11,7 @@ func (c *lowering) relation(n *relation) (*formula, error) {
 	if err != nil {
 		return nil, err
 	}
-	compared := c.compare(n.op, left, right)
-	if c.terms[left].impossible() || c.terms[right].impossible() {
-		compared = &formula{kind: failure}
-	}
-	return allOf(needs, needsRight, compared), nil
+	return allOf(needs, needsRight, c.compare(n.op, left, right)), nil
 }
 
 // compare makes the test of an operator, constants being on its right.
@@ -24,7 +20,7 @@ func (c *lowering) compare(op string, left, right int32) *formula {
 	v, leftConst := c.constantOf(left)
 	switch {
 	case isConst && leftConst:
-		return always(holds(op, v, k))
+		return always(compared(op, v, k))
 	case leftConst:
 		flipped := map[string]string{"=": "=", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}[op]
 		return c.compare(flipped, right, left)
@@ -42,7 +38,7 @@ func (c *lowering) compare(op string, left, right int32) *formula {
 	return notIf(op == "!=" || op == "<" || op == "<=", is(t))
 }
 
-func holds(op string, v, k uint32) bool {
+func compared(op string, v, k uint32) bool {
 	switch op {
 	case "=":
 		return v == k

@@ -180,7 +180,7 @@ func (c *lowering) labelled(at int, proto uint32) (*formula, error) {
 	if !ok {
 		return nil, errorAt(c.expr.src, at, "", "behind an MPLS label only IP can be told")
 	}
-	bottom := c.equals(c.at.network(^uint32(1)).load(1).masked(1), 1) // 2 bytes before
+	bottom := c.equals(c.at.network(0).minus(2).load(1).masked(1), 1)
 	return allOf(bottom, c.equals(c.at.network(0).load(1).masked(0xf0), version<<4)), nil
 }
 

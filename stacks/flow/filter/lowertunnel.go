@@ -95,7 +95,7 @@ func (c *lowering) mpls(n *tunnelTest) (*formula, error) {
 	var labelled *formula
 	switch {
 	case c.at.labels > 0: // not the bottom of the stack
-		labelled = c.equals(c.at.network(^uint32(1)).load(1).masked(1), 0)
+		labelled = c.equals(c.at.network(0).minus(2).load(1).masked(1), 0)
 	case c.at.kind == linkPPP:
 		labelled = c.typeIs(0x281)
 	default:

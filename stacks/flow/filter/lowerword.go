@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// words are the tests of one word: of 802.2 headers, and of what cooked captures
-// say of the packet's way.
-func (c *lowering) words(n *wordTest) (*formula, error) {
+// oneWord is a test of a word of its own: of 802.2 headers, and of what cooked
+// captures say of the packet's way.
+func (c *lowering) oneWord(n *wordTest) (*formula, error) {
 	switch word := n.words[0]; {
 	case word == "llc" && c.at.kind == linkEthernet:
 		return c.llc(n.words[1:]), nil

@@ -24,7 +24,7 @@ func mustMatcher(t testing.TB, link uint16, expr string) *Matcher {
 // BenchmarkMatchers is the mean over the recorded expressions and the samples.
 func BenchmarkMatchers(b *testing.B) {
 	var matchers []*Matcher
-	for _, expr := range filterExpressions(b) {
+	for _, expr := range lines(b, filtersFile) {
 		matchers = append(matchers, mustMatcher(b, packet.LinkEthernet, expr))
 	}
 	samples := ethernetSamples().samples

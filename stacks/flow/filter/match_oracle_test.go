@@ -2,7 +2,9 @@ package filter
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -58,14 +60,14 @@ func compileFor(t testing.TB, link uint16, expr string) (compiled, error) {
 	m, err := e.Matcher(link)
 	raw, err2 := e.BPF(link, 0)
 	if (err == nil) != (err2 == nil) {
-		t.Errorf("%q: matcher: %v, BPF: %v", expr, err, err2)
+		t.Errorf("%.200q: matcher: %v, BPF: %v", expr, err, err2)
 	}
 	if err != nil || err2 != nil {
-		return compiled{}, err
+		return compiled{}, errors.Join(err, err2)
 	}
 	code, all := bpf.Disassemble(raw)
 	if !all {
-		t.Fatalf("%q: not all of the program is BPF", expr)
+		t.Fatalf("%.200q: not all of the program is BPF", expr)
 	}
 	c := compiled{matcher: m, code: code}
 	for _, in := range code {
@@ -73,7 +75,7 @@ func compileFor(t testing.TB, link uint16, expr string) (compiled, error) {
 		c.usesLen = c.usesLen || ext
 	}
 	if c.vm, err = bpf.NewVM(code); err != nil {
-		t.Fatalf("%q: %v", expr, err)
+		t.Fatalf("%.200q: %v", expr, err)
 	}
 	return c, nil
 }
@@ -117,29 +119,58 @@ func difference(samples []sample, got, want string) string {
 	return b.String()
 }
 
-// compareFilters checks both programs of an expression against what libpcap's
-// selects of the samples, and returns that.
-func compareFilters(t *testing.T, link uint16, samples []sample, file []byte, expr string) string {
-	t.Helper()
-	want, fault := tcpdump(t, file, len(samples), expr)
-	c, err := compileFor(t, link, expr)
-	if (err == nil) != (fault == nil) {
-		t.Errorf("%q: %v, but tcpdump: %v", expr, err, fault)
-	}
-	if err != nil || fault != nil {
-		return ""
-	}
-	checkFilters(t, &c, samples, expr, want)
-	return want
-}
-
 // checkFilters compares what both programs select with what they should.
 func checkFilters(t *testing.T, c *compiled, samples []sample, expr, want string) {
 	t.Helper()
 	if got := selection(samples, func(s *sample) bool { return c.matcher.Match(s.data, s.wireLen) }); got != want {
 		t.Errorf("%q: matcher: %s", expr, difference(samples, got, want))
 	}
-	if got := selection(samples, func(s *sample) bool { return c.run(t, s) }); got != want {
-		t.Errorf("%q: BPF: %s", expr, difference(samples, got, want))
+	step := 1 + len(samples)/1000 // the virtual machine is slow
+	for i := 0; i < len(samples); i += step {
+		s := &samples[i]
+		if got := c.run(t, s); got != (want[i] == '1') && !tooManyHeaders(expr, s) {
+			t.Errorf("%q: BPF: %v of %s, %d of %d bytes", expr, got, s.name, len(s.data), s.wireLen)
+		}
 	}
 }
+
+// tooManyHeaders says of protochain that a packet may have more headers than a
+// BPF program looks behind.
+func tooManyHeaders(expr string, s *sample) bool {
+	return strings.Contains(expr, "protochain") && len(s.data) > 8*(maxChained+1)
+}
+
+// compareFilters checks both programs of an expression against what libpcap's
+// selects of the samples, and returns that, "refused" if it is an error for all.
+func compareFilters(t *testing.T, link uint16, samples []sample, file []byte, expr string, args ...string) string {
+	t.Helper()
+	want, fault := tcpdump(t, file, len(samples), expr, args...)
+	c, err := compileFor(t, link, expr)
+	if (err == nil) != (fault == nil) {
+		t.Errorf("%q: %v, but tcpdump: %v", expr, err, fault)
+	}
+	if err != nil || fault != nil {
+		return refused
+	}
+	checkFilters(t, &c, samples, expr, want)
+	return want
+}
+
+const refused = "refused"
+
+// recordedVersion is the libpcap that the recorded selections are of. Others
+// differ in what their optimiser makes of packets that are too short.
+const recordedVersion = "libpcap version 1.10.3"
+
+// sameVersion says whether tcpdump has that libpcap.
+func sameVersion(t *testing.T) bool {
+	t.Helper()
+	out, err := exec.Command("tcpdump", "--version").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return strings.Contains(string(out), recordedVersion)
+}
+
+// changedSince are expressions that libpcap has another meaning for from 1.11 on.
+var changedSince = map[string]bool{"ip multicast": true}

@@ -5,19 +5,10 @@ package filter
 const maxPasses = 6
 
 // optimise makes the graph smaller. Packets that are long enough for all loads
-// are decided as before. For others the result is that of libpcap's optimiser in
-// all but contrived expressions: what does not matter is not loaded, and tests of
-// the same term that are tried one after another are tried in a row.
+// are decided as before. What becomes of others is what libpcap's optimiser makes
+// of them in all but contrived expressions: what does not matter is not loaded,
+// and tests of the same term are tried in a row.
 func (g *graph) optimise() {
-	g.plains = make([]int32, len(g.terms))
-	for i := range g.plains {
-		g.plains[i] = -1
-		if t := &g.terms[i]; t.kind == loadTerm && t.mask != allBits {
-			if plain, ok := g.termIndex[t.plain()]; ok {
-				g.plains[i] = plain
-			}
-		}
-	}
 	for range maxPasses {
 		threaded := g.thread()
 		g.compact()

@@ -143,10 +143,10 @@ func captureOf(t *testing.T, keys []Key) []byte {
 }
 
 // tcpdump returns which packets the expression selects, one 0 or 1 each, or
-// libpcap's error.
-func tcpdump(t *testing.T, file []byte, packets int, expr string) (string, error) {
+// libpcap's error. args are more options.
+func tcpdump(t *testing.T, file []byte, packets int, expr string, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.Command("tcpdump", "-n", "-r", "-", "-w", "-", "--", expr)
+	cmd := exec.Command("tcpdump", append(args, "-n", "-r", "-", "-w", "-", "--", expr)...)
 	cmd.Stdin = bytes.NewReader(file)
 	var out, msg bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &msg

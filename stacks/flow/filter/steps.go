@@ -11,8 +11,8 @@ const (
 type assembly struct {
 	*graph
 	m *Matcher
-	// heads are the branches that begin a table, with the number of branches in
-	// it; inner ones are tried by a table, and by themselves by short packets.
+	// heads are the branches that begin a table, with what is in it. Inner ones are
+	// tried by a table, and by themselves only for short packets.
 	heads map[int32]run
 	inner []bool
 	// plain are the steps of branches, table those of the tables that they begin.

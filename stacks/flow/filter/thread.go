@@ -89,53 +89,60 @@ func common[T comparable](a, b []T) []T {
 	return both
 }
 
+// threading goes through a graph with what is known at each of its branches.
+type threading struct {
+	*graph
+	reached []bool
+	at      []facts
+	changed bool
+}
+
 // thread leads every edge past the branches whose tests are known there, and
 // says whether it changed anything. A fact about a load is a load that succeeded,
 // so no load is left out.
 func (g *graph) thread() bool {
-	changed := false
-	reached := make([]bool, len(g.branches))
-	at := make([]facts, len(g.branches))
-	arrive := func(to int32, f facts) {
-		switch {
-		case to < 0:
-		case reached[to]:
-			at[to] = at[to].common(f)
-		default:
-			reached[to], at[to] = true, f
-		}
-	}
-	arrive(g.entry, facts{})
+	w := threading{graph: g, reached: make([]bool, len(g.branches)), at: make([]facts, len(g.branches))}
+	w.arrive(g.entry, facts{})
 	for i := g.entry; i >= 0; i-- {
-		if !reached[i] {
-			continue
+		if w.reached[i] {
+			w.pass(&g.branches[i], w.at[i])
+			w.at[i] = facts{}
 		}
-		b, f := &g.branches[i], at[i]
-		at[i] = facts{}
-		if b.op == enters {
-			to := g.follow(b.yes, &f)
-			changed = changed || to != b.yes
-			b.yes, b.no = to, to
-			arrive(to, f)
-			continue
-		}
-		if result, ok := g.decides(&f, b.test); ok {
-			to := b.no
-			if result {
-				to = b.yes
-			}
-			b.yes, b.no, changed = to, to, true
-			arrive(to, f)
-			continue
-		}
-		yes, no := f.and(b.test, true), f.and(b.test, false)
-		toYes, toNo := g.follow(b.yes, &yes), g.follow(b.no, &no)
-		changed = changed || toYes != b.yes || toNo != b.no
-		b.yes, b.no = toYes, toNo
-		arrive(toYes, yes)
-		arrive(toNo, no)
 	}
-	return changed
+	return w.changed
+}
+
+// pass leads the edges of a branch.
+func (w *threading) pass(b *branch, f facts) {
+	yes, no := f, f
+	if result, ok := w.decides(&f, b.test); ok {
+		to, _ := b.exits(result)
+		w.changed = w.changed || b.yes != b.no
+		b.yes, b.no = to, to
+	} else if b.op != enters {
+		yes, no = f.and(b.test, true), f.and(b.test, false)
+	}
+	w.lead(&b.yes, yes)
+	w.lead(&b.no, no)
+}
+
+// lead leads one edge, on which the facts hold.
+func (w *threading) lead(edge *int32, f facts) {
+	to := w.follow(*edge, &f)
+	w.changed = w.changed || to != *edge
+	*edge = to
+	w.arrive(to, f)
+}
+
+// arrive adds an edge to a branch: what holds there holds on all of them.
+func (w *threading) arrive(to int32, f facts) {
+	switch {
+	case to < 0:
+	case w.reached[to]:
+		w.at[to] = w.at[to].common(f)
+	default:
+		w.reached[to], w.at[to] = true, f
+	}
 }
 
 // follow returns where a packet with these facts goes from the branch to on.
@@ -148,11 +155,7 @@ func (g *graph) follow(to int32, f *facts) int32 {
 		if !ok {
 			break
 		}
-		if result {
-			to = g.branches[to].yes
-		} else {
-			to = g.branches[to].no
-		}
+		to, _ = g.branches[to].exits(result)
 	}
 	return to
 }

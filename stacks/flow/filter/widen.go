@@ -12,7 +12,7 @@ func (g *graph) widen() {
 		if inner[i] {
 			continue
 		}
-		words := g.words(int32(i), ways)
+		words := g.adjacent(int32(i), ways)
 		if len(words) < 2 {
 			continue
 		}
@@ -33,9 +33,9 @@ func (g *graph) widen() {
 	}
 }
 
-// words returns the branches from i on that compare a word each, each behind the
+// adjacent returns the branches from i on that compare a word each, each behind the
 // one before it in the packet, and all go to the same place if one is not equal.
-func (g *graph) words(i int32, ways []way) []int32 {
+func (g *graph) adjacent(i int32, ways []way) []int32 {
 	var words []int32
 	no := g.branches[i].no
 	for at := i; at >= 0 && len(words) < maxWords; at = g.branches[at].yes {

@@ -11,9 +11,9 @@ import (
 	pt "github.com/hookd/hookd/stacks/flow/packet/packettest"
 )
 
-// flood sends a million fragments of as many datagrams, 1 µs apart, with an honest datagram in between
-// every thousand.
-func flood(t *testing.T, table *fragment.Table, frame []byte) (honest int) {
+// flood sends n fragments of as many datagrams, 1 µs apart, with an honest datagram in between every
+// thousand, and returns how many of those came through.
+func flood(t *testing.T, table *fragment.Table, frame []byte, n uint32) (honest uint32) {
 	a, b := udp4(0x7777, 0, 48), udp4(0x7777, 48, 52)
 	now := start
 	var p packet.Packet
@@ -22,7 +22,7 @@ func flood(t *testing.T, table *fragment.Table, frame []byte) (honest int) {
 		p.Decode(1, f, len(f), now)
 		return table.Add(&p)
 	}
-	for i := range uint32(1_000_000) {
+	for i := range n {
 		binary.BigEndian.PutUint32(frame[26:], i) // the source address
 		add(frame)
 		switch i % 1000 {
@@ -42,6 +42,10 @@ func flood(t *testing.T, table *fragment.Table, frame []byte) (honest int) {
 
 func TestFlood(t *testing.T) {
 	t.Parallel()
+	n := uint32(1_000_000)
+	if testing.Short() {
+		n = 50_000
+	}
 	for name, frame := range map[string][]byte{
 		"first fragments":            pt.IP(c4.Addr(), s4.Addr(), 17, text(8), pt.Piece(1, 0, true)),
 		"far behind":                 pt.IP(c4.Addr(), s4.Addr(), 17, text(8), pt.Piece(1, 65520, true)),
@@ -51,11 +55,11 @@ func TestFlood(t *testing.T) {
 		"first with an empty header": pt.IP(c4.Addr(), s4.Addr(), 17, "", pt.Piece(1, 0, true)),
 	} {
 		table := fragment.New(fragment.Config{Memory: 1 << 20, Datagrams: 700})
-		honest := flood(t, table, frame)
+		honest := flood(t, table, frame, n)
 		s := table.Stats()
 		consistent(t, name, s)
-		if honest != 1000 {
-			t.Errorf("%s: %d of 1000 honest datagrams came through: %+v", name, honest, s)
+		if honest != n/1000 {
+			t.Errorf("%s: %d of %d honest datagrams came through: %+v", name, honest, n/1000, s)
 		}
 		if s.Peak > 1<<20 {
 			t.Errorf("%s: %d bytes", name, s.Peak)
@@ -114,6 +118,32 @@ func TestManyPieces(t *testing.T) {
 	if string(p.Payload()) != body[8:] || table.Stats().Peak > 128<<10 {
 		t.Errorf("%v with %d bytes: %+v", p.Class, p.PayloadLen, table.Stats())
 	}
+}
+
+// TestOldestGrows has the datagram that has waited for longest need the memory that others have.
+func TestOldestGrows(t *testing.T) {
+	t.Parallel()
+	table := fragment.New(fragment.Config{Memory: 1})
+	var p packet.Packet
+	add := func(f []byte) fragment.Result {
+		p.Decode(1, f, len(f), start)
+		return table.Add(&p)
+	}
+	body := header(50000) + text(50000)
+	add(piece(0, true, body[:8]))
+	for id := range uint32(40) {
+		add(udp4(100+id, 0, 48))
+	}
+	if s := table.Stats(); s.Evicted != 0 || s.Open != 41 {
+		t.Fatalf("%+v", s)
+	}
+	if got := add(piece(8, false, body[8:])); got != fragment.Whole || string(p.Payload()) != body[8:] {
+		t.Errorf("%v: %+v", got, table.Stats())
+	}
+	if s := table.Stats(); s.Evicted == 0 || s.Evicted == 40 || s.Peak > 128<<10 {
+		t.Errorf("%+v", s)
+	}
+	consistent(t, "oldest", table.Stats())
 }
 
 func TestAddAllocatesNothing(t *testing.T) {

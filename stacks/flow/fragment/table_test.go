@@ -20,8 +20,6 @@ var (
 	s6 = netip.MustParseAddrPort("[2001:db8::2]:80")
 	o4 = netip.MustParseAddr("192.0.2.1")
 	p4 = netip.MustParseAddr("192.0.2.2")
-	o6 = netip.MustParseAddr("2001:db8:ff::1")
-	p6 = netip.MustParseAddr("2001:db8:ff::2")
 )
 
 const start = int64(1_700_000_000_000_000_000)
@@ -165,8 +163,12 @@ func TestTable(t *testing.T) {
 		{"duplicate with other bytes", fragment.Config{}, then(held(piece(8, true, "AAAAAAAA"), piece(8, true, "BBBBBBBB"), piece(0, true, header(9))), whole(piece(16, false, "9"))), "AAAAAAAA9", fragment.Stats{Taken: 3, Duplicates: 1, Conflicts: 1, Whole: 1}},
 		{"teardrop", fragment.Config{}, then(held(piece(0, true, header(28)+"AAAAAAAAAAAAAAAAAAAAAAAA")), refused(piece(24, false, "BBBB"))), "", fragment.Stats{Taken: 1, Contradicting: 1, Open: 1}},
 		{"one inside another", fragment.Config{}, then(held(piece(0, true, header(28)+"AAAAAAAAAAAAAAAAAAAAAAAA"), piece(8, true, "BBBBBBBB")), whole(piece(32, false, "CCCC"))), "AAAAAAAAAAAAAAAAAAAAAAAACCCC", fragment.Stats{Taken: 2, Duplicates: 1, Conflicts: 1, Whole: 1}},
-		{"overlap discards", fragment.Config{Overlap: fragment.OverlapDiscard}, then(held(udp6(1, 0, 48)), refused(udp6(1, 24, 76)), refused(udp6(1, 48, 52)), in{udp6(1, 0, 48), 31 * time.Second, fragment.Held}, whole(udp6(1, 48, 52))), all,
-			fragment.Stats{Taken: 3, Late: 2, Overlaps: 1, Discarded: 1, TimedOut: 1, Whole: 1}},
+		{
+			"overlap discards",
+			fragment.Config{Overlap: fragment.OverlapDiscard},
+			then(held(udp6(1, 0, 48)), refused(udp6(1, 24, 76)), refused(udp6(1, 48, 52)), in{udp6(1, 0, 48), 31 * time.Second, fragment.Held}, whole(udp6(1, 48, 52))), all,
+			fragment.Stats{Taken: 3, Late: 2, Overlaps: 1, Discarded: 1, TimedOut: 1, Whole: 1},
+		},
 		{"duplicate discards nothing", fragment.Config{Overlap: fragment.OverlapDiscard}, then(held(udp6(1, 0, 48), udp6(1, 0, 24), udp6(1, 24, 24)), whole(udp6(1, 48, 52))), all, fragment.Stats{Taken: 2, Duplicates: 2, Whole: 1}},
 
 		{"two ends", fragment.Config{}, then(held(udp4(1, 48, 52)), refused(piece(96, false, "12345")), refused(piece(96, false, "123")), whole(udp4(1, 0, 48))), all, fragment.Stats{Taken: 2, Contradicting: 2, Whole: 1}},
@@ -219,6 +221,7 @@ func TestHeaders(t *testing.T) {
 		{"ipv6", v6, nil, fragment.Whole},
 		{"ah before the fragment", v6, []pt.Option{ah}, fragment.Whole},
 		{"atomic before the fragment", v6, []pt.Option{atomic}, fragment.Whole},
+		{"atomic and options before the fragment", v6, []pt.Option{atomic, pt.Ext(60, 0, 1, 4, 0, 0, 0, 0)}, fragment.Whole},
 		{"long header", v6, []pt.Option{long, long, ah}, fragment.Whole},
 		{"too long header", v6, tooLong, fragment.Refused},
 	}

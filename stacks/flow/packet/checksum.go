@@ -207,7 +207,7 @@ func homeAddress(b []byte) []byte {
 }
 
 // sum adds b to a sum of 16-bit big-endian words (RFC 1071), eight bytes at a time: carries out of the
-// top come back in at the bottom.
+// top come back in at the bottom, where they cannot carry again: with a carry s is below its greatest.
 func sum(b []byte, s uint64) uint64 {
 	var carry uint64
 	for ; len(b) >= 32; b = b[32:] {
@@ -215,7 +215,6 @@ func sum(b []byte, s uint64) uint64 {
 		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b[8:]), carry)
 		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b[16:]), carry)
 		s, carry = bits.Add64(s, binary.BigEndian.Uint64(b[24:]), carry)
-		s, carry = bits.Add64(s, 0, carry)
 		s += carry
 	}
 	for ; len(b) >= 8; b = b[8:] {

@@ -77,6 +77,10 @@ func TestDecodeTunnels(t *testing.T) {
 		{"mpls over udp", udp(6635, "\x00\x01\x01\x40", raw4), tcp4(nil), over4("mpls", 0x10)},
 		{"vxlan", pt.VXLAN(oc4, to(os4, 4789), 5001, eth4), tcp4(nil), over4("vxlan", 5001)},
 		{"vxlan over ipv6 of a tagged frame", pt.VXLAN(oc6, to(os6, 4789), 5001, v6(pt.VLAN(7))), tcp6(nil), over6("vxlan", 5001)},
+		{
+			"tags inside and out, more than a frame may have", pt.VXLAN(oc4, to(os4, 4789), 1, v4(pt.VLAN(7), pt.MPLS(1, 2)), pt.VLAN(1, 2, 3, 4, 5, 6, 7, 8), pt.MPLS(make([]uint32, 63)...)),
+			tcp4(func(g *got) { g.VLANs, g.VLAN, g.VLANIn = 8, 1, 2 }), over4("vxlan", 1),
+		},
 		{"vxlan on linux's port", pt.VXLAN(oc4, to(os4, 8472), 1, eth6), tcp6(nil), over4("vxlan", 1)},
 		{"vxlan-gpe", udp(4790, "\x0c\x00\x00\x01\x00\x00\x07\x00", raw4), tcp4(nil), over4("vxlan", 7)},
 		{"vxlan-gpe of ethernet", udp(4790, "\x0c\x00\x00\x03\x00\x00\x07\x00", eth4), tcp4(nil), over4("vxlan", 7)},
@@ -106,6 +110,9 @@ func TestDecodeTunnels(t *testing.T) {
 		}
 		if len(p.Data) != len(c.frame) || p.WireLen != len(c.frame) {
 			t.Errorf("%s: %d bytes of %d, want %d", c.name, len(p.Data), p.WireLen, len(c.frame))
+		}
+		if p.IPVersion == 4 && ([12]byte(p.Src[4:]) != [12]byte{} || [12]byte(p.Dst[4:]) != [12]byte{}) {
+			t.Errorf("%s: addresses %x and %x", c.name, p.Src, p.Dst)
 		}
 		outside(t, c.name, c.frame, c.via)
 	}
@@ -166,6 +173,8 @@ func TestDecodeNoTunnel(t *testing.T) {
 		{"geneve of version 1", edit(pt.GENEVE(oc4, to(os4, 6081), 1, 0x0800, nil, raw4), 42, 0x40), packet.UDP, 0, 0},
 		{"geneve with too many options", edit(pt.GENEVE(oc4, to(os4, 6081), 1, 0x0800, nil, raw4), 42, 0x3f), packet.UDP, 0, 0},
 		{"gtp-u echo", udp(2152, "\x32\x01\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00"), packet.UDP, 0, 0},
+		{"gtp-u error that quotes a packet", udp(2152, "\x30\x1a\x00\x2d\x00\x00\x00\x00"+string(raw4)), packet.UDP, 0, 0},
+		{"gtp prime", udp(2152, "\x20\xff\x00\x2d\x00\x00\x00\x00"+string(raw4)), packet.UDP, 0, 0},
 		{"gtp-u with an endless extension", udp(2152, "\x34\xff\x00\x04\x00\x00\x00\x00\x00\x00\x00\x85\x00\x00\x00\x85"), packet.UDP, 0, 0},
 		{"gtp-u cut in its extensions", udp(2152, "\x34\xff\x00\x04\x00\x00\x00\x00\x00\x00\x00\x85"), packet.UDP, 0, 0},
 		{"teredo bubble", udp(3544, "\x60\x00\x00\x00"), packet.UDP, 0, 0},

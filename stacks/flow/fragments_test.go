@@ -1,0 +1,85 @@
+package flow_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/packet"
+	pt "github.com/hookd/hookd/stacks/flow/packet/packettest"
+)
+
+// TestFragments has segments that come in pieces: the pieces that wait are orphans, the one that makes
+// the segment whole is the segment.
+func TestFragments(t *testing.T) {
+	t.Parallel()
+	piece := func(off, size int) pt.Option { return pt.Fragment(9, off, size) }
+	body := strings.Repeat("0123456789", 8)
+	for name, ends := range map[string][2]string{"ipv4": {"10.0.0.1:40000", "10.0.0.2:80"}, "ipv6": {"[2001:db8::1]:40000", "[2001:db8::2]:80"}} {
+		n := newNet(t, flow.Config{})
+		n.client, n.server = netip.MustParseAddrPort(ends[0]), netip.MustParseAddrPort(ends[1])
+		n.want(name+", half a SYN", n.send(n.c(0, 0, syn, "", piece(0, 8))), "orphan")
+		n.want(name+", a SYN", n.send(n.c(0, 0, syn, "", piece(8, 99))),
+			"pkt_in.snd/C conn_start.snd/C state.snd/C:closed>syn_sent pkt_in.rcv/S conn_start.rcv/S state.rcv/S:closed>syn_received")
+		n.send(n.srv(0, 1, syn|ack, ""), n.c(1, 1, ack, ""))
+		n.want(name+", backwards", n.send(n.c(1, 1, psh|ack, body, piece(48, 99)), n.c(1, 1, psh|ack, body, piece(24, 24)), n.c(1, 1, psh|ack, body, piece(0, 24))),
+			"orphan orphan pkt_in.snd/C pkt_in.rcv/S new_data/S:0+80")
+		n.want(name+", bytes", n.got(flowev.SideClient), body)
+		if s := n.s.Stats(); s.Fragments.Whole != 2 || s.Fragments.Open != 0 || s.Orphans != 3 || s.TCP != 4 || s.Frames != 7 {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
+func TestFragmentLimits(t *testing.T) {
+	t.Parallel()
+	n := newNet(t, flow.Config{Fragments: fragment.Config{Datagrams: 1}})
+	n.open()
+	n.send(n.c(1, 1, psh|ack, "hello hello", pt.Fragment(1, 0, 24)), n.c(12, 1, psh|ack, "hello hello", pt.Fragment(2, 0, 24)))
+	n.want("pushed out", n.send(n.c(1, 1, psh|ack, "hello hello", pt.Fragment(1, 24, 24))), "orphan")
+	if s := n.s.Stats().Fragments; s.Evicted != 2 || s.Open != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestTunnels has a connection in a tunnel: it is one where the tunnel is entered.
+func TestTunnels(t *testing.T) {
+	t.Parallel()
+	a, b := netip.MustParseAddrPort("192.0.2.1:50000"), netip.MustParseAddrPort("192.0.2.2:4789")
+	for decap, want := range map[packet.Tunnels]flow.Stats{
+		0:                 {Frames: 4, Orphans: 4, Datagrams: 4, Conns: 1, UDPFlows: 1, Open: 1},
+		packet.AllTunnels: {Frames: 4, TCP: 4, Conns: 1, Open: 1},
+	} {
+		n := newNet(t, flow.Config{Decap: decap})
+		for _, f := range [][]byte{n.c(0, 0, syn, ""), n.srv(0, 1, syn|ack, ""), n.c(1, 1, ack, ""), n.c(1, 1, psh|ack, "hello")} {
+			n.send(pt.VXLAN(a, b, 5, f))
+		}
+		if decap != 0 {
+			n.want("bytes", n.got(flowev.SideClient), "hello")
+		}
+		got := n.s.Stats()
+		if got.Frames != want.Frames || got.Orphans != want.Orphans || got.TCP != want.TCP || got.UDPFlows != want.UDPFlows || got.Open != want.Open {
+			t.Errorf("entering %v: %+v", decap, got)
+		}
+	}
+}
+
+// TestChecksums has a wrong checksum keep a segment away only where they are verified, and one that was
+// left to the card nowhere.
+func TestChecksums(t *testing.T) {
+	t.Parallel()
+	for verify, want := range map[bool]string{
+		false: "pkt_in.snd/C pkt_in.rcv/S new_data/S:0+5",
+		true:  "orphan",
+	} {
+		n := newNet(t, flow.Config{VerifyChecksums: verify})
+		n.open(pt.PartialChecksum())
+		n.want("bad", n.send(n.c(1, 1, psh|ack, "hello", pt.BadChecksum())), want)
+		if s := n.s.Stats(); (s.BadChecksums == 1) != verify || s.TCP+s.Orphans != 4 {
+			t.Errorf("verified %v: %+v", verify, s)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package flow
+
+import "github.com/hookd/hookd/stacks/flow/fragment"
+
+// Stats counts what a stack did since it was made. Every frame is in exactly one of NotIP,
+// Malformed, Truncated, Orphans, TCP and Swallowed; what has no IP header that could be read raises
+// nothing.
+type Stats struct {
+	Frames    uint64 // given to Frame
+	NotIP     uint64 // no IP in it
+	Malformed uint64 // no IP header could be read: it contradicts itself or the frame
+	Truncated uint64 // no IP header could be read: the capture cut it off
+	Orphans   uint64 // IP that belongs to no TCP connection
+	TCP       uint64 // belong to a connection
+	Swallowed uint64 // belong to a connection that was cut
+
+	Datagrams  uint64 // of Orphans, those that belong to a UDP or ICMP flow
+	ICMPErrors uint64 // of Orphans, those that quote a packet of a connection or flow
+	// BadChecksums counts, of Orphans, those that VerifyChecksums kept away.
+	BadChecksums uint64
+	CutLists     uint64 // lists of flow.conns that a limit kept from being whole
+
+	Conns      uint64 // connections made, flows included
+	UDPFlows   uint64 // of these, UDP flows
+	ICMPFlows  uint64 // of these, ICMP queries
+	Adopted    uint64 // of these, picked up without their start
+	Ended      uint64 // connections ended, for any reason
+	Evicted    uint64 // of these, ended because MaxConns was reached
+	Idle       uint64 // of these, ended by a timeout
+	Reused     uint64 // of these, ended because another took their addresses
+	Cut        uint64 // of these, ended because rules cut them
+	OutWindow  uint64 // segments ignored: their bytes or FIN lie outside the receiver's window
+	BadResets  uint64 // RSTs ignored: their sequence number is not plausible
+	BadSYNs    uint64 // SYNs and SYN/ACKs ignored: they contradict the connection
+	Open       int    // connections and flows now
+	Remembered int    // connections that were cut and still swallow what they send
+
+	Gaps     uint64 // ranges given up
+	GapBytes uint64 // bytes in them
+	NotHeld  uint64 // of the gaps, those given up because too much waited behind them
+	Slid     uint64 // bytes that left a full buffer, or found it full
+
+	Held, Peak int // bytes of buffer in use now behind holes, and the most ever
+	Kept       int // bytes of buffer in use now for streams
+
+	// Fragments is what became of IP fragments. Those that are held or refused are Orphans; the one
+	// that makes a datagram whole counts as what the datagram is.
+	Fragments fragment.Stats
+
+	Dropped     uint64 // frames of connections, or orphans, that did not pass, swallowed ones not counted
+	Injected    uint64 // RSTs made
+	NotInjected uint64 // RSTs that could not be made: a link header that is not known well enough
+}
