@@ -74,7 +74,8 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 	if p == nil {
 		return
 	}
-	en := &entry{rule: ru, user: user}
+	ru.bindTo(p.info)
+	en := &entry{rule: ru, user: user, when: ru.decl.NativeWhen.Make(p.info), guard: ru.decl.Guard.Make(p.info)}
 	for _, v := range ru.decl.decides() {
 		switch name := decisionName(v.Decision); {
 		case !v.Decided():

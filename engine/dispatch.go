@@ -31,6 +31,7 @@ type node struct {
 	decl     *EventDecl
 	health   *health // of its filter
 	matches  match.Predicate
+	when     Native // nil: the function is called
 	entries  []*entry
 	always   []*entry // rules that run behind all others and decide nothing
 	children []*node
@@ -48,6 +49,8 @@ type entry struct {
 	rule    *rule
 	scope   func(subject any) bool
 	matches match.Predicate
+	when    Native      // of the rule's when, and
+	guard   Native      // of what its run begins with; nil: the function is called
 	by      *match.Path // threshold key
 	user    string
 }
@@ -150,8 +153,13 @@ func (s *shard) holds(o *outcome, n *node) bool {
 	if n.health.suspended {
 		return false
 	}
-	call := s.prepare(o, n.script, n.decl.Name, n.user)
-	ok, err := n.script.instance.Filter(n.decl.When, call)
+	if answer := s.native(n.when, o.event); answer != Ask {
+		return answer == Yes
+	}
+	ok, err := n.script.instance.Filter(n.decl.When, s.prepare(o, n.script, n.decl.Name, n.user))
+	if err == nil {
+		err = s.compare(n.when, o.event, "when", ok)
+	}
 	if err != nil {
 		s.failEvent(o, n, err)
 		return false
@@ -185,11 +193,17 @@ func (s *shard) try(o *outcome, en *entry) {
 		s.decide(o, en, r.verdict)
 		return
 	}
+	if s.native(en.guard, o.event) == No {
+		return
+	}
 	call := s.prepare(o, r.script, r.decl.Name, en.user)
 	call.Count = st.Matched
 	d, err := r.script.instance.Run(r.decl.Run, call)
 	if err == nil {
 		err = o.plan.check(r, d)
+	}
+	if err == nil {
+		err = s.compareGuard(en.guard, o.event, d.Decided())
 	}
 	if err != nil {
 		s.fail(o, r, err)
@@ -211,7 +225,13 @@ func (en *entry) inScope(o *outcome) bool {
 // filter runs the rule's when.
 func (s *shard) filter(o *outcome, en *entry) bool {
 	r := en.rule
+	if answer := s.native(en.when, o.event); answer != Ask {
+		return answer == Yes
+	}
 	ok, err := r.script.instance.Filter(r.decl.When, s.prepare(o, r.script, r.decl.Name, en.user))
+	if err == nil {
+		err = s.compare(en.when, o.event, "when", ok)
+	}
 	if err != nil {
 		s.fail(o, r, err)
 		s.decide(o, en, r.onError)

@@ -7,6 +7,7 @@ import (
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/engine/record"
+	"github.com/hookd/hookd/engine/statedir"
 	"github.com/hookd/hookd/engine/store"
 )
 
@@ -22,6 +23,14 @@ type Config struct {
 	Limits Limits
 	// Observe makes every rule record what it would decide and decide nothing.
 	Observe bool
+	// CheckNative calls the functions that have a native form too and reports
+	// where the two differ. It is for tests and for looking into a doubt: it
+	// costs what the native form saves.
+	CheckNative bool
+	// ReadFile reads the data files that scripts name; nil: there are none.
+	ReadFile func(path string) ([]byte, error)
+	// State keeps the stores that persist; nil: they do not.
+	State *statedir.Dir
 }
 
 // Engine holds the live generation and what outlives generations.
@@ -39,6 +48,7 @@ type Engine struct {
 	rules    map[ruleKey]*ruleState
 	taps     map[event.PointID][]Tap
 	started  bool
+	damaged  map[string]bool // stores whose saved content could not be read
 	reloads  uint64
 	failures uint64
 }
@@ -84,6 +94,8 @@ func New(cfg Config) *Engine {
 		kept:  map[string]*kept{},
 		rules: map[ruleKey]*ruleState{},
 		taps:  map[event.PointID][]Tap{},
+
+		damaged: map[string]bool{},
 	}
 	e.stateLimits, e.dataLimits = record.StateLimits(), record.ConnLimits()
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes

@@ -18,7 +18,7 @@ type Generation struct {
 	// Hash is the content hash of all sources, in hexadecimal.
 	Hash string
 	// Changed are the scripts whose text differs from the generation before, or
-	// that of a module they require.
+	// that of a module they require or a data file they read.
 	Changed []string
 
 	order   []*script // by path
@@ -105,6 +105,10 @@ type Staged struct {
 	stores *store.Staging
 	states []*record.Root
 	done   bool
+
+	sources map[string]*Source // by path
+	files   map[string]*Data   // read so far, by path
+	damaged []string           // stores whose saved content could not be read
 }
 
 // Generation returns what would be published.
@@ -117,7 +121,13 @@ func (st *Staged) Generation() *Generation { return st.gen }
 func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	st := &Staged{engine: e, gen: emptyGeneration(), stores: e.stores.Stage()}
+	st := &Staged{
+		engine: e, gen: emptyGeneration(), stores: e.stores.Stage(),
+		sources: map[string]*Source{}, files: map[string]*Data{},
+	}
+	for i := range sources {
+		st.sources[sources[i].Path] = &sources[i]
+	}
 	st.gen.Number = e.live.Number + 1
 	scripts, modules := split(sources)
 	var diags diag.List
@@ -129,6 +139,9 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 	}
 	if !diags.HasErrors() {
 		diags = append(diags, st.resolve()...)
+	}
+	if !diags.HasErrors() {
+		diags = append(diags, st.fill()...)
 	}
 	diags.Sort()
 	if diags.HasErrors() {
@@ -149,7 +162,7 @@ func (st *Staged) compile(sources []Source) diag.List {
 		all.Write([]byte(src.Path))
 		all.Write(hash[:])
 		sc := &script{path: src.Path, text: src.Text, hash: hash, kept: st.engine.keptOf(src.Path)}
-		if old := st.engine.live.scripts[src.Path]; old != nil && old.hash == hash && !st.gen.modules.changed(old.plan.Requires) {
+		if old := st.engine.live.scripts[src.Path]; old != nil && old.hash == hash && !st.gen.modules.changed(old.plan.Requires) && !st.dataChanged(old.plan.Files) {
 			sc.program, sc.instance, sc.plan, sc.env = old.program, old.instance, old.plan, old.env
 		} else {
 			program, list := st.engine.runtime.Compile(src)
@@ -185,7 +198,7 @@ func (st *Staged) run() diag.List {
 		st.states = append(st.states, state)
 		sc.env = &Env{
 			Shard: s.Shard, Path: sc.path, Gen: st.gen.Number,
-			Stores: st.stores, State: state, Services: s, Modules: st.gen.modules,
+			Stores: st.stores, State: state, Services: s, Modules: st.gen.modules, Data: st.data,
 		}
 		instance, plan, list := sc.program.Stage(sc.env)
 		diags = append(diags, list...)

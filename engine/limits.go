@@ -1,8 +1,14 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
+	"math"
 	"strconv"
 	"time"
+
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event/plain"
 )
 
 // Limits bound what scripts may use. The zero value of a field means its
@@ -46,27 +52,114 @@ type Limit struct {
 	Name, Default, Doc string
 }
 
-// DocLimits lists the engine's limits with their defaults.
-func DocLimits() []Limit {
-	l := Limits{}.withDefaults()
-	n := func(name string, v int, doc string) Limit { return Limit{name, strconv.Itoa(v), doc} }
-	return []Limit{
-		n("handler_instructions", l.HandlerInstructions, "instructions of one handler or filter call; more is an overrun"),
-		n("load_instructions", l.LoadInstructions, "instructions of a script's top level"),
-		n("suspend_overruns", l.Overruns, "overruns within suspend_window that suspend a rule"),
-		n("suspend_errors", l.Errors, "errors within suspend_window that suspend a rule"),
-		{"suspend_window", l.SuspendWindow.String(), "event time within which failures add up"},
-		n("log_lines", l.LogLines, "log lines of a script in a second of event time; the rest is dropped and counted"),
-		n("alerts", l.Alerts, "alerts of a script in a second of event time; the rest is dropped and counted"),
-		n("timers", l.Timers, "timers of a script"),
-		n("rules", l.Rules, "rules of a script"),
-		n("raise_depth", l.RaiseDepth, "raised events that cause raised events, and so on"),
-		n("raise_queue", l.RaiseQueue, "raised events that wait for the running handler"),
-		n("timer_catch_up", l.TimerCatchUp, "periods that a timer runs late one by one after a jump in time"),
-		n("state_bytes", l.StateBytes, "a script's state"),
-		n("data_bytes", l.DataBytes, "a script's data on one connection"),
-		n("threshold_keys", l.ThresholdKeys, "keys that one threshold follows; the one not touched for longest gives way"),
+// limit is one of the limits by name: a number or a time.
+type limit struct {
+	name, doc string
+	n         *int
+	d         *time.Duration
+}
+
+// text writes the value.
+func (f limit) text() string {
+	if f.d != nil {
+		return f.d.String()
 	}
+	return strconv.Itoa(*f.n)
+}
+
+// named lists the limits in the order in which they are documented.
+func (l *Limits) named() []limit {
+	n := func(name string, v *int, doc string) limit { return limit{name: name, n: v, doc: doc} }
+	return []limit{
+		n("handler_instructions", &l.HandlerInstructions, "instructions of one handler or filter call; more is an overrun"),
+		n("load_instructions", &l.LoadInstructions, "instructions of a script's top level"),
+		n("suspend_overruns", &l.Overruns, "overruns within suspend_window that suspend a rule"),
+		n("suspend_errors", &l.Errors, "errors within suspend_window that suspend a rule"),
+		{name: "suspend_window", d: &l.SuspendWindow, doc: "event time within which failures add up"},
+		n("log_lines", &l.LogLines, "log lines of a script in a second of event time; the rest is dropped and counted"),
+		n("alerts", &l.Alerts, "alerts of a script in a second of event time; the rest is dropped and counted"),
+		n("timers", &l.Timers, "timers of a script"),
+		n("rules", &l.Rules, "rules of a script"),
+		n("raise_depth", &l.RaiseDepth, "raised events that cause raised events, and so on"),
+		n("raise_queue", &l.RaiseQueue, "raised events that wait for the running handler"),
+		n("timer_catch_up", &l.TimerCatchUp, "periods that a timer runs late one by one after a jump in time"),
+		n("state_bytes", &l.StateBytes, "a script's state"),
+		n("data_bytes", &l.DataBytes, "a script's data on one connection"),
+		n("threshold_keys", &l.ThresholdKeys, "keys that one threshold follows; the one not touched for longest gives way"),
+	}
+}
+
+// DocLimits lists the engine's limits with their defaults.
+func DocLimits() []Limit { return Limits{}.Doc() }
+
+// Doc lists the limits with their values, defaults filled in.
+func (l Limits) Doc() []Limit {
+	l = l.withDefaults()
+	var list []Limit
+	for _, f := range l.named() {
+		list = append(list, Limit{f.name, f.text(), f.doc})
+	}
+	return list
+}
+
+// Set changes the limit of that name: a whole number of at least 1, a size such
+// as "64KiB", or for a time a number of seconds or a text such as "10s".
+func (l *Limits) Set(name string, value any) error {
+	var names []string
+	for _, f := range l.named() {
+		if f.name == name {
+			return f.set(value)
+		}
+		names = append(names, f.name)
+	}
+	hint := ""
+	if near := diag.Nearest(name, names); near != "" {
+		hint = "; did you mean " + near + "?"
+	}
+	return fmt.Errorf("there is no limit %s that can be set%s", name, hint)
+}
+
+func (f limit) set(value any) error {
+	if f.d != nil {
+		d, err := durationOf(value)
+		if err == nil && d <= 0 {
+			err = errors.New("a time is more than 0")
+		}
+		if err == nil {
+			*f.d = d
+		}
+		return err
+	}
+	n, err := wholeOf(value)
+	if err == nil && (n < 1 || n > math.MaxInt32) {
+		err = fmt.Errorf("a whole number from 1 to %d expected, got %d", math.MaxInt32, n)
+	}
+	if err == nil {
+		*f.n = int(n)
+	}
+	return err
+}
+
+// durationOf reads "10s" or a number of seconds.
+func durationOf(value any) (time.Duration, error) {
+	switch v := value.(type) {
+	case string:
+		return plain.Duration(v)
+	case float64:
+		return plain.Seconds(v)
+	}
+	return 0, errors.New(`a duration such as "10s" expected`)
+}
+
+// wholeOf reads a whole number or a size such as "64KiB".
+func wholeOf(value any) (int64, error) {
+	switch v := value.(type) {
+	case string:
+		return plain.Size(v)
+	case float64:
+		return plain.Integer(v, 1, math.MaxInt32)
+	}
+	return 0, errors.New("a whole number expected")
 }
 
 // withDefaults fills what is zero.

@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
 )
 
@@ -16,6 +17,9 @@ type Plan struct {
 	Timers []*TimerDecl
 	// Requires are the looks for modules, by the script and by its modules.
 	Requires []Require
+	// Files are the data files that the script and its modules read. Those that
+	// fill stores are not among them.
+	Files []DataUse
 }
 
 // ScriptDecl is what `script { … }` says of the file.
@@ -49,17 +53,25 @@ type RuleDecl struct {
 	ScopeLine int
 	Match     *match.Node
 	When      FuncID
-	Threshold *ThresholdDecl
-	Run       FuncID
-	Verdict   *VerdictDecl
-	OnError   *VerdictDecl
-	Priority  int
-	Observe   bool
-	Always    bool
-	Disabled  bool
-	Doc       string
-	Severity  string
-	Tags      []string
+	// NativeWhen makes what decides in the place of When, and Guard what says no
+	// to the events on which Run would return nothing and do nothing. Both may be
+	// nil.
+	NativeWhen NativeMaker
+	Threshold  *ThresholdDecl
+	Run        FuncID
+	Guard      NativeMaker
+	// Explain says, one line each, how the rule's functions run on the events of
+	// info; nil where there is nothing to say.
+	Explain  func(info *event.Info) []string
+	Verdict  *VerdictDecl
+	OnError  *VerdictDecl
+	Priority int
+	Observe  bool
+	Always   bool
+	Disabled bool
+	Doc      string
+	Severity string
+	Tags     []string
 }
 
 // ThresholdDecl is `threshold = { by, count, within, fire }`.
@@ -78,7 +90,10 @@ type EventDecl struct {
 	On    *PointRef // nil: it is only ever raised
 	Match *match.Node
 	When  FuncID
-	Doc   string
+	// NativeWhen and Explain are as for rules.
+	NativeWhen NativeMaker
+	Explain    func(info *event.Info) []string
+	Doc        string
 }
 
 // TimerDecl is `timer "name" { every | after, run }`.

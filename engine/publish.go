@@ -21,6 +21,10 @@ func (st *Staged) Publish() (*Generation, error) {
 		st.discard()
 		return nil, fmt.Errorf("engine: publish generation %d: %d is live meanwhile", st.gen.Number, e.live.Number)
 	}
+	if err := st.saveLeaving(); err != nil {
+		st.discard()
+		return nil, fmt.Errorf("engine: publish generation %d: %w", st.gen.Number, err)
+	}
 	old := e.live
 	s := e.shards[0]
 	s.Enter()
@@ -30,6 +34,9 @@ func (st *Staged) Publish() (*Generation, error) {
 		return nil, fmt.Errorf("engine: publish generation %d: %w", st.gen.Number, err)
 	}
 	st.done = true
+	for _, name := range st.damaged {
+		e.damaged[name] = true
+	}
 	for _, r := range st.states {
 		r.Publish()
 	}

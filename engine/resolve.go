@@ -243,7 +243,7 @@ func (r *resolver) node(u *userEvent, p *pointPlan) *node {
 	if u.parent != nil {
 		parent = r.node(u.parent, p)
 	}
-	n := &node{user: u.decl.Name, script: u.script, decl: u.decl, health: u.health}
+	n := &node{user: u.decl.Name, script: u.script, decl: u.decl, health: u.health, when: u.decl.NativeWhen.Make(p.info)}
 	if u.decl.Match != nil {
 		r.script = u.script
 		n.matches = r.compileMatch(u.decl.Match, u.base)

@@ -13,6 +13,7 @@ type rule struct {
 	script  *script
 	index   int // place in the file
 	state   *ruleState
+	infos   []*event.Info // what it is bound to
 	verdict event.Verdict
 	onError event.Verdict
 	// threshold is what the declaration asks for; the rule's state holds the one

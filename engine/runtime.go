@@ -19,6 +19,9 @@ type Source struct {
 	// Module names a module, which scripts require and which declares nothing;
 	// empty for a script. Base is the folder below which it is found.
 	Module, Base string
+	// File is where it was read, if that is another path than Path. Root is the
+	// folder that was given and holds it and its data files; empty: its own.
+	File, Root string
 }
 
 // Runtime turns scripts into programs. The Lua runtime implements it.
@@ -70,6 +73,9 @@ type Env struct {
 	Stores *store.Staging
 	// Modules are those of the generation that the instance was staged for.
 	Modules *Modules
+	// Data reads a data file while the top level runs; from is the path of the
+	// script or module that names it.
+	Data func(from, name string) (*Data, error)
 	// State is the script's own record. While the instance is staged, reads see
 	// live values and writes wait for the publish.
 	State *record.Root

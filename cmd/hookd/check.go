@@ -17,8 +17,11 @@ import (
 const defaultScripts = "scripts"
 
 type checkOptions struct {
-	format string
-	plan   bool
+	houseOptions
+	format   string
+	plan     bool
+	explain  bool
+	settings bool
 }
 
 func newCheck() *cobra.Command {
@@ -32,7 +35,10 @@ binds their rules, as a start or a reload would. Without a path it checks
 		RunE: func(cmd *cobra.Command, args []string) error { return check(cmd, args, o) },
 	}
 	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
+	cmd.Flags().BoolVar(&o.settings, "settings", false, "print the settings that hold, and why")
+	cmd.Flags().StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	cmd.Flags().BoolVar(&o.plan, "plan", false, "print the order in which rules run at each hook point")
+	cmd.Flags().BoolVar(&o.explain, "explain", false, "print per rule what runs native, which fields become arguments, what escapes and where")
 	return cmd
 }
 
@@ -47,7 +53,16 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 	if err != nil {
 		return fail(exitIO, err)
 	}
-	e := newEngine(houseOptions{}, engine.Discard{}, flow.NewFunctions())
+	set, err := readSettings(cmd.ErrOrStderr(), paths, &o.houseOptions)
+	if err != nil {
+		return err
+	}
+	if o.settings && o.format == "text" {
+		if err := set.write(cmd.OutOrStdout()); err != nil {
+			return fail(exitIO, err)
+		}
+	}
+	e := newEngine(engineOptions{observe: set.observe, limits: set.limits}, engine.Discard{}, flow.NewFunctions())
 	defer e.Close()
 	gen, diags := e.Apply(sources)
 	if err := writeDiagnostics(cmd, o.format, diags); err != nil {
@@ -62,6 +77,11 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 	out := cmd.OutOrStdout()
 	if o.plan {
 		for _, line := range gen.Plan() {
+			fmt.Fprintln(out, line)
+		}
+	}
+	if o.explain {
+		for _, line := range gen.Explain() {
 			fmt.Fprintln(out, line)
 		}
 	}

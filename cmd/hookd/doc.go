@@ -69,7 +69,7 @@ func doc(w io.Writer, name string) error {
 }
 
 // declaringWords are what scripts have beside the catalogue and Lua's library.
-var declaringWords = []string{"script", "rule", "event", "timer", "store", "state", "is", "this", "raise", "require"}
+var declaringWords = []string{"script", "rule", "event", "timer", "store", "state", "is", "this", "raise", "require", "data", "settings"}
 
 // docMember explains family.verdict, family.object.field and
 // family.object.method.

@@ -82,7 +82,7 @@ func TestCatalogueExamples(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var logs bytes.Buffer
-			h := newHouse(houseOptions{}, &logs, &logs)
+			h := newHouse(engineOptions{checkNative: true}, false, &logs, &logs)
 			defer h.engine.Close()
 			h.stack.PickUp = name == "event flow.conn_adopted"
 			_, diags := h.engine.Apply([]engine.Source{{Path: "example.lua", Text: []byte(example)}})

@@ -8,6 +8,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/statedir"
 	"github.com/hookd/hookd/engine/trace"
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/runtime/lua"
@@ -29,13 +30,42 @@ type house struct {
 type houseOptions struct {
 	observe bool
 	debug   bool
+	// checkNative compares native forms of functions with the functions.
+	checkNative bool
+	limit       []string // NAME=VALUE
+	state       string   // directory; empty: nothing persists
+}
+
+// engineOptions are what an engine is made with beside its surroundings.
+type engineOptions struct {
+	observe bool
+	// checkNative compares native forms of functions with the functions.
+	checkNative bool
+	limits      engine.Limits
+	state       *statedir.Dir
+}
+
+// engineOptions reads the settings of the scripts below paths and opens the
+// state directory.
+func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions, error) {
+	set, err := readSettings(w, paths, o)
+	if err != nil {
+		return engineOptions{}, err
+	}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits}
+	if o.state != "" {
+		if opts.state, err = statedir.Open(o.state); err != nil {
+			return opts, fail(exitIO, err)
+		}
+	}
+	return opts, nil
 }
 
 // newHouse wires engine, runtime and stacks. Records go to records, log lines to
 // logs.
-func newHouse(o houseOptions, records, logs io.Writer) *house {
+func newHouse(o engineOptions, debug bool, records, logs io.Writer) *house {
 	level := slog.LevelInfo
-	if o.debug {
+	if debug {
 		level = slog.LevelDebug
 	}
 	h := &house{flow: flow.NewFunctions()}
@@ -48,13 +78,18 @@ func newHouse(o houseOptions, records, logs io.Writer) *house {
 
 // newEngine wires an engine to the stacks' catalogue and to Lua. Scripts call fns,
 // which knows the stacks that are installed in it later.
-func newEngine(o houseOptions, sink engine.Sink, fns *flow.Functions) *engine.Engine {
+func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.Engine {
 	cat := catalogue.New(catalogue.All()...)
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
 		Sink:      sink,
 		Observe:   o.observe,
+
+		CheckNative: o.checkNative,
+		Limits:      o.limits,
+		ReadFile:    watch.ReadData,
+		State:       o.state,
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e

@@ -43,7 +43,10 @@ summary go to standard error. The same input gives the same output.`,
 	f.StringArrayVar(&o.print, "print", nil, "print the events of these hook points: a glob over stack.event.phase (repeatable)")
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
+	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
+	f.StringVar(&o.state, "state", "", "directory in which stores that persist are kept")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
+	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
 	return cmd
 }
@@ -52,7 +55,11 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	if len(o.scripts) == 0 && len(o.print) == 0 {
 		return usagef("nothing to do: give scripts with -s, or events with --print")
 	}
-	h := newHouse(o.houseOptions, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	opts, err := o.engineOptions(cmd.ErrOrStderr(), o.scripts)
+	if err != nil {
+		return err
+	}
+	h := newHouse(opts, o.debug, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	defer h.engine.Close()
 	if err := h.tap(o.print); err != nil {
 		return err
@@ -75,6 +82,9 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	stats, readErr := h.feed(src)
 	if err := h.out.Flush(); err != nil {
 		return fail(exitIO, fmt.Errorf("write records: %w", err))
+	}
+	if err := h.engine.SaveState(); err != nil {
+		return fail(exitIO, err)
 	}
 	if !o.quiet {
 		h.summary(cmd.ErrOrStderr(), stats)

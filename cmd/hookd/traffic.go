@@ -17,7 +17,7 @@ import (
 func specHost() spec.Host {
 	fns := flow.NewFunctions()
 	return spec.Host{
-		NewEngine: func(sink engine.Sink) *engine.Engine { return newEngine(houseOptions{}, sink, fns) },
+		NewEngine: func(sink engine.Sink) *engine.Engine { return newEngine(engineOptions{}, sink, fns) },
 		NewTraffic: func(shard *event.Shard, tick func() int64) spec.Traffic {
 			t := &traffic{stack: flow.New(shard, flow.Config{}), fns: fns, tick: tick}
 			t.stack.WantStreams(true)

@@ -69,7 +69,7 @@ func decode(r *Root, data []byte, run func(*decoder, *Builder) error) error {
 	if err != nil {
 		at := min(int(d.dec.InputOffset()), len(data))
 		line := 1 + bytes.Count(data[:at], []byte("\n"))
-		return fmt.Errorf("record: decode %s: line %d: %w", r.name, line, err)
+		return &SyntaxError{Name: r.name, Line: line, Err: err}
 	}
 	return nil
 }

@@ -87,8 +87,8 @@ type Config struct {
 	Max      int           // entries; 0: DefaultMax
 	MaxBytes int           // memory, about; 0: DefaultMaxBytes
 	Evict    Evict
-	File     string // its content comes from this file; the store itself reads none
-	Persist  bool   // its content survives restarts; the store itself writes none
+	File     string // its content is that of this file, which others read, and nobody else adds to it
+	Persist  bool   // its content survives restarts; who owns the registry sees to that
 }
 
 // normal checks a declaration and fills in what it left out.
@@ -117,6 +117,12 @@ func (c Config) normal() (Config, error) {
 		return fail("max = %d is not in 1 to %d", c.Max, MostMax)
 	case c.MaxBytes < 1:
 		return fail("max_bytes = %d is not positive", c.MaxBytes)
+	case c.File != "" && c.Persist:
+		return fail("file and persist: what a file holds survives anyway")
+	case c.File != "" && c.TTL != 0:
+		return fail("file and ttl: what a file holds does not expire")
+	case c.File != "" && c.Evict == Oldest:
+		return fail("file and evict: what a file holds stays")
 	}
 	return c, nil
 }
@@ -130,11 +136,11 @@ func (c Config) differ(d Config) (field, ours, theirs string) {
 	}{
 		{"kind", c.Kind, d.Kind},
 		{"key", c.Key, d.Key},
+		{"file", c.File, d.File},
 		{"ttl", c.TTL, d.TTL},
 		{"max", c.Max, d.Max},
 		{"max_bytes", record.Bytes(c.MaxBytes), record.Bytes(d.MaxBytes)},
 		{"evict", c.Evict, d.Evict},
-		{"file", c.File, d.File},
 		{"persist", c.Persist, d.Persist},
 	}
 	for _, r := range rows {
@@ -156,6 +162,7 @@ const (
 	BadNumber                   // NaN or an infinity added to a counter
 	WrongKind                   // the operation is not for this kind of store
 	TooLarge                    // one entry alone passes MaxBytes
+	ReadOnly                    // a file holds the content
 )
 
 // Error is what a refused operation returns; its text is for the author of a

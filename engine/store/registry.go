@@ -26,6 +26,8 @@ type declared struct {
 	store   *Store
 	config  Config
 	scripts []string // sorted
+	source  Source   // what its content was filled from last
+	fill    *Store   // content that it takes over at the publish
 }
 
 // NewRegistry makes an empty registry that reads event time from clock.

@@ -61,7 +61,7 @@ func TestSharedByScripts(t *testing.T) {
 		{func(c *Config) { c.Max = 5 }, "max = 5 here, but a.lua declares it with 100000"},
 		{func(c *Config) { c.MaxBytes = 1 << 20 }, "max_bytes = 1 MiB here, but a.lua declares it with 64 MiB"},
 		{func(c *Config) { c.Evict = Oldest }, "evict = oldest here, but a.lua declares it with refuse"},
-		{func(c *Config) { c.File = "f" }, "file = f here, but a.lua declares it with "},
+		{func(c *Config) { c.File, c.TTL = "f", 0 }, "file = f here, but a.lua declares it with "},
 		{func(c *Config) { c.Persist = true }, "persist = true here, but a.lua declares it with false"},
 	}
 	for _, row := range rows {

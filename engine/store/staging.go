@@ -34,7 +34,7 @@ func (r *Registry) Stage() *Staging {
 	defer r.mu.Unlock()
 	st := &Staging{r: r, gen: r.gen, all: make(map[string]*declared, len(r.live))}
 	for name, d := range r.live {
-		st.all[name] = &declared{store: d.store, config: d.config, scripts: slices.Clone(d.scripts)}
+		st.all[name] = &declared{store: d.store, config: d.config, scripts: slices.Clone(d.scripts), source: d.source}
 	}
 	return st
 }
@@ -75,7 +75,11 @@ func (st *Staging) Declare(c Config, script string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.all[c.Name] = &declared{store: s, config: c, scripts: []string{script}}
+	d := &declared{store: s, config: c, scripts: []string{script}}
+	if old := st.r.source(s); c.File != "" {
+		d.source = old
+	}
+	st.all[c.Name] = d
 	return s, nil
 }
 
@@ -135,6 +139,10 @@ func (st *Staging) Publish() error {
 	}
 	for _, d := range st.all {
 		d.store.reconfigure(d.config)
+		if d.fill != nil {
+			d.store.take(d.fill)
+			d.fill = nil
+		}
 	}
 	r.live, r.parked = st.all, parked
 	r.gen++
@@ -148,6 +156,7 @@ func (st *Staging) Discard() { st.done = true }
 func (s *Store) reconfigure(c Config) {
 	s.mu.Lock()
 	s.config = c
+	s.filled.Store(c.File != "")
 	s.mu.Unlock()
 	for c.Evict == Oldest && s.shrink(sweepChunk) {
 	}

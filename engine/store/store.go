@@ -43,6 +43,7 @@ type Store struct {
 	limits *record.Limits // of a value of a map
 
 	refused atomic.Uint64
+	filled  atomic.Bool  // a file holds the content
 	count   atomic.Int64 // len(index), for readers that take no lock
 
 	mu     sync.RWMutex // guards all that follows
@@ -60,6 +61,7 @@ func newStore(c Config, clock Clock) *Store {
 	s.inner = fmt.Sprintf("a value of store %q", c.Name)
 	limits := record.StateLimits()
 	s.limits = &limits
+	s.filled.Store(c.File != "")
 	s.empty()
 	return s
 }
@@ -159,6 +161,9 @@ func (s *Store) exact(k Key) Key {
 
 // Remove takes k out and says whether it was there.
 func (s *Store) Remove(k Key) bool {
+	if s.Writable() != nil {
+		return false
+	}
 	k = s.exact(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,6 +182,9 @@ func (s *Store) Remove(k Key) bool {
 
 // Clear takes everything out and returns how many entries that were.
 func (s *Store) Clear() int {
+	if s.Writable() != nil {
+		return 0
+	}
 	s.sweepAll()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -342,9 +350,20 @@ func (s *Store) refuse(why Reason, format string, args ...any) error {
 	return &Error{Store: s.name, Reason: why, Detail: fmt.Errorf(format, args...).Error()}
 }
 
-// check refuses a write of the wrong kind, with a key of the wrong type, or
+// Writable returns the *Error of a write where a file holds the content, else nil.
+func (s *Store) Writable() error {
+	if !s.filled.Load() {
+		return nil
+	}
+	return s.refuse(ReadOnly, "it holds what is in %s, and nothing else; put what scripts add into a store of its own", s.Config().File)
+}
+
+// check refuses a write to what a file holds, of the wrong kind, with a key of the wrong type, or
 // with a negative time to live.
 func (s *Store) check(kind Kind, verb string, k Key, ttl time.Duration) error {
+	if err := s.Writable(); err != nil {
+		return err
+	}
 	switch {
 	case s.kind != kind:
 		return s.refuse(WrongKind, "a %s cannot %s", s.kind, verb)

@@ -25,6 +25,8 @@ type Writer struct {
 	gen  func() uint64
 	err  error
 	Seen Counts
+
+	folds folds
 }
 
 // Counts says how many records of each kind were written.
@@ -38,8 +40,10 @@ func NewWriter(w io.Writer, h slog.Handler, gen func() uint64) *Writer {
 	return &Writer{out: bufio.NewWriterSize(w, 64<<10), log: h, gen: gen}
 }
 
-// Flush writes out what is buffered and returns the first error of any write.
+// Flush writes out what is buffered, tells of repeated errors, and returns the
+// first error of any write.
 func (t *Writer) Flush() error {
+	t.tellAll(nil)
 	if err := t.out.Flush(); t.err == nil {
 		t.err = err
 	}
@@ -101,12 +105,29 @@ func (t *Writer) Log(r *engine.LogRecord) {
 	t.slog(r.Level, r.Message, &r.Origin, r.Fields)
 }
 
-// ScriptError implements [engine.Sink].
+// ScriptError implements [engine.Sink]. The first of the same errors is logged
+// with its traceback, further ones are counted: "repeated 41 times" follows when
+// they have gone on for ten seconds of event time, when the rule is suspended,
+// and at [Writer.Flush].
 func (t *Writer) ScriptError(r *engine.ErrorRecord) {
 	t.Seen.Errors++
-	var fields []event.KV
+	if !t.repeats(r) {
+		t.scriptError(r)
+	}
+	if r.Suspended {
+		t.tellAll(&r.Origin)
+		t.slog(slog.LevelError, "suspended until its next reload", &r.Origin, nil)
+	}
+}
+
+// scriptError logs one error in full.
+func (t *Writer) scriptError(r *engine.ErrorRecord) {
+	fields := []event.KV{{Key: "gen", Value: float64(r.Gen)}}
 	if r.Point != "" {
 		fields = append(fields, event.KV{Key: "point", Value: r.Point})
+	}
+	if r.Conn != 0 {
+		fields = append(fields, event.KV{Key: "conn", Value: float64(r.Conn)})
 	}
 	if r.Err.Traceback != "" {
 		fields = append(fields, event.KV{Key: "traceback", Value: r.Err.Traceback})
@@ -115,9 +136,6 @@ func (t *Writer) ScriptError(r *engine.ErrorRecord) {
 		fields = append(fields, event.KV{Key: "rebuilt", Value: true})
 	}
 	t.slog(slog.LevelError, r.Err.Error(), &r.Origin, fields)
-	if r.Suspended {
-		t.slog(slog.LevelError, "suspended until its next reload", &r.Origin, nil)
-	}
 }
 
 // slog hands one line to the log handler, at event time.

@@ -37,6 +37,8 @@ const SpecSuffix = "_spec.lua"
 // Links are followed to files, not to directories, but for a path named
 // itself. A script is named by its path as given, with forward slashes.
 //
+// A file [engine.SettingsFile] at the root is none: see [Settings].
+//
 // Files in folders named [engine.ModuleFolder] are modules, which scripts
 // require: those below a directory, and those in such a folder beside a file
 // that is named itself. That file is a script wherever it is.
@@ -55,7 +57,10 @@ func Scan(paths ...string) ([]engine.Source, error) {
 		if isStub(text) {
 			continue
 		}
-		src := engine.Source{Path: filepath.ToSlash(file.name), Text: text}
+		if file.isSettings() {
+			continue
+		}
+		src := engine.Source{Path: filepath.ToSlash(file.name), Text: text, Root: file.folder()}
 		if src.Base, src.Module = file.module(); src.Module == "" {
 			scripts++
 		}
@@ -108,6 +113,19 @@ func (f foundFile) module() (base, name string) {
 		name = short
 	}
 	return path.Join(append([]string{filepath.ToSlash(f.root)}, parts[:at]...)...), name
+}
+
+// isSettings reports whether the file holds settings.
+func (f foundFile) isSettings() bool {
+	return path.Clean(filepath.ToSlash(f.name)) == path.Join(f.folder(), engine.SettingsFile)
+}
+
+// folder returns the folder that holds the file's data.
+func (f foundFile) folder() string {
+	if f.root != "" {
+		return path.Clean(filepath.ToSlash(f.root))
+	}
+	return path.Dir(filepath.ToSlash(f.name))
 }
 
 func (f *finder) add(name, root string) error {

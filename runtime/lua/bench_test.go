@@ -20,7 +20,11 @@ func emitter(tb testing.TB, src string) (emit func(), done func()) {
 	s := h.Shard(0)
 	s.Enter()
 	e := &flowev.ConnStart{C: newConn(17), Pkt: &packet{len: 60}, Side: flowev.SideClient}
-	return func() { flowev.OnConnStartSnd.Emit(s, e) }, s.Leave
+	return func() {
+		if flowev.OnConnStartSnd.Wanted(s) {
+			flowev.OnConnStartSnd.Emit(s, e)
+		}
+	}, s.Leave
 }
 
 // protectedCall is what everything is compared with: gopher-lua's own protected
@@ -45,11 +49,14 @@ const (
 	unsubscribed = `rule "other" { on = flow.rexmit, run = function() end }`
 	nativeMiss   = `rule "native" { on = flow.conn_start, match = { server = { port = 443 } }, verdict = flow.cut }`
 	nativeTwo    = `rule "native" { on = flow.conn_start, match = { vlan = 0, server = { port = 443 } }, verdict = flow.cut }`
-	emptyHandler = `rule "empty" { on = flow.conn_start, run = function(c, pkt) end }`
-	fiveFields   = `rule "five" { on = flow.conn_start, run = function(c, pkt)
-		local x = c.id + c.vlan + pkt.len + pkt.ttl + c.client.port
+	// What they do with an upvalue keeps these from being decided natively.
+	emptyHandler = `local n rule "empty" { on = flow.conn_start, run = function(c, pkt) n = 1 end }`
+	fiveFields   = `local n rule "five" { on = flow.conn_start, run = function(c, pkt)
+		n = c.id + c.vlan + pkt.len + pkt.ttl + c.client.port
 	end }`
 	filterMiss = `rule "filter" { on = flow.conn_start, when = function(c, pkt) return pkt.len > 1000 end, run = function() end }`
+	guarded    = `rule "guard" { on = flow.conn_start, run = function(c, pkt) if pkt.len < 1000 or c.server.port ~= 443 then return end c:tag "x" end }`
+	stateCount = `state { n = 0 } rule "count" { on = flow.conn_start, run = function(c) state.n = state.n + 1 end }`
 	counter    = `rule "count" { on = flow.conn_start, run = function(c) c.data.n = (c.data.n or 0) + 1 end }`
 )
 
@@ -68,6 +75,8 @@ func BenchmarkEmit(b *testing.B) {
 		{"empty handler", emptyHandler},
 		{"five fields", fiveFields},
 		{"filter", filterMiss},
+		{"guard", guarded},
+		{"state", stateCount},
 		{"counter", counter},
 	} {
 		b.Run(bb.name, func(b *testing.B) {

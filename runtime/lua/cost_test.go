@@ -3,10 +3,6 @@ package lua
 import (
 	"testing"
 	"time"
-
-	"github.com/hookd/hookd/engine"
-	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/engine/event/flowev"
 )
 
 // TestNothingAllocates holds what costs nothing to its word.
@@ -26,75 +22,80 @@ func TestNothingAllocates(t *testing.T) {
 	}
 }
 
+// TestFieldsAllocate holds what handlers read to its word: fields of at most 16
+// bits and words are ready made, a longer number is one allocation.
+func TestFieldsAllocate(t *testing.T) {
+	for _, tt := range []struct {
+		name, src string
+		most      float64
+	}{
+		{"no field", emptyHandler, 0},
+		{"five small fields", fiveFields, 0},
+		{"a 32-bit field", `local n rule "a" { on = flow.conn_start, run = function(c, pkt) n = pkt.seq end }`, 1},
+		{"two 32-bit fields", `local n, m rule "a" { on = flow.conn_start, run = function(c, pkt) n = pkt.seq m = c.client.window end }`, 2},
+		{"a float field", `local n rule "a" { on = flow.conn_start, run = function(c, pkt) n = c.duration end }`, 1},
+		{"a field on one path", `local n rule "a" { on = flow.conn_start, run = function(c, pkt) if n == 5 then return end n = 1 if n then n = pkt.ttl end end }`, 0},
+		{"a lent object", `local n rule "a" { on = flow.conn_start, run = function(c, pkt) if pkt == nil then n = 1 end n = 2 end }`, 0},
+		{"guard", guarded, 0},
+		{"when", filterMiss, 0},
+	} {
+		emit, done := emitter(t, tt.src)
+		if n := testing.AllocsPerRun(1000, emit); n > tt.most {
+			t.Errorf("%s: %v allocations, want at most %v", tt.name, n, tt.most)
+		}
+		done()
+	}
+}
+
+// cost is what is compared with an empty protected call.
+type cost struct {
+	name string
+	run  func()
+	most float64 // as a multiple of the call
+	best time.Duration
+}
+
 // TestCostRatios compares with an empty protected call of gopher-lua, measured
 // in turns in the same run; the best round of each counts.
 func TestCostRatios(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector distorts the ratios")
 	}
-	h := newHouse(t, engine.Limits{})
-	if diags := h.load(nativeMiss); len(diags) > 0 {
-		t.Fatal(rendered(diags))
-	}
-	h.Start(1000e9)
-	s := h.Shard(0)
-	s.Enter()
-	defer s.Leave()
-	call := protectedCall(t)
-	start := &flowev.ConnStart{C: newConn(17), Pkt: &packet{len: 60}}
-	rexmit := &flowev.Rexmit{}
-	var verdicts int
-	count := func(v event.Verdict) {
-		if v.Decided() {
-			verdicts++
-		}
-	}
-	const calls, rounds = 20_000, 40
-	best := func(old time.Duration, fn func()) time.Duration {
-		begin := time.Now()
-		fn()
-		if took := time.Since(begin); old == 0 || took < old {
-			return took
-		}
-		return old
-	}
-	var protected, unwanted, native time.Duration
-	for range rounds {
-		protected = best(protected, func() {
-			for range calls {
-				call()
-			}
-		})
-		unwanted = best(unwanted, func() {
-			for range calls {
-				if flowev.OnRexmitRcv.Wanted(s) {
-					count(flowev.OnRexmitRcv.Emit(s, rexmit))
-				}
-			}
-		})
-		native = best(native, func() {
-			for range calls {
-				if flowev.OnConnStartSnd.Wanted(s) {
-					count(flowev.OnConnStartSnd.Emit(s, start))
-				}
-			}
-		})
-	}
-	if verdicts != 0 {
-		t.Errorf("%d verdicts of rules that do not match", verdicts)
-	}
-	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / calls }
-	t.Logf("protected call %.1f ns, unsubscribed %.2f ns, native match %.1f ns", each(protected), each(unwanted), each(native))
-	for _, r := range []struct {
-		name      string
-		got, most float64
+	const calls, rounds = 10_000, 60
+	call := &cost{name: "protected call", run: protectedCall(t)}
+	costs := []*cost{call}
+	for _, tt := range []struct {
+		name, src string
+		most      float64
 	}{
-		{"unsubscribed", float64(unwanted) / float64(protected), 0.06},
-		{"native match", float64(native) / float64(protected), 0.7},
+		{"unsubscribed", unsubscribed, 0.06},
+		{"native match", nativeMiss, 0.7},
+		{"native guard", guarded, 0.7},
+		{"native when", filterMiss, 0.7},
+		// The aim is 3: dispatch alone takes 2.
+		{"five small fields", fiveFields, 4.5},
+		{"state.n = state.n + 1", stateCount, 8},
 	} {
-		t.Logf("%s: %.3f of a protected call", r.name, r.got)
-		if r.got > r.most {
-			t.Errorf("%s: %.3f of a protected call, want at most %v", r.name, r.got, r.most)
+		emit, done := emitter(t, tt.src)
+		defer done()
+		costs = append(costs, &cost{name: tt.name, run: emit, most: tt.most})
+	}
+	for range rounds {
+		for _, c := range costs {
+			begin := time.Now()
+			for range calls {
+				c.run()
+			}
+			if took := time.Since(begin); c.best == 0 || took < c.best {
+				c.best = took
+			}
+		}
+	}
+	for _, c := range costs {
+		times := float64(c.best) / float64(call.best)
+		t.Logf("%s: %.1f ns, %.3f of a protected call", c.name, float64(c.best.Nanoseconds())/calls, times)
+		if c != call && times > c.most {
+			t.Errorf("%s: %.3f of a protected call, want at most %v", c.name, times, c.most)
 		}
 	}
 }

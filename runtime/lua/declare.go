@@ -54,6 +54,8 @@ func (in *instance) openWords() {
 	g.RawSetString("store", L.NewFunction(in.declareStore))
 	g.RawSetString("raise", L.NewFunction(in.raiseEvent))
 	g.RawSetString("require", L.NewFunction(in.require))
+	g.RawSetString("data", L.NewFunction(in.loadData))
+	g.RawSetString("settings", L.NewFunction(in.settingsInScript))
 	in.openEvent()
 }
 
@@ -137,13 +139,6 @@ func (d *declarer) finish() {
 
 // report adds an error.
 func (d *declarer) report(r remark) { d.diags = append(d.diags, d.in.prog.diagnose(r)) }
-
-// warn adds a warning.
-func (d *declarer) warn(r remark) {
-	w := d.in.prog.diagnose(r)
-	w.Severity = diag.Warning
-	d.diags = append(d.diags, w)
-}
 
 // fields makes a reader of a declaration's table and reports the keys it should
 // not have.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/runtime/lua/bind"
+	"github.com/hookd/hookd/runtime/lua/predicate"
 )
 
 var eventKeys = []string{"on", "match", "when", "doc"}
@@ -31,7 +32,9 @@ func (d *declarer) event(f *fields) {
 		})
 		return
 	}
-	e := &engine.EventDecl{Name: f.name, Line: f.line, Match: f.match("match"), When: f.fn("when"), Doc: f.str("doc")}
+	when := f.nativeForm("when", predicate.Filter)
+	e := &engine.EventDecl{Name: f.name, Line: f.line, Match: f.match("match"), When: f.fn("when"), NativeWhen: when.maker(), Doc: f.str("doc")}
+	e.Explain = f.explanation(when, nil, e.When, 0)
 	if f.has("on") {
 		if ref, ok := f.point("on", f.get("on"), f.at("on")); ok {
 			e.On = &ref

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/match"
+	"github.com/hookd/hookd/runtime/lua/predicate"
 )
 
 var ruleKeys = []string{
@@ -20,16 +21,19 @@ const maxPriority = 1_000_000
 
 // rule is `rule "name" { … }`.
 func (d *declarer) rule(f *fields) {
+	when, guard := f.nativeForm("when", predicate.Filter), f.nativeForm("run", predicate.Guard)
 	r := &engine.RuleDecl{
 		Name: f.name, Line: f.line,
 		Scope: f.str("scope"), ScopeLine: f.at("scope"),
 		Match: f.match("match"), When: f.fn("when"), Threshold: f.threshold("threshold"),
+		NativeWhen: when.maker(), Guard: guard.maker(),
 		Run: f.fn("run"), Verdict: f.verdict("verdict"), OnError: f.verdict("on_error"),
 		Priority: int(f.integer("priority", -maxPriority, maxPriority)),
 		Observe:  f.oneOf("mode", "observe") == "observe",
 		Always:   f.boolean("always", false), Disabled: !f.boolean("enabled", true),
 		Doc: f.str("doc"), Severity: f.str("severity"), Tags: f.strs("tags"),
 	}
+	r.Explain = f.explanation(when, guard, r.When, r.Run)
 	if f.has("on") {
 		r.On = f.points("on")
 	} else {

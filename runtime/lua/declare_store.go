@@ -37,16 +37,18 @@ func (d *declarer) store(f *fields, L *glua.LState) *store.Store {
 	c.Kind = parsed(f, "kind", []string{"set", "map", "counter"}, store.ParseKind)
 	c.Key = parsed(f, "key", []string{"any", "string", "number", "ip", "cidr", "endpoint"}, store.ParseKeyType)
 	c.Evict = parsed(f, "evict", []string{"refuse", "oldest"}, store.ParseEvict)
-	if f.has("file") {
-		f.report("file", "file: stores are not filled from files yet", "put the entries in at hookd.start")
-	}
-	if c.Persist {
-		d.warn(remark{msg: f.title + ": persist: stores do not survive a restart yet", word: "persist", line: f.at("persist")})
-	}
 	if d.again {
 		if st := d.in.stores[f.name]; st != nil {
 			return st
 		}
+	}
+	if c.File != "" {
+		file, err := d.in.readData(d.in.prog.path, c.File)
+		if err != nil {
+			f.report("file", "file: "+err.Error(), "")
+			return d.stray(c)
+		}
+		c.File = file.Path
 	}
 	if !f.has("kind") {
 		f.missing("kind", `as in kind = "set"; there are set, map and counter`)

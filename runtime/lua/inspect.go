@@ -5,19 +5,23 @@ import "github.com/yuin/gopher-lua/ast"
 // inspect calls visit for every expression below a list of statements, outer
 // ones first.
 func inspect(list []ast.Stmt, visit func(ast.Expr)) {
-	w := inspector(visit)
-	w.block(list)
+	inspector{expr: visit, stmt: func(ast.Stmt) {}}.block(list)
 }
 
-type inspector func(ast.Expr)
+// inspector visits expressions and statements, outer ones first.
+type inspector struct {
+	expr func(ast.Expr)
+	stmt func(ast.Stmt)
+}
 
 func (w inspector) block(list []ast.Stmt) {
 	for _, s := range list {
-		w.stmt(s)
+		w.step(s)
 	}
 }
 
-func (w inspector) stmt(s ast.Stmt) {
+func (w inspector) step(s ast.Stmt) {
+	w.stmt(s)
 	switch s := s.(type) {
 	case *ast.AssignStmt:
 		w.exprs(s.Lhs)
@@ -25,17 +29,17 @@ func (w inspector) stmt(s ast.Stmt) {
 	case *ast.LocalAssignStmt:
 		w.exprs(s.Exprs)
 	case *ast.FuncCallStmt:
-		w.expr(s.Expr)
+		w.see(s.Expr)
 	case *ast.DoBlockStmt:
 		w.block(s.Stmts)
 	case *ast.WhileStmt:
-		w.expr(s.Condition)
+		w.see(s.Condition)
 		w.block(s.Stmts)
 	case *ast.RepeatStmt:
 		w.block(s.Stmts)
-		w.expr(s.Condition)
+		w.see(s.Condition)
 	case *ast.IfStmt:
-		w.expr(s.Condition)
+		w.see(s.Condition)
 		w.block(s.Then)
 		w.block(s.Else)
 	case *ast.NumberForStmt:
@@ -54,27 +58,27 @@ func (w inspector) stmt(s ast.Stmt) {
 
 func (w inspector) exprs(list []ast.Expr) {
 	for _, e := range list {
-		w.expr(e)
+		w.see(e)
 	}
 }
 
-func (w inspector) expr(e ast.Expr) {
+func (w inspector) see(e ast.Expr) {
 	if e == nil {
 		return
 	}
-	w(e)
+	w.expr(e)
 	switch e := e.(type) {
 	case *ast.AttrGetExpr:
-		w.expr(e.Object)
-		w.expr(e.Key)
+		w.see(e.Object)
+		w.see(e.Key)
 	case *ast.TableExpr:
 		for _, f := range e.Fields {
-			w.expr(f.Key)
-			w.expr(f.Value)
+			w.see(f.Key)
+			w.see(f.Value)
 		}
 	case *ast.FuncCallExpr:
-		w.expr(e.Func)
-		w.expr(e.Receiver)
+		w.see(e.Func)
+		w.see(e.Receiver)
 		w.exprs(e.Args)
 	case *ast.LogicalOpExpr:
 		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
@@ -85,11 +89,11 @@ func (w inspector) expr(e ast.Expr) {
 	case *ast.ArithmeticOpExpr:
 		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
 	case *ast.UnaryMinusOpExpr:
-		w.expr(e.Expr)
+		w.see(e.Expr)
 	case *ast.UnaryNotOpExpr:
-		w.expr(e.Expr)
+		w.see(e.Expr)
 	case *ast.UnaryLenOpExpr:
-		w.expr(e.Expr)
+		w.see(e.Expr)
 	case *ast.FunctionExpr:
 		w.block(e.Stmts)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/engine/store"
 	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -34,24 +35,32 @@ type instance struct {
 	mode mode
 
 	decl   *declarer // while loading
-	funcs  []*glua.LFunction
+	funcs  []function
 	labels map[string]engine.FuncID
 	stores map[string]*store.Store // declared ones, for a rebuild
 	broken error                   // why a rebuild failed
+	// rebuilt: the top level ran again, so what native forms took from it may not
+	// hold any more.
+	rebuilt bool
 
 	call   *engine.Call // being handled
 	caller event.Caller // outside of a call
 	said   remark
 	args   []glua.LValue
 
-	metas    []*glua.LTable // of objects, by type
-	slot     any            // key of what this script hangs on kept objects
-	epoch    uint64         // of lent objects: changes with each call
+	metas    []*glua.LTable               // of objects, by type
+	methods  []map[string]*glua.LFunction // likewise
+	slot     any                          // key of what this script hangs on kept objects
+	epoch    uint64                       // of lent objects: changes with each call
 	lent     []lentObject
 	verdicts map[*event.Family][]*glua.LUserData // constants, by kind
 	points   map[string]*glua.LUserData
 	payload  glua.LValue // of the running call, once it was asked for
+	// pairs are the two forms of handlers, while loading.
+	pairs    map[*glua.LFunction]*glua.LFunction
+	incr     *glua.LFunction // of records
 	required modules
+	files    map[string]*record.Root // data that was read, for a rebuild
 
 	meta metatables
 }
@@ -86,6 +95,7 @@ func (in *instance) open() {
 		Unknown: in.absent,
 	})
 	in.points, in.lent = map[string]*glua.LUserData{}, nil
+	in.incr = in.vm.State().NewFunction(in.recordIncr)
 	in.required = modules{}
 	in.openMetatables()
 	in.openObjects()
@@ -95,6 +105,7 @@ func (in *instance) open() {
 	in.openWords()
 	in.openIs()
 	in.openState()
+	in.openAccess()
 }
 
 // Close implements [engine.Instance]. Objects that outlive the machine keep the
@@ -118,11 +129,12 @@ func empty(t *glua.LTable) {
 // keep numbers a function that a declaration holds. A label has the same number
 // again when the top level is run once more.
 func (in *instance) keep(label string, fn *glua.LFunction) engine.FuncID {
+	f := function{fn: fn, free: in.prog.free[in.prog.functions[fn.Proto]], second: in.second(fn)}
 	if id, ok := in.labels[label]; ok {
-		in.funcs[id-1] = fn
+		in.funcs[id-1] = f
 		return id
 	}
-	in.funcs = append(in.funcs, fn)
+	in.funcs = append(in.funcs, f)
 	id := engine.FuncID(len(in.funcs))
 	in.labels[label] = id
 	return id
@@ -155,21 +167,13 @@ func (in *instance) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, e
 // enter calls a function with what the event has for it and leaves its result
 // on the machine.
 func (in *instance) enter(fn engine.FuncID, call *engine.Call, m mode, what string) error {
-	if in.broken != nil || in.mode != idle || fn < 1 || int(fn) > len(in.funcs) || in.funcs[fn-1] == nil {
+	if in.broken != nil || in.mode != idle || fn < 1 || int(fn) > len(in.funcs) || in.funcs[fn-1].fn == nil {
 		return in.unable(fn)
 	}
 	in.mode, in.call, in.payload = m, call, nil
 	in.epoch++
-	L := in.vm.Begin(in.prog.rt.cfg.Limits.HandlerInstructions, what)
-	L.Push(in.funcs[fn-1])
-	in.args = in.args[:0]
-	if et := in.prog.rt.events[call.Info]; et != nil {
-		in.args = et.Args(in, L, call.Event, in.args)
-	}
-	for _, a := range in.args {
-		L.Push(a)
-	}
-	err := in.vm.Call(len(in.args), 1)
+	n := in.push(&in.funcs[fn-1], call, what)
+	err := in.vm.Call(n, 1)
 	in.leave()
 	if err != nil {
 		in.vm.End()
@@ -178,13 +182,47 @@ func (in *instance) enter(fn engine.FuncID, call *engine.Call, m mode, what stri
 	return nil
 }
 
+// push begins a call: the function's second form where that can be called, else
+// the first. It returns how many arguments there are.
+func (in *instance) push(f *function, call *engine.Call, what string) int {
+	budget := in.prog.rt.cfg.Limits.HandlerInstructions
+	if f.second != nil {
+		for i := range f.second.entries {
+			e := &f.second.entries[i]
+			if e.info != call.Info {
+				continue
+			}
+			L := in.vm.BeginIf(!f.second.free, budget, what)
+			L.Push(f.second.fn)
+			if e.push(in, L, call.Event) {
+				return len(e.args) + len(e.hoisted)
+			}
+			in.vm.End()
+			break
+		}
+	}
+	L := in.vm.BeginIf(!f.free, budget, what)
+	L.Push(f.fn)
+	in.args = in.args[:0]
+	if et := in.prog.rt.events[call.Info]; et != nil {
+		in.args = et.Args(in, L, call.Event, in.args)
+	}
+	for _, a := range in.args {
+		L.Push(a)
+	}
+	return len(in.args)
+}
+
 // leave ends a call: what was lent to it is void.
 func (in *instance) leave() {
 	in.mode, in.call, in.payload = idle, nil, nil
 	in.epoch++
-	clear(in.lent)
-	in.lent = in.lent[:0]
+	if len(in.lent) > 0 {
+		clear(in.lent)
+		in.lent = in.lent[:0]
+	}
 	clear(in.args)
+	in.args = in.args[:0]
 }
 
 // unable says why a function cannot be called at all.
@@ -204,8 +242,9 @@ func (in *instance) unable(fn engine.FuncID) error {
 // rebuild gives the script a new machine and runs its top level again. Numbers
 // of functions stay; globals and upvalues are as after load.
 func (in *instance) rebuild() {
+	in.rebuilt = true
 	for i := range in.funcs {
-		in.funcs[i] = nil
+		in.funcs[i] = function{}
 	}
 	for _, mt := range in.metas {
 		empty(mt)
@@ -224,7 +263,7 @@ func (in *instance) globalNames(most int) []string {
 	var names []string
 	g := in.vm.Globals()
 	for k, _ := g.Next(glua.LNil); k != glua.LNil && len(names) < most; k, _ = g.Next(k) {
-		if name, ok := k.(glua.LString); ok && name != vm.ConcatName {
+		if name, ok := k.(glua.LString); ok && name != "" && name[0] != '(' {
 			names = append(names, string(name))
 		}
 	}

@@ -27,8 +27,9 @@ func TestStateAndDataOutliveTheMachine(t *testing.T) {
 		state { n = 0 }
 		local fresh = true
 		rule "a" { on = flow.conn_start, run = function(c)
+			local conn = c -- so that there is an object of it
 			state.n = state.n + 1
-			c.data.n = (c.data.n or 0) + 1
+			conn.data.n = (c.data.n or 0) + 1
 			print(version, state.n, c.data.n, fresh)
 			fresh = false
 		end }`
@@ -135,6 +136,31 @@ func TestPoisonedMachineIsRebuilt(t *testing.T) {
 		"error bad.lua:3: stack overflow: a call holds at most 16384 values (poisoned)",
 		"last\t0", "good\t2",
 		"bad\t1\tnil\ttrue", "last\t1", "good\t3",
+	}
+	if diff := cmp.Diff(want, lines(h.take())); diff != "" {
+		t.Errorf("reported (-want +got):\n%s", diff)
+	}
+}
+
+// TestConstantsAfterARebuild checks that what was compiled with the constants of
+// the first run of a top level gives way to the functions of the second.
+func TestConstantsAfterARebuild(t *testing.T) {
+	t.Parallel()
+	h := up(t, `
+		state { loads = 0 }
+		state.loads = state.loads + 1
+		local wanted = state.loads
+		local function f(...) return f(1, ...) end
+		rule "when" { on = flow.conn_start, when = function(c) return c.id == wanted end, run = function(c) print("when", c.id) end }
+		rule "guard" { on = flow.conn_start, run = function(c) if c.id ~= wanted then return end print("guard", c.id) end }
+		rule "poison" { on = flow.conn_start, priority = -1, match = { id = 3 }, run = function() f() end }`)
+	for _, id := range []uint64{1, 2, 3, 1, 2} {
+		h.start(newConn(id))
+	}
+	want := []string{
+		"when\t1", "guard\t1",
+		"error t.lua:5: stack overflow: a call holds at most 16384 values (poisoned)",
+		"when\t2", "guard\t2",
 	}
 	if diff := cmp.Diff(want, lines(h.take())); diff != "" {
 		t.Errorf("reported (-want +got):\n%s", diff)
@@ -287,7 +313,7 @@ func TestCompileErrors(t *testing.T) {
 func TestWarningsComeWithTheProgram(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, engine.Limits{})
-	diags := h.load(`local s = store "s" { kind = "set", persist = true }`)
+	diags := h.load(`local s = "\x41"`)
 	if diags.HasErrors() || len(diags) != 1 || diags[0].Severity != diag.Warning {
 		t.Errorf("diagnostics %v, want one warning", diags)
 	}
@@ -301,9 +327,9 @@ func TestGlobalsAreWhatAScriptSees(t *testing.T) {
 	h := newHouse(t, engine.Limits{})
 	rt := New(Config{Catalogue: h.Catalogue(), Functions: h.Functions(), Limits: h.Limits()})
 	want := []string{
-		"_G", "_VERSION", "alert", "assert", "base64", "bit", "coroutine", "error", "event", "flow", "getmetatable",
+		"_G", "_VERSION", "alert", "assert", "base64", "bit", "coroutine", "data", "error", "event", "flow", "getmetatable",
 		"hash", "hookd", "ip", "ipairs", "is", "json", "log", "math", "next", "os", "pairs", "pcall", "print", "raise", "rawequal", "rawget", "rawset", "require", "rule",
-		"script", "select", "setmetatable", "state", "store", "string", "struct", "table", "this", "timer", "tonumber", "tostring",
+		"script", "select", "setmetatable", "settings", "state", "store", "string", "struct", "table", "this", "timer", "tonumber", "tostring",
 		"type", "unpack", "url", "utf8", "xpcall",
 	}
 	if diff := cmp.Diff(want, rt.Globals()); diff != "" {

@@ -112,6 +112,7 @@ func (in *instance) lentOut(ob *object) bool { return !ob.typ.Info.Kept && ob.ep
 // openObjects makes the metatable of every type.
 func (in *instance) openObjects() {
 	in.metas = make([]*glua.LTable, len(in.prog.rt.objects))
+	in.methods = make([]map[string]*glua.LFunction, len(in.metas))
 	for i, t := range in.prog.rt.objects {
 		in.metas[i] = in.objectMeta(t)
 	}
@@ -123,6 +124,7 @@ func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
 	for name, m := range t.Methods {
 		methods[name] = L.NewFunction(func(L *glua.LState) int { return m(in, L) })
 	}
+	in.methods[t.ID] = methods
 	return in.metatable(t.Info.Name,
 		func(L *glua.LState) int {
 			ob, key := in.self(L, t), keyOf(L)

@@ -5,9 +5,12 @@ import (
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/runtime/lua/access"
+	"github.com/hookd/hookd/runtime/lua/normalise"
 )
 
 // loadTime bounds a top level in time: instructions can be dear, and an operator
@@ -19,6 +22,8 @@ type file struct {
 	path  string
 	text  []byte
 	proto *glua.FunctionProto
+	// functions are the expressions that the prototypes were compiled from.
+	functions normalise.Functions
 
 	once  sync.Once
 	names *operands // of the source, made when the first error asks
@@ -29,6 +34,12 @@ type program struct {
 	file
 	rt      *Runtime
 	outline *outline
+	survey  *access.Names
+	// access is what the rewritten script needs, handlers the second forms of
+	// handlers, free the functions whose instructions nobody need count.
+	access   access.Result
+	handlers map[*ast.FunctionExpr]*access.Handler
+	free     map[*ast.FunctionExpr]bool
 }
 
 // Stage implements [engine.Program].
@@ -52,7 +63,7 @@ func (in *instance) load(d *declarer) bool {
 	err := in.vm.Call(0, 0)
 	in.vm.End()
 	in.vm.Settle()
-	in.decl, in.mode = nil, idle
+	in.decl, in.mode, in.pairs = nil, idle, nil
 	if err != nil {
 		d.diags = append(d.diags, in.diagnostic(err))
 		return false

@@ -82,12 +82,16 @@ func (r *recordValue) SetIndex(L *glua.LState, i int, v glua.LValue) {
 
 // set assigns.
 func (r *recordValue) set(L *glua.LState, key record.Value, v glua.LValue) {
-	if r.in.mode == filtering {
-		r.in.Effect(L, r.t.Root().Name())
+	r.in.setRecord(L, r.t, key, v)
+}
+
+func (in *instance) setRecord(L *glua.LState, t *record.Table, key record.Value, v glua.LValue) {
+	if in.mode == filtering {
+		in.Effect(L, t.Root().Name())
 	}
-	val, err := r.in.toRecord(r.t.Root(), v)
+	val, err := in.toRecord(t.Root(), v)
 	if err == nil {
-		err = r.t.Set(key, val)
+		err = t.Set(key, val)
 	}
 	if err != nil {
 		L.RaiseError("%s", err.Error())
@@ -97,7 +101,7 @@ func (r *recordValue) set(L *glua.LState, key record.Value, v glua.LValue) {
 // recordMeta makes the metatable of records.
 func (in *instance) recordMeta() *glua.LTable {
 	L := in.vm.State()
-	incr := L.NewFunction(in.recordIncr)
+	incr := in.incr
 	mt := in.metatable("record",
 		func(L *glua.LState) int {
 			r, key := in.recordSelf(L), L.Get(2)

@@ -4,6 +4,9 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
@@ -11,6 +14,7 @@ import (
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/lib"
@@ -31,6 +35,9 @@ type Config struct {
 	Limits engine.Limits
 	// VM bounds each script's machine; zero fields mean the defaults.
 	VM vm.Limits
+	// Interpret leaves scripts as they are written: everything runs in the
+	// machine, nothing native. It is what the rest is compared with.
+	Interpret bool
 	// Check examines a script that parses, before it is compiled. Nil checks its
 	// names against the catalogue.
 	Check func(*source.Chunk) diag.List
@@ -93,15 +100,40 @@ func (rt *Runtime) listGlobals() []string {
 // Compile implements [engine.Runtime].
 func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
-	diags := rt.compile(&p.file, func(chunk *source.Chunk) { p.outline = outlineOf(chunk) })
+	look := func(chunk *source.Chunk) {
+		p.outline, p.survey = outlineOf(chunk), access.Survey(chunk.Stmts)
+		if !rt.cfg.Interpret {
+			p.rewrite(chunk)
+		}
+	}
+	diags := rt.compile(&p.file, look)
+	if p.proto == nil && p.handlers != nil {
+		// A second form may be too much for the compiler where the first is not,
+		// and messages are about what the author wrote.
+		p.access, p.handlers = access.Result{}, nil
+		diags = rt.compile(&p.file, func(*source.Chunk) {})
+	}
 	if p.proto == nil {
 		return nil, diags
+	}
+	if !rt.cfg.Interpret {
+		p.free = freeOf(p.functions, p.survey, rt.native)
 	}
 	return p, diags
 }
 
+// rewrite gives handlers their second forms.
+func (p *program) rewrite(chunk *source.Chunk) {
+	handlers := analyse.Handlers(chunk, p.rt.cfg.Catalogue, p.rt.globals)
+	result, second := access.Rewrite(chunk.Stmts, handlers, p.survey, p.rt.cfg.Catalogue)
+	p.access, p.handlers = result, map[*ast.FunctionExpr]*access.Handler{}
+	for _, h := range second {
+		p.handlers[h.Func] = h.Handler
+	}
+}
+
 // compile fills in what the file's text compiles to, if it does; look is called
-// with the source as it was written.
+// with the source as it was written, and may change it.
 func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
 	chunk, diags := source.Parse(f.path, f.text)
 	if chunk == nil {
@@ -110,11 +142,32 @@ func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
 	diags = append(diags, rt.cfg.Check(chunk)...)
 	look(chunk)
 	vm.BoundConcat(chunk.Stmts)
-	proto, list := normalise.Compile(chunk)
+	f.functions = normalise.Functions{}
+	proto, list := normalise.Compile(chunk, f.functions)
 	diags = append(diags, list...)
 	diags.Sort()
 	if !diags.HasErrors() {
 		f.proto = proto
 	}
 	return diags
+}
+
+// native reports whether a global is a native function that calls nothing back,
+// or a table of such.
+func (rt *Runtime) native(name string) bool {
+	switch name {
+	case "type", "tostring", "tonumber", "math", "raise", "print":
+		return true
+	}
+	for _, fn := range rt.functions {
+		if head, _, _ := strings.Cut(fn.Info.Name, "."); head == name {
+			return true
+		}
+	}
+	for _, v := range rt.verdicts {
+		if v.Family == name {
+			return true
+		}
+	}
+	return false
 }

@@ -116,6 +116,9 @@ func (m storeMethod) call(in *instance, L *glua.LState) int {
 	}
 	if m.effects {
 		in.Effect(L, m.name)
+		if err := s.st.Writable(); err != nil {
+			return result(L, err)
+		}
 	}
 	return m.body(s, L)
 }

@@ -2,6 +2,7 @@ package lua
 
 import (
 	"fmt"
+	"sort"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -82,6 +83,7 @@ func (in *instance) noThis(L *glua.LState, key string, info *event.Info) {
 	for name := range thisFields {
 		names = append(names, name)
 	}
+	sort.Strings(names) // of equally near ones, the hint names the first
 	where := "a timer"
 	if info != nil {
 		where = info.Name

@@ -79,11 +79,11 @@ func (in *instance) constant(f *event.Family, v event.Verdict) glua.LValue {
 
 // decision reads what a handler returned.
 func (in *instance) decision(v glua.LValue, fn engine.FuncID, call *engine.Call) (engine.Decision, error) {
-	if v == glua.LNil {
+	if _, none := v.(*glua.LNilType); none {
 		return engine.Decision{}, nil
 	}
 	e := &engine.ScriptError{Script: in.prog.path}
-	if p := in.funcs[fn-1].Proto; p != nil {
+	if p := in.funcs[fn-1].fn.Proto; p != nil {
 		e.Line = p.LineDefined
 	}
 	vd, ok := valueOf[*verdict](v)

@@ -240,6 +240,20 @@ function is.present(there) end
 ---@return any value What the module returned; true where it returned nothing.
 function require(name) end
 
+---Reads a JSON file as a read-only record; when the file changed, a reload runs the script again.
+---@param name string The file, relative to the script, inside the folder of the scripts.
+---@return hookd.record content Its outermost value is an object or a list; null means that a key is not there.
+function data(name) end
+
+---Sets what holds for all scripts. It stands in hookd.lua at the root of the scripts, alone; flags override it,
+---and hookd check --settings shows what holds and why.
+---@class hookd.settings.decl
+---@field observe? boolean Every rule records what it would decide and decides nothing.
+---@field limits? table<string, number|string> Limits by name, as hookd doc limits lists them.
+
+---@param decl hookd.settings.decl
+function settings(decl) end
+
 ---What this has at every hook point.
 ---@class hookd.call
 ---@field event string Name of the event, such as "flow.rexmit".

@@ -17,6 +17,28 @@ import (
 // scripts have beside the families and functions of the catalogue: the library
 // and the declaring words.
 func Check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) diag.List {
+	c := check(chunk, cat, globals)
+	c.diags.Sort()
+	return c.diags
+}
+
+// Handler is a function that stands in a declaration and is called with what the
+// events pass that the declaration is on.
+type Handler struct {
+	Word, Name string // rule "x"
+	Key        string // "when", "run"
+	Field      *ast.Field
+	Func       *ast.FunctionExpr
+	Infos      []*event.Info
+}
+
+// Handlers returns the handlers of a script whose events are known from the
+// script alone. globals are as for [Check].
+func Handlers(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) []Handler {
+	return check(chunk, cat, globals).handlers
+}
+
+func check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) *checker {
 	c := &checker{
 		chunk: chunk, cat: cat,
 		globals: map[string]typ{}, assigned: map[string]bool{},
@@ -28,8 +50,7 @@ func Check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) diag
 	c.declareCatalogue()
 	c.findAssigned(chunk.Stmts)
 	c.block(chunk.Stmts, &env{})
-	c.diags.Sort()
-	return c.diags
+	return c
 }
 
 // checker walks one script.
@@ -44,6 +65,8 @@ type checker struct {
 	events map[string]*event.Info
 	said   map[string]bool // what was reported, once a line
 	diags  diag.List
+	// handlers are the functions of declarations whose events are known.
+	handlers []Handler
 }
 
 // env is a scope of locals.

@@ -226,6 +226,9 @@ func (c *checker) declared(word, name string, t *ast.TableExpr, e *env) {
 	}
 	for _, f := range t.Fields {
 		if fn, ok := f.Value.(*ast.FunctionExpr); ok {
+			if key, named := f.Key.(*ast.StringExpr); named && len(infos) > 0 && word != "timer" {
+				c.handlers = append(c.handlers, Handler{word, name, key.Value, f, fn, infos})
+			}
 			c.function(fn, e, infos, roleOf(f), false)
 			continue
 		}

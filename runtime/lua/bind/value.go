@@ -9,9 +9,10 @@ import (
 	"github.com/hookd/hookd/engine/event"
 )
 
-// smallNumbers are Lua values made once, so that ports, lengths and counters do
-// not allocate each time they are read.
-var smallNumbers = func() (list [1024]lua.LValue) {
+// smallNumbers are Lua values made once, 1.5 MiB of them, so that whatever has 16
+// bits, and small lengths and counters, does not allocate each time it is read.
+var smallNumbers = func() []lua.LValue {
+	list := make([]lua.LValue, 1<<16)
 	for i := range list {
 		list[i] = lua.LNumber(i)
 	}

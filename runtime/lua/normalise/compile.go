@@ -24,8 +24,9 @@ const (
 // Compile normalises a chunk and compiles it. It uses the chunk's tree up:
 // whatever else wants to look at that must do so before. The list is empty if
 // and only if there is a prototype, which may be shared by any number of states
-// and goroutines. Compile never panics.
-func Compile(chunk *source.Chunk) (proto *lua.FunctionProto, list diag.List) {
+// and goroutines. Functions, where it is not nil, is filled with what the
+// prototypes were made of. Compile never panics.
+func Compile(chunk *source.Chunk, functions Functions) (proto *lua.FunctionProto, list diag.List) {
 	defer func() {
 		if p := recover(); p != nil {
 			proto, list = nil, diag.List{complain(chunk, 0, "", fmt.Sprintf("the compiler failed: %v", p), "")}
@@ -35,7 +36,9 @@ func Compile(chunk *source.Chunk) (proto *lua.FunctionProto, list diag.List) {
 		return nil, list
 	}
 	chunk.Stmts = Chunk(chunk.Stmts, 0)
+	l := mark(chunk.Stmts)
 	proto, err := lua.Compile(chunk.Stmts, chunk.Name)
+	l.unmark(proto, functions)
 	if err != nil {
 		return nil, diag.List{compileError(chunk, err)}
 	}

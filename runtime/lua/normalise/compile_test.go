@@ -60,7 +60,7 @@ func TestCompileRefuses(t *testing.T) {
 		if chunk == nil {
 			t.Fatalf("%s: %v", tt.name, list)
 		}
-		proto, list := Compile(chunk)
+		proto, list := Compile(chunk, nil)
 		if proto != nil || len(list) != 1 || list[0].Msg != tt.want || list[0].Line != tt.line {
 			t.Errorf("%s: Compile = %v, %v, want %q at line %d", tt.name, proto != nil, list, tt.want, tt.line)
 		}
@@ -109,7 +109,7 @@ func TestCompileTime(t *testing.T) {
 		if chunk == nil {
 			t.Fatalf("%s: %v", name, list)
 		}
-		took := cpuTime(func() { _, list = Compile(chunk) })
+		took := cpuTime(func() { _, list = Compile(chunk, nil) })
 		if len(list) > 0 {
 			t.Errorf("%s: %v", name, list)
 		}
@@ -174,7 +174,7 @@ func TestUpstream(t *testing.T) {
 			t.Errorf("%s: %v", name, list)
 			continue
 		}
-		proto, list := Compile(chunk)
+		proto, list := Compile(chunk, nil)
 		if proto == nil {
 			t.Errorf("%s: %v", name, list)
 			continue
@@ -210,7 +210,7 @@ func FuzzCompile(f *testing.F) {
 		}
 		var proto *lua.FunctionProto
 		var list diag.List
-		if took := cpuTime(func() { proto, list = Compile(chunk) }); took > slowest {
+		if took := cpuTime(func() { proto, list = Compile(chunk, nil) }); took > slowest {
 			t.Errorf("took %v", took)
 		}
 		if (proto == nil) != list.HasErrors() {

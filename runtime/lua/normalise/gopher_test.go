@@ -37,7 +37,7 @@ func compile(src string, skip Rewrites) (*lua.FunctionProto, error) {
 		return nil, list
 	}
 	if skip == 0 {
-		proto, list := Compile(chunk)
+		proto, list := Compile(chunk, nil)
 		return proto, list.Err()
 	}
 	return lua.Compile(Chunk(chunk.Stmts, skip), "program")

@@ -84,7 +84,7 @@ func (r *Runner) File(path string) ([]Result, diag.List) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	proto, diags := normalise.Compile(chunk)
+	proto, diags := normalise.Compile(chunk, nil)
 	if diags.HasErrors() {
 		return nil, diags
 	}
@@ -227,6 +227,7 @@ func (r *Runner) sources(names []string) ([]engine.Source, error) {
 		return nil, err
 	}
 	for i := range sources {
+		sources[i].File = sources[i].Path
 		if rel, err := filepath.Rel(dir, filepath.FromSlash(sources[i].Path)); err == nil {
 			sources[i].Path = filepath.ToSlash(rel)
 		}

@@ -33,6 +33,7 @@ type VM struct {
 	root    *glua.LState // owns the globals; nothing runs on it
 	main    *glua.LState // calls run on it; replaced when one fails
 	budget  budget
+	counted bool    // the main thread counts its instructions
 	trace   []Frame // of the error that ends the running call
 	guards  guards
 	depth   int // of threads running inside one another
@@ -97,7 +98,7 @@ func (v *VM) Globals() *glua.LTable { return v.root.G.Global }
 // newMain makes a thread for calls and lets it be the main one.
 func (v *VM) newMain(registry int) *glua.LState {
 	L := v.newThread(registry)
-	L.Panic = v.fail
+	L.Panic, v.counted = v.fail, true
 	v.root.G.MainThread, v.root.G.CurrentThread = L, L
 	return L
 }
@@ -130,16 +131,30 @@ func (v *VM) Close() {
 // message of an overrun. It returns the thread on which the caller pushes the
 // function and its arguments before it asks for [VM.Call]. A function without
 // budget of its own may be called by a running one through its thread instead.
-func (v *VM) Begin(budget int, what string) *glua.LState {
+func (v *VM) Begin(budget int, what string) *glua.LState { return v.BeginIf(true, budget, what) }
+
+// BeginIf is [VM.Begin] for a call whose instructions need no counting where
+// counted is false, because it is known to end: it has no loops and calls no
+// function that has. Library functions count what they do either way.
+func (v *VM) BeginIf(counted bool, budget int, what string) *glua.LState {
 	v.budget.reset(budget, what)
+	if counted != v.counted {
+		v.counted = counted
+		if counted {
+			v.main.SetContext(&v.budget)
+		} else {
+			v.main.RemoveContext()
+		}
+	}
 	return v.main
 }
 
 // BeginWithin is [VM.Begin] for a call that may also take no longer than d. Time
 // depends on the machine, so this is for what is not replayed.
 func (v *VM) BeginWithin(budget int, what string, d time.Duration) *glua.LState {
+	L := v.Begin(budget, what)
 	v.budget.resetWithin(budget, what, d)
-	return v.main
+	return L
 }
 
 // Call runs the function that was pushed below its nargs arguments since

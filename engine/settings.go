@@ -1,0 +1,14 @@
+package engine
+
+// SettingsFile is the name of the file with settings at the root of the scripts.
+const SettingsFile = "hookd.lua"
+
+// Setting is a value that a settings file has, and where.
+type Setting struct {
+	// Name is "observe", or "limits." with a limit's name.
+	Name string
+	// Value is a bool, a float64 or a string.
+	Value any
+	File  string
+	Line  int
+}

@@ -1,0 +1,392 @@
+package lua
+
+import (
+	"fmt"
+
+	glua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/record"
+	"github.com/hookd/hookd/runtime/lua/access"
+	"github.com/hookd/hookd/runtime/lua/bind"
+)
+
+// function is a function that the engine may call, by its number.
+type function struct {
+	fn *glua.LFunction
+	// free: nobody needs to count its instructions.
+	free bool
+	// second is the handler's other form, nil where it has none.
+	second *secondForm
+}
+
+// secondForm is a handler whose fields come as arguments.
+type secondForm struct {
+	fn   *glua.LFunction
+	free bool
+	plan *access.Handler
+	// entries are the ways to call it, one an event that it is bound to.
+	entries []entry
+}
+
+// entry is how the second form is called on the events of info.
+type entry struct {
+	info *event.Info
+	args []argument
+	// holders lead to the objects whose fields are arguments, each once.
+	holders []bind.Holder
+	objects []any // of the call at hand
+	hoisted []hoisted
+}
+
+// hoisted is a field that is an argument.
+type hoisted struct {
+	of   int // place in objects
+	read func(o any) glua.LValue
+}
+
+// argument makes one argument that the second form has.
+type argument struct {
+	get  func(any) any // of the event; nil where it is no object
+	id   bind.TypeID
+	lent *glua.LUserData // the one of a lent object that cannot be kept
+}
+
+// pathReader reads a path of the event that is being handled.
+type pathReader struct {
+	steps []func(any) any
+	field *event.Field
+	names []string // of the fields behind the first step
+	alive bool     // the last object must not have ended
+	read  func(any) glua.LValue
+}
+
+// openAccess installs the hidden functions that the rewritten script calls.
+func (in *instance) openAccess() {
+	L, g, rw := in.vm.State(), in.vm.Globals(), &in.prog.access
+	in.pairs = map[*glua.LFunction]*glua.LFunction{}
+	g.RawSetString(access.PairName, L.NewFunction(func(L *glua.LState) int {
+		first, ok1 := L.Get(1).(*glua.LFunction)
+		second, ok2 := L.Get(2).(*glua.LFunction)
+		if ok1 && ok2 && in.mode == loading {
+			in.pairs[first] = second
+		}
+		L.SetTop(1)
+		return 1
+	}))
+	for _, p := range rw.Paths {
+		r := &eventPath{in: in, path: p, key: record.String(p.Key)}
+		g.RawSetString(p.GetName(), L.NewFunction(r.get))
+		if p.Keyed {
+			g.RawSetString(p.CheckName(), L.NewFunction(r.check))
+			g.RawSetString(p.SetName(), L.NewFunction(r.set))
+		}
+	}
+	for _, t := range in.prog.rt.objects {
+		for name, fn := range in.methods[t.ID] {
+			g.RawSetString(access.MethodName(t.Info.Name, name), fn)
+		}
+	}
+	for _, key := range rw.StateKeys {
+		in.openStateKey(key)
+	}
+}
+
+// second finds the other form of a handler.
+func (in *instance) second(fn *glua.LFunction) *secondForm {
+	other := in.pairs[fn]
+	if other == nil {
+		return nil
+	}
+	body := in.prog.functions[other.Proto]
+	plan := in.prog.handlers[body]
+	if plan == nil {
+		return nil
+	}
+	s := &secondForm{fn: other, free: in.prog.free[body], plan: plan}
+	for _, info := range plan.Infos {
+		if e, ok := in.entry(plan, info); ok {
+			s.entries = append(s.entries, e)
+		}
+	}
+	return s
+}
+
+// entry resolves a plan on one event.
+func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) {
+	e := entry{info: info}
+	places := map[string]int{}
+	for i := range plan.Params {
+		if plan.Uses[i] == access.Unused {
+			continue
+		}
+		var a argument
+		switch f := fieldOfArg(info, i); {
+		case f == nil:
+		case f.Type.Kind != event.ObjectRef:
+			return e, false
+		default:
+			a.get = f.Get.Object
+			t := in.prog.rt.objectType(f.Type.Object)
+			if t == nil {
+				return e, false
+			}
+			a.id = t.ID
+			if !t.Info.Kept && plan.Uses[i] == access.Held {
+				a.lent = in.wrap(t.ID, nil)
+			}
+		}
+		e.args = append(e.args, a)
+	}
+	for _, p := range plan.Hoisted {
+		r, ok := in.prog.rt.pathReader(p, info)
+		if !ok || r.read == nil {
+			return e, false
+		}
+		key := fmt.Sprint(p.Arg, p.Fields[:len(p.Fields)-1], r.alive)
+		of, known := places[key]
+		if !known {
+			of = len(e.holders)
+			places[key], e.holders = of, append(e.holders, r.holds())
+		}
+		e.hoisted = append(e.hoisted, hoisted{of, r.read})
+	}
+	e.objects = make([]any, len(e.holders))
+	return e, true
+}
+
+func fieldOfArg(info *event.Info, i int) *event.Field {
+	if i >= len(info.Args) {
+		return nil
+	}
+	return info.Field(info.Args[i])
+}
+
+func (rt *Runtime) objectType(name string) *bind.ObjectType {
+	for _, t := range rt.objects {
+		if t.Info.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// pathReader resolves a path on the events of info.
+func (rt *Runtime) pathReader(p access.Path, info *event.Info) (r pathReader, ok bool) {
+	var f *event.Field
+	names := p.Fields
+	if p.Arg == access.This {
+		f, names = info.Field(names[0]), names[1:]
+	} else {
+		f = fieldOfArg(info, p.Arg)
+	}
+	for _, name := range names {
+		if f == nil || f.Type.Kind != event.ObjectRef {
+			return r, false
+		}
+		o := rt.cfg.Catalogue.Object(f.Type.Object)
+		if o == nil {
+			return r, false
+		}
+		r.steps, r.names = append(r.steps, f.Get.Object), append(r.names, name)
+		f = o.Field(name)
+		r.alive = f != nil && o.Kept && !f.AfterEnd
+	}
+	if f == nil {
+		return r, false
+	}
+	r.field, r.read = f, bind.Reader(f)
+	return r, true
+}
+
+// holds returns what leads to the object without raising: nil where a script
+// would get an error.
+func (r *pathReader) holds() bind.Holder {
+	steps := r.steps
+	var h bind.Holder
+	switch len(steps) {
+	case 0:
+		return func(e any) any { return e }
+	case 1:
+		h = bind.Holder(steps[0])
+	case 2:
+		a, b := steps[0], steps[1]
+		h = func(e any) any {
+			o := a(e)
+			if o == nil {
+				return nil
+			}
+			return b(o)
+		}
+	default:
+		h = func(e any) any {
+			for _, step := range steps {
+				if e = step(e); e == nil {
+					return nil
+				}
+			}
+			return e
+		}
+	}
+	if !r.alive {
+		return h
+	}
+	return func(e any) any {
+		o := h(e)
+		if k, ok := o.(event.Kept); ok && k.Ended() {
+			return nil
+		}
+		return o
+	}
+}
+
+// holder leads to the object that the last field is of and raises what indexing
+// on the way would.
+func (r *pathReader) holder(L *glua.LState, e any) any {
+	for i, step := range r.steps {
+		if e = step(e); e == nil {
+			L.RaiseError("attempt to index a non-table object(nil) with key '%s'", r.names[i])
+		}
+	}
+	if k, ok := e.(event.Kept); ok && r.alive && k.Ended() {
+		L.RaiseError("%s ended", k.Label())
+	}
+	return e
+}
+
+// eventPath is the body of the functions that read and assign a path.
+type eventPath struct {
+	in   *instance
+	path access.Path
+	key  record.Value
+	info *event.Info // that reader is for
+	pathReader
+}
+
+// holderNow finds the object in the event at hand.
+func (p *eventPath) holderNow(L *glua.LState) any {
+	call := p.in.call
+	if call == nil {
+		L.RaiseError("%s: the handler is over", p.path)
+	}
+	if p.info != call.Info {
+		r, ok := p.in.prog.rt.pathReader(p.path, call.Info)
+		if !ok {
+			L.RaiseError("%s: nothing of the kind here", p.path)
+		}
+		p.info, p.pathReader = call.Info, r
+	}
+	return p.holder(L, call.Event)
+}
+
+// record returns the record of a keyed path. It stands for no value of the
+// script, so it needs no userdata.
+func (p *eventPath) record(L *glua.LState) *record.Table {
+	kept, ok := p.holderNow(L).(event.Kept)
+	if !ok {
+		L.RaiseError("%s: no record", p.path)
+	}
+	return p.in.env.Services.Data(kept, p.in.prog.path).Table()
+}
+
+func (p *eventPath) get(L *glua.LState) int {
+	if p.path.Keyed {
+		L.Push(p.in.recordKey(p.record(L), p.path.Key))
+		return 1
+	}
+	o := p.holderNow(L)
+	if p.field.Type.Kind == event.Record {
+		L.Push(p.in.Data(L, o.(event.Kept)))
+	} else {
+		L.Push(p.read(o))
+	}
+	return 1
+}
+
+func (p *eventPath) check(L *glua.LState) int {
+	p.holderNow(L)
+	L.Push(glua.LTrue)
+	return 1
+}
+
+func (p *eventPath) set(L *glua.LState) int {
+	p.in.setRecord(L, p.record(L), p.key, L.Get(2))
+	return 0
+}
+
+// recordKey reads a key of a record as its metatable does.
+func (in *instance) recordKey(t *record.Table, key string) glua.LValue {
+	v := in.fromRecord(t.Get(record.String(key)))
+	if v == glua.LNil && key == "incr" {
+		return in.incr
+	}
+	return v
+}
+
+// openStateKey installs what reads and assigns state.key.
+func (in *instance) openStateKey(key string) {
+	if in.env.State == nil {
+		return
+	}
+	L, g := in.vm.State(), in.vm.Globals()
+	t, at := in.env.State.Table(), record.String(key)
+	g.RawSetString(access.StateName+key, L.NewFunction(func(L *glua.LState) int {
+		L.Push(in.recordKey(t, key))
+		return 1
+	}))
+	g.RawSetString(access.SetStateName+key, L.NewFunction(func(L *glua.LState) int {
+		in.setRecord(L, t, at, L.Get(1))
+		return 0
+	}))
+}
+
+// push puts the arguments of the second form on the machine; false where the
+// first form has to be called, because something that was assumed does not hold.
+func (e *entry) push(in *instance, L *glua.LState, ev any) bool {
+	for i := range e.args {
+		a := &e.args[i]
+		if a.get == nil {
+			L.Push(glua.LNil)
+			continue
+		}
+		o := a.get(ev)
+		if o == nil {
+			return false
+		}
+		L.Push(a.value(in, o))
+	}
+	objects := e.objects
+	for i, holder := range e.holders {
+		o := holder(ev)
+		if o == nil {
+			return false
+		}
+		objects[i] = o
+	}
+	for i := range e.hoisted {
+		h := &e.hoisted[i]
+		L.Push(h.read(objects[h.of]))
+	}
+	clear(objects)
+	return true
+}
+
+// value is what the handler sees of an argument.
+func (a *argument) value(in *instance, o any) glua.LValue {
+	if a.lent == nil {
+		return in.Object(a.id, o)
+	}
+	ob := a.lent.Value.(*object)
+	ob.o, ob.epoch = o, in.epoch
+	return a.lent
+}
+
+// freeOf tells which functions need nobody to count their instructions.
+func freeOf(functions map[*glua.FunctionProto]*ast.FunctionExpr, names *access.Names, native func(string) bool) map[*ast.FunctionExpr]bool {
+	free := map[*ast.FunctionExpr]bool{}
+	for _, body := range functions {
+		free[body] = names.Bounded(body, native)
+	}
+	return free
+}

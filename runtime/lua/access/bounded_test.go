@@ -1,0 +1,63 @@
+package access_test
+
+import (
+	"testing"
+
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/access"
+	"github.com/hookd/hookd/runtime/lua/source"
+)
+
+// TestBounded lists what may and what may not run without its instructions being
+// counted.
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	native := func(name string) bool { return name == "log" || name == "tostring" || name == "store" }
+	for _, tt := range []struct {
+		name, src string
+		want      bool
+	}{
+		{"nothing", `f = function() end`, true},
+		{"branches", `f = function(a) if a then return 1 elseif a == 2 then a = a + 1 else do a = nil end end end`, true},
+		{"native call", `f = function(a) log.info(tostring(a)) end`, true},
+		{"store", `local s = store "x" { kind = "set" } f = function(a) s:add(a) return s:has(a) end`, true},
+		{"makes a function", `f = function(a) return function() while true do end end end`, true},
+		{"while", `f = function() while true do end end`, false},
+		{"while in a branch", `f = function(a) if a then do while true do end end end end`, false},
+		{"repeat", `f = function() repeat until false end`, false},
+		{"for", `f = function() for i = 1, 1e9 do end end`, false},
+		{"generic for", `f = function() for k in pairs {} do end end`, false},
+		{"goto", `f = function() ::a:: goto a end`, false},
+		{"unknown function", `f = function(g) g() end`, false},
+		{"itself", `function f() return f() end`, false},
+		{"method of anything", `f = function(a) a:b() end`, false},
+		{"iterates a store", `local s = store "x" {} f = function() s:each() end`, false},
+		{"a store of two meanings", `local s = store "x" {} f = function(s) s:add(1) end`, false},
+		{"a store that is replaced", `local s = store "x" {} s = {} f = function() s:add(1) end`, false},
+		{"an own log", `log = {} f = function() log.info() end`, false},
+		{"a local log", `f = function(log) log.info() end`, false},
+		{"call of a result", `f = function() log.info()() end`, false},
+		{"call in a table", `f = function(g) return { 1, x = { g() } } end`, false},
+		{"call as a key", `f = function(g, t) t[g()] = 1 end`, false},
+		{"call in arguments", `f = function(g) log.info(g()) end`, false},
+		{"computed member", `f = function(k) log[k]() end`, false},
+		{"metatables", `setmetatable({}, {}) f = function(a) return a + 1 end`, false},
+		{"globals", `local g = _G f = function(a) return a + 1 end`, false},
+	} {
+		chunk, diags := source.Parse("t.lua", []byte(tt.src))
+		if diags.HasErrors() {
+			t.Fatal(tt.name, diags)
+		}
+		var f *ast.FunctionExpr
+		switch s := chunk.Stmts[len(chunk.Stmts)-1].(type) {
+		case *ast.AssignStmt:
+			f = s.Rhs[0].(*ast.FunctionExpr)
+		case *ast.FuncDefStmt:
+			f = s.Func
+		}
+		if got := access.Survey(chunk.Stmts).Bounded(f, native); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}

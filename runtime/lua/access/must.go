@@ -1,0 +1,126 @@
+package access
+
+import "github.com/yuin/gopher-lua/ast"
+
+// hoist chooses the fields that become arguments: those that are read on every
+// path through the handler.
+func (b *body) hoist(f *ast.FunctionExpr) {
+	m := &must{body: b, seen: map[string]bool{}}
+	m.block(f.Stmts)
+	b.h.Hoisted = m.paths
+	if len(b.h.Hoisted) > maxHoisted {
+		b.h.Hoisted = b.h.Hoisted[:maxHoisted]
+	}
+}
+
+// must collects the fields that are read whatever happens, in order.
+type must struct {
+	*body
+	seen  map[string]bool
+	paths []Path
+}
+
+// block walks statements and reports whether what follows them is reached on
+// every path.
+func (m *must) block(list []ast.Stmt) bool {
+	for _, s := range list {
+		if !m.stmt(s) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *must) stmt(s ast.Stmt) bool {
+	switch s := s.(type) {
+	case *ast.RepeatStmt:
+		if leaves(s.Stmts) {
+			return false
+		}
+		m.block(s.Stmts)
+		m.expr(&s.Condition)
+		return true
+	}
+	readIn(s, m.expr)
+	switch s := s.(type) {
+	case *ast.DoBlockStmt:
+		return m.block(s.Stmts)
+	case *ast.IfStmt:
+		return m.branch(s)
+	case *ast.ReturnStmt, *ast.BreakStmt, *ast.GotoStmt, *ast.LabelStmt:
+		return false
+	case *ast.WhileStmt:
+		return !leaves(s.Stmts)
+	case *ast.NumberForStmt:
+		return !leaves(s.Stmts)
+	case *ast.GenericForStmt:
+		return !leaves(s.Stmts)
+	}
+	return true
+}
+
+// branch adds what both sides read. A guard is no branch: it mostly is decided
+// before the handler is called.
+func (m *must) branch(s *ast.IfStmt) bool {
+	if guards(s) {
+		return true
+	}
+	then := &must{body: m.body, seen: map[string]bool{}}
+	then.block(s.Then)
+	other := &must{body: m.body, seen: map[string]bool{}}
+	other.block(s.Else)
+	for _, p := range then.paths {
+		if other.seen[p.String()] {
+			m.add(p)
+		}
+	}
+	return !leaves(s.Then) && !leaves(s.Else)
+}
+
+// guards recognises if … then return end.
+func guards(s *ast.IfStmt) bool {
+	if len(s.Then) != 1 || len(s.Else) != 0 {
+		return false
+	}
+	r, ok := s.Then[0].(*ast.ReturnStmt)
+	return ok && len(r.Exprs) == 0
+}
+
+// leaves reports whether a block may be left other than at its end.
+func leaves(list []ast.Stmt) bool {
+	for _, s := range list {
+		switch s.(type) {
+		case *ast.ReturnStmt, *ast.BreakStmt, *ast.GotoStmt, *ast.LabelStmt:
+			return true
+		}
+		for _, b := range blocks(s) {
+			if leaves(b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m *must) expr(slot *ast.Expr) {
+	if p, fields, ok := m.path(*slot); ok {
+		if hoistable(p, fields) {
+			m.add(p)
+		}
+		return
+	}
+	switch x := (*slot).(type) {
+	case *ast.FunctionExpr:
+	case *ast.LogicalOpExpr:
+		m.expr(&x.Lhs)
+	default:
+		operands(*slot, m.expr)
+	}
+}
+
+func (m *must) add(p Path) {
+	if !m.seen[p.String()] {
+		m.seen[p.String()] = true
+		m.paths = append(m.paths, p)
+	}
+}

@@ -1,0 +1,16 @@
+// Package predicate compiles the functions that only decide, `when` of a rule or
+// event and the guards that `run` begins with, to Go closures, so that an event
+// which they turn away never enters Lua.
+//
+// It takes the part of the language whose meaning needs no machine: fields of
+// what the event passes, pure methods such as d:starts "GET ", constants of the
+// script, stores that are looked up, arithmetic, comparisons, and/or/not, locals
+// and if. Each comparison is specialised on the type of its field. A compiled
+// predicate answers what the function would answer, for every event; where the
+// function would raise an error, the predicate answers [engine.Ask], and the
+// function is asked. What lies outside of that part is refused with a reason.
+//
+// Compiling may happen on any goroutine. A compiled predicate belongs to the
+// goroutine that entered its shard; it allocates nothing beyond what the getters
+// of copied fields do.
+package predicate

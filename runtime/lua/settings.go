@@ -1,0 +1,113 @@
+package lua
+
+import (
+	"fmt"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
+)
+
+var settingsKeys = []string{"limits", "observe"}
+
+// settingsInScript is settings { … } where it does not belong.
+func (in *instance) settingsInScript(L *glua.LState) int {
+	in.raise(L, remark{
+		msg:  "settings in a script",
+		hint: fmt.Sprintf("they stand in %s at the root of the scripts", engine.SettingsFile), word: "settings",
+	})
+	return 0
+}
+
+// Settings runs a settings file and returns what it sets, in the order in which
+// it does. It declares nothing else.
+func (rt *Runtime) Settings(src engine.Source) ([]engine.Setting, diag.List) {
+	compiled, diags := rt.Compile(src)
+	if compiled == nil {
+		return nil, diags
+	}
+	in := newInstance(compiled.(*program), &engine.Env{Shard: event.NewShard(0), Path: src.Path})
+	defer in.Close()
+	d := &declarer{in: in, plan: &engine.Plan{}}
+	r := &settingsReader{d: d}
+	L, g := in.vm.State(), in.vm.Globals()
+	for _, word := range []string{"rule", "timer", "script", "store", "event", "state", "raise", "require", "data"} {
+		g.RawSetString(word, L.NewFunction(func(L *glua.LState) int {
+			in.raise(L, remark{msg: fmt.Sprintf("%s in %s", word, engine.SettingsFile), hint: "it holds settings { … }; the rest stands in scripts", word: word})
+			return 0
+		}))
+	}
+	g.RawSetString("settings", L.NewFunction(r.settings))
+	if in.load(d) && r.line == 0 {
+		d.report(remark{msg: "there are no settings", hint: "as in settings { observe = true }"})
+	}
+	diags = append(diags, d.diags...)
+	diags.Sort()
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return r.list, diags
+}
+
+// settingsReader collects what a settings file says.
+type settingsReader struct {
+	d    *declarer
+	line int // of settings { … }
+	list []engine.Setting
+}
+
+// settings is settings { … }.
+func (r *settingsReader) settings(L *glua.LState) int {
+	in := r.d.in
+	line := in.line(L)
+	t := in.declaredTable(L, "settings", 1)
+	if r.line > 0 {
+		in.raise(L, remark{msg: fmt.Sprintf("settings: said twice, first at line %d", r.line), word: "settings"})
+	}
+	r.line = line
+	f := r.d.fields("settings", "", line, t, settingsKeys)
+	if f.has("observe") {
+		r.add("observe", f.boolean("observe", false), f.at("observe"))
+	}
+	r.limits(f)
+	return 0
+}
+
+func (r *settingsReader) add(name string, value any, line int) {
+	r.list = append(r.list, engine.Setting{Name: name, Value: value, File: r.d.in.prog.path, Line: line})
+}
+
+// limits reads limits = { name = value }.
+func (r *settingsReader) limits(f *fields) {
+	if !f.has("limits") {
+		return
+	}
+	t, ok := f.get("limits").(*glua.LTable)
+	if !ok {
+		f.wrong("limits", "a table")
+		return
+	}
+	sub := &fields{d: r.d, title: "settings: limits", line: f.at("limits"), t: t, node: tableOf(fieldOf(f.node, "limits"))}
+	var scratch engine.Limits
+	for k, v := t.Next(glua.LNil); k != glua.LNil; k, v = t.Next(k) {
+		name, ok := k.(glua.LString)
+		if !ok {
+			r.d.report(remark{msg: "settings: limits: every entry has a name", hint: "as in rules = 100", line: sub.line})
+			continue
+		}
+		var value any
+		switch v := v.(type) {
+		case glua.LNumber:
+			value = float64(v)
+		case glua.LString:
+			value = string(v)
+		}
+		if err := scratch.Set(string(name), value); err != nil {
+			sub.report(string(name), fmt.Sprintf("%s: %v", name, err), "")
+			continue
+		}
+		r.add("limits."+string(name), value, sub.at(string(name)))
+	}
+}
