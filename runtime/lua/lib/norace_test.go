@@ -1,0 +1,5 @@
+//go:build !race
+
+package lib_test
+
+const raceEnabled = false
