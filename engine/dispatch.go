@@ -62,6 +62,9 @@ type outcome struct {
 	verdict event.Verdict
 	// decided ends a point that combines by first.
 	decided bool
+	// walk is set where handlers may wait; canceled where that was ended.
+	walk     *walk
+	canceled bool
 }
 
 // add combines v into the outcome.
@@ -96,19 +99,26 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 		return event.Verdict{}
 	}
 	s.busy = true
+	o := outcome{plan: p, event: e}
+	s.raiseAt(&o)
+	s.busy = false
+	s.settle()
+	return o.verdict
+}
+
+// raiseAt shows an event to all that is bound to its point.
+func (s *shard) raiseAt(o *outcome) {
+	p := o.plan
 	s.events++
 	for _, tap := range p.taps {
-		tap(s.Shard, p.info, p.where, e)
+		tap(s.Shard, p.info, p.where, o.event)
 	}
-	o := outcome{plan: p, event: e}
-	s.walk(&o, &p.root)
-	s.drain(&o)
+	s.walk(o, &p.root)
+	s.drain(o)
 	if p.root.watched {
-		s.walkAlways(&o, &p.root)
-		s.drain(&o)
+		s.walkAlways(o, &p.root)
+		s.drain(o)
 	}
-	s.busy = false
-	return o.verdict
 }
 
 // walk runs a node's rules, then the user-defined events that hold on it, depth
@@ -171,6 +181,9 @@ func (s *shard) holds(o *outcome, n *node) bool {
 func (s *shard) try(o *outcome, en *entry) {
 	r := en.rule
 	st := r.state
+	if o.canceled {
+		return
+	}
 	st.Seen++
 	if en.scope != nil && !en.inScope(o) {
 		return
@@ -198,7 +211,7 @@ func (s *shard) try(o *outcome, en *entry) {
 	}
 	call := s.prepare(o, r.script, r.decl.Name, en.user)
 	call.Count = st.Matched
-	d, err := r.script.instance.Run(r.decl.Run, call)
+	d, err := s.invoke(o, r, call)
 	if err == nil {
 		err = o.plan.check(r, d)
 	}
@@ -211,6 +224,15 @@ func (s *shard) try(o *outcome, en *entry) {
 		return
 	}
 	s.decide(o, en, d.Verdict)
+}
+
+// invoke calls the rule's function, which may wait where the event was raised for
+// that.
+func (s *shard) invoke(o *outcome, r *rule, call *Call) (Decision, error) {
+	if o.walk != nil {
+		return s.runWaiting(o, r.script, r.decl.Run, call)
+	}
+	return r.script.instance.Run(r.decl.Run, call)
 }
 
 func (en *entry) inScope(o *outcome) bool {

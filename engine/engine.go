@@ -46,6 +46,8 @@ type Engine struct {
 	live     *Generation
 	kept     map[string]*kept // by script path
 	rules    map[ruleKey]*ruleState
+	points   [event.MaxPoints]*event.Info
+	infos    map[string]*event.Info // by name of the point
 	taps     map[event.PointID][]Tap
 	started  bool
 	damaged  map[string]bool // stores whose saved content could not be read
@@ -79,6 +81,15 @@ type shard struct {
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 
+	ready      []func() // to run when no handler runs
+	held       map[event.Kept]*held
+	walks      map[*walk]func() // left where a handler waits, with what ends them
+	spareWalks []*walk
+	retired    []retired
+	closed     bool
+
+	canceled, queueRefused, cut uint64
+
 	events, errors, alerts, skips uint64
 }
 
@@ -93,13 +104,22 @@ func New(cfg Config) *Engine {
 		cfg:   cfg,
 		kept:  map[string]*kept{},
 		rules: map[ruleKey]*ruleState{},
+		infos: map[string]*event.Info{},
 		taps:  map[event.PointID][]Tap{},
 
 		damaged: map[string]bool{},
 	}
+	for _, f := range cfg.Catalogue.Families() {
+		for _, info := range f.Events {
+			for i := range info.Points {
+				e.points[info.Points[i].ID] = info
+				e.infos[info.Points[i].Name] = info
+			}
+		}
+	}
 	e.stateLimits, e.dataLimits = record.StateLimits(), record.ConnLimits()
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
-	s := &shard{Shard: event.NewShard(0), engine: e, timers: map[timerKey]*timer{}}
+	s := &shard{Shard: event.NewShard(0), engine: e, timers: map[timerKey]*timer{}, held: map[event.Kept]*held{}, walks: map[*walk]func(){}}
 	e.shards = []*shard{s}
 	e.stores = store.NewRegistry(s.Shard, 0)
 	e.live = emptyGeneration()
@@ -148,7 +168,8 @@ func (e *Engine) Start(now int64) {
 	}
 }
 
-// Stop disarms the timers and raises hookd.stop. Traffic has ended.
+// Stop disarms the timers, raises hookd.stop and ends what still waits. Traffic
+// has ended.
 func (e *Engine) Stop(reason hookdev.StopReason) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -160,6 +181,7 @@ func (e *Engine) Stop(reason hookdev.StopReason) {
 		if s.Index() == 0 && e.started {
 			emit(s, hookdev.OnStop, &hookdev.Stop{Reason: reason})
 		}
+		s.cancelAll()
 		s.Leave()
 	}
 	e.started = false
@@ -178,9 +200,11 @@ func (e *Engine) Close() {
 	defer e.mu.Unlock()
 	for _, s := range e.shards {
 		s.Enter()
+		s.cancelAll()
 		for _, sc := range e.live.order {
 			sc.instance.Close()
 		}
+		s.closeRetired()
 		s.Leave()
 	}
 }
@@ -197,6 +221,7 @@ type Stats struct {
 	AlertsDropped  uint64 // alerts beyond theirs
 	Reloads        uint64
 	ReloadFailures uint64
+	WaitStats
 }
 
 // Stats returns the counters.
@@ -211,6 +236,7 @@ func (e *Engine) Stats() Stats {
 		st.Alerts += s.alerts
 		st.Refused += s.queue.Refused
 		st.TimerSkips += s.skips
+		st.WaitStats.add(s)
 		s.Leave()
 	}
 	s := e.shards[0]

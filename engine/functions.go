@@ -101,7 +101,11 @@ func (f functions) allow(c *event.Caller, of func(*kept) *lineLimit, limit int) 
 
 func (f functions) origin(c *event.Caller, s *shard) Origin {
 	o := Origin{TS: s.Now(), Gen: c.Gen, Script: c.Script, Rule: c.Rule, Line: c.Line}
-	o.about(s.call.Info, c.Event)
+	info := s.call.Info
+	if c.Event != s.call.Event {
+		info = f.engine.infos[c.Point] // a handler that waited goes on
+	}
+	o.about(info, c.Event)
 	return o
 }
 

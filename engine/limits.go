@@ -35,6 +35,9 @@ type Limits struct {
 	RaiseDepth int
 	// RaiseQueue is how many raised events may wait in a shard.
 	RaiseQueue int
+	// SubjectQueue is how many events of one subject may wait for a handler that
+	// waits.
+	SubjectQueue int
 	// TimerCatchUp is how many periods a repeating timer runs late, one by one,
 	// before the rest of a jump in time is skipped and counted.
 	TimerCatchUp int
@@ -82,6 +85,7 @@ func (l *Limits) named() []limit {
 		n("rules", &l.Rules, "rules of a script"),
 		n("raise_depth", &l.RaiseDepth, "raised events that cause raised events, and so on"),
 		n("raise_queue", &l.RaiseQueue, "raised events that wait for the running handler"),
+		n("subject_queue", &l.SubjectQueue, "events of a connection or transaction that queue while a handler of it waits; beyond, an event is refused and counted"),
 		n("timer_catch_up", &l.TimerCatchUp, "periods that a timer runs late one by one after a jump in time"),
 		n("state_bytes", &l.StateBytes, "a script's state"),
 		n("data_bytes", &l.DataBytes, "a script's data on one connection"),
@@ -178,6 +182,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Timers, 10_000)
 	set(&l.RaiseDepth, 8)
 	set(&l.RaiseQueue, 1024)
+	set(&l.SubjectQueue, 64)
 	set(&l.TimerCatchUp, 10_000)
 	set(&l.StateBytes, 1<<20)
 	set(&l.DataBytes, 8<<10)

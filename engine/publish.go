@@ -46,7 +46,7 @@ func (st *Staged) Publish() (*Generation, error) {
 	s.rebindTimers(st.gen)
 	for _, sc := range old.order {
 		if now := st.gen.scripts[sc.path]; now == nil || now.instance != sc.instance {
-			sc.instance.Close()
+			s.retire(sc, old)
 		}
 	}
 	if old.Number > 0 {

@@ -683,6 +683,22 @@ function log.warn(message, fields) end
 ---@return string? message
 function log.error(message, fields) end
 
+---Waits, and lets everything else go on: where handlers may wait, and in what `spawn` runs. Time is
+---event time, so in a replay it ends when a packet of that time comes, before its handlers.
+---@param time number|string How long: `"300ms"`, or a number of seconds.
+---@return true? done
+---@return string? message
+function sleep(time) end
+
+---Runs a function beside the handler: it begins when the handler has returned, has a budget of its own
+---after each wait, and may wait. It ends with its script: a reload lets it go on with the code that it
+---began with; when the input ends, what still waits is ended.
+---@param fn any The function.
+---@param ... any What it is called with. Lent objects are of no use to it: they end with the handler.
+---@return true? done
+---@return string? message
+function spawn(fn, ...) end
+
 ---@class base64
 base64 = {}
 

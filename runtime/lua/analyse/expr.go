@@ -195,10 +195,10 @@ func (c *checker) call(x *ast.FuncCallExpr, e *env) {
 	if x.Method != "" {
 		owner := c.expr(x.Receiver, e)
 		c.attribute(owner, x.Method, x.Line())
-		c.methodEffect(owner, x, e)
+		c.methodUse(owner, x, e)
 	} else if x.Func != nil {
 		c.expr(x.Func, e)
-		c.functionEffect(x, e)
+		c.functionUse(x, e)
 	}
 	c.exprs(x.Args, e)
 }

@@ -119,7 +119,7 @@ func (v *VM) coCreate(L *glua.LState) int {
 func (v *VM) create(L *glua.LState, fn string) *glua.LState {
 	body := checkFunction(L, 1, fn)
 	if !v.co.room(v.cfg.Limits.Coroutines) {
-		L.RaiseError("too many coroutines: %d are not finished", len(v.co.live)+v.co.tasks)
+		L.RaiseError("too many coroutines: %d are not finished", v.Coroutines())
 	}
 	if body.IsG {
 		L.Push(v.goBody)

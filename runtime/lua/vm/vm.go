@@ -29,7 +29,7 @@ type Config struct {
 
 // VM is one machine.
 type VM struct {
-	cfg     Config
+	cfg  Config
 	root *glua.LState // owns the globals; nothing runs on it
 	activity
 	budget budget
@@ -193,6 +193,10 @@ func (v *VM) Result(i int) glua.LValue { return v.main.Get(i) }
 
 // End takes the results of the call off its thread.
 func (v *VM) End() { v.main.SetTop(0) }
+
+// Coroutines returns how many coroutines are not finished, as far as is known,
+// tasks among them.
+func (v *VM) Coroutines() int { return len(v.co.live) + v.co.tasks }
 
 // Spend counts n nanoseconds' worth of work done for the script against the
 // running call's budget; the error's text is meant to be raised.

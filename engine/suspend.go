@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+)
+
+// WaitStats counts what waits and what became of it.
+type WaitStats struct {
+	Waiting       int    // handlers and coroutines that wait now
+	Canceled      uint64 // whose waiting was ended early
+	QueueRefused  uint64 // events that did not fit the queue behind a handler that waits
+	MachinesCut   uint64 // of earlier generations, ended with what waited in them
+	MachinesAlive int    // of earlier generations, in which something waits
+}
+
+func (w *WaitStats) add(s *shard) {
+	for _, sc := range s.gen.order {
+		w.Waiting += sc.instance.Waiting()
+	}
+	for _, r := range s.retired {
+		w.Waiting += r.script.instance.Waiting()
+	}
+	w.Canceled += s.canceled
+	w.QueueRefused += s.queueRefused
+	w.MachinesCut += s.cut
+	w.MachinesAlive += len(s.retired)
+}
+
+// Later implements [Services].
+func (s *shard) Later(run func()) {
+	s.ready = append(s.ready, run)
+	s.settle()
+}
+
+// settle runs what waited until no handler runs, in order. What it causes is
+// delivered behind each.
+func (s *shard) settle() {
+	if s.busy || len(s.ready) == 0 {
+		return
+	}
+	for len(s.ready) > 0 {
+		run := s.ready[0]
+		s.ready[0] = nil
+		s.ready = s.ready[1:]
+		s.busy = true
+		run()
+		s.drain(nil)
+		s.busy = false
+	}
+	s.ready = nil
+	s.sweep()
+}
+
+// Failed implements [Services].
+func (s *shard) Failed(call *Call, err error) {
+	if errors.Is(err, errCanceled) {
+		return
+	}
+	se := asScriptError(err, call.Script)
+	from := Origin{TS: s.Now(), Gen: call.Gen, Script: call.Script, Rule: call.Rule, Line: se.Line}
+	from.about(call.Info, call.Event)
+	h := &health{}
+	if r := s.gen.rule(call.Script, call.Rule); r != nil {
+		r.state.Errors++
+		if se.Overrun {
+			r.state.Overruns++
+		}
+		h = &r.state.health
+	} else if t := s.timers[timerKey{call.Script, call.Rule}]; t != nil {
+		h = &t.health
+	}
+	s.blame(h, from, call.Where, se)
+}
+
+// sleeper is a sleep on its way.
+type sleeper struct{ event.Timer }
+
+// Sleep implements [hookdev.Functions].
+func (f functions) Sleep(c *event.Caller, d time.Duration, done func(error)) {
+	if d < 0 {
+		done(errors.New("sleep: a time is not negative"))
+		return
+	}
+	s := f.engine.shards[c.Shard.Index()]
+	t := &sleeper{}
+	c.Waiter.OnCancel(func() { s.Timers().Stop(&t.Timer) })
+	at := s.Now() + int64(d)
+	if at < s.Now() {
+		return // behind the end of time
+	}
+	s.Timers().Arm(&t.Timer, at, func(int64) { done(nil) })
+}
+
+// retired is a machine of an earlier generation in which something waits.
+type retired struct {
+	script *script
+	gen    uint64
+}
+
+// maxRetired is how many such machines a script may have.
+const maxRetired = 3
+
+// retire closes a script's machine that is not live any more, now or when nothing
+// needs it. Beyond the limit the oldest is cut.
+func (s *shard) retire(sc *script, old *Generation) {
+	if !s.needed(sc) {
+		sc.instance.Close()
+		return
+	}
+	s.retired = append(s.retired, retired{sc, old.Number})
+	oldest, n := -1, 0
+	for i, r := range s.retired {
+		if r.script.path == sc.path {
+			if oldest < 0 {
+				oldest = i
+			}
+			n++
+		}
+	}
+	if n <= maxRetired {
+		return
+	}
+	r := s.retired[oldest]
+	s.cut++
+	waiting := r.script.instance.Waiting()
+	s.cancel(r.script.instance) // which closes it, unless an event needs it
+	if i := slices.Index(s.retired, r); i >= 0 {
+		s.closeOne(i)
+	}
+	s.blame(&health{}, Origin{TS: s.Now(), Gen: r.gen, Script: sc.path}, nil, &ScriptError{
+		Script:  sc.path,
+		Message: fmt.Sprintf("%d coroutines of generation %d were ended: those of %d later ones wait, too", waiting, r.gen, maxRetired),
+	})
+}
+
+// needed reports whether something waits in a script's machine, or an event that
+// waits is yet to be shown to its rules.
+func (s *shard) needed(sc *script) bool {
+	if sc.instance.Waiting() > 0 {
+		return true
+	}
+	for w := range s.walks {
+		if own := w.gen.scripts[sc.path]; own != nil && own.instance == sc.instance {
+			return true
+		}
+	}
+	return false
+}
+
+// sweep closes the machines that nothing needs any more.
+func (s *shard) sweep() {
+	for i := len(s.retired) - 1; i >= 0; i-- {
+		if !s.needed(s.retired[i].script) {
+			s.closeOne(i)
+		}
+	}
+}
+
+// closeOne closes a retired machine.
+func (s *shard) closeOne(i int) {
+	r := s.retired[i]
+	s.retired = append(s.retired[:i:i], s.retired[i+1:]...)
+	r.script.instance.Close()
+}
+
+func (s *shard) closeRetired() {
+	for len(s.retired) > 0 {
+		s.closeOne(len(s.retired) - 1)
+	}
+	for _, w := range s.spareWalks {
+		w.stop()
+	}
+	s.spareWalks = nil
+}
+
+// cancel ends what waits in a machine.
+func (s *shard) cancel(in Instance) {
+	n := in.Waiting()
+	if n == 0 {
+		return
+	}
+	s.canceled += uint64(n)
+	s.Later(func() { in.CancelWaits(errCanceled) })
+}
+
+// cancelAll ends everything that waits, and lets nothing wait any more.
+func (s *shard) cancelAll() {
+	s.closed = true
+	for _, sc := range s.gen.order {
+		s.cancel(sc.instance)
+	}
+	for _, r := range s.retired {
+		s.cancel(r.script.instance)
+	}
+}
