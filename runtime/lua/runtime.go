@@ -125,7 +125,8 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 // rewrite gives handlers their second forms.
 func (p *program) rewrite(chunk *source.Chunk) {
 	handlers := analyse.Handlers(chunk, p.rt.cfg.Catalogue, p.rt.globals)
-	result, second := access.Rewrite(chunk.Stmts, handlers, p.survey, p.rt.cfg.Catalogue)
+	stmts, result, second := access.Rewrite(chunk.Stmts, handlers, p.survey, p.rt.cfg.Catalogue)
+	chunk.Stmts = stmts
 	p.access, p.handlers = result, map[*ast.FunctionExpr]*access.Handler{}
 	for _, h := range second {
 		p.handlers[h.Func] = h.Handler
