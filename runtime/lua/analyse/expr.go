@@ -7,6 +7,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // block checks statements in a scope.
@@ -34,7 +35,7 @@ func (c *checker) stmt(s ast.Stmt, e *env) {
 		c.block(s.Stmts, inner)
 		c.expr(s.Condition, inner)
 	case *ast.NumberForStmt:
-		c.exprs(exprsOf(s), e)
+		syntax.Exprs(s, func(x *ast.Expr) { c.expr(*x, e) })
 		inner := e.child()
 		inner.declare(s.Name, typ{})
 		c.block(s.Stmts, inner)
@@ -51,8 +52,8 @@ func (c *checker) stmt(s ast.Stmt, e *env) {
 		c.exprs(s.Exprs, e)
 		c.decides(s, e)
 	default:
-		c.exprs(exprsOf(s), e)
-		for _, b := range blocksOf(s) {
+		syntax.Exprs(s, func(x *ast.Expr) { c.expr(*x, e) })
+		for _, b := range syntax.Blocks(s) {
 			c.block(b, e.child())
 		}
 	}
@@ -151,7 +152,7 @@ func (c *checker) expr(x ast.Expr, e *env) typ {
 	case *ast.RelationalOpExpr:
 		c.compare(x, e)
 	default:
-		c.exprs(operands(x), e)
+		syntax.Operands(x, func(o *ast.Expr) { c.expr(*o, e) })
 	}
 	return typ{}
 }
@@ -235,7 +236,10 @@ func (c *checker) declared(word, name string, t *ast.TableExpr, e *env) {
 		if key, ok := f.Key.(*ast.StringExpr); ok && key.Value == "match" {
 			continue // the engine knows its paths
 		}
-		c.exprs(present(f.Key, f.Value), e)
+		if f.Key != nil {
+			c.expr(f.Key, e)
+		}
+		c.expr(f.Value, e)
 	}
 }
 
