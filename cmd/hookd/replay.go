@@ -21,6 +21,8 @@ type replayOptions struct {
 	print   []string
 	filter  string
 	quiet   bool
+	stats   bool
+	profile string // file for a CPU profile; empty: none
 
 	verdicts string
 	write    string
@@ -63,6 +65,8 @@ written. The exit code is then 130.`,
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
 	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
+	f.BoolVar(&o.stats, "stats", false, "tell what the replay cost: time, memory, allocations")
+	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile, for go tool pprof, to this file")
 	return cmd
 }
 
@@ -101,13 +105,17 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	}
 	defer src.Close()
 	src.filter = keep
+	m, err := startMeter(o.profile)
+	if err != nil {
+		return fail(exitIO, err)
+	}
 	if o.write != "" {
 		if h.packets, err = newPacketWriter(o.write, cmd.OutOrStdout(), src, paths, h.notes); err != nil {
-			return fail(exitIO, err)
+			return fail(exitIO, errors.Join(err, m.stop()))
 		}
 		h.stack.Forward = h.packets.outcome
 	}
-	return h.replay(cmd.ErrOrStderr(), src, stop, o.quiet)
+	return h.replay(cmd.ErrOrStderr(), src, stop, m, &o)
 }
 
 // check reads what the flags say and refuses what makes no sense.
@@ -122,7 +130,7 @@ func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
 }
 
 // replay runs src to its end and writes everything that comes of it.
-func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, quiet bool) error {
+func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o *replayOptions) error {
 	over := stop.listen()
 	stats, readErr := h.feed(src, stop)
 	over()
@@ -138,11 +146,17 @@ func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, quiet bool)
 	if err := h.engine.SaveState(); err != nil {
 		errs = append(errs, err)
 	}
+	if err := m.stop(); err != nil {
+		errs = append(errs, err)
+	}
 	if len(errs) > 0 {
 		return fail(exitIO, errors.Join(errs...))
 	}
-	if !quiet {
+	if !o.quiet {
 		h.summary(logs, stats)
+	}
+	if o.stats {
+		m.report(logs, stats.Frames, src.offset())
 	}
 	switch {
 	case errors.Is(readErr, errInterrupted):
