@@ -35,6 +35,9 @@ type Config struct {
 	Limits engine.Limits
 	// VM bounds each script's machine; zero fields mean the defaults.
 	VM vm.Limits
+	// Settings checks what settings files say of a family's stack: one setting
+	// and its value, which is a bool, a float64, a string or a list of strings.
+	Settings map[string]func(name string, value any) error
 	// Interpret leaves scripts as they are written: everything runs in the
 	// machine, nothing native. It is what the rest is compared with.
 	Interpret bool
