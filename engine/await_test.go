@@ -52,7 +52,9 @@ func newPatientRig(t *testing.T, limits engine.Limits, declare func(p *patientRi
 	return p
 }
 
-func (p *patientRig) note(format string, args ...any) { p.log = append(p.log, fmt.Sprintf(format, args...)) }
+func (p *patientRig) note(format string, args ...any) {
+	p.log = append(p.log, fmt.Sprintf(format, args...))
+}
 
 // await raises flow.conn_start about c; side tells its events apart.
 func (p *patientRig) await(c *conn, word string) {

@@ -81,7 +81,10 @@ type shard struct {
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 
-	ready      []func() // to run when no handler runs
+	ready      []func()    // to run when no handler runs
+	rest       event.Timer // for those that were too many
+	jump       int64       // the time that Advance leads to, with
+	wakes      int         // how often scripts were woken on the way
 	held       map[event.Kept]*held
 	walks      map[*walk]func() // left where a handler waits, with what ends them
 	spareWalks []*walk
@@ -159,6 +162,7 @@ func (e *Engine) Start(now int64) {
 	e.started = true
 	for _, s := range e.shards {
 		s.Enter()
+		s.closed = false
 		s.Advance(now)
 		s.armAll()
 		if s.Index() == 0 {

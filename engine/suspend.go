@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -37,13 +38,17 @@ func (s *shard) Later(run func()) {
 	s.settle()
 }
 
+// maxSettle is how many of those run at once. What a script starts again and
+// again would otherwise never let the next event come.
+const maxSettle = 1000
+
 // settle runs what waited until no handler runs, in order. What it causes is
 // delivered behind each.
 func (s *shard) settle() {
 	if s.busy || len(s.ready) == 0 {
 		return
 	}
-	for len(s.ready) > 0 {
+	for n := 0; len(s.ready) > 0 && n < maxSettle; n++ {
 		run := s.ready[0]
 		s.ready[0] = nil
 		s.ready = s.ready[1:]
@@ -52,8 +57,35 @@ func (s *shard) settle() {
 		s.drain(nil)
 		s.busy = false
 	}
-	s.ready = nil
+	if len(s.ready) == 0 {
+		s.ready = nil
+	} else if !s.rest.Armed() {
+		s.Timers().Arm(&s.rest, s.due(0), func(int64) { s.settle() })
+	}
 	s.sweep()
+}
+
+// minSleep is the shortest sleep.
+const minSleep = time.Millisecond
+
+// due returns when something is to happen that a script asked for in d from now.
+// A script that wakes up again and again while time jumps is put off behind the
+// jump when that was too often.
+func (s *shard) due(d time.Duration) int64 {
+	at := s.Now() + int64(max(d, minSleep))
+	if at < s.Now() {
+		return math.MaxInt64
+	}
+	if goal := s.Goal(); at <= goal {
+		if s.jump != goal {
+			s.jump, s.wakes = goal, 0
+		}
+		if s.wakes++; s.wakes > s.engine.cfg.Limits.SleepCatchUp {
+			s.skips++
+			at = goal + int64(minSleep)
+		}
+	}
+	return at
 }
 
 // Failed implements [Services].
@@ -89,11 +121,7 @@ func (f functions) Sleep(c *event.Caller, d time.Duration, done func(error)) {
 	s := f.engine.shards[c.Shard.Index()]
 	t := &sleeper{}
 	c.Waiter.OnCancel(func() { s.Timers().Stop(&t.Timer) })
-	at := s.Now() + int64(d)
-	if at < s.Now() {
-		return // behind the end of time
-	}
-	s.Timers().Arm(&t.Timer, at, func(int64) { done(nil) })
+	s.Timers().Arm(&t.Timer, s.due(d), func(int64) { done(nil) })
 }
 
 // retired is a machine of an earlier generation in which something waits.

@@ -375,7 +375,7 @@ end }`)
 	if got, want := h.take(), "10000\tnil\tspawn: too many coroutines: 10000 of this script are not finished\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	h.advance(10 * time.Second)
+	h.advance(11 * time.Second)
 	if st := h.Stats(); st.Waiting != 0 {
 		t.Errorf("%d wait", st.Waiting)
 	}
@@ -407,6 +407,33 @@ rule "b" { on = flow.conn_start, run = function(c) spawn(function() sleep(2) pri
 		}
 		if st := h.Stats(); strings.Count(got, "never") != 1 || st.Waiting != 0 {
 			t.Errorf("%s: got\n%s and %d wait", poison, got, st.Waiting)
+		}
+	}
+}
+
+// TestScriptsThatStartThemselvesAgain neither stop time nor each other.
+func TestScriptsThatStartThemselvesAgain(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`local function f() spawn(f) end f()`,
+		`spawn(function() while true do sleep(0) end end)`,
+		`local function f() spawn(f) sleep(0) end spawn(f)`,
+	} {
+		h := newHouse(t, engine.Limits{SleepCatchUp: 500})
+		if diags := h.load(`rule "a" { on = flow.conn_start, match = { id = 1 }, run = function() ` + body + ` end }
+rule "b" { on = flow.conn_start, match = { id = 2 }, run = function() spawn(print, "its turn") end }`); len(diags) > 0 {
+			t.Fatal(rendered(diags))
+		}
+		h.Start(1000e9)
+		h.start(newConn(1))
+		h.advance(time.Hour)
+		h.start(newConn(2))
+		h.advance(time.Minute)
+		if got := h.take(); !strings.Contains(got, "its turn") {
+			t.Errorf("%s: got %q", body, got)
+		}
+		if st := h.Stats(); st.TimerSkips == 0 {
+			t.Errorf("%s: nothing was skipped", body)
 		}
 	}
 }
