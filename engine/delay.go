@@ -139,7 +139,7 @@ func (s *shard) runDelay(x *binding) {
 	from := Origin{TS: s.Now(), Gen: s.gen.Number, Script: r.script.path, Rule: r.decl.Name}
 	if x.owner != nil {
 		c.Object, c.Type = x.owner.object, d.kind
-		from.Conn = c.Object.ID()
+		from.Subject, from.Conn = c.Object, c.Object.ID()
 	}
 	dec, err := r.script.instance.Run(r.run, c)
 	if err == nil && dec.Decided() {

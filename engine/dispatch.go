@@ -348,20 +348,21 @@ func (s *shard) prepare(o *outcome, sc *script, name, user string) *Call {
 
 // origin describes where a record of this dispatch comes from.
 func (s *shard) origin(o *outcome, sc *script, name string, line int) Origin {
-	return Origin{TS: s.Now(), Gen: s.gen.Number, Script: sc.path, Rule: name, Line: line, Conn: subjectID(o.plan.info, o.event)}
+	from := Origin{TS: s.Now(), Gen: s.gen.Number, Script: sc.path, Rule: name, Line: line}
+	from.about(o.plan.info, o.event)
+	return from
 }
 
-// subjectID returns the number of the kept object that e is about, 0 for none.
-func subjectID(info *event.Info, e any) uint64 {
+// about notes the kept object that e is about.
+func (o *Origin) about(info *event.Info, e any) {
 	if info == nil || e == nil {
-		return 0
+		return
 	}
 	f := info.Subject()
 	if f == nil {
-		return 0
+		return
 	}
 	if k, ok := f.Get.Object(e).(event.Kept); ok {
-		return k.ID()
+		o.Subject, o.Conn = k, k.ID()
 	}
-	return 0
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // Bounded reports whether a function, of a script after or before it was
@@ -30,8 +32,8 @@ func (b bounder) block(list []ast.Stmt) bool {
 			return false
 		}
 		ok := true
-		slots(s, func(x *ast.Expr) { ok = ok && b.expr(*x) })
-		for _, inner := range blocks(s) {
+		syntax.Exprs(s, func(x *ast.Expr) { ok = ok && b.expr(*x) })
+		for _, inner := range syntax.Blocks(s) {
 			ok = ok && b.block(inner)
 		}
 		if !ok {
@@ -50,7 +52,7 @@ func (b bounder) expr(x ast.Expr) bool {
 		return false
 	}
 	ok := true
-	operands(x, func(e *ast.Expr) { ok = ok && b.expr(*e) })
+	syntax.Operands(x, func(e *ast.Expr) { ok = ok && b.expr(*e) })
 	return ok
 }
 

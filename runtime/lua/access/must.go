@@ -1,6 +1,10 @@
 package access
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
+)
 
 // hoist chooses the fields that become arguments: those that are read on every
 // path through the handler.
@@ -41,7 +45,7 @@ func (m *must) stmt(s ast.Stmt) bool {
 		m.expr(&s.Condition)
 		return true
 	}
-	readIn(s, m.expr)
+	syntax.Reads(s, m.expr)
 	switch s := s.(type) {
 	case *ast.DoBlockStmt:
 		return m.block(s.Stmts)
@@ -93,7 +97,7 @@ func leaves(list []ast.Stmt) bool {
 		case *ast.ReturnStmt, *ast.BreakStmt, *ast.GotoStmt, *ast.LabelStmt:
 			return true
 		}
-		for _, b := range blocks(s) {
+		for _, b := range syntax.Blocks(s) {
 			if leaves(b) {
 				return true
 			}
@@ -114,7 +118,7 @@ func (m *must) expr(slot *ast.Expr) {
 	case *ast.LogicalOpExpr:
 		m.expr(&x.Lhs)
 	default:
-		operands(*slot, m.expr)
+		syntax.Operands(*slot, m.expr)
 	}
 }
 

@@ -1,6 +1,10 @@
 package access
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
+)
 
 // Names are what a look at the whole script tells about its names.
 type Names struct {
@@ -18,40 +22,30 @@ type Names struct {
 // Survey looks at a script.
 func Survey(stmts []ast.Stmt) *Names {
 	n := &Names{Assigned: map[string]bool{}, declared: map[string]int{}, stores: map[string]bool{}}
-	tree(stmts, func(s ast.Stmt) {
-		declared(s, func(name string) { n.declared[name]++ })
-		switch s := s.(type) {
-		case *ast.AssignStmt:
-			for _, x := range s.Lhs {
-				n.assign(x)
-			}
-		case *ast.FuncDefStmt:
-			n.assign(s.Name.Func)
-		case *ast.LocalAssignStmt:
-			if len(s.Names) == 1 && len(s.Exprs) == 1 && declaresStore(s.Exprs[0]) {
-				n.stores[s.Names[0]] = true
-			}
+	syntax.All(stmts, func(s ast.Stmt) {
+		for _, name := range syntax.Declared(s) {
+			n.declared[name]++
+		}
+		for _, name := range syntax.Assigned(s) {
+			n.Assigned[name] = true
+		}
+		if l, ok := s.(*ast.LocalAssignStmt); ok && len(l.Names) == 1 && len(l.Exprs) == 1 && declaresStore(l.Exprs[0]) {
+			n.stores[l.Names[0]] = true
 		}
 	}, func(x ast.Expr) {
-		switch x := x.(type) {
-		case *ast.FunctionExpr:
-			for _, name := range parameters(x, false) {
-				n.declared[name]++
-			}
-		case *ast.IdentExpr:
+		if id, ok := x.(*ast.IdentExpr); ok {
 			// A module may do to globals what this script does not.
-			reaches := x.Value == "_G" || x.Value == "require"
+			reaches := id.Value == "_G" || id.Value == "require"
 			n.Globals = n.Globals || reaches
-			n.Metatables = n.Metatables || reaches || x.Value == "setmetatable"
+			n.Metatables = n.Metatables || reaches || id.Value == "setmetatable"
+		}
+	})
+	syntax.Functions(stmts, func(f *ast.FunctionExpr, method bool) {
+		for _, name := range syntax.Parameters(f, method) {
+			n.declared[name]++
 		}
 	})
 	return n
-}
-
-func (n *Names) assign(x ast.Expr) {
-	if id, ok := x.(*ast.IdentExpr); ok {
-		n.Assigned[id.Value] = true
-	}
 }
 
 // Own reports whether a global is what the runtime made it, wherever the script
@@ -72,10 +66,5 @@ func declaresStore(x ast.Expr) bool {
 		return false
 	}
 	inner, ok := outer.Func.(*ast.FuncCallExpr)
-	return ok && isName(inner.Func, "store")
-}
-
-func isName(x ast.Expr, name string) bool {
-	id, ok := x.(*ast.IdentExpr)
-	return ok && id.Value == name
+	return ok && syntax.IsName(inner.Func, "store")
 }

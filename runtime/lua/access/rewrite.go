@@ -9,6 +9,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
 	"github.com/hookd/hookd/runtime/lua/analyse"
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // maxHoisted bounds the arguments that are added to a handler.
@@ -69,7 +70,7 @@ func (w *rewriter) handler(h analyse.Handler) (Rewritten, bool) {
 		return Rewritten{}, false
 	}
 	b := w.body(h)
-	second := cloneFunc(h.Func)
+	second := syntax.CloneFunc(h.Func)
 	b.hoist(second)
 	b.block(second.Stmts)
 	// Arguments of which nothing is left are not passed.
@@ -115,11 +116,14 @@ func (w *rewriter) body(h analyse.Handler) *body {
 	for _, name := range h.Func.ParList.Names {
 		again[name]++
 	}
-	tree(h.Func.Stmts, func(s ast.Stmt) { declared(s, func(name string) { again[name]++ }) }, func(x ast.Expr) {
-		if f, ok := x.(*ast.FunctionExpr); ok {
-			for _, name := range parameters(f, false) {
-				again[name]++
-			}
+	syntax.Stmts(h.Func.Stmts, func(s ast.Stmt) {
+		for _, name := range syntax.Declared(s) {
+			again[name]++
+		}
+	})
+	syntax.Functions(h.Func.Stmts, func(f *ast.FunctionExpr, method bool) {
+		for _, name := range syntax.Parameters(f, method) {
+			again[name]++
 		}
 	})
 	for i, name := range h.Func.ParList.Names {
@@ -237,8 +241,8 @@ func (b *body) block(list []ast.Stmt) {
 			list[i] = b.assign(a)
 			continue
 		}
-		readIn(s, b.expr)
-		for _, inner := range blocks(s) {
+		syntax.Reads(s, b.expr)
+		for _, inner := range syntax.Blocks(s) {
 			b.block(inner)
 		}
 		if d, ok := s.(*ast.FuncDefStmt); ok {
@@ -253,25 +257,14 @@ func (b *body) assign(a *ast.AssignStmt) ast.Stmt {
 		if p, fields, ok := b.path(a.Lhs[0]); ok && p.Keyed && readable(fields) {
 			b.expr(&a.Rhs[0])
 			b.paths[p.String()] = p
-			s := &ast.FuncCallStmt{Expr: call(a.Lhs[0], p.SetName(), call(a.Lhs[0], p.CheckName()), single(a.Rhs[0]))}
+			s := &ast.FuncCallStmt{Expr: call(a.Lhs[0], p.SetName(), call(a.Lhs[0], p.CheckName()), syntax.Single(a.Rhs[0]))}
 			s.SetLine(a.Line())
 			s.SetLastLine(a.LastLine())
 			return s
 		}
 	}
-	readIn(a, b.expr)
+	syntax.Reads(a, b.expr)
 	return a
-}
-
-// single cuts an operand that may have several values to one.
-func single(e ast.Expr) ast.Expr {
-	switch e := e.(type) {
-	case *ast.FuncCallExpr:
-		e.AdjustRet = true
-	case *ast.Comma3Expr:
-		e.AdjustRet = true
-	}
-	return e
 }
 
 // expr rewrites an expression of the handler itself.
@@ -302,7 +295,7 @@ func (b *body) expr(slot *ast.Expr) {
 		b.look(&x.Rhs)
 		return
 	}
-	operands(*slot, b.expr)
+	syntax.Operands(*slot, b.expr)
 }
 
 // read replaces a path by its argument, or by a call that reads it.
@@ -346,7 +339,7 @@ func (b *body) use(id *ast.IdentExpr, u Use) {
 
 // call rewrites a method of an argument into a call of its function.
 func (b *body) call(x *ast.FuncCallExpr) {
-	each(x.Args, b.expr)
+	syntax.Each(x.Args, b.expr)
 	if x.Method == "" {
 		b.look(&x.Func)
 		return
@@ -370,7 +363,7 @@ func (b *body) call(x *ast.FuncCallExpr) {
 
 // inner notes what a function inside the handler refers to: it may run later.
 func (b *body) inner(f *ast.FunctionExpr) {
-	tree(f.Stmts, func(ast.Stmt) {}, func(x ast.Expr) {
+	syntax.All(f.Stmts, func(ast.Stmt) {}, func(x ast.Expr) {
 		if id, ok := x.(*ast.IdentExpr); ok {
 			b.use(id, Escapes)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/runtime/lua/source"
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // Check reports the names in a script that mean nothing. globals are those that
@@ -181,18 +182,9 @@ func (c *checker) attribute(owner typ, name string, line int) typ {
 // findAssigned collects globals that the script sets and locals that it assigns
 // again, wherever they are.
 func (c *checker) findAssigned(stmts []ast.Stmt) {
-	walkStmts(stmts, func(s ast.Stmt) {
-		switch s := s.(type) {
-		case *ast.AssignStmt:
-			for _, lhs := range s.Lhs {
-				if id, ok := lhs.(*ast.IdentExpr); ok {
-					c.assign(id.Value)
-				}
-			}
-		case *ast.FuncDefStmt:
-			if id, ok := s.Name.Func.(*ast.IdentExpr); ok {
-				c.assign(id.Value)
-			}
+	syntax.Stmts(stmts, func(s ast.Stmt) {
+		for _, name := range syntax.Assigned(s) {
+			c.assign(name)
 		}
 	})
 }

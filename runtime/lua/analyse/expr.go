@@ -7,6 +7,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // block checks statements in a scope.
@@ -34,7 +35,7 @@ func (c *checker) stmt(s ast.Stmt, e *env) {
 		c.block(s.Stmts, inner)
 		c.expr(s.Condition, inner)
 	case *ast.NumberForStmt:
-		c.exprs(exprsOf(s), e)
+		syntax.Exprs(s, func(x *ast.Expr) { c.expr(*x, e) })
 		inner := e.child()
 		inner.declare(s.Name, typ{})
 		c.block(s.Stmts, inner)
@@ -51,8 +52,8 @@ func (c *checker) stmt(s ast.Stmt, e *env) {
 		c.exprs(s.Exprs, e)
 		c.decides(s, e)
 	default:
-		c.exprs(exprsOf(s), e)
-		for _, b := range blocksOf(s) {
+		syntax.Exprs(s, func(x *ast.Expr) { c.expr(*x, e) })
+		for _, b := range syntax.Blocks(s) {
 			c.block(b, e.child())
 		}
 	}
@@ -94,7 +95,7 @@ func (c *checker) funcDef(s *ast.FuncDefStmt, e *env) {
 func (c *checker) function(f *ast.FunctionExpr, e *env, infos []*event.Info, as role, method bool) {
 	inner := e.child()
 	inner.role = as
-	if infos != nil {
+	if infos != nil || as == handler {
 		inner.infos = infos
 	}
 	if method {
@@ -151,7 +152,7 @@ func (c *checker) expr(x ast.Expr, e *env) typ {
 	case *ast.RelationalOpExpr:
 		c.compare(x, e)
 	default:
-		c.exprs(operands(x), e)
+		syntax.Operands(x, func(o *ast.Expr) { c.expr(*o, e) })
 	}
 	return typ{}
 }
@@ -195,6 +196,9 @@ func (c *checker) call(x *ast.FuncCallExpr, e *env) {
 		owner := c.expr(x.Receiver, e)
 		c.attribute(owner, x.Method, x.Line())
 		c.methodEffect(owner, x, e)
+		if c.binds(owner, x, e) {
+			return
+		}
 	} else if x.Func != nil {
 		c.expr(x.Func, e)
 		c.functionEffect(x, e)
@@ -235,7 +239,10 @@ func (c *checker) declared(word, name string, t *ast.TableExpr, e *env) {
 		if key, ok := f.Key.(*ast.StringExpr); ok && key.Value == "match" {
 			continue // the engine knows its paths
 		}
-		c.exprs(present(f.Key, f.Value), e)
+		if f.Key != nil {
+			c.expr(f.Key, e)
+		}
+		c.expr(f.Value, e)
 	}
 }
 

@@ -56,6 +56,32 @@ func (c *checker) functionEffect(x *ast.FuncCallExpr, e *env) {
 	}
 }
 
+// binds checks a call that binds a handler to an object, c:on(flow.new_data,
+// function(c, d) … end), whose functions handle what is named there.
+func (c *checker) binds(owner typ, x *ast.FuncCallExpr, e *env) bool {
+	if owner.object == nil || len(x.Args) < 2 {
+		return false
+	}
+	m := owner.object.Method(x.Method)
+	fn, ok := x.Args[1].(*ast.FunctionExpr)
+	if m == nil || !m.Native || !ok {
+		return false
+	}
+	c.expr(x.Args[0], e)
+	var infos []*event.Info
+	if m.Name == "on" {
+		if info := c.pointInfo(dotted(x.Args[0]), e); info != nil {
+			infos = []*event.Info{info}
+		}
+	} else {
+		it := event.Field{Name: "it", Type: event.Type{Kind: event.ObjectRef, Object: owner.object.Name}}
+		infos = []*event.Info{{Name: "timer", Args: []string{"it"}, Fields: []event.Field{it}}}
+	}
+	c.function(fn, e, infos, handler, false)
+	c.exprs(x.Args[2:], e)
+	return true
+}
+
 func (c *checker) effect(line int, word string) {
 	c.report(line, word, "do it in run", "%s changes something: a filter only looks", word)
 }
