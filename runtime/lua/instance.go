@@ -40,9 +40,9 @@ type instance struct {
 	vacant []engine.FuncID                   // numbers of those let go of
 	// machine is that of vm, while it lives.
 	machine *machine
-	labels map[string]engine.FuncID
-	stores map[string]*store.Store // declared ones, for a rebuild
-	broken error                   // why a rebuild failed
+	labels  map[string]engine.FuncID
+	stores  map[string]*store.Store // declared ones, for a rebuild
+	broken  error                   // why a rebuild failed
 	// rebuilt: the top level ran again, so what native forms took from it may not
 	// hold any more.
 	rebuilt bool
