@@ -24,6 +24,8 @@ type house struct {
 	// send is kept for rules that read it.
 	stack   flow.Config
 	streams bool
+	// progress is shown while captures are read; nil shows nothing.
+	progress *progress
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.

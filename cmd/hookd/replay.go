@@ -87,6 +87,7 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	if err != nil {
 		return fail(exitIO, err)
 	}
+	h.progress = newProgress(cmd.ErrOrStderr(), cmd.OutOrStdout(), o.quiet)
 	stats, readErr := h.feed(src)
 	if err := h.out.Flush(); err != nil {
 		return fail(exitIO, fmt.Errorf("write records: %w", err))
@@ -138,9 +139,21 @@ func (h *house) tap(patterns []string) error {
 // entryFrames bounds how many packets are handled in one entry of the shard.
 const entryFrames = 64
 
+// frames is where packets come from: captures, merged.
+type frames interface {
+	// Next gives the next packet, lent until the call after; io.EOF behind the
+	// last one.
+	Next(f *capture.Frame) error
+	// waits reports whether Next may have to wait for a program that is writing.
+	waits() bool
+	// progress returns how much was read of how much; 0 where that is not known.
+	progress() (read, size int64)
+}
+
 // feed runs every packet of src through the flow stack. What was read before an
-// error counts: connections end, and the stop is announced, all the same.
-func (h *house) feed(src *merged) (flow.Stats, error) {
+// error counts: connections end, and the stop is announced, all the same. Before
+// it waits for packets it writes the records out.
+func (h *house) feed(src frames) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
 	stack := flow.New(shard, h.stack)
 	stack.WantStreams(h.streams)
@@ -151,15 +164,28 @@ func (h *house) feed(src *merged) (flow.Stats, error) {
 	h.engine.Start(f.TS)
 	for err == nil {
 		shard.Enter()
-		for n := 0; err == nil && n < entryFrames; n++ {
+		for n := 1; ; n++ {
 			stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-			err = src.Next(&f)
+			if n == entryFrames || src.waits() {
+				break
+			}
+			if err = src.Next(&f); err != nil {
+				break
+			}
 		}
 		shard.Leave()
+		if src.waits() {
+			h.out.Push()
+		}
 		if h.out.Err() != nil {
 			break // a closed pipe: nobody reads on
 		}
+		h.progress.tell(src, stack)
+		if err == nil {
+			err = src.Next(&f)
+		}
 	}
+	h.progress.clear()
 	shard.Enter()
 	stack.Close()
 	shard.Leave()

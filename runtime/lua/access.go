@@ -140,7 +140,7 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		e.args = append(e.args, a)
 	}
 	for _, p := range plan.Hoisted {
-		r, ok := in.prog.rt.pathReader(p, info)
+		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
 		if !ok || r.read == nil {
 			return e, false
 		}
@@ -172,8 +172,8 @@ func (rt *Runtime) objectType(name string) *bind.ObjectType {
 	return nil
 }
 
-// pathReader resolves a path on the events of info.
-func (rt *Runtime) pathReader(p access.Path, info *event.Info) (r pathReader, ok bool) {
+// pathReader resolves a path on the events of info; texts keeps those of addresses.
+func (rt *Runtime) pathReader(p access.Path, info *event.Info, texts *bind.Addresses) (r pathReader, ok bool) {
 	var f *event.Field
 	names := p.Fields
 	if p.Arg == access.This {
@@ -196,7 +196,7 @@ func (rt *Runtime) pathReader(p access.Path, info *event.Info) (r pathReader, ok
 	if f == nil {
 		return r, false
 	}
-	r.field, r.read = f, bind.Reader(f)
+	r.field, r.read = f, bind.Reader(f, texts)
 	return r, true
 }
 
@@ -271,7 +271,7 @@ func (p *eventPath) holderNow(L *glua.LState) any {
 		L.RaiseError("%s: the handler is over", p.path)
 	}
 	if p.info != call.Info {
-		r, ok := p.in.prog.rt.pathReader(p.path, call.Info)
+		r, ok := p.in.prog.rt.pathReader(p.path, call.Info, &p.in.addresses)
 		if !ok {
 			L.RaiseError("%s: nothing of the kind here", p.path)
 		}
