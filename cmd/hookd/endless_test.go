@@ -95,7 +95,7 @@ func (e *endless) later() {
 // TestEndlessCapture replays gigabytes, with streams kept and a handler on each
 // packet, and looks whether memory grows.
 func TestEndlessCapture(t *testing.T) {
-	size := int64(2 << 30)
+	size := int64(1 << 30)
 	if testing.Short() {
 		size = 256 << 20
 	}
@@ -112,14 +112,16 @@ func TestEndlessCapture(t *testing.T) {
 			t.Errorf("%d MiB are in use, %d were after the first rounds", heap>>20, early>>20)
 		}
 	}}
-	h.streams = true
-	r, err := openMerged([]string{"-"}, &endless{file: crafted(t, 300), left: size})
+	if err := h.load(io.Discard, []string{benchScript("native.lua"), benchScript("five.lua")}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := openMerged(t.Context(), []string{"-"}, &endless{file: crafted(t, 300), left: size})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	src.merged = r
-	stats, err := h.feed(src)
+	stats, err := h.feed(src, newInterrupt(t.Context()))
 	// The last packet may be cut.
 	if err != nil && !strings.Contains(err.Error(), "cut short") {
 		t.Fatal(err)
@@ -144,7 +146,7 @@ type watched struct {
 	look     func()
 }
 
-// Next implements frames.
+// Next implements frameSource.
 func (w *watched) Next(f *capture.Frame) error {
 	if w.n++; w.n%w.every == 0 {
 		w.look()

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
@@ -16,6 +19,9 @@ type merged struct {
 	filter  *packetFilter // nil: every packet
 	err     error
 	live    bool // a capture may still be written: a read may wait
+	closers []io.Closer
+
+	file, iface int // where the packet that was given out last comes from
 }
 
 type headState uint8
@@ -26,16 +32,11 @@ const (
 	headEnded
 )
 
-func openMerged(paths []string, stdin io.Reader) (*merged, error) {
+// openMerged opens captures; "-" is stdin. Reading from what may keep it waiting ends with ctx.
+func openMerged(ctx context.Context, paths []string, stdin io.Reader) (*merged, error) {
 	m := &merged{}
 	for _, p := range paths {
-		var r *capture.Reader
-		var err error
-		if p == "-" {
-			r, err = capture.NewReader(stdin, "standard input")
-		} else {
-			r, err = capture.Open(p)
-		}
+		r, err := m.open(ctx, p, stdin)
 		if err != nil {
 			return nil, errors.Join(err, m.Close())
 		}
@@ -46,6 +47,33 @@ func openMerged(paths []string, stdin io.Reader) (*merged, error) {
 	m.heads = make([]capture.Frame, len(m.readers))
 	m.state = make([]headState, len(m.readers))
 	return m, nil
+}
+
+func (m *merged) open(ctx context.Context, path string, stdin io.Reader) (*capture.Reader, error) {
+	if path != "-" {
+		if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() || info.IsDir() {
+			return capture.Open(path)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("capture: %w", err)
+		}
+		m.closers = append(m.closers, f)
+		stdin = f
+	}
+	name := path
+	if path == "-" {
+		name = "standard input"
+	}
+	if f, ok := stdin.(*os.File); ok {
+		in, err := capture.Interruptible(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		m.closers = append(m.closers, in)
+		stdin = in
+	}
+	return capture.NewReader(stdin, name)
 }
 
 // Next gives the earliest packet that the filter selects, lent until the next call. After the last one
@@ -66,7 +94,9 @@ func (m *merged) Next(f *capture.Frame) error {
 // is the next, whatever its time.
 func (m *merged) next(f *capture.Frame) error {
 	if len(m.readers) == 1 {
-		return m.readers[0].Next(f)
+		err := m.readers[0].Next(f)
+		m.iface = f.Iface
+		return err
 	}
 	best := -1
 	for i := range m.readers {
@@ -84,6 +114,7 @@ func (m *merged) next(f *capture.Frame) error {
 		return io.EOF
 	}
 	*f = m.heads[best]
+	m.file, m.iface = best, f.Iface
 	m.state[best] = headStale
 	return nil
 }
@@ -140,6 +171,9 @@ func (m *merged) Close() error {
 	var errs []error
 	for _, r := range m.readers {
 		errs = append(errs, r.Close())
+	}
+	for _, c := range m.closers {
+		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
 }

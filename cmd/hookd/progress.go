@@ -39,7 +39,7 @@ func startProgress(w io.Writer, now func() time.Time) *progress {
 }
 
 // tell rewrites the line if it is time to.
-func (p *progress) tell(src frames, stack *flow.Stack) {
+func (p *progress) tell(src frameSource, stack *flow.Stack) {
 	if p == nil {
 		return
 	}

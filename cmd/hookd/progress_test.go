@@ -30,7 +30,7 @@ func TestProgress(t *testing.T) {
 	now := time.Unix(0, 0)
 	var out bytes.Buffer
 	p := startProgress(&out, func() time.Time { return now })
-	step := func(d time.Duration, src frames) string {
+	step := func(d time.Duration, src frameSource) string {
 		out.Reset()
 		now = now.Add(d)
 		p.tell(src, stack)

@@ -24,7 +24,7 @@ type twice struct {
 // aDay is longer than any timeout.
 const aDay = 86400e9
 
-// Next implements frames.
+// Next implements frameSource.
 func (s *twice) Next(f *capture.Frame) error {
 	err := s.src.Next(f)
 	if errors.Is(err, io.EOF) && !s.second {
@@ -67,7 +67,7 @@ func passes(tb testing.TB, script string, open func() *capture.Reader) (allocs, 
 		tb.Fatal(err)
 	}
 	src := &twice{open: open, src: open()}
-	stats, err := h.feed(src)
+	stats, err := h.feed(src, newInterrupt(tb.Context()))
 	allocs = mallocs() - src.before
 	if err != nil {
 		tb.Fatal(err)
@@ -140,4 +140,4 @@ func TestSecondPassAllocates(t *testing.T) {
 // the house's own at its start and end.
 const mostStray = 0.01
 
-var _ frames = (*twice)(nil)
+var _ frameSource = (*twice)(nil)
