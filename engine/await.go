@@ -36,6 +36,7 @@ type walk struct {
 	// What the shard had in hand when the walk was left.
 	depth   int
 	payload any
+	memo    []Answer
 }
 
 // maxSpareWalks is how many goroutines wait for the next event.
@@ -94,15 +95,15 @@ func (s *shard) await(a awaited) bool {
 		delete(s.walks, w)
 		delete(s.held, a.subject)
 		s.finish(w, a.then)
-		s.release(a.subject, h)
+		s.letOn(a.subject, h)
 		s.busy = busy
 	}
 	return false
 }
 
-// release lets the events go on that queued behind a subject's handler, up to the
+// letOn lets the events go on that queued behind a subject's handler, up to the
 // next one that waits.
-func (s *shard) release(subject event.Kept, h *held) {
+func (s *shard) letOn(subject event.Kept, h *held) {
 	for i, a := range h.queue {
 		if now := s.held[subject]; now != nil {
 			now.queue = append(h.queue[i:], now.queue...)
@@ -156,12 +157,12 @@ func (w *walk) run() {
 // reports.
 func (w *walk) step() bool {
 	s := w.shard
-	depth, payload, busy := s.depth, s.payload, s.busy
-	s.depth, s.payload, s.busy = w.depth, w.payload, true
+	depth, payload, memo, busy := s.depth, s.payload, s.memo, s.busy
+	s.depth, s.payload, s.memo, s.busy = w.depth, w.payload, w.memo, true
 	w.enter <- struct{}{}
 	<-w.leave
-	w.depth, w.payload = s.depth, s.payload
-	s.depth, s.payload, s.busy = depth, payload, busy
+	w.depth, w.payload, w.memo = s.depth, s.payload, s.memo
+	s.depth, s.payload, s.memo, s.busy = depth, payload, memo, busy
 	return w.ended
 }
 

@@ -24,6 +24,8 @@ type fakeVM struct {
 	funcs []func(*engine.Call) (engine.Decision, error)
 	close int
 	waits []*fakeWait
+
+	released []engine.FuncID
 }
 
 // fakeWait is a handler of a fakeVM that waits, because it returned errWait.
@@ -138,6 +140,7 @@ func (vm *fakeVM) CancelWaits(cause error) {
 		w.Cancel(cause)
 	}
 }
+func (vm *fakeVM) Release(fn engine.FuncID) { vm.released = append(vm.released, fn) }
 
 func (vm *fakeVM) Close() { vm.close++ }
 

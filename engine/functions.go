@@ -101,11 +101,14 @@ func (f functions) allow(c *event.Caller, of func(*kept) *lineLimit, limit int) 
 
 func (f functions) origin(c *event.Caller, s *shard) Origin {
 	o := Origin{TS: s.Now(), Gen: c.Gen, Script: c.Script, Rule: c.Rule, Line: c.Line}
-	info := s.call.Info
-	if c.Event != s.call.Event {
-		info = f.engine.infos[c.Point] // a handler that waited goes on
+	switch {
+	case c != &s.call.Caller: // a coroutine
+		o.about(f.engine.infos[c.Point], c.Event)
+	case s.call.Object != nil:
+		o.Subject, o.Conn = s.call.Object, s.call.Object.ID()
+	default:
+		o.about(s.call.Info, c.Event)
 	}
-	o.about(info, c.Event)
 	return o
 }
 

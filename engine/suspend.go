@@ -2,9 +2,7 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -12,24 +10,22 @@ import (
 
 // WaitStats counts what waits and what became of it.
 type WaitStats struct {
-	Waiting       int    // handlers and coroutines that wait now
-	Canceled      uint64 // whose waiting was ended early
-	QueueRefused  uint64 // events that did not fit the queue behind a handler that waits
-	MachinesCut   uint64 // of earlier generations, ended with what waited in them
-	MachinesAlive int    // of earlier generations, in which something waits
+	Waiting      int    // handlers and coroutines that wait now
+	Canceled     uint64 // whose waiting was ended early
+	QueueRefused uint64 // events that did not fit the queue behind a handler that waits
 }
 
 func (w *WaitStats) add(s *shard) {
 	for _, sc := range s.gen.order {
 		w.Waiting += sc.instance.Waiting()
 	}
-	for _, r := range s.retired {
-		w.Waiting += r.script.instance.Waiting()
+	for _, src := range s.sources {
+		if src.retired {
+			w.Waiting += src.instance.Waiting()
+		}
 	}
 	w.Canceled += s.canceled
 	w.QueueRefused += s.queueRefused
-	w.MachinesCut += s.cut
-	w.MachinesAlive += len(s.retired)
 }
 
 // Later implements [Services].
@@ -56,6 +52,7 @@ func (s *shard) settle() {
 		run()
 		s.drain(nil)
 		s.busy = false
+		s.tidy()
 	}
 	if len(s.ready) == 0 {
 		s.ready = nil
@@ -124,48 +121,6 @@ func (f functions) Sleep(c *event.Caller, d time.Duration, done func(error)) {
 	s.Timers().Arm(&t.Timer, s.due(d), func(int64) { done(nil) })
 }
 
-// retired is a machine of an earlier generation in which something waits.
-type retired struct {
-	script *script
-	gen    uint64
-}
-
-// maxRetired is how many such machines a script may have.
-const maxRetired = 3
-
-// retire closes a script's machine that is not live any more, now or when nothing
-// needs it. Beyond the limit the oldest is cut.
-func (s *shard) retire(sc *script, old *Generation) {
-	if !s.needed(sc) {
-		sc.instance.Close()
-		return
-	}
-	s.retired = append(s.retired, retired{sc, old.Number})
-	oldest, n := -1, 0
-	for i, r := range s.retired {
-		if r.script.path == sc.path {
-			if oldest < 0 {
-				oldest = i
-			}
-			n++
-		}
-	}
-	if n <= maxRetired {
-		return
-	}
-	r := s.retired[oldest]
-	s.cut++
-	waiting := r.script.instance.Waiting()
-	s.cancel(r.script.instance) // which closes it, unless an event needs it
-	if i := slices.Index(s.retired, r); i >= 0 {
-		s.closeOne(i)
-	}
-	s.blame(&health{}, Origin{TS: s.Now(), Gen: r.gen, Script: sc.path}, nil, &ScriptError{
-		Script:  sc.path,
-		Message: fmt.Sprintf("%d coroutines of generation %d were ended: those of %d later ones wait, too", waiting, r.gen, maxRetired),
-	})
-}
-
 // needed reports whether something waits in a script's machine, or an event that
 // waits is yet to be shown to its rules.
 func (s *shard) needed(sc *script) bool {
@@ -180,40 +135,34 @@ func (s *shard) needed(sc *script) bool {
 	return false
 }
 
-// sweep closes the machines that nothing needs any more.
+// sweep closes the draining machines that nothing needs any more.
 func (s *shard) sweep() {
-	for i := len(s.retired) - 1; i >= 0; i-- {
-		if !s.needed(s.retired[i].script) {
-			s.closeOne(i)
+	if s.bound.Draining == 0 {
+		return
+	}
+	for _, src := range s.inOrder() {
+		if src.retired && len(src.targets) == 0 && !s.needed(src.script) {
+			s.closeSource(src)
 		}
 	}
 }
 
-// closeOne closes a retired machine.
-func (s *shard) closeOne(i int) {
-	r := s.retired[i]
-	s.retired = append(s.retired[:i:i], s.retired[i+1:]...)
-	r.script.instance.Close()
-}
-
-func (s *shard) closeRetired() {
-	for len(s.retired) > 0 {
-		s.closeOne(len(s.retired) - 1)
-	}
+// closeWalks ends the goroutines that wait for an event.
+func (s *shard) closeWalks() {
 	for _, w := range s.spareWalks {
 		w.stop()
 	}
 	s.spareWalks = nil
 }
 
-// cancel ends what waits in a machine.
-func (s *shard) cancel(in Instance) {
-	n := in.Waiting()
-	if n == 0 {
-		return
+// cancel ends what waits in a machine and returns how much that is.
+func (s *shard) cancel(in Instance) uint64 {
+	n := uint64(in.Waiting())
+	if n > 0 {
+		s.canceled += n
+		s.Later(func() { in.CancelWaits(errCanceled) })
 	}
-	s.canceled += uint64(n)
-	s.Later(func() { in.CancelWaits(errCanceled) })
+	return n
 }
 
 // cancelAll ends everything that waits, and lets nothing wait any more.
@@ -222,7 +171,9 @@ func (s *shard) cancelAll() {
 	for _, sc := range s.gen.order {
 		s.cancel(sc.instance)
 	}
-	for _, r := range s.retired {
-		s.cancel(r.script.instance)
+	for _, src := range s.inOrder() {
+		if src.retired {
+			s.cancel(src.instance)
+		}
 	}
 }

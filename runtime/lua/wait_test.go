@@ -327,6 +327,7 @@ func TestWaitsOutliveAReload(t *testing.T) {
 	h := newHouse(t, engine.Limits{})
 	version := func(n int) {
 		if diags := h.load(fmt.Sprintf(`local n = %d
+rule "cut" { on = hookd.handler_dropped, run = function() print(this.script, this.name, this.generation, this.bindings, this.reason) end }
 rule "a" { on = flow.conn_start, run = function(c) spawn(function() sleep "10s" print("begun by", n) end) end }`, n)); len(diags) > 0 {
 			t.Fatal(rendered(diags))
 		}
@@ -337,17 +338,17 @@ rule "a" { on = flow.conn_start, run = function(c) spawn(function() sleep "10s" 
 		h.start(newConn(1))
 		version(n)
 	}
-	if got, want := h.take(), "error t.lua: 1 coroutines of generation 1 were ended: those of 3 later ones wait, too\n"; got != want {
+	if got, want := h.take(), "t.lua\t*\t1\t1\t3 later generations of the script drain too\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if st := h.Stats(); st.Waiting != 3 || st.MachinesAlive != 3 || st.MachinesCut != 1 {
-		t.Errorf("counted: %+v", st.WaitStats)
+	if st := h.Stats(); st.Waiting != 3 || st.Draining != 3 || st.HandlersDropped != 1 {
+		t.Errorf("counted: %+v", st)
 	}
 	h.advance(10 * time.Second)
 	if got, want := h.take(), "begun by\t2\nbegun by\t3\nbegun by\t4\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if st := h.Stats(); st.Waiting != 0 || st.MachinesAlive != 0 {
+	if st := h.Stats(); st.Waiting != 0 || st.Draining != 0 {
 		t.Errorf("counted: %+v", st.WaitStats)
 	}
 }
