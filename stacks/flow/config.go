@@ -79,6 +79,11 @@ type Config struct {
 	ClientOverlap, ServerOverlap Overlap
 	// Verdicts says what becomes of what rules decide.
 	Verdicts VerdictMode
+	// Blocks is what no packet passes from or to. The stacks of a process share one; a table of its own
+	// by default.
+	Blocks *Blocks
+	// Send, where set, sends a packet that a script made; the frame is lent. Without it there is no way.
+	Send func(*Outcome) error
 	// Forward, where set, learns what became of every frame, and gets those that the stack makes.
 	Forward func(*Outcome)
 }
@@ -138,6 +143,9 @@ func (c Config) withDefaults() Config {
 		c.ICMPTimeout = 30 * time.Second
 	}
 	set(&c.CutLinger, 120*time.Second)
+	if c.Blocks == nil {
+		c.Blocks = NewBlocks(0)
+	}
 	if c.PickUp {
 		set(&c.TimeWait, time.Minute)
 		set(&c.ResetLinger, 5*time.Second)

@@ -22,6 +22,7 @@ type Outcome struct {
 	// before, about that. It is not followed in mode Record.
 	Verdict event.VerdictKind
 	Conn    *Conn  // nil outside connections
+	Blocked string // the prefix that blocked it, see [Blocks]; empty for none
 	Link    uint16 // LINKTYPE_ number
 	Data    []byte // as captured
 	WireLen int

@@ -20,6 +20,8 @@ var flowGapReasonWords = words(flowev.GapReasonNames())
 
 var flowErrorReasonWords = words(flowev.ErrorReasonNames())
 
+var flowUnblockReasonWords = words(flowev.UnblockReasonNames())
+
 var flowRexmitKindWords = words(flowev.RexmitKindNames())
 
 var flowTunnelWords = words(flowev.TunnelNames())
@@ -503,6 +505,55 @@ func flowObjects() []*ObjectType {
 	}
 }
 
+func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockStart)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "ttl":
+		if !v.HasTTL {
+			return lua.LNil, true
+		}
+		return fromDuration(v.TTL), true
+	case "reason":
+		return fromString(v.Reason), true
+	case "script":
+		return fromString(v.Script), true
+	case "by":
+		return fromString(v.By), true
+	}
+	return nil, false
+}
+
+func flowBlockEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockEnd)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromEnum(flowUnblockReasonWords, v.Reason), true
+	case "pkts":
+		return fromUint(v.Pkts), true
+	}
+	return nil, false
+}
+
+func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.Blocked)
+	return append(dst, h.Object(FlowPacket, v.Pkt))
+}
+
+func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.Blocked)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromString(v.Reason), true
+	}
+	return nil, false
+}
+
 func flowPktInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.PktIn)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
@@ -728,21 +779,24 @@ func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 
 func flowEvents() []*EventType {
 	return []*EventType{
-		{Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis},
-		{Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis},
-		{Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis},
-		{Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis},
-		{Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis},
-		{Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis},
-		{Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis},
-		{Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis},
-		{Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis},
-		{Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis},
-		{Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields},
-		{Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis},
-		{Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis},
-		{Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
-		{Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields},
+		{Info: flowev.Family.Events[0], Args: noArgs, This: flowBlockStartThis},
+		{Info: flowev.Family.Events[1], Args: noArgs, This: flowBlockEndThis},
+		{Info: flowev.Family.Events[2], Args: flowBlockedArgs, This: flowBlockedThis},
+		{Info: flowev.Family.Events[3], Args: flowPktInArgs, This: flowPktInThis},
+		{Info: flowev.Family.Events[4], Args: flowConnStartArgs, This: flowConnStartThis},
+		{Info: flowev.Family.Events[5], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis},
+		{Info: flowev.Family.Events[6], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis},
+		{Info: flowev.Family.Events[7], Args: flowRexmitArgs, This: flowRexmitThis},
+		{Info: flowev.Family.Events[8], Args: flowGapArgs, This: flowGapThis},
+		{Info: flowev.Family.Events[9], Args: flowErrorArgs, This: flowErrorThis},
+		{Info: flowev.Family.Events[10], Args: flowSideClosedArgs, This: flowSideClosedThis},
+		{Info: flowev.Family.Events[11], Args: flowConnEndArgs, This: flowConnEndThis},
+		{Info: flowev.Family.Events[12], Args: flowNewDataArgs, This: flowNewDataThis},
+		{Info: flowev.Family.Events[13], Args: flowUDPStartArgs, This: noFields},
+		{Info: flowev.Family.Events[14], Args: flowDatagramArgs, This: flowDatagramThis},
+		{Info: flowev.Family.Events[15], Args: flowUDPEndArgs, This: flowUDPEndThis},
+		{Info: flowev.Family.Events[16], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
+		{Info: flowev.Family.Events[17], Args: flowOrphanArgs, This: noFields},
 	}
 }
 
@@ -771,6 +825,38 @@ func FlowFunctions(fn flowev.Functions) []Function {
 				L.Push(lua.LNil)
 			}
 			return 2
+		}},
+		{Info: flowev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.block")
+			what := toPlain(funcArg(h, L, "flow.block", 1))
+			ttl, hasTTL := optional(funcArg(h, L, "flow.block", 2), toDuration)
+			reason := orZero(funcArg(h, L, "flow.block", 3), toString)
+			if err := fn.Block(h.Caller(L), what, ttl, hasTTL, reason); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: flowev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.unblock")
+			what := toPlain(funcArg(h, L, "flow.unblock", 1))
+			if err := fn.Unblock(h.Caller(L), what); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: flowev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+			rList, rTotal := fn.Blocks(h.Caller(L))
+			L.Push(Value(h, L, rList))
+			L.Push(fromUint(rTotal))
+			return 2
+		}},
+		{Info: flowev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.send")
+			what := toPlainOr[flowev.Packet](funcArg(h, L, "flow.send", 1), FlowPacket)
+			if err := fn.Send(h.Caller(L), what); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
 		}},
 	}
 }
