@@ -81,13 +81,9 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
-		s.datagram(p)
-		s.orphan()
-		s.report(nil, false)
+		s.flow(s.datagram(p))
 	case p.Class == packet.ICMP:
-		s.icmp(p)
-		s.orphan()
-		s.report(nil, false)
+		s.flow(s.icmp(p))
 	case p.IsIP():
 		s.orphan()
 		s.report(nil, false)
@@ -96,6 +92,13 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 		s.report(nil, false)
 	}
 	p.Data = nil
+}
+
+// flow ends the pipeline for a packet outside TCP; x is its UDP or ICMP flow, or what it is an error
+// for.
+func (s *Stack) flow(x flowev.Conn) {
+	s.orphan()
+	s.report(x, false)
 }
 
 // unread counts a frame that has no IP header which could be read.
@@ -163,6 +166,7 @@ func (s *Stack) leave(c *Conn, why flowev.EndReason) {
 func (s *Stack) Stats() Stats {
 	st := s.stats
 	st.Fragments = s.frags.Stats()
+	st.Blocks = s.cfg.Blocks.Stats()
 	st.Held, st.Peak, st.Kept = s.mem.used[waiting], s.mem.peak, s.mem.used[readable]
 	st.Remembered = s.queues[inCut].n
 	st.Open = s.conns.n - st.Remembered + s.exch.table.n

@@ -50,6 +50,7 @@ type Stats struct {
 	// Blocked counts frames from or to a blocked prefix. Where verdicts are applied they are in none of
 	// the kinds above.
 	Blocked uint64
+	Blocks  BlockStats
 	Sent    uint64 // packets that scripts sent
 	Unsent  uint64 // packets that scripts could not send
 
