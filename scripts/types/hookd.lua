@@ -288,7 +288,7 @@ function settings(decl) end
 ---@field overrun boolean at hookd.script_error
 ---@field pkts integer at flow.block_end
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
----@field reason string|flow.unblock_reason|flow.error_reason|flow.end_reason|hookd.stop_reason at flow.block_start, flow.block_end, flow.blocked, flow.error, flow.side_closed, flow.conn_end, flow.udp_end, hookd.stop
+---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop
 ---@field script string at flow.block_start, hookd.script_error, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
 ---@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
@@ -554,20 +554,6 @@ function flow_data:u16(at) end
 ---@return integer? value The number, nil beyond the end.
 function flow_data:u32(at) end
 
----A script blocked an address or a prefix that was not blocked; once the handler that did it has
----returned.
----@class flow.block_start.point: hookd.point
----@alias flow.block_start.handler fun()
-
----A block is over.
----@class flow.block_end.point: hookd.point
----@alias flow.block_end.handler fun()
-
----A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are
----applied nothing follows.
----@class flow.blocked.point: hookd.point
----@alias flow.blocked.handler fun(pkt: flow.packet)
-
 ---A packet of a TCP connection arrived (MOS_ON_PKT_IN).
 ---@class flow.pkt_in.point: hookd.point
 ---@field snd flow.pkt_in.point The sender's emulated stack was just updated.
@@ -648,12 +634,23 @@ function flow_data:u32(at) end
 ---@class flow.orphan.point: hookd.point
 ---@alias flow.orphan.handler fun(c: flow.conn?, pkt: flow.packet): hookd.verdict?
 
+---A script blocked an address or a prefix that was not blocked; once the handler that did it has
+---returned.
+---@class flow.block_start.point: hookd.point
+---@alias flow.block_start.handler fun()
+
+---A block is over.
+---@class flow.block_end.point: hookd.point
+---@alias flow.block_end.handler fun()
+
+---A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are
+---applied nothing follows.
+---@class flow.blocked.point: hookd.point
+---@alias flow.blocked.handler fun(pkt: flow.packet)
+
 ---Packets become connections whose both ends' TCP stacks are emulated, as mOS does; what those stacks
 ---see are the events.
 ---@class flow
----@field block_start flow.block_start.point A script blocked an address or a prefix that was not blocked; once the handler that did it has returned.
----@field block_end flow.block_end.point A block is over.
----@field blocked flow.blocked.point A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are applied nothing follows.
 ---@field pkt_in flow.pkt_in.point A packet of a TCP connection arrived (MOS_ON_PKT_IN).
 ---@field conn_start flow.conn_start.point The first SYN of a TCP connection (MOS_ON_CONN_START); never again for a repeated one.
 ---@field conn_adopted flow.conn_adopted.point A packet belongs to a connection whose start was not seen, and the stack is set to pick such up; instead of conn_start.
@@ -669,6 +666,9 @@ function flow_data:u32(at) end
 ---@field udp_end flow.udp_end.point A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack shuts down.
 ---@field icmp_error flow.icmp_error.point An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that is compared, so anybody who knows those can make one.
 ---@field orphan flow.orphan.point An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own events.
+---@field block_start flow.block_start.point A script blocked an address or a prefix that was not blocked; once the handler that did it has returned.
+---@field block_end flow.block_end.point A block is over.
+---@field blocked flow.blocked.point A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are applied nothing follows.
 ---@field drop hookd.verdict This packet does not pass.
 ---@field cut hookd.verdict This packet and every later one of the connection do not pass, silently.
 ---@field reset hookd.verdict Cuts, and both ends get a RST.

@@ -11,9 +11,6 @@ var Family = &event.Family{
 	Name: "flow",
 	Doc:  "Packets become connections whose both ends' TCP stacks are emulated, as mOS does; what those stacks see are the events.",
 	Events: []*event.Info{
-		blockStartInfo,
-		blockEndInfo,
-		blockedInfo,
 		pktInInfo,
 		connStartInfo,
 		connAdoptedInfo,
@@ -29,6 +26,9 @@ var Family = &event.Family{
 		udpEndInfo,
 		icmpErrorInfo,
 		orphanInfo,
+		blockStartInfo,
+		blockEndInfo,
+		blockedInfo,
 	},
 	Objects: []*event.Object{
 		connObject,

@@ -21,113 +21,76 @@ const (
 
 // The hook points.
 var (
-	// OnBlockStart is flow.block_start. A script blocked an address or a prefix
-	// that was not blocked; once the handler that did it has returned.
-	OnBlockStart = event.MakePoint[BlockStart](1)
-	// OnBlockEnd is flow.block_end. A block is over.
-	OnBlockEnd = event.MakePoint[BlockEnd](2)
-	// OnBlocked is flow.blocked. A packet comes from or goes to an address that is
-	// blocked; before anything else. Where verdicts are applied nothing follows.
-	OnBlocked = event.MakePoint[Blocked](3)
 	// OnPktInSnd is flow.pkt_in.snd. The sender's emulated stack was just updated.
-	OnPktInSnd = event.MakePoint[PktIn](4)
+	OnPktInSnd = event.MakePoint[PktIn](1)
 	// OnPktInRcv is flow.pkt_in.rcv. The receiver's emulated stack was just
 	// updated.
-	OnPktInRcv = event.MakePoint[PktIn](5)
+	OnPktInRcv = event.MakePoint[PktIn](2)
 	// OnConnStartSnd is flow.conn_start.snd. The client's stack exists; the
 	// server's does not yet.
-	OnConnStartSnd = event.MakePoint[ConnStart](6)
+	OnConnStartSnd = event.MakePoint[ConnStart](3)
 	// OnConnStartRcv is flow.conn_start.rcv. The server's stack exists too.
-	OnConnStartRcv = event.MakePoint[ConnStart](7)
+	OnConnStartRcv = event.MakePoint[ConnStart](4)
 	// OnConnAdopted is flow.conn_adopted. A packet belongs to a connection whose
 	// start was not seen, and the stack is set to pick such up; instead of
 	// conn_start.
-	OnConnAdopted = event.MakePoint[ConnAdopted](8)
+	OnConnAdopted = event.MakePoint[ConnAdopted](5)
 	// OnTCPStateChangeSnd is flow.tcp_state_change.snd. The sender of the packet
 	// changed.
-	OnTCPStateChangeSnd = event.MakePoint[TCPStateChange](9)
+	OnTCPStateChangeSnd = event.MakePoint[TCPStateChange](6)
 	// OnTCPStateChangeRcv is flow.tcp_state_change.rcv. The receiver of the packet
 	// changed, or a timer ran out.
-	OnTCPStateChangeRcv = event.MakePoint[TCPStateChange](10)
+	OnTCPStateChangeRcv = event.MakePoint[TCPStateChange](7)
 	// OnRexmitRcv is flow.rexmit.rcv. The receiver's stack has them already.
-	OnRexmitRcv = event.MakePoint[Rexmit](11)
+	OnRexmitRcv = event.MakePoint[Rexmit](8)
 	// OnRexmitSnd is flow.rexmit.snd. The sender's own sequence space has passed
 	// them.
-	OnRexmitSnd = event.MakePoint[Rexmit](12)
+	OnRexmitSnd = event.MakePoint[Rexmit](9)
 	// OnGap is flow.gap. A range of a stream is given up, and the stream goes on
 	// behind it: the receiver acknowledged what was never seen, or there is no room
 	// to wait longer.
-	OnGap = event.MakePoint[Gap](13)
+	OnGap = event.MakePoint[Gap](10)
 	// OnError is flow.error. Bytes do not get into a stream, or leave its buffer
 	// before they were taken (MOS_ON_ERROR); while they can still be read.
-	OnError = event.MakePoint[Error](14)
+	OnError = event.MakePoint[Error](11)
 	// OnSideClosed is flow.side_closed. One end will send no more: the other has
 	// all up to its FIN; or, right before conn_end, a RST ended the connection.
 	// Once for each end.
-	OnSideClosed = event.MakePoint[SideClosed](15)
+	OnSideClosed = event.MakePoint[SideClosed](12)
 	// OnConnEnd is flow.conn_end. A TCP connection is over (MOS_ON_CONN_END); once,
 	// after both ends' last state change.
-	OnConnEnd = event.MakePoint[ConnEnd](16)
+	OnConnEnd = event.MakePoint[ConnEnd](13)
 	// OnNewData is flow.new_data. A packet made bytes of the stream readable in
 	// order (MOS_ON_CONN_NEW_DATA); per packet, never without a new byte.
-	OnNewData = event.MakePoint[NewData](17)
+	OnNewData = event.MakePoint[NewData](14)
 	// OnUDPStart is flow.udp_start. The first packet of a UDP flow, or of an ICMP
 	// or ICMPv6 query such as echo (see c.proto). Behind it come datagram and
 	// orphan.
-	OnUDPStart = event.MakePoint[UDPStart](18)
+	OnUDPStart = event.MakePoint[UDPStart](15)
 	// OnDatagram is flow.datagram. A packet of a UDP flow, or of an ICMP query and
 	// its answers; the first one too.
-	OnDatagram = event.MakePoint[Datagram](19)
+	OnDatagram = event.MakePoint[Datagram](16)
 	// OnUDPEnd is flow.udp_end. A UDP flow, or an ICMP query and its answers, is
 	// over: silent for too long, evicted, or the stack shuts down.
-	OnUDPEnd = event.MakePoint[UDPEnd](20)
+	OnUDPEnd = event.MakePoint[UDPEnd](17)
 	// OnICMPError is flow.icmp_error. An ICMP or ICMPv6 error quotes a packet of a
 	// connection or flow: unreachable, too big, time exceeded and the like. Behind
 	// it comes orphan. Addresses, ports and identifier of what it quotes are all
 	// that is compared, so anybody who knows those can make one.
-	OnICMPError = event.MakePoint[ICMPError](21)
+	OnICMPError = event.MakePoint[ICMPError](18)
 	// OnOrphan is flow.orphan. An IP packet belongs to no TCP connection
 	// (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own
 	// events.
-	OnOrphan = event.MakePoint[Orphan](22)
+	OnOrphan = event.MakePoint[Orphan](19)
+	// OnBlockStart is flow.block_start. A script blocked an address or a prefix
+	// that was not blocked; once the handler that did it has returned.
+	OnBlockStart = event.MakePoint[BlockStart](20)
+	// OnBlockEnd is flow.block_end. A block is over.
+	OnBlockEnd = event.MakePoint[BlockEnd](21)
+	// OnBlocked is flow.blocked. A packet comes from or goes to an address that is
+	// blocked; before anything else. Where verdicts are applied nothing follows.
+	OnBlocked = event.MakePoint[Blocked](22)
 )
-
-// BlockStart is flow.block_start. A script blocked an address or a prefix that
-// was not blocked; once the handler that did it has returned.
-type BlockStart struct {
-	// The address, or the prefix.
-	Prefix string
-	// For how long, nil for until it is taken back.
-	TTL    time.Duration
-	HasTTL bool
-	// Why, empty where nothing was said.
-	Reason string
-	// The script that did it.
-	Script string
-	// The rule or timer that did it.
-	By string
-}
-
-// BlockEnd is flow.block_end. A block is over.
-type BlockEnd struct {
-	// The address, or the prefix.
-	Prefix string
-	// expired, or unblocked by a script or a person.
-	Reason UnblockReason
-	// How many packets it stopped.
-	Pkts uint64
-}
-
-// Blocked is flow.blocked. A packet comes from or goes to an address that is
-// blocked; before anything else. Where verdicts are applied nothing follows.
-type Blocked struct {
-	// The packet.
-	Pkt Packet
-	// What is blocked.
-	Prefix string
-	// Why, empty where nothing was said.
-	Reason string
-}
 
 // PktIn is flow.pkt_in. A packet of a TCP connection arrived (MOS_ON_PKT_IN).
 type PktIn struct {
@@ -322,4 +285,41 @@ type Orphan struct {
 	C Conn
 	// The packet.
 	Pkt Packet
+}
+
+// BlockStart is flow.block_start. A script blocked an address or a prefix that
+// was not blocked; once the handler that did it has returned.
+type BlockStart struct {
+	// The address, or the prefix.
+	Prefix string
+	// For how long, nil for until it is taken back.
+	TTL    time.Duration
+	HasTTL bool
+	// Why, empty where nothing was said.
+	Reason string
+	// The script that did it.
+	Script string
+	// The rule or timer that did it.
+	By string
+}
+
+// BlockEnd is flow.block_end. A block is over.
+type BlockEnd struct {
+	// The address, or the prefix.
+	Prefix string
+	// expired, or unblocked by a script or a person.
+	Reason UnblockReason
+	// How many packets it stopped.
+	Pkts uint64
+}
+
+// Blocked is flow.blocked. A packet comes from or goes to an address that is
+// blocked; before anything else. Where verdicts are applied nothing follows.
+type Blocked struct {
+	// The packet.
+	Pkt Packet
+	// What is blocked.
+	Prefix string
+	// Why, empty where nothing was said.
+	Reason string
 }

@@ -505,55 +505,6 @@ func flowObjects() []*ObjectType {
 	}
 }
 
-func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
-	v := e.(*flowev.BlockStart)
-	switch key {
-	case "prefix":
-		return fromString(v.Prefix), true
-	case "ttl":
-		if !v.HasTTL {
-			return lua.LNil, true
-		}
-		return fromDuration(v.TTL), true
-	case "reason":
-		return fromString(v.Reason), true
-	case "script":
-		return fromString(v.Script), true
-	case "by":
-		return fromString(v.By), true
-	}
-	return nil, false
-}
-
-func flowBlockEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
-	v := e.(*flowev.BlockEnd)
-	switch key {
-	case "prefix":
-		return fromString(v.Prefix), true
-	case "reason":
-		return fromEnum(flowUnblockReasonWords, v.Reason), true
-	case "pkts":
-		return fromUint(v.Pkts), true
-	}
-	return nil, false
-}
-
-func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
-	v := e.(*flowev.Blocked)
-	return append(dst, h.Object(FlowPacket, v.Pkt))
-}
-
-func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
-	v := e.(*flowev.Blocked)
-	switch key {
-	case "prefix":
-		return fromString(v.Prefix), true
-	case "reason":
-		return fromString(v.Reason), true
-	}
-	return nil, false
-}
-
 func flowPktInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.PktIn)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
@@ -777,26 +728,75 @@ func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockStart)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "ttl":
+		if !v.HasTTL {
+			return lua.LNil, true
+		}
+		return fromDuration(v.TTL), true
+	case "reason":
+		return fromString(v.Reason), true
+	case "script":
+		return fromString(v.Script), true
+	case "by":
+		return fromString(v.By), true
+	}
+	return nil, false
+}
+
+func flowBlockEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockEnd)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromEnum(flowUnblockReasonWords, v.Reason), true
+	case "pkts":
+		return fromUint(v.Pkts), true
+	}
+	return nil, false
+}
+
+func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.Blocked)
+	return append(dst, h.Object(FlowPacket, v.Pkt))
+}
+
+func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.Blocked)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromString(v.Reason), true
+	}
+	return nil, false
+}
+
 func flowEvents() []*EventType {
 	return []*EventType{
-		{Info: flowev.Family.Events[0], Args: noArgs, This: flowBlockStartThis},
-		{Info: flowev.Family.Events[1], Args: noArgs, This: flowBlockEndThis},
-		{Info: flowev.Family.Events[2], Args: flowBlockedArgs, This: flowBlockedThis},
-		{Info: flowev.Family.Events[3], Args: flowPktInArgs, This: flowPktInThis},
-		{Info: flowev.Family.Events[4], Args: flowConnStartArgs, This: flowConnStartThis},
-		{Info: flowev.Family.Events[5], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis},
-		{Info: flowev.Family.Events[6], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis},
-		{Info: flowev.Family.Events[7], Args: flowRexmitArgs, This: flowRexmitThis},
-		{Info: flowev.Family.Events[8], Args: flowGapArgs, This: flowGapThis},
-		{Info: flowev.Family.Events[9], Args: flowErrorArgs, This: flowErrorThis},
-		{Info: flowev.Family.Events[10], Args: flowSideClosedArgs, This: flowSideClosedThis},
-		{Info: flowev.Family.Events[11], Args: flowConnEndArgs, This: flowConnEndThis},
-		{Info: flowev.Family.Events[12], Args: flowNewDataArgs, This: flowNewDataThis},
-		{Info: flowev.Family.Events[13], Args: flowUDPStartArgs, This: noFields},
-		{Info: flowev.Family.Events[14], Args: flowDatagramArgs, This: flowDatagramThis},
-		{Info: flowev.Family.Events[15], Args: flowUDPEndArgs, This: flowUDPEndThis},
-		{Info: flowev.Family.Events[16], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
-		{Info: flowev.Family.Events[17], Args: flowOrphanArgs, This: noFields},
+		{Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis},
+		{Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis},
+		{Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis},
+		{Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis},
+		{Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis},
+		{Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis},
+		{Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis},
+		{Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis},
+		{Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis},
+		{Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis},
+		{Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields},
+		{Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis},
+		{Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis},
+		{Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
+		{Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields},
+		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
+		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
+		{Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis},
 	}
 }
 
