@@ -261,7 +261,7 @@ var unreadable = []struct {
 		return r.n("pkts_ab") <= all.damaged[addr] && r.n("pkts_ba") == 0 && r.either("uniq") == 0
 	}},
 	{"a first fragment of a datagram that never gets whole", func(_ string, r truthRow, all *accounts) bool {
-		return all.stats.Fragments.Fragments > 0 && all.stats.Fragments.Datagrams == 0 && r.either("uniq") == 0
+		return all.stats.Fragments.Fragments > 0 && all.stats.Fragments.Datagrams == 0 && r.n("pkts_ab")+r.n("pkts_ba") == 1
 	}},
 	{"the file is no pcap", func(_ string, _ truthRow, all *accounts) bool { return all.stats.Frames == 0 }},
 	{"segments are compressed, or in what is no tunnel here", func(_ string, r truthRow, all *accounts) bool {
