@@ -759,8 +759,8 @@ flow = {}
 ---@class hookd.script_error.point: hookd.point
 ---@alias hookd.script_error.handler fun()
 
----Something that a handler bound or timed ended before its time: a reload took its handler away, or
----its script's machine had to go.
+---Something that a handler bound, timed or started ended before its time: a reload took its handler
+---away, or its script's machine had to go.
 ---@class hookd.handler_dropped.point: hookd.point
 ---@alias hookd.handler_dropped.handler fun()
 
@@ -776,7 +776,7 @@ flow = {}
 ---@field reloaded hookd.reloaded.point A further generation became live.
 ---@field reload_failed hookd.reload_failed.point New scripts were refused; the old generation goes on.
 ---@field script_error hookd.script_error.point A handler, filter or timer of a script raised an error or went over its budget.
----@field handler_dropped hookd.handler_dropped.point Something that a handler bound or timed ended before its time: a reload took its handler away, or its script's machine had to go.
+---@field handler_dropped hookd.handler_dropped.point Something that a handler bound, timed or started ended before its time: a reload took its handler away, or its script's machine had to go.
 ---@field rule_suspended hookd.rule_suspended.point A rule failed too often and does not run again until its next reload.
 hookd = {}
 
