@@ -38,7 +38,10 @@ func (s *shard) rebindNames() {
 			s.dropAll(t, s.gen.Number, "the script does not declare the handler any more", func(*binding) bool { return true })
 			continue
 		}
-		t.rule = r
+		before := t.rule
+		if t.rule = r; r.covers(before) {
+			continue
+		}
 		s.dropAll(t, s.gen.Number, "the handler is not declared for this any more", func(x *binding) bool {
 			if x.delay != nil {
 				return len(r.decl.On) > 0
@@ -46,6 +49,20 @@ func (s *shard) rebindNames() {
 			return r.places[x.place] == nil
 		})
 	}
+}
+
+// covers reports whether r can stand wherever the handler of the same name
+// before it was bound: then there is nothing to look for.
+func (r *rule) covers(before *rule) bool {
+	if len(r.decl.On) > 0 != (len(before.decl.On) > 0) {
+		return false
+	}
+	for p := range before.places {
+		if r.places[p] == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // dropEvents drops functions that are bound to user-defined events which are

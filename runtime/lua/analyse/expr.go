@@ -166,6 +166,7 @@ func (c *checker) expr(x ast.Expr, e *env) typ {
 		syntax.Operands(x, func(o *ast.Expr) { c.expr(*o, e) })
 	case *ast.FuncCallExpr:
 		c.call(x, e)
+		return c.storeType(x, e)
 	case *ast.FunctionExpr:
 		c.function(x, e, nil, within(e), false)
 	case *ast.RelationalOpExpr:

@@ -82,8 +82,8 @@ func cannot(info *event.Info) string {
 
 // attached checks a call that binds a handler to an object: the function in
 // c:on(flow.new_data, function(c, d) … end) handles what is named there. It
-// reports whether what the handler gets is known; a name is that of a handler
-// that is declared with what it is on.
+// reports whether the handler was checked; a name is that of a handler that is
+// declared with what it is on.
 func (c *checker) attached(owner typ, x *ast.FuncCallExpr, e *env) bool {
 	if owner.object == nil || len(x.Args) < 2 {
 		return false
@@ -96,9 +96,7 @@ func (c *checker) attached(owner typ, x *ast.FuncCallExpr, e *env) bool {
 	switch fn := x.Args[1].(type) {
 	case *ast.StringExpr:
 	case *ast.FunctionExpr:
-		if infos == nil {
-			return false
-		}
+		c.reads.Escapes = c.reads.Escapes || infos == nil
 		c.expr(x.Args[0], e)
 		c.function(fn, e, infos, handler, false)
 		c.exprs(x.Args[2:], e)
