@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"math/rand/v2"
+	"net/netip"
 
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
@@ -42,6 +43,21 @@ func (k *key) endpoint(low bool) (a packet.Addr, port uint16, version uint8) {
 	binary.LittleEndian.PutUint64(a[:8], half[0])
 	binary.LittleEndian.PutUint64(a[8:], half[1])
 	return a, k.port(low), uint8(k.rest)
+}
+
+// addr returns the lower or the higher endpoint's address.
+func (k *key) addr(low bool) netip.Addr {
+	half := &k.high
+	if low {
+		half = &k.low
+	}
+	if uint8(k.rest) == 4 {
+		var a [4]byte
+		binary.LittleEndian.PutUint32(a[:], uint32(half[0]))
+		return netip.AddrFrom4(a)
+	}
+	a, _, version := k.endpoint(low)
+	return a.Netip(version)
 }
 
 // port returns the lower or the higher endpoint's port.
