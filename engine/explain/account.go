@@ -141,7 +141,8 @@ func (a *Account) Step(st *engine.Step) {
 	t := s.tale(r)
 	t.Seen++
 	t.Stopped[st.Kind]++
-	if a.All || st.Kind.Passed() && st.Kind != engine.StepDecides {
+	// The decision itself follows where the rule gives a verdict.
+	if st.Kind != engine.StepDecides && (a.All || st.Kind.Passed()) {
 		a.add(s, Entry{TS: st.TS, Point: st.Point, Kind: Step, Rule: r, Text: stepText(st)})
 	}
 }
