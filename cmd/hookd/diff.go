@@ -62,9 +62,9 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 	var out differences
 	switch o.format {
 	case "text":
-		out = &compare.Text{W: cmd.OutOrStdout(), Describe: ends}
+		out = &compare.Text{W: cmd.OutOrStdout()}
 	case "json":
-		out = compare.NewJSON(cmd.OutOrStdout(), ends)
+		out = compare.NewJSON(cmd.OutOrStdout())
 	default:
 		return usagef("--format %s: text or json", o.format)
 	}
@@ -72,7 +72,7 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 	if err != nil {
 		return err
 	}
-	both := compare.New(catalogue.New(catalogue.All()...))
+	both := compare.New(catalogue.New(catalogue.All()...), ends)
 	var lanes [2]*lane
 	for i, set := range []struct {
 		name  string

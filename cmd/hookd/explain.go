@@ -68,7 +68,7 @@ func explainConns(cmd *cobra.Command, paths []string, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
-	acc := explain.New(wanted)
+	acc := explain.New(wanted, describeConn)
 	acc.All = o.all
 	l, err := newLane(cmd.ErrOrStderr(), &o.houseOptions, o.scripts, acc, acc.Step)
 	if err != nil {
@@ -93,7 +93,7 @@ func explainConns(cmd *cobra.Command, paths []string, o *explainOptions) error {
 	if o.format == "json" {
 		write = acc.WriteJSON
 	}
-	if err := write(cmd.OutOrStdout(), describeConn); err != nil {
+	if err := write(cmd.OutOrStdout()); err != nil {
 		return fail(exitIO, err)
 	}
 	switch {

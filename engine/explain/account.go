@@ -13,8 +13,10 @@ const MaxEntries = 1_000_000
 
 // Account is an [engine.Sink] and takes [engine.Config.Steps] and taps.
 type Account struct {
-	// Wanted chooses the subjects. It is asked once for each.
-	Wanted func(event.Kept) bool
+	// wanted chooses the subjects and describe puts them into words; each is asked
+	// once for each subject.
+	wanted   func(event.Kept) bool
+	describe func(event.Kept) string
 	// All keeps the steps of rules whose filters said no.
 	All bool
 
@@ -25,8 +27,10 @@ type Account struct {
 
 // Story is what happened to one connection.
 type Story struct {
-	// Subject is the connection; after its end only its fixed fields say anything.
-	Subject event.Kept
+	ID uint64
+	// Label and Subject put the connection into words.
+	Label, Subject string
+
 	Entries []Entry
 	// Left counts entries beyond MaxEntries.
 	Left  uint64
@@ -79,9 +83,10 @@ type RuleTale struct {
 	Errors  uint64
 }
 
-// New returns an empty account of the subjects that wanted chooses.
-func New(wanted func(event.Kept) bool) *Account {
-	return &Account{Wanted: wanted, byID: map[uint64]*Story{}}
+// New returns an empty account of the subjects that wanted chooses; describe puts
+// one into words.
+func New(wanted func(event.Kept) bool, describe func(event.Kept) string) *Account {
+	return &Account{wanted: wanted, describe: describe, byID: map[uint64]*Story{}}
 }
 
 // Stories returns those of the subjects that were seen, in the order of their
@@ -96,8 +101,9 @@ func (a *Account) story(k event.Kept) *Story {
 	id := k.ID()
 	s, known := a.byID[id]
 	if !known {
-		if a.Wanted(k) {
-			s = &Story{Subject: k}
+		if a.wanted(k) {
+			// The object may stand for another connection later.
+			s = &Story{ID: id, Label: k.Label(), Subject: a.describe(k)}
 			a.stories = append(a.stories, s)
 		}
 		if s != nil || len(a.byID) < MaxEntries {

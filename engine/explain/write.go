@@ -16,14 +16,14 @@ import (
 
 // WriteText writes the stories for a person: events at which rules did something,
 // with the time since the first of the connection, then what each rule did in
-// all. describe puts a subject into words.
-func (a *Account) WriteText(w io.Writer, describe func(event.Kept) string) error {
+// all.
+func (a *Account) WriteText(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	for i, s := range a.stories {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "%s  %s\n", s.Subject.Label(), describe(s.Subject))
+		fmt.Fprintf(out, "%s  %s\n", s.Label, s.Subject)
 		a.writeEntries(out, s)
 		s.writeRules(out)
 	}
@@ -115,7 +115,7 @@ const Version = 1
 
 // WriteJSON writes a line an entry, and behind those of a connection one with
 // what each rule did in all.
-func (a *Account) WriteJSON(w io.Writer, describe func(event.Kept) string) error {
+func (a *Account) WriteJSON(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
@@ -126,7 +126,7 @@ func (a *Account) WriteJSON(w io.Writer, describe func(event.Kept) string) error
 				return err
 			}
 		}
-		if err := enc.Encode(summaryOf(s, describe(s.Subject))); err != nil {
+		if err := enc.Encode(summaryOf(s)); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ type jsonLine struct {
 
 func lineOf(s *Story, e *Entry) jsonLine {
 	return jsonLine{
-		V: Version, TS: event.AppendJSONTime(nil, e.TS), Conn: s.Subject.ID(), Kind: e.Kind.String(), Point: e.Point,
+		V: Version, TS: event.AppendJSONTime(nil, e.TS), Conn: s.ID, Kind: e.Kind.String(), Point: e.Point,
 		Script: e.Rule.Script, Rule: e.Rule.Name, Line: e.Rule.Line, Text: e.Text,
 	}
 }
@@ -170,8 +170,8 @@ type jsonSummary struct {
 	Rules   []jsonRule `json:"rules"`
 }
 
-func summaryOf(s *Story, subject string) jsonSummary {
-	sum := jsonSummary{V: Version, Conn: s.Subject.ID(), Subject: subject, Left: s.Left, Rules: []jsonRule{}}
+func summaryOf(s *Story) jsonSummary {
+	sum := jsonSummary{V: Version, Conn: s.ID, Subject: s.Subject, Left: s.Left, Rules: []jsonRule{}}
 	for _, t := range s.Rules {
 		r := jsonRule{t.Script, t.Name, t.Line, t.Seen, map[string]uint64{}, t.Decided, t.Errors}
 		for k, n := range t.Stopped {
