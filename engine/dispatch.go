@@ -240,6 +240,9 @@ func (s *shard) ask(o *outcome, n *node) bool {
 // try runs one rule, or the handler that b binds: its filters, cheapest first,
 // then what it decides.
 func (s *shard) try(o *outcome, en *entry, b *binding) {
+	if o.canceled {
+		return
+	}
 	at := s.pass(o, en)
 	if s.engine.cfg.Steps != nil {
 		s.step(o, en, at)
@@ -258,9 +261,6 @@ func (s *shard) try(o *outcome, en *entry, b *binding) {
 func (s *shard) pass(o *outcome, en *entry) StepKind {
 	r := en.rule
 	st := r.state
-	if o.canceled {
-		return
-	}
 	st.Seen++
 	if st.quiet && s.silent(o, st) {
 		return StepOff
