@@ -168,9 +168,12 @@ func (in *instance) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, e
 	if err := in.enter(fn, call, handling, what); err != nil {
 		return engine.Decision{}, err
 	}
-	d, err := in.decision(in.vm.Result(1), fn, call)
+	result := in.vm.Result(1)
 	in.vm.End()
-	return d, err
+	if result == glua.LNil {
+		return engine.Decision{}, nil
+	}
+	return in.decision(result, fn, call)
 }
 
 // enter calls a function with what the event has for it and leaves its result
@@ -204,7 +207,7 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 			L := in.vm.BeginIf(!f.second.free, budget, what)
 			L.Push(f.second.fn)
 			if e.push(in, L, call.Event) {
-				return len(e.args) + len(e.hoisted)
+				return len(e.args) + e.fields
 			}
 			in.vm.End()
 			break

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,12 @@ func (p Path) String() string {
 		text += "[" + strconv.Quote(p.Key) + "]"
 	}
 	return text
+}
+
+// Beside reports whether two paths lead to fields of the same object.
+func (p Path) Beside(o Path) bool {
+	n := len(p.Fields) - 1
+	return p.Arg == o.Arg && n == len(o.Fields)-1 && slices.Equal(p.Fields[:n], o.Fields[:n])
 }
 
 // Written renders a path as the script has it.
