@@ -20,6 +20,8 @@ var flowGapReasonWords = words(flowev.GapReasonNames())
 
 var flowErrorReasonWords = words(flowev.ErrorReasonNames())
 
+var flowUnblockReasonWords = words(flowev.UnblockReasonNames())
+
 var flowRexmitKindWords = words(flowev.RexmitKindNames())
 
 var flowTunnelWords = words(flowev.TunnelNames())
@@ -108,6 +110,16 @@ func flowConnTagged(h Host, L *lua.LState) int {
 	rIs := self.Tagged(word)
 	L.Push(fromBool(rIs))
 	return 1
+}
+
+func flowConnStop(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Conn](h, L, FlowConn, "stop")
+	h.Effect(L, "stop")
+	side, hasSide := optional(methodArg(h, L, "stop", 1), func(a arg) flowev.Side { return toEnum[flowev.Side](a, flowev.SideNames()) })
+	if err := self.Stop(h.Caller(L), side, hasSide); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
 }
 
 func flowPeerIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
@@ -717,6 +729,7 @@ func flowObjects() []*ObjectType {
 				"tag":    flowConnTag,
 				"untag":  flowConnUntag,
 				"tagged": flowConnTagged,
+				"stop":   flowConnStop,
 			},
 		},
 		{
@@ -989,6 +1002,55 @@ func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockStart)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "ttl":
+		if !v.HasTTL {
+			return lua.LNil, true
+		}
+		return fromDuration(v.TTL), true
+	case "reason":
+		return fromString(v.Reason), true
+	case "script":
+		return fromString(v.Script), true
+	case "by":
+		return fromString(v.By), true
+	}
+	return nil, false
+}
+
+func flowBlockEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockEnd)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromEnum(flowUnblockReasonWords, v.Reason), true
+	case "pkts":
+		return fromUint(v.Pkts), true
+	}
+	return nil, false
+}
+
+func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.Blocked)
+	return append(dst, h.Object(FlowPacket, v.Pkt))
+}
+
+func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.Blocked)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromString(v.Reason), true
+	}
+	return nil, false
+}
+
 func flowEvents() []*EventType {
 	return []*EventType{
 		{Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis},
@@ -1006,6 +1068,9 @@ func flowEvents() []*EventType {
 		{Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis},
 		{Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
 		{Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields},
+		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
+		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
+		{Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis},
 	}
 }
 
@@ -1034,6 +1099,38 @@ func FlowFunctions(fn flowev.Functions) []Function {
 				L.Push(lua.LNil)
 			}
 			return 2
+		}},
+		{Info: flowev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.block")
+			what := toPlain(funcArg(h, L, "flow.block", 1))
+			ttl, hasTTL := optional(funcArg(h, L, "flow.block", 2), toDuration)
+			reason := orZero(funcArg(h, L, "flow.block", 3), toString)
+			if err := fn.Block(h.Caller(L), what, ttl, hasTTL, reason); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: flowev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.unblock")
+			what := toPlain(funcArg(h, L, "flow.unblock", 1))
+			if err := fn.Unblock(h.Caller(L), what); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: flowev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+			rList, rTotal := fn.Blocks(h.Caller(L))
+			L.Push(Value(h, L, rList))
+			L.Push(fromUint(rTotal))
+			return 2
+		}},
+		{Info: flowev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.send")
+			what := toPlainOr[flowev.Packet](funcArg(h, L, "flow.send", 1), FlowPacket)
+			if err := fn.Send(h.Caller(L), what); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
 		}},
 	}
 }
