@@ -90,13 +90,23 @@ func (in *instance) openAccess() {
 			g.RawSetString(p.SetName(), L.NewFunction(r.set))
 		}
 	}
-	for _, t := range in.prog.rt.objects {
-		for name, fn := range in.methods[t.ID] {
-			g.RawSetString(access.MethodName(t.Info.Name, name), fn)
-		}
+	if len(rw.Methods) > 0 {
+		in.openMethods(rw.Methods)
 	}
 	for _, key := range rw.StateKeys {
 		in.openStateKey(key)
+	}
+}
+
+// openMethods installs the hidden functions that are methods of objects.
+func (in *instance) openMethods(names map[string]bool) {
+	for _, t := range in.prog.rt.objects {
+		for i := range t.Info.Methods {
+			m := t.Info.Methods[i].Name
+			if name := access.MethodName(t.Info.Name, m); names[name] {
+				in.vm.Globals().RawSetString(name, in.methodsOf(t)[m])
+			}
+		}
 	}
 }
 

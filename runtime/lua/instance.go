@@ -107,10 +107,9 @@ func (in *instance) open() {
 	in.openMetatables()
 	in.openObjects()
 	in.openVerdicts()
-	in.openFamilies()
+	in.openFunctions()
 	in.openThis()
 	in.openWords()
-	in.openIs()
 	in.openState()
 	in.openAccess()
 }
@@ -119,7 +118,9 @@ func (in *instance) open() {
 // userdata that stood for them, so what those refer to is let go of.
 func (in *instance) Close() {
 	for _, mt := range in.metas {
-		empty(mt)
+		if mt != nil {
+			empty(mt)
+		}
 	}
 	in.vm.Close()
 	in.machine.closed = true
@@ -261,7 +262,9 @@ func (in *instance) rebuild() {
 		in.funcs[i] = function{}
 	}
 	for _, mt := range in.metas {
-		empty(mt)
+		if mt != nil {
+			empty(mt)
+		}
 	}
 	in.vm.Close()
 	in.machine.closed = true

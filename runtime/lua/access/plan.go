@@ -120,6 +120,8 @@ type Result struct {
 	Handlers []*Handler
 	// Paths are those that hidden functions are needed for.
 	Paths []Path
+	// Methods are the names of the hidden functions that are methods.
+	Methods map[string]bool
 	// StateKeys are the keys of the state that hidden functions are needed for.
 	StateKeys []string
 }
