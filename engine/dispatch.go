@@ -119,7 +119,9 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 	if len(s.loose) > 0 {
 		s.tidy()
 	}
-	s.settle()
+	if len(s.ready) > 0 {
+		s.settle()
+	}
 	return o.verdict
 }
 
@@ -132,7 +134,9 @@ func (s *shard) raiseAt(o *outcome) {
 	}
 	s.begin(o, p.where.ID)
 	s.walk(o, &p.root)
-	s.drain(o)
+	if s.queue.len() > 0 {
+		s.drain(o)
+	}
 	if len(p.root.last) > 0 {
 		s.walkAlways(o, &p.root)
 		s.drain(o)
@@ -176,7 +180,7 @@ func (s *shard) walk(o *outcome, n *node) {
 		if o.decided {
 			return
 		}
-		if s.reached(o, en.node, from) {
+		if en.node == from || s.reached(o, en.node, from) {
 			s.try(o, en, nil)
 		}
 	}
