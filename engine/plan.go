@@ -105,6 +105,10 @@ type TimerDecl struct {
 	Run   FuncID
 }
 
+// Join makes one verdict of two of the same kind and with arguments, of which
+// kept was decided first.
+type Join func(kept, further event.Verdict) event.Verdict
+
 // Scope compiles what a connection's own key decides, for one family. The
 // predicate receives the event's subject.
 type Scope func(expr string) (func(subject any) bool, error)

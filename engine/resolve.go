@@ -219,7 +219,7 @@ func (r *resolver) plan(info *event.Info, where *event.PointInfo) *pointPlan {
 }
 
 func newPointPlan(e *Engine, info *event.Info, where *event.PointInfo) *pointPlan {
-	p := &pointPlan{info: info, where: where, family: e.cfg.Catalogue.Family(info.Family)}
+	p := &pointPlan{info: info, where: where, family: e.cfg.Catalogue.Family(info.Family), join: e.cfg.Joins[info.Family]}
 	top := 0
 	for _, v := range p.family.Verdicts {
 		top = max(top, int(v.Kind))

@@ -97,6 +97,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
+		Joins:     map[string]engine.Join{"flow": flow.Join},
 		Sink:      sink,
 		Observe:   o.observe,
 

@@ -627,6 +627,14 @@ function flow_data:u32(at) end
 ---@class flow.orphan.point: hookd.point
 ---@alias flow.orphan.handler fun(c: flow.conn?, pkt: flow.packet): hookd.verdict?
 
+---@class flow.replace.args
+---@field src? string Source address, of the packet's IP version.
+---@field dst? string Destination address, of the packet's IP version.
+---@field src_port? integer Source port, of TCP and UDP.
+---@field dst_port? integer Destination port, of TCP and UDP; in an ICMP error, of the packet that it quotes, seen from the other end.
+---@field ttl? integer Time to live or hop limit.
+---@field payload? string Payload, not empty: of TCP as long as the one that is there; of UDP of any length that an Ethernet takes.
+
 ---Packets become connections whose both ends' TCP stacks are emulated, as mOS does; what those stacks
 ---see are the events.
 ---@class flow
@@ -645,6 +653,7 @@ function flow_data:u32(at) end
 ---@field udp_end flow.udp_end.point A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack shuts down.
 ---@field icmp_error flow.icmp_error.point An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that is compared, so anybody who knows those can make one.
 ---@field orphan flow.orphan.point An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own events.
+---@field replace fun(args: flow.replace.args): hookd.verdict The packet passes changed. Of several rules, and of several hook points, the first that names a field decides it. What is said at snd holds for the receiver's stack too; what is said later, only for what is forwarded. A packet that cannot be changed so does not pass.
 ---@field drop hookd.verdict This packet does not pass.
 ---@field cut hookd.verdict This packet and every later one of the connection do not pass, silently.
 ---@field reset hookd.verdict Cuts, and both ends get a RST.

@@ -28,6 +28,8 @@ type Stack struct {
 	step     step
 	before   before
 	ev       events
+	repl     replacing
+	alias    aliases
 	said     event.VerdictKind // the strictest that rules decided about it
 	outcome  Outcome           // of the frame at hand
 	injected Outcome           // of a frame that the stack made
@@ -64,6 +66,8 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
 	s.stats.Frames++
 	s.said = event.None
+	s.repl.begin()
+	s.exch.at = nil
 	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
@@ -71,8 +75,7 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	switch {
 	case s.cfg.VerifyChecksums && !p.ChecksumOK():
 		s.stats.BadChecksums++
-		s.orphan()
-		s.report(nil, false)
+		s.flow(nil)
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
@@ -80,8 +83,7 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	case p.Class == packet.ICMP:
 		s.flow(s.icmp(p))
 	case p.IsIP():
-		s.orphan()
-		s.report(nil, false)
+		s.flow(nil)
 	default:
 		s.unread(p)
 		s.report(nil, false)
@@ -93,6 +95,11 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 // for.
 func (s *Stack) flow(x flowev.Conn) {
 	s.orphan()
+	var own flowev.Conn
+	if s.exch.at != nil {
+		own = s.exch.at
+	}
+	s.rewriteForwarded(own, s.exch.fromClient)
 	s.report(x, false)
 }
 
@@ -235,6 +242,7 @@ func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
 
 // release takes a connection that was concluded out of the table.
 func (s *Stack) release(c *Conn) {
+	s.alias.forget(c)
 	s.conns.remove(c.hash, c)
 	s.queues[c.group].remove(c)
 	if len(s.free) < maxFree && !c.used() {

@@ -48,6 +48,12 @@ type Stats struct {
 	Fragments fragment.Stats
 
 	Dropped     uint64 // frames of connections, or orphans, that did not pass, swallowed ones not counted
-	Injected    uint64 // RSTs made
-	NotInjected uint64 // RSTs that could not be made: a link header that is not known well enough
+	Replaced    uint64 // frames that rules changed; those that two hook points changed count twice
+	NotReplaced uint64 // frames that could not be changed as rules said, and did not pass
+	Conflicts   uint64 // fields that a second rule would have replaced otherwise
+	// AliasesTaken counts connections that rules gave the same addresses and ports as another that
+	// goes on: answers are taken for the other's.
+	AliasesTaken uint64
+	Injected     uint64 // RSTs made
+	NotInjected  uint64 // RSTs that could not be made: a link header that is not known well enough
 }
