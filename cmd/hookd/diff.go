@@ -142,7 +142,7 @@ func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink) (*l
 		return nil, fail(exitScripts, errors.New("scripts do not load"))
 	}
 	l.stack = flow.New(l.engine.Shard(0), opts.flow)
-	l.stack.WantStreams(readsStreams(sources))
+	l.stack.WantStreams(l.engine.Reads(flow.StreamFields()...))
 	l.fns.Install(l.stack)
 	return l, nil
 }

@@ -20,10 +20,8 @@ type house struct {
 	engine *engine.Engine
 	flow   *flow.Functions
 	out    *trace.Writer
-	// stack are the settings of the flow stack; streams says that what connections
-	// send is kept for rules that read it.
-	stack   flow.Config
-	streams bool
+	// stack are the settings of the flow stack.
+	stack flow.Config
 	// notes and packets are there where packets are written.
 	notes   *trace.Notes
 	packets *packetWriter
@@ -116,7 +114,6 @@ func (h *house) load(w io.Writer, paths []string) error {
 	if err != nil {
 		return fail(exitIO, err)
 	}
-	h.streams = h.streams || readsStreams(sources)
 	_, diags := h.engine.Apply(sources)
 	if err := report(w, diags); err != nil {
 		return fail(exitIO, err)

@@ -185,7 +185,6 @@ func (h *house) tap(patterns []string) error {
 			if !tapped[p.ID] {
 				tapped[p.ID] = true
 				h.engine.Tap(p.ID, h.out.Event)
-				h.streams = h.streams || printsStreams(p.ID)
 			}
 		}
 	}
@@ -200,7 +199,7 @@ const entryFrames = 64
 func (h *house) feed(src *merged, stop *interrupt) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
 	stack := flow.New(shard, h.stack)
-	stack.WantStreams(h.streams)
+	stack.WantStreams(h.engine.Reads(flow.StreamFields()...))
 	h.flow.Install(stack)
 	defer h.flow.Remove(stack)
 	var f capture.Frame

@@ -25,9 +25,14 @@ type file struct {
 	// functions are the expressions that the prototypes were compiled from.
 	functions normalise.Functions
 
+	reads *engine.Reads
+
 	once  sync.Once
 	names *operands // of the source, made when the first error asks
 }
+
+// Reads implements [engine.Reader].
+func (f *file) Reads() *engine.Reads { return f.reads }
 
 // program is a compiled script.
 type program struct {

@@ -105,8 +105,10 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
 	look := func(chunk *source.Chunk) {
 		p.outline, p.survey = outlineOf(chunk), access.Survey(chunk.Stmts)
+		handlers, reads := analyse.Look(chunk, rt.cfg.Catalogue, rt.globals)
+		p.reads = reads
 		if !rt.cfg.Interpret {
-			p.rewrite(chunk)
+			p.rewrite(chunk, handlers)
 		}
 	}
 	diags := rt.compile(&p.file, look)
@@ -126,8 +128,7 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 }
 
 // rewrite gives handlers their second forms.
-func (p *program) rewrite(chunk *source.Chunk) {
-	handlers := analyse.Handlers(chunk, p.rt.cfg.Catalogue, p.rt.globals)
+func (p *program) rewrite(chunk *source.Chunk, handlers []analyse.Handler) {
 	stmts, result, second := access.Rewrite(chunk.Stmts, handlers, p.survey, p.rt.cfg.Catalogue)
 	chunk.Stmts = stmts
 	p.access, p.handlers = result, map[*ast.FunctionExpr]*access.Handler{}
