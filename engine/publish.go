@@ -44,11 +44,7 @@ func (st *Staged) Publish() (*Generation, error) {
 	e.adopt(old, st.gen)
 	e.installLocked(s, st.gen)
 	s.rebindTimers(st.gen)
-	for _, sc := range old.order {
-		if now := st.gen.scripts[sc.path]; now == nil || now.instance != sc.instance {
-			sc.instance.Close()
-		}
-	}
+	s.rebind(old)
 	if old.Number > 0 {
 		e.reloads++
 	}
@@ -114,7 +110,7 @@ func (e *Engine) adopt(old, g *Generation) {
 				st = &ruleState{}
 			}
 			if sc.fresh {
-				st.health = health{}
+				st.renew()
 			}
 			st.threshold = st.threshold.adopt(r.threshold)
 			kept[key] = st

@@ -150,11 +150,8 @@ func (c *checker) objects() {
 		}
 		for _, m := range o.Methods {
 			c.name(m.At, what+": method", m.Name)
-			if o.Kept() && (m.Name == "on" || m.Name == "off") {
-				c.fail(m.At, "%s: method %s: every kept object has it, to bind handlers", what, m.Name)
-			}
 			c.function(m, "method "+o.Name+":"+m.Name)
-			c.foreign(m, "method "+o.Name+":"+m.Name)
+			c.method(o, m)
 			c.member(members, m.At, what, m.Name)
 		}
 		c.recordKeys(o.Record, nil)

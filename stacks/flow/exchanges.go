@@ -145,6 +145,7 @@ func (s *Stack) endExchange(x *Exchange, why flowev.EndReason) {
 		flowev.OnUDPEnd.Emit(s.sh, &e.ev.end)
 	}
 	x.ended = true
+	x.slots.End()
 	if len(e.free) < maxFree && !x.used() {
 		e.free = append(e.free, x)
 	}

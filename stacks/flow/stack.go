@@ -236,6 +236,7 @@ func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
 	s.stats.Ended++
 	s.raiseEnd(c, why)
 	c.ended = true
+	c.slots.End()
 	c.client.sent.drop(&s.mem)
 	c.server.sent.drop(&s.mem)
 }

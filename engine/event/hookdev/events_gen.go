@@ -21,9 +21,13 @@ var (
 	// OnScriptError is hookd.script_error. A handler, filter or timer of a script
 	// raised an error or went over its budget.
 	OnScriptError = event.MakePoint[ScriptError](24)
+	// OnHandlerDropped is hookd.handler_dropped. Something that a handler bound or
+	// timed ended before its time: a reload took its handler away, or its script's
+	// machine had to go.
+	OnHandlerDropped = event.MakePoint[HandlerDropped](25)
 	// OnRuleSuspended is hookd.rule_suspended. A rule failed too often and does not
 	// run again until its next reload.
-	OnRuleSuspended = event.MakePoint[RuleSuspended](25)
+	OnRuleSuspended = event.MakePoint[RuleSuspended](26)
 )
 
 // Start is hookd.start. The first generation is live, before any traffic.
@@ -72,6 +76,23 @@ type ScriptError struct {
 	Message string
 	// It went over its budget of instructions.
 	Overrun bool
+}
+
+// HandlerDropped is hookd.handler_dropped. Something that a handler bound or
+// timed ended before its time: a reload took its handler away, or its script's
+// machine had to go.
+type HandlerDropped struct {
+	// Path of the script.
+	Script string
+	// The handler, or file and line of the function; `*` for all functions of a
+	// machine.
+	Name string
+	// The generation that the functions belong to, or that has no such handler.
+	Generation uint64
+	// How many bindings and timers ended.
+	Bindings uint64
+	// Why.
+	Reason string
 }
 
 // RuleSuspended is hookd.rule_suspended. A rule failed too often and does not
