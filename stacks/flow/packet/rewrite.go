@@ -28,15 +28,15 @@ const MaxRewritten = 1500
 
 // What keeps a packet from being rewritten.
 var (
-	ErrNotWhole   = errors.New("packet: it is no whole IP packet: a fragment, put together from fragments, or not decoded")
-	ErrInTunnel   = errors.New("packet: it travels in a tunnel")
-	ErrOtherVersion  = errors.New("packet: the address is of another IP version")
-	ErrNoPorts    = errors.New("packet: it has no ports")
-	ErrNoPayload  = errors.New("packet: only the payload of TCP and UDP can be replaced")
-	ErrCutPayload = errors.New("packet: the capture cut the payload off")
-	ErrTCPLength  = errors.New("packet: the payload of TCP keeps its length")
-	ErrTooLong    = errors.New("packet: the payload is too long")
-	ErrLinkLength = errors.New("packet: the link header has a length of its own")
+	ErrNotWhole     = errors.New("packet: it is no whole IP packet: a fragment, put together from fragments, or not decoded")
+	ErrInTunnel     = errors.New("packet: it travels in a tunnel")
+	ErrOtherVersion = errors.New("packet: the address is of another IP version")
+	ErrNoPorts      = errors.New("packet: it has no ports")
+	ErrNoPayload    = errors.New("packet: only the payload of TCP and UDP can be replaced")
+	ErrCutPayload   = errors.New("packet: the capture cut the payload off")
+	ErrTCPLength    = errors.New("packet: the payload of TCP keeps its length")
+	ErrTooLong      = errors.New("packet: the payload is too long")
+	ErrLinkLength   = errors.New("packet: the link header has a length of its own")
 )
 
 // Rewrite appends to dst the frame of p with c done to it and returns it. Checksums are as right, or
