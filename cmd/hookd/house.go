@@ -78,6 +78,7 @@ func newHouse(o engineOptions, debug bool, records, logs io.Writer) *house {
 		level = slog.LevelDebug
 	}
 	h := &house{flow: flow.NewFunctions(), stack: o.flow}
+	h.stack.Blocks = flow.NewBlocks(o.flow.MaxBlocks, o.flow.NeverBlock...)
 	h.out = trace.NewWriter(records, slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}), func() uint64 {
 		return h.engine.Generation()
 	})

@@ -86,7 +86,7 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	}
 	h := newHouse(opts, o.debug, records, cmd.ErrOrStderr())
 	defer h.engine.Close()
-	if err := h.tap(o.print); err != nil {
+	if err := h.tap(append([]string{alwaysPrinted}, o.print...)); err != nil {
 		return err
 	}
 	if len(o.scripts) > 0 {
@@ -114,6 +114,9 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 			return fail(exitIO, errors.Join(err, m.stop()))
 		}
 		h.stack.Forward = h.packets.outcome
+		if mode == flow.Apply {
+			h.stack.Send = h.packets.send
+		}
 	}
 	h.progress = newProgress(cmd.ErrOrStderr(), cmd.OutOrStdout(), o.quiet)
 	return h.replay(cmd.ErrOrStderr(), src, stop, m, &o)
@@ -191,6 +194,10 @@ func (h *house) tap(patterns []string) error {
 	}
 	return nil
 }
+
+// alwaysPrinted are the events that are printed without being asked for: what scripts block is decided
+// as verdicts are.
+const alwaysPrinted = "flow.block_*"
 
 // entryFrames bounds how many packets are handled in one entry of the shard.
 const entryFrames = 64
@@ -274,6 +281,10 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	writeCounts(w, "not handled", []count{
 		{fs.NotIP, "packets without IP"}, {fs.Malformed, "malformed"}, {fs.Truncated, "cut off in the headers"},
 	})
+	writeCounts(w, "blocks", []count{
+		{fs.Blocks.Blocked, "prefixes blocked"}, {fs.Blocked, "packets from or to them"}, {fs.Blocks.Never, "that are never blocked refused"},
+	})
+	writeCounts(w, "sent", []count{{fs.Sent, "packets by scripts"}, {fs.Unsent, "could not be sent"}})
 	writeCounts(w, "limits", []count{
 		{st.Refused, "raised events refused"},
 		{st.LinesDropped, "log lines dropped"},
@@ -282,6 +293,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 		{fs.Evicted, "connections evicted"},
 		{fs.NotHeld, "segments not held"},
 		{fs.CutLists, "lists of flow.conns cut short"},
+		{fs.Blocks.Full, "blocks refused"},
 	})
 	writeRules(w, h.engine.Rules())
 }

@@ -307,6 +307,7 @@ function settings(decl) end
 ---The call in progress. Which of the fields below have a value depends on the event.
 ---@class hookd.this: hookd.call
 ---@field bindings integer at hookd.handler_dropped
+---@field by string at flow.block_start
 ---@field changed string[] at hookd.reloaded
 ---@field code integer at flow.icmp_error
 ---@field differ boolean at flow.rexmit
@@ -324,10 +325,13 @@ function settings(decl) end
 ---@field offset integer at flow.gap
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
----@field reason flow.error_reason|flow.end_reason|hookd.stop_reason|string at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, hookd.stop, hookd.handler_dropped
----@field script string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
+---@field pkts integer at flow.block_end
+---@field prefix string at flow.block_start, flow.block_end, flow.blocked
+---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped
+---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
 ---@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
+---@field ttl number at flow.block_start
 ---@field type integer at flow.icmp_error
 ---@field why flow.gap_reason at flow.gap
 this = {}
@@ -354,6 +358,9 @@ this = {}
 
 ---Why bytes are not, or no longer, in a stream's buffer.
 ---@alias flow.error_reason "none"|"buffer_full"|"out_of_window"|"limit"
+
+---Why a prefix is no longer blocked.
+---@alias flow.unblock_reason "none"|"expired"|"unblocked"
 
 ---What was sent again.
 ---@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"|"probe"
@@ -686,6 +693,20 @@ function flow_data:u32(at) end
 ---@class flow.orphan.point: hookd.point
 ---@alias flow.orphan.handler fun(c: flow.conn?, pkt: flow.packet): hookd.verdict?
 
+---A script blocked an address or a prefix that was not blocked; once the handler that did it has
+---returned.
+---@class flow.block_start.point: hookd.point
+---@alias flow.block_start.handler fun()
+
+---A block is over.
+---@class flow.block_end.point: hookd.point
+---@alias flow.block_end.handler fun()
+
+---A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are
+---applied nothing follows.
+---@class flow.blocked.point: hookd.point
+---@alias flow.blocked.handler fun(pkt: flow.packet)
+
 ---@class flow.replace.args
 ---@field src? string Source address, of the packet's IP version.
 ---@field dst? string Destination address, of the packet's IP version.
@@ -712,6 +733,9 @@ function flow_data:u32(at) end
 ---@field udp_end flow.udp_end.point A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack shuts down.
 ---@field icmp_error flow.icmp_error.point An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that is compared, so anybody who knows those can make one.
 ---@field orphan flow.orphan.point An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own events.
+---@field block_start flow.block_start.point A script blocked an address or a prefix that was not blocked; once the handler that did it has returned.
+---@field block_end flow.block_end.point A block is over.
+---@field blocked flow.blocked.point A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are applied nothing follows.
 ---@field replace fun(args: flow.replace.args): hookd.verdict The packet passes changed. Of several rules, and of several hook points, the first that names a field decides it. What is said at snd holds for the receiver's stack too; what is said later, only for what is forwarded. A packet that cannot be changed so does not pass.
 ---@field drop hookd.verdict This packet does not pass.
 ---@field cut hookd.verdict This packet and every later one of the connection do not pass, silently.
@@ -777,6 +801,37 @@ function flow.find(tuple) end
 ---@return any? list The connections, 1,000 at most; nil where the filter is wrong.
 ---@return string? why What is wrong with the filter, or which limit kept the list from being whole; nil when it is whole. 100,000 connections are looked at.
 function flow.conns(filter) end
+
+---Blocks an address or a prefix: no packet from it or to it passes, whatever connection it belongs to.
+---Where verdicts are only recorded packets go on, and are counted. What overlaps the loopback
+---networks, the unspecified addresses or the setting never_block is refused. Blocking again sets time
+---and reason anew. The table is one for all shards and scripts, and is not kept over a restart: a
+---store that persists can be, and hookd.start blocks what it has.
+---@param what any The address, "10.0.0.1", or the prefix, "10.0.0.0/8"; or one end of a connection.
+---@param ttl? number|string For how long, in time of events; until it is taken back when absent.
+---@param reason? string Why, for records and people; at most 256 bytes of it are kept.
+---@return true? done
+---@return string? message
+function flow.block(what, ttl, reason) end
+
+---Takes a block back, for the very address or prefix that was blocked.
+---@param what any The address or the prefix; or one end of a connection.
+---@return true? done
+---@return string? message
+function flow.unblock(what) end
+
+---Lists what is blocked.
+---@return any list Blocks in the order in which they were made, 1,000 at most, each { prefix = …, since = …, expires = …, reason = …, script = …, rule = …, pkts = … }; expires is absent where it lasts until it is taken back, the texts where there are none.
+---@return integer total How many there are.
+function flow.blocks() end
+
+---Sends a packet by the way that packets come in, where that can send: live, inline, and replay
+-----write with --verdicts apply. It is sent before the packet at hand, and does not pass the stacks
+---here.
+---@param what any A packet, of which a copy is sent; or { src = "10.0.0.1:80", dst = "10.0.0.2:1234" } of TCP with flags = "syn,ack", seq =, ack =, window =; with proto = "udp", or proto = "icmp" or "icmp6" between addresses with type = and code =; and payload =, ttl =; or { frame = bytes, link = 1 }: what stands there.
+---@return true? done
+---@return string? message
+function flow.send(what) end
 
 ---Reports something that a person should see, as a record of its own.
 ---@param name string What it is, in a word: the same for the same kind of finding.

@@ -240,6 +240,9 @@ func (c *checker) params(what string, list []*Param, anyOrder, args bool) {
 		if p.Optional {
 			optional = p.Name
 		}
+		if p.Or != "" && (!args || p.Optional || p.Type.Kind != event.Plain || p.OrType.Kind != event.ObjectRef) {
+			c.fail(p.At, "%s: %s %s: only a required argument that is plain may be an object too", what, word, p.Name)
+		}
 		if p.Type.Kind == event.Record || p.Type.Kind == event.Handler && !args {
 			c.fail(p.At, "%s: %s %s cannot be a %s", what, word, p.Name, p.TypeWord)
 		}

@@ -171,19 +171,19 @@ func (s *Stack) enqueueExchange(x *Exchange) {
 	q := &s.exch.queues[x.group]
 	q.push(x)
 	if q.timeout >= 0 && !q.timer.Armed() {
-		s.sh.Timers().Arm(&q.timer, x.last+q.timeout, q.run)
+		q.arm(s.sh.Timers(), x.last)
 	}
 }
 
 // expireExchanges ends the exchanges of g whose time is up, and arms the timer for the next.
 func (s *Stack) expireExchanges(g exchangeGroup, now int64) {
 	q := &s.exch.queues[g]
-	for x := q.first; x != nil && x.last+q.timeout <= now; x = q.first {
+	for x := q.first; x != nil && q.over(x.last, now); x = q.first {
 		s.stats.Idle++
 		s.endExchange(x, flowev.EndReasonIdle)
 	}
 	if q.first != nil {
-		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)
+		q.arm(s.sh.Timers(), q.first.last)
 	}
 }
 

@@ -34,6 +34,7 @@ type Stack struct {
 	outcome  Outcome           // of the frame at hand
 	injected Outcome           // of a frame that the stack made
 	made     []byte            // a frame of our own
+	blocking blockTimers
 }
 
 // slabSize is how many connections are allocated at once: as many as fit into 32 KiB, the largest
@@ -71,6 +72,10 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
+	if s.cfg.Blocks.n.Load() > 0 && s.blocked(p) {
+		p.Data = nil
+		return
+	}
 	s.frags.Add(p)
 	switch {
 	case s.cfg.VerifyChecksums && !p.ChecksumOK():
@@ -137,6 +142,7 @@ func (s *Stack) Close() {
 	for g := range s.exch.queues {
 		s.sh.Timers().Stop(&s.exch.queues[g].timer)
 	}
+	s.closeBlocks()
 }
 
 // oldest returns what was made first of all that is left: a connection or an exchange.
@@ -167,6 +173,7 @@ func (s *Stack) leave(c *Conn, why flowev.EndReason) {
 func (s *Stack) Stats() Stats {
 	st := s.stats
 	st.Fragments = s.frags.Stats()
+	st.Blocks = s.cfg.Blocks.Stats()
 	st.Held, st.Peak, st.Kept = s.mem.used[waiting], s.mem.peak, s.mem.used[readable]
 	st.Remembered = s.queues[inCut].n
 	st.Open = s.conns.n - st.Remembered + s.exch.table.n

@@ -219,3 +219,43 @@ func appendOrphan(b []byte, e *Orphan) []byte {
 	b = strconv.AppendUint(b, uint64(e.Pkt.Len()), 10)
 	return b
 }
+
+func appendBlockStart(b []byte, e *BlockStart) []byte {
+	b = append(b, `,"prefix":`...)
+	b = event.AppendJSONString(b, e.Prefix)
+	if e.HasTTL {
+		b = append(b, `,"ttl":`...)
+		b = event.AppendJSONTime(b, int64(e.TTL))
+	}
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason)
+	b = append(b, `,"script":`...)
+	b = event.AppendJSONString(b, e.Script)
+	b = append(b, `,"by":`...)
+	b = event.AppendJSONString(b, e.By)
+	return b
+}
+
+func appendBlockEnd(b []byte, e *BlockEnd) []byte {
+	b = append(b, `,"prefix":`...)
+	b = event.AppendJSONString(b, e.Prefix)
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason.String())
+	b = append(b, `,"pkts":`...)
+	b = strconv.AppendUint(b, e.Pkts, 10)
+	return b
+}
+
+func appendBlocked(b []byte, e *Blocked) []byte {
+	b = append(b, `,"src":`...)
+	b = event.AppendJSONAddr(b, e.Pkt.Src())
+	b = append(b, `,"dst":`...)
+	b = event.AppendJSONAddr(b, e.Pkt.Dst())
+	b = append(b, `,"prefix":`...)
+	b = event.AppendJSONString(b, e.Prefix)
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason)
+	b = append(b, `,"len":`...)
+	b = strconv.AppendUint(b, uint64(e.Pkt.Len()), 10)
+	return b
+}
