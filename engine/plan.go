@@ -65,6 +65,7 @@ type RuleDecl struct {
 	Explain  func(info *event.Info) []string
 	Verdict  *VerdictDecl
 	OnError  *VerdictDecl
+	Overlap  *OverlapDecl // nil: the rule wants nothing of overlaps
 	Priority int
 	Observe  bool
 	Always   bool

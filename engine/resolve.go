@@ -36,6 +36,7 @@ func (st *Staged) resolve() diag.List {
 		r.checkTimers(sc)
 		r.bindRules(sc)
 	}
+	r.sortOverlaps()
 	for _, p := range st.gen.plans {
 		p.root.sort()
 	}

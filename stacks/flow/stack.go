@@ -199,13 +199,27 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	}
 	c.client.conn, c.client.client = c, true
 	c.server.conn = c
-	c.client.sent.start(s.cfg.ClientOverlap)
-	c.server.sent.start(s.cfg.ServerOverlap)
+	client, server := s.overlaps(c)
+	c.client.sent.start(client)
+	c.server.sent.start(server)
 	s.conns.insert(hash, c)
 	s.all.push(c)
 	s.enqueue(c, inHandshake)
 	s.stats.Conns++
 	return c
+}
+
+// overlaps returns which copies hold of what c's ends send twice.
+func (s *Stack) overlaps(c *Conn) (client, server Overlap) {
+	client, server = s.cfg.ClientOverlap, s.cfg.ServerOverlap
+	if s.cfg.Overlaps == nil {
+		return client, server
+	}
+	client, server, disputed := s.cfg.Overlaps(s.sh, c, client, server)
+	if disputed {
+		s.stats.OverlapDisputes++
+	}
+	return client, server
 }
 
 // finish ends a connection whose ends are both done: one that still waits is over first.

@@ -35,6 +35,8 @@ type Stats struct {
 	Open       int    // connections and flows now
 	Remembered int    // connections that were cut and still swallow what they send
 
+	OverlapDisputes uint64 // connections of which rules want different copies of bytes to hold
+
 	Gaps     uint64 // ranges given up
 	GapBytes uint64 // bytes in them
 	NotHeld  uint64 // of the gaps, those given up because too much waited behind them

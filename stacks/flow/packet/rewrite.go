@@ -224,7 +224,7 @@ func (p *Packet) quote() []byte {
 // requote changes the packet that an ICMP error quotes; p is the error as it was, q what becomes of it.
 func (p *Packet) requote(q *Packet, c *Change) {
 	b := q.quote()
-	if b == nil || len(b) < 20 || b[0]>>4 != p.IPVersion {
+	if len(b) < 20 || b[0]>>4 != p.IPVersion {
 		return
 	}
 	src, dst, upper, proto := quotedHeaders(b)
