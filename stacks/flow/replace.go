@@ -10,6 +10,7 @@ import (
 
 // replacing is what rules decided to replace in the frame at hand.
 type replacing struct {
+	named   bool          // there was anything
 	said    packet.Change // everything; its payload is the rule's
 	todo    packet.Change // of that, what is not done yet
 	failed  bool          // the packet cannot be changed so
@@ -116,6 +117,7 @@ func (s *Stack) replaces(v event.Verdict) {
 	if args == nil {
 		return
 	}
+	s.repl.named = true
 	added, conflicts := addChange(&s.repl.said, changeOf(args))
 	addChange(&s.repl.todo, added)
 	s.stats.Conflicts += told.conflicts + conflicts
@@ -123,8 +125,9 @@ func (s *Stack) replaces(v event.Verdict) {
 
 // begin forgets what was replaced in the frame before.
 func (r *replacing) begin() {
-	r.said, r.todo = packet.Change{}, packet.Change{}
-	r.failed, r.changed = false, false
+	if r.named {
+		*r = replacing{frames: r.frames}
+	}
 }
 
 // changes reports whether there is something to replace, and that is followed.

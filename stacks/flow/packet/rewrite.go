@@ -74,8 +74,9 @@ func (p *Packet) Rewrite(dst []byte, c *Change) ([]byte, error) {
 // refuses says why the change cannot be made.
 func (p *Packet) refuses(c *Change) error {
 	quotes := p.Class == ICMP && p.quote() != nil
+	onlyTTL := !c.Src.IsValid() && !c.Dst.IsValid() && !c.HasSrcPort && !c.HasDstPort && c.Payload == nil
 	switch {
-	case p.Class < OtherIP || p.Reassembled:
+	case p.Class < Fragment || p.Class == Fragment && !onlyTTL || p.Reassembled:
 		return ErrNotWhole
 	case p.TunnelDepth > 0:
 		return ErrInTunnel

@@ -62,6 +62,7 @@ func TestRewrite(t *testing.T) {
 		"echo, IPv6":        {pt.Echo(c6.Addr(), s6.Addr(), "ping"), pt.Echo(n6.Addr(), s6.Addr(), "ping"), packet.Change{Src: n6.Addr()}},
 		"other protocol":    {pt.IP(c4.Addr(), s4.Addr(), 132, "sctp"), pt.IP(n4.Addr(), s4.Addr(), 132, "sctp"), packet.Change{Src: n4.Addr()}},
 		"nothing":           {pt.UDP(c4, s4, "x"), pt.UDP(c4, s4, "x"), packet.Change{}},
+		"TTL of a fragment": {pt.UDP(c4, s4, "hello, world", pt.Fragment(1, 8, 8)), pt.UDP(c4, s4, "hello, world", pt.Fragment(1, 8, 8), pt.TTL(8)), packet.Change{TTL: 8, HasTTL: true}},
 		"mapped IPv4":       {pt.UDP(c4, s4, "x"), pt.UDP(n4, s4, "x"), packet.Change{Src: netip.AddrFrom16(n4.Addr().As16()), SrcPort: n4.Port(), HasSrcPort: true}},
 		"error from a router": {
 			pt.ICMP(os4.Addr(), n4.Addr(), 11, 0, 0, reply(pt.TCP(n4, s4, 1, 2, packet.ACK, "x"))),
@@ -128,6 +129,20 @@ func TestRewriteOfCutPackets(t *testing.T) {
 	}
 	if _, err := p.Rewrite(nil, &packet.Change{Payload: []byte("a brief packet")}); !errors.Is(err, packet.ErrCutPayload) {
 		t.Error(err)
+	}
+}
+
+func TestRewriteAllocates(t *testing.T) {
+	frame := pt.TCP(c4, s4, 1, 2, packet.ACK, "hello")
+	var p packet.Packet
+	p.Decode(packet.LinkEthernet, frame, len(frame), 0)
+	c, buf := source(n4), make([]byte, 0, 2048)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := p.Rewrite(buf, &c); err != nil {
+			t.Error(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 
