@@ -19,6 +19,7 @@ type pointPlan struct {
 	ranks   []int
 	allowed []bool
 	words   []string
+	join    Join // of two verdicts of one kind with arguments; nil: the first holds
 	taps    []Tap
 	root    node
 	// subject is what events of the point are about; nil where that is nothing.
@@ -91,6 +92,8 @@ func (o *outcome) add(v event.Verdict) {
 		}
 	case o.plan.ranks[v.Kind] > o.rank():
 		o.verdict = v
+	case v.Kind == o.verdict.Kind && v.Args != nil && o.plan.join != nil:
+		o.verdict = o.plan.join(o.verdict, v)
 	}
 }
 

@@ -1137,8 +1137,29 @@ func FlowFunctions(fn flowev.Functions) []Function {
 
 func flowVerdicts() []Verdict {
 	return []Verdict{
-		{Family: "flow", Info: &flowev.Family.Verdicts[0]},
+		{Family: "flow", Info: &flowev.Family.Verdicts[0], Args: func(h Host, L *lua.LState) any {
+			call := funcArg(h, L, "flow.replace", 1)
+			named := call.table("src", "dst", "src_port", "dst_port", "ttl", "payload")
+			src := orZero(call.named(named, "src"), toIP)
+			dstArg := orZero(call.named(named, "dst"), toIP)
+			srcPort, hasSrcPort := optional(call.named(named, "src_port"), toUint[uint16])
+			dstPort, hasDstPort := optional(call.named(named, "dst_port"), toUint[uint16])
+			ttl, hasTTL := optional(call.named(named, "ttl"), toUint[uint8])
+			payload := orZero(call.named(named, "payload"), toBytes)
+			return &flowev.ReplaceArgs{
+				Src:        src,
+				Dst:        dstArg,
+				SrcPort:    srcPort,
+				HasSrcPort: hasSrcPort,
+				DstPort:    dstPort,
+				HasDstPort: hasDstPort,
+				TTL:        ttl,
+				HasTTL:     hasTTL,
+				Payload:    payload,
+			}
+		}},
 		{Family: "flow", Info: &flowev.Family.Verdicts[1]},
 		{Family: "flow", Info: &flowev.Family.Verdicts[2]},
+		{Family: "flow", Info: &flowev.Family.Verdicts[3]},
 	}
 }
