@@ -25,6 +25,8 @@ type house struct {
 	// notes and packets are there where packets are written.
 	notes   *trace.Notes
 	packets *packetWriter
+	// progress is shown while captures are read; nil shows nothing.
+	progress *progress
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.

@@ -118,6 +118,7 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 			h.stack.Send = h.packets.send
 		}
 	}
+	h.progress = newProgress(cmd.ErrOrStderr(), cmd.OutOrStdout(), o.quiet)
 	return h.replay(cmd.ErrOrStderr(), src, stop, m, &o)
 }
 
@@ -201,9 +202,21 @@ const alwaysPrinted = "flow.block_*"
 // entryFrames bounds how many packets are handled in one entry of the shard.
 const entryFrames = 64
 
+// frameSource is where packets come from: captures, merged.
+type frameSource interface {
+	// Next gives the next packet, lent until the call after; io.EOF behind the
+	// last one.
+	Next(f *capture.Frame) error
+	// waits reports whether Next may have to wait for a program that is writing.
+	waits() bool
+	// progress returns how much was read of how much; 0 where that is not known.
+	progress() (read, size int64)
+}
+
 // feed runs every packet of src through the flow stack. What was read before an
-// error counts: connections end, and the stop is announced, all the same.
-func (h *house) feed(src *merged, stop *interrupt) (flow.Stats, error) {
+// error counts: connections end, and the stop is announced, all the same. Before
+// it waits for packets it writes the records out.
+func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
 	stack := flow.New(shard, h.stack)
 	stack.WantStreams(h.engine.Reads(flow.StreamFields()...))
@@ -214,18 +227,22 @@ func (h *house) feed(src *merged, stop *interrupt) (flow.Stats, error) {
 	h.engine.Start(f.TS)
 	for err == nil {
 		shard.Enter()
-		for n := 0; err == nil && n < entryFrames; n++ {
+		for n := 1; ; n++ {
 			stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-			err = src.Next(&f)
+			if n == entryFrames || src.waits() {
+				break
+			}
+			if err = src.Next(&f); err != nil {
+				break
+			}
 		}
 		shard.Leave()
-		if h.out.Err() != nil || h.packets != nil && h.packets.err != nil {
-			break // a closed pipe: nobody reads on
-		}
-		if stop.happened() {
+		if err != nil || !h.goesOn(src, stack, stop) {
 			break
 		}
+		err = src.Next(&f)
 	}
+	h.progress.clear()
 	shard.Enter()
 	stack.Close()
 	shard.Leave()
@@ -240,6 +257,19 @@ func (h *house) feed(src *merged, stop *interrupt) (flow.Stats, error) {
 	}
 	h.engine.Stop(reason)
 	return stack.Stats(), err
+}
+
+// goesOn does what is due between two entries of the shard, and reports whether
+// anybody wants more.
+func (h *house) goesOn(src frameSource, stack *flow.Stack, stop *interrupt) bool {
+	if src.waits() {
+		h.out.Push()
+	}
+	if h.out.Err() != nil || h.packets != nil && h.packets.err != nil {
+		return false // a closed pipe: nobody reads on
+	}
+	h.progress.tell(src, stack)
+	return !stop.happened()
 }
 
 // summary tells a person what happened.

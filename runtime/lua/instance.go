@@ -61,10 +61,12 @@ type instance struct {
 	points   map[string]*glua.LUserData
 	payload  glua.LValue // of the running call, once it was asked for
 	// pairs are the two forms of handlers, while loading.
-	pairs    map[*glua.LFunction]*glua.LFunction
-	incr     *glua.LFunction // of records
-	required modules
-	files    map[string]*record.Root // data that was read, for a rebuild
+	pairs map[*glua.LFunction]*glua.LFunction
+	incr  *glua.LFunction // of records
+	// addresses are the texts of those that were read.
+	addresses bind.Addresses
+	required  modules
+	files     map[string]*record.Root // data that was read, for a rebuild
 
 	meta metatables
 }

@@ -13,7 +13,11 @@ func AppendConnJSON(b []byte, o Conn) []byte {
 	b = append(b, `,"conn":`...)
 	b = strconv.AppendUint(b, o.ID(), 10)
 	b = append(b, `,"cid":`...)
-	b = event.AppendJSONString(b, o.CID())
+	if a, ok := o.(interface{ AppendCID(b []byte) []byte }); ok {
+		b = append(a.AppendCID(append(b, '"')), '"')
+	} else {
+		b = event.AppendJSONString(b, o.CID())
+	}
 	b = append(b, `,"proto":`...)
 	b = event.AppendJSONString(b, o.Proto().String())
 	b = append(b, `,"client":`...)
