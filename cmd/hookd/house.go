@@ -12,6 +12,7 @@ import (
 	"github.com/hookd/hookd/engine/trace"
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/runtime/lua"
+	"github.com/hookd/hookd/scripts"
 	"github.com/hookd/hookd/stacks/flow"
 )
 
@@ -105,9 +106,19 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Limits:      o.limits,
 		ReadFile:    watch.ReadData,
 		State:       o.state,
+		Shipped:     shipped(),
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e
+}
+
+// shipped are the modules that are part of the program.
+func shipped() []engine.Source {
+	var list []engine.Source
+	for _, m := range scripts.Modules() {
+		list = append(list, engine.Source{Path: "hookd:" + m.Path, Text: m.Text, Module: m.Name})
+	}
+	return list
 }
 
 // load reads the scripts below paths and makes them live; diagnostics go to w.

@@ -1,7 +1,7 @@
 script { doc = "Logs the host and path of HTTP requests, by an event of its own", tags = { "http" } }
 
 -- mtcp_define_event(MOS_ON_CONN_NEW_DATA, IsHTTPRequest, NULL)
-event "http_request" {
+event "http_host" {
   doc = "The client's data begins with a request line",
   on = flow.new_data,
   when = function(c, d)
@@ -22,7 +22,7 @@ local function report(c, head)
 end
 
 rule "request" {
-  on = event.http_request,
+  on = event.http_host,
   run = function(c, d)
     local head = headers(c, d.offset)
     if head then return report(c, head) end
