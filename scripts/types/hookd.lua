@@ -405,6 +405,14 @@ function flow_conn:untag(word) end
 ---@return boolean is Whether it is.
 function flow_conn:tagged(word) end
 
+---Stops watching one end of the connection: no event of that side is raised any more, for no script,
+---and the bytes that it gets are not kept. Its state and counters go on, and the connection's end is
+---told.
+---@param side? flow.side `"client"` or `"server"`; both when absent.
+---@return true? done
+---@return string? message
+function flow_conn:stop(side) end
+
 ---Binds a handler to a hook point of this connection, from the next event on, in the place of what
 ---this script has bound there. It ends with the connection.
 ---@overload fun(self: flow.conn, point: flow.pkt_in.point, handler: flow.pkt_in.handler|hookd.handler|string|nil, param?: any): true?, string?

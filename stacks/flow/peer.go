@@ -27,6 +27,7 @@ type Peer struct {
 
 	shift      uint8 // its window scale
 	sideClosed bool  // side_closed was raised
+	stopped    bool  // scripts want no event of this side
 }
 
 var _ flowev.Peer = (*Peer)(nil)
