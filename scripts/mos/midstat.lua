@@ -10,6 +10,7 @@ local function started(ctx, sock)
   local client, server = m.mtcp_getpeername(ctx, sock, m.MOS_SIDE_BOTH)
   m.mtcp_set_uctx(ctx, sock, client .. " " .. server)
   state.open = (state.open or 0) + 1
+  if sock.server.port == 873 then m.mtcp_setsockopt(ctx, sock, m.SOL_MONSOCKET, m.MOS_STOP_MON, m.MOS_SIDE_BOTH) end
 end
 
 local function changed(ctx, sock, side)

@@ -47,6 +47,14 @@ describe("mOS's names", function()
     assert.is_nil(c:synack())
   end)
 
+  it("stop monitoring a connection", function()
+    local c = connection { client = "10.0.0.1:40000", server = "10.0.0.2:873" }
+    c:open()
+    c:send("client", "hello")
+    assert.equal(0, #alerts "data")
+    assert.equal(0, #alerts "state")
+  end)
+
   it("look only at what the filter selects", function()
     connection({ client = "10.0.0.1:40000", server = "10.0.0.2:9" }):open()
     assert.equal(0, #alerts "state")

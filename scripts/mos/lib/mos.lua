@@ -194,7 +194,10 @@ end
 
 function mos.mtcp_setsockopt(ctx, sock, level, option, value)
   if option == mos.MOS_STOP_MON then
-    return nil, "mtcp_setsockopt: MOS_STOP_MON: take the connection's callbacks off instead"
+    if type(sock) ~= "userdata" then return nil, "mtcp_setsockopt: MOS_STOP_MON is for a connection" end
+    if value == mos.MOS_SIDE_CLI then return sock:stop "client" end
+    if value == mos.MOS_SIDE_SVR then return sock:stop "server" end
+    return sock:stop()
   end
   if option == mos.MOS_CLIBUF or option == mos.MOS_SVRBUF then return 0 end -- kept where a script reads them
   return nil, "mtcp_setsockopt: " .. tostring(option) .. " is a setting of the flow stack: hookd doc settings"
