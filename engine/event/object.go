@@ -81,6 +81,9 @@ type Caller struct {
 	Event any
 	// Observe: what the rule decides is recorded, not done. Calls that decide, as verdicts do, follow.
 	Observe bool
+	// Waiter is who waits for the operation that is being started; nil where the
+	// function does not wait.
+	Waiter *Waiter
 }
 
 // KV is one named value of a log line or alert.
