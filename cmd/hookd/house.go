@@ -53,6 +53,8 @@ type engineOptions struct {
 	flow        flow.Config
 	state       *statedir.Dir
 	notes       bool // what rules decide is noted for each packet
+	// steps, if not nil, is told what each rule does with each event.
+	steps func(*engine.Step)
 }
 
 // engineOptions reads the settings of the scripts below paths and opens the
@@ -107,6 +109,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		ReadFile:    watch.ReadData,
 		State:       o.state,
 		Shipped:     shipped(),
+		Steps:       o.steps,
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e
