@@ -17,6 +17,9 @@ type Config struct {
 	Catalogue *catalogue.Catalogue
 	// Scopes compile a rule's scope, by family name.
 	Scopes map[string]Scope
+	// Joins make one verdict of two, by family name, where points combine by
+	// strictness. Of a family without one, the first holds.
+	Joins map[string]Join
 	// Sink receives what scripts say; nil discards it.
 	Sink Sink
 	// Limits bound what scripts use; zero fields mean the defaults.

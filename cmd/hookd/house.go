@@ -7,12 +7,13 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/statedir"
 	"github.com/hookd/hookd/engine/trace"
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/runtime/lua"
-	"github.com/hookd/hookd/scripts"
 	"github.com/hookd/hookd/stacks/flow"
 )
 
@@ -91,6 +92,7 @@ func newHouse(o engineOptions, debug bool, records, logs io.Writer) *house {
 		sink = h.notes
 	}
 	h.engine = newEngine(o, sink, h.flow)
+	h.stack.Overlaps = overlaps(h.engine)
 	return h
 }
 
@@ -101,6 +103,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
+		Joins:     map[string]engine.Join{"flow": flow.Join},
 		Sink:      sink,
 		Observe:   o.observe,
 
@@ -115,13 +118,21 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	return e
 }
 
-// shipped are the modules that are part of the program.
-func shipped() []engine.Source {
-	var list []engine.Source
-	for _, m := range scripts.Modules() {
-		list = append(list, engine.Source{Path: "hookd:" + m.Path, Text: m.Text, Module: m.Name})
+// overlaps asks the live rules which copies hold of bytes that are sent twice.
+func overlaps(e *engine.Engine) func(*event.Shard, flowev.Conn, flow.Overlap, flow.Overlap) (flow.Overlap, flow.Overlap, bool) {
+	read := func(word string, otherwise flow.Overlap) flow.Overlap {
+		switch word {
+		case "first":
+			return flow.OverlapFirst
+		case "last":
+			return flow.OverlapLast
+		}
+		return otherwise
 	}
-	return list
+	return func(sh *event.Shard, c flowev.Conn, client, server flow.Overlap) (flow.Overlap, flow.Overlap, bool) {
+		ofClient, ofServer, disputed := e.Overlap(sh, c)
+		return read(ofClient, client), read(ofServer, server), disputed
+	}
 }
 
 // load reads the scripts below paths and makes them live; diagnostics go to w.
