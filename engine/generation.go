@@ -32,6 +32,8 @@ type Generation struct {
 	plans   map[event.PointID]*pointPlan
 	users   map[string]*userEvent
 	modules *Modules
+	// overlaps are what rules want of overlaps, in the rules' order.
+	overlaps []overlap
 }
 
 // script is one script of a generation.

@@ -61,7 +61,7 @@ func TestBlockedRecorded(t *testing.T) {
 	}
 	words := n.send(n.c(0, 0, syn, ""))
 	n.want("events", words, "block_start:10.0.0.1:0s: blocked:10.0.0.1 pkt_in.snd/C conn_start.snd/C state.snd/C:closed>syn_sent pkt_in.rcv/S conn_start.rcv/S state.rcv/S:closed>syn_received")
-	if diff := cmp.Diff([]string{"0/1/10.0.0.1"}, verdicts); diff != "" {
+	if diff := cmp.Diff([]string{"0/2/10.0.0.1"}, verdicts); diff != "" {
 		t.Error(diff)
 	}
 }

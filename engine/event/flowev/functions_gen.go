@@ -3,10 +3,33 @@
 package flowev
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
 )
+
+// ReplaceArgs are the arguments of the verdict flow.replace; event.Verdict.Args
+// holds a pointer to them.
+type ReplaceArgs struct {
+	// Src: Source address, of the packet's IP version.
+	Src netip.Addr
+	// Dst: Destination address, of the packet's IP version.
+	Dst netip.Addr
+	// SrcPort: Source port, of TCP and UDP.
+	SrcPort    uint16
+	HasSrcPort bool
+	// DstPort: Destination port, of TCP and UDP; in an ICMP error, of the packet
+	// that it quotes, seen from the other end.
+	DstPort    uint16
+	HasDstPort bool
+	// TTL: Time to live or hop limit.
+	TTL    uint8
+	HasTTL bool
+	// Payload: Payload, not empty: of TCP as long as the one that is there; of UDP
+	// of any length that an Ethernet takes.
+	Payload []byte
+}
 
 // Functions are what scripts call of the flow family. Plain arguments (any)
 // arrive as [event.KV] says.
