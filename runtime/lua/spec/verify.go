@@ -121,40 +121,31 @@ func (v *verification) concerns(dir string) bool {
 // isChanged tells whether a source, as a spec names it, is of a changed script.
 func (v *verification) isChanged(s engine.Source) bool { return v.changed[s.File] }
 
-// scan gives the sources that are to be verified in the place of the files below
-// paths; a file that is none of them is read.
+// scan reads the files below paths, as a spec that is run by itself has them, with
+// the sources that are to be verified in the place of their files.
 func (v *verification) scan(paths ...string) ([]engine.Source, error) {
-	taken := make([]bool, len(v.sources))
-	var others []string
-	for _, p := range paths {
-		p = path.Clean(filepath.ToSlash(p))
-		found := false
-		for i := range v.sources {
-			src := &v.sources[i]
-			if below(src.Path, p) || src.Module != "" && src.Base == path.Dir(p) {
-				taken[i] = true
-				found = found || src.Module == ""
-			}
-		}
-		if !found {
-			others = append(others, p)
+	files, err := watch.Scan(paths...)
+	list := make([]engine.Source, 0, len(files))
+	for i := range v.sources {
+		src := &v.sources[i]
+		if slices.ContainsFunc(paths, func(p string) bool { return below(src.Path, path.Clean(filepath.ToSlash(p))) }) {
+			list = append(list, *src)
 		}
 	}
-	var list []engine.Source
-	for i, take := range taken {
-		if take {
-			list = append(list, v.sources[i])
-		}
+	if err != nil && len(list) == 0 {
+		return nil, err
 	}
-	if len(others) > 0 {
-		more, err := watch.Scan(others...)
-		if err != nil {
-			return nil, err
+	for _, f := range files {
+		if i := slices.IndexFunc(list, func(s engine.Source) bool { return s.Path == f.Path }); i >= 0 {
+			list[i].Module, list[i].Base = f.Module, f.Base // as the spec finds it
+			continue
 		}
-		list = append(list, slices.DeleteFunc(more, func(s engine.Source) bool {
-			return slices.ContainsFunc(list, func(have engine.Source) bool { return have.Path == s.Path })
-		})...)
+		if i := slices.IndexFunc(v.sources, func(s engine.Source) bool { return s.Path == f.Path }); i >= 0 {
+			f.Text = v.sources[i].Text // a module beside a script that was named
+		}
+		list = append(list, f)
 	}
+	slices.SortFunc(list, func(a, b engine.Source) int { return strings.Compare(a.Path, b.Path) })
 	return list, nil
 }
 
