@@ -49,6 +49,12 @@ func (v *VM) enter(L *glua.LState, what string) {
 // leaves true and its results there, or false and the error. It returns how
 // many values it left.
 func (v *VM) protect(L *glua.LState, what string) int {
+	if fn := L.Get(1); !callable(L, fn) {
+		L.SetTop(0)
+		L.Push(glua.LFalse)
+		L.Push(glua.LString("attempt to call a " + fn.Type().String() + " value"))
+		return 2
+	}
 	v.enter(L, what)
 	g := &v.guards
 	active := len(g.active)
@@ -69,6 +75,11 @@ func (v *VM) protect(L *glua.LState, what string) int {
 	}
 	v.rephrase(L)
 	return n
+}
+
+// callable reports whether a value is a function or has one for __call.
+func callable(L *glua.LState, value glua.LValue) bool {
+	return value.Type() == glua.LTFunction || own(value) && L.GetMetaField(value, "__call").Type() == glua.LTFunction
 }
 
 // guard returns a thread that waits to run what next holds.
@@ -140,8 +151,15 @@ func (v *VM) xpcall(L *glua.LState) int {
 	L.SetTop(0)
 	L.Push(handler)
 	L.Push(value)
-	n = v.protect(L, "xpcall")
-	L.SetTop(L.GetTop() - n + 2)
+	if handler.Type() == glua.LTFunction {
+		n = v.protect(L, "xpcall")
+		L.SetTop(L.GetTop() - n + 2)
+	} else {
+		L.Replace(1, glua.LFalse)
+	}
+	if L.Get(-2) == glua.LFalse {
+		L.Replace(-1, glua.LString("error in error handling"))
+	}
 	L.Replace(-2, glua.LFalse)
 	return 2
 }
