@@ -2,7 +2,7 @@
 // amount of work that an instruction budget cannot see, nor means something else
 // than in Lua 5.1. Comparing two strings of a mebibyte, hashing one as a key,
 // asking for the length of a table whose elements were removed, storing at index
-// one million, passing on eight thousand values: each is one instruction to
+// one million, passing on eight thousand values, making a table: each is one instruction to
 // gopher-lua and can take a millisecond. Where an operand may be that large, the
 // operator becomes a call of a native function that counts what it does:
 //
@@ -11,6 +11,7 @@
 //	t[k]                t[(k)(k)]
 //	t[k] = v            t[(k=)(k, t)] = v
 //	f(...)              f((...)(...))
+//	{ x = 1 }           ({})({ x = 1 })
 //	for i = a, b do     for i = (for)(a, 1), (for)(b, 2) do
 //
 // That takes longer than the operator, so it is done only where it matters. A

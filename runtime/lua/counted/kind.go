@@ -46,7 +46,7 @@ func (s *scopes) small(e ast.Expr) bool {
 	case *ast.LogicalOpExpr:
 		return s.small(e.Lhs) && s.small(e.Rhs)
 	}
-	return s.number(e) || helper(e, Equal)
+	return s.number(e) || helper(e, Equal) || helper(e, Table)
 }
 
 // low tells whether a store under e fills no places in front of it.
@@ -58,6 +58,22 @@ func low(e ast.Expr) bool {
 		n, err := strconv.ParseFloat(e.Value, 64)
 		return err == nil && n <= lowIndex
 	case *ast.TrueExpr, *ast.FalseExpr, *ast.NilExpr, *ast.FunctionExpr, *ast.TableExpr:
+		return true
+	}
+	return false
+}
+
+// late tells whether e is a key that is read when the store is made, behind the
+// values, which may change it: a local that a closure captured.
+func (s *scopes) late(e ast.Expr) bool {
+	id, ok := e.(*ast.IdentExpr)
+	return ok && s.own[id] && s.uses[id].captured
+}
+
+// inert tells whether evaluating e changes nothing.
+func inert(e ast.Expr) bool {
+	switch e.(type) {
+	case ast.ConstExpr, *ast.IdentExpr, *ast.FunctionExpr, *ast.Comma3Expr:
 		return true
 	}
 	return false

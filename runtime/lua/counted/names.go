@@ -23,6 +23,8 @@ const (
 	Store = "(k=)"
 	// Values returns its arguments.
 	Values = "(...)"
+	// Table returns a table that was just made, its argument.
+	Table = "({})"
 	// Bound returns a number that a loop starts from, ends at or is stepped by:
 	// its second argument is 1, 2 or 3.
 	Bound = "(for)"

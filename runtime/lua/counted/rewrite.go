@@ -106,52 +106,59 @@ func (r *rewriter) bounds(s *ast.NumberForStmt) {
 
 // assign rewrites an assignment and returns what it becomes.
 func (r *rewriter) assign(s *ast.AssignStmt) ast.Stmt {
-	var hoisted *ast.LocalAssignStmt
+	var first []ast.Stmt
+	alone := len(s.Lhs) == 1 && len(s.Rhs) == 1
 	for i := range s.Lhs {
 		target, ok := s.Lhs[i].(*ast.AttrGetExpr)
 		if !ok {
 			continue
 		}
 		r.expr(&target.Object)
-		dear := !low(target.Key)
+		dear, late := !low(target.Key), r.late(target.Key)
 		r.expr(&target.Key)
-		if !dear || !r.counts(weightStore) {
+		if !dear || late && !alone || !r.counts(weightStore) {
 			continue
 		}
 		table := name(target.Object)
-		if table == nil && len(s.Lhs) == 1 {
-			hoisted = hoist(&target.Object)
+		if table == nil && alone {
+			first = append(first, hoist(nameTable, &target.Object))
 			table = name(target.Object)
 		}
 		if table == nil {
 			table = at(&ast.NilExpr{}, target.Line())
 		}
 		target.Key = call(Store, target.Key.Line(), uncounted(target.Key), table)
-	}
-	each(s.Rhs, r.expr)
-	if len(s.Lhs) == 1 && len(s.Rhs) == 1 {
-		if c, ok := s.Rhs[0].(*ast.FuncCallExpr); ok && stands(c) {
-			// One value goes to one target either way, and the compiler does this
-			// directly.
-			c.AdjustRet = false
+		if late && !inert(s.Rhs[0]) {
+			r.expr(&s.Rhs[0])
+			first = append(first, hoist(nameValue, &s.Rhs[0]))
 		}
 	}
-	if hoisted == nil {
+	each(s.Rhs, r.expr)
+	if c, ok := s.Rhs[0].(*ast.FuncCallExpr); alone && ok && stands(c) {
+		// One value goes to one target either way, and the compiler does this
+		// directly.
+		c.AdjustRet = false
+	}
+	if len(first) == 0 {
 		return s
 	}
-	block := at(&ast.DoBlockStmt{Stmts: []ast.Stmt{hoisted, s}}, s.Line())
+	block := at(&ast.DoBlockStmt{Stmts: append(first, s)}, s.Line())
 	block.SetLastLine(s.Line())
 	return block
 }
 
-// nameTable is the local for a table that has no name.
-const nameTable = " ct"
+// Names of locals that stand for what has to be evaluated first. They begin with
+// a space, which no name of a source does.
+const (
+	nameTable = " ct"
+	nameValue = " cv"
+)
 
 // hoist moves an expression to a local in front of the statement.
-func hoist(slot *ast.Expr) *ast.LocalAssignStmt {
+func hoist(local string, slot *ast.Expr) *ast.LocalAssignStmt {
 	line := (*slot).Line()
-	s := at(&ast.LocalAssignStmt{Names: []string{nameTable}, Exprs: []ast.Expr{*slot}}, line)
-	*slot = at(&ast.IdentExpr{Value: nameTable}, line)
+	s := at(&ast.LocalAssignStmt{Names: []string{local}, Exprs: []ast.Expr{*slot}}, line)
+	*slot = at(&ast.IdentExpr{Value: local}, line)
 	return s
 }
 
@@ -203,6 +210,9 @@ func (r *rewriter) expr(slot *ast.Expr) {
 				}
 			}
 			r.expr(&f.Value)
+		}
+		if r.repeated {
+			*slot = call(Table, e.Line(), e)
 		}
 		return
 	}

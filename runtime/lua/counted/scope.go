@@ -8,19 +8,23 @@ type variable struct {
 	// number: every value is one. small: every value is a number, nil, a truth
 	// value, a short string, or has an identity: none takes time to compare or hash.
 	number, small bool
-	values        []ast.Expr // what is assigned to it, nil for nothing
+	values        []ast.Expr // what is assigned to it
+	function      int        // which declares it, by its depth
+	captured      bool       // by a function inside that one
 }
 
 // scopes knows which names stand for which variables.
 type scopes struct {
 	uses  map[*ast.IdentExpr]*variable
+	own   map[*ast.IdentExpr]bool // those of the function they are used in
 	vars  []*variable
 	stack [][]*variable // open blocks, with the variables declared so far
+	depth int           // of functions
 }
 
 // resolve finds the variables of a chunk and what they may hold.
 func resolve(stmts []ast.Stmt) *scopes {
-	s := &scopes{uses: map[*ast.IdentExpr]*variable{}}
+	s := &scopes{uses: map[*ast.IdentExpr]*variable{}, own: map[*ast.IdentExpr]bool{}}
 	s.block(stmts)
 	s.infer()
 	return s
@@ -47,7 +51,7 @@ func (s *scopes) infer() {
 // declare opens a variable. Its values begin with those given; one of which
 // nothing is known may hold anything.
 func (s *scopes) declare(name string, known bool, values ...ast.Expr) {
-	v := &variable{name: name, number: known, small: known, values: values}
+	v := &variable{name: name, number: known, small: known, values: values, function: s.depth}
 	s.vars = append(s.vars, v)
 	top := len(s.stack) - 1
 	s.stack[top] = append(s.stack[top], v)
@@ -191,6 +195,8 @@ func (s *scopes) expr(slot *ast.Expr) {
 	case *ast.IdentExpr:
 		if v := s.find(e.Value); v != nil {
 			s.uses[e] = v
+			s.own[e] = v.function == s.depth
+			v.captured = v.captured || v.function != s.depth
 		}
 	case *ast.FunctionExpr:
 		s.function(e, false)
@@ -200,6 +206,8 @@ func (s *scopes) expr(slot *ast.Expr) {
 }
 
 func (s *scopes) function(f *ast.FunctionExpr, method bool) {
+	s.depth++
+	defer func() { s.depth-- }()
 	s.within(func() {
 		if method {
 			s.declare("self", false)

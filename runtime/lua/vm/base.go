@@ -51,7 +51,7 @@ func (v *VM) open() {
 		{"select", v.selectArgs},
 		{"setmetatable", v.setmetatable},
 		{"tonumber", strlib.ToNumber},
-		{"tostring", strlib.ToString},
+		{"tostring", v.tostringOf},
 		{"type", v.typeName},
 		{"xpcall", v.xpcall},
 		{ConcatName, v.concat},
@@ -227,6 +227,7 @@ func (v *VM) rawequal(L *glua.LState) int {
 	if L.GetTop() < 2 {
 		argError(L, L.GetTop()+1, "rawequal", "value expected")
 	}
+	v.chargeKey(L, L.Get(1))
 	L.Push(glua.LBool(L.RawEqual(L.Get(1), L.Get(2))))
 	return 1
 }
@@ -261,6 +262,18 @@ func (v *VM) rawset(L *glua.LState) int {
 func isNaN(value glua.LValue) bool {
 	n, ok := value.(glua.LNumber)
 	return ok && n != n
+}
+
+// stepsPerName is what naming a value by its number counts for.
+const stepsPerName = 800
+
+// tostringOf is tostring.
+func (v *VM) tostringOf(L *glua.LState) int {
+	switch L.Get(1).Type() {
+	case glua.LTTable, glua.LTFunction, glua.LTUserData, glua.LTThread:
+		v.charge(L, stepsPerName)
+	}
+	return strlib.ToString(L)
 }
 
 // selectArgs is select. What it copies counts, because a loop over select can

@@ -80,6 +80,13 @@ func (v *VM) newCoroutine(body *glua.LFunction) *glua.LState {
 	return th
 }
 
+// stepsPerThread is what making a thread counts for.
+const stepsPerThread = 4000
+
+// made counts the making of a thread; that it was too much shows at the next
+// instruction.
+func (v *VM) made() { _ = v.Spend(stepsPerThread) }
+
 // logical returns the coroutine that th works for: a protected call runs in a
 // thread that scripts do not know of.
 func (v *VM) logical(th *glua.LState) *glua.LState {
@@ -125,6 +132,7 @@ func (v *VM) create(L *glua.LState, fn string) *glua.LState {
 		body = L.Get(-1).(*glua.LFunction)
 		L.Pop(1)
 	}
+	v.made()
 	th := v.newCoroutine(body)
 	v.co.live[weak.Make(th)] = struct{}{}
 	return th

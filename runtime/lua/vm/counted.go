@@ -22,6 +22,7 @@ func (v *VM) openCounted() {
 		{counted.Store, v.store},
 		{counted.Values, v.values},
 		{counted.Bound, v.loopBound},
+		{counted.Table, v.table},
 	} {
 		g.RawSetString(f.name, v.root.NewFunction(f.body))
 	}
@@ -182,6 +183,16 @@ func (v *VM) values(L *glua.LState) int {
 // stepsPerValue is what passing a value on counts for.
 const stepsPerValue = 4
 
+// stepsPerTable is what making a table counts for: most are about to get fields
+// with names, for which gopher-lua makes three maps.
+const stepsPerTable = 700
+
+// table returns a table that was just made, after counting it.
+func (v *VM) table(L *glua.LState) int {
+	v.charge(L, stepsPerTable)
+	return 1
+}
+
 // loopWords names the values a loop takes, by the second argument of
 // [counted.Bound].
 var loopWords = [...]string{1: "initial value", "limit", "step"}
@@ -192,7 +203,7 @@ func (v *VM) loopBound(L *glua.LState) int {
 		L.SetTop(1)
 		return 1
 	}
-	if n, ok := v.number(L, L.Get(1)); ok {
+	if n, ok := number(L.Get(1)); ok {
 		L.Push(glua.LNumber(n))
 		return 1
 	}

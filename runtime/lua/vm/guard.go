@@ -90,6 +90,7 @@ func (v *VM) guard() *glua.LState {
 		g.spare = g.spare[:n-1]
 		return th
 	}
+	v.made()
 	return v.newCoroutine(v.loop)
 }
 
@@ -105,7 +106,11 @@ func (v *VM) caught(text string) string {
 }
 
 // stepsPerError is what catching an error counts for.
-const stepsPerError = 1000
+const stepsPerError = 3000
+
+// stepsPerOverflow is what the stack of a thread counts for that grew as far as
+// it may.
+const stepsPerOverflow = 100_000
 
 // rephrase puts an error text that a script catches, on top of L, into words.
 func (v *VM) rephrase(L *glua.LState) {
@@ -116,6 +121,9 @@ func (v *VM) rephrase(L *glua.LState) {
 	// An error is dear to make, and its text may be long. That it was too much
 	// shows at the next instruction.
 	_ = v.Spend(stepsPerError + len(text))
+	if strings.HasSuffix(string(text), "stack overflow") || strings.HasSuffix(string(text), "callstack overflow") || strings.HasSuffix(string(text), "registry overflow") {
+		_ = v.Spend(stepsPerOverflow)
+	}
 	if v.yielded != nil && strings.HasPrefix(string(text), "runtime error: ") {
 		text, v.yielded = lostYield, nil
 	}

@@ -78,7 +78,9 @@ func (v *VM) nextOf(L *glua.LState, t *glua.LTable, after glua.LValue) (key, val
 			after = glua.LNumber(n)
 		}
 	}
+	v.chargeKey(L, after)
 	key, value = t.Next(after)
+	v.chargeKey(L, key)
 	at, ok := key.(glua.LNumber)
 	if !ok {
 		return key, value

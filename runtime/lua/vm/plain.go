@@ -33,9 +33,9 @@ func modulo(x, y float64) float64 {
 }
 
 // openPlain gives values that are no tables the operators that gopher-lua does
-// not have right: it reads strings as Go does, "010" as 8 and "1_0" as 10, takes
-// time over long ones without counting it, and says what it cannot compute with
-// or call without its type. The metamethods of tables go first, as in 5.1.
+// not have right: it reads strings as Go does, "010" as 8 and "1_0" as 10, however
+// long they are, and does not say of what type is what it cannot compute with or
+// call. The metamethods of tables go first, as in 5.1.
 func (v *VM) openPlain() {
 	ops := v.root.CreateTable(0, len(operators)+2)
 	text := v.root.CreateTable(0, len(operators)+4)
@@ -69,8 +69,8 @@ func (v *VM) raise(L *glua.LState, level int, msg string) int {
 func (v *VM) arithmetic(event string, op func(x, y float64) float64) glua.LGFunction {
 	return func(L *glua.LState) int {
 		a, b := L.Get(1), L.Get(2)
-		x, isNumber := v.number(L, a)
-		y, bothAre := v.number(L, b)
+		x, isNumber := number(a)
+		y, bothAre := number(b)
 		if isNumber && bothAre {
 			L.SetTop(0)
 			L.Push(glua.LNumber(op(x, y)))
@@ -103,7 +103,7 @@ func own(value glua.LValue) bool {
 
 func (v *VM) minus(L *glua.LState) int {
 	a := L.Get(1)
-	x, ok := v.number(L, a)
+	x, ok := number(a)
 	if !ok {
 		return v.raise(L, 1, "attempt to perform arithmetic on a "+a.Type().String()+" value")
 	}
@@ -113,12 +113,11 @@ func (v *VM) minus(L *glua.LState) int {
 }
 
 // number returns the value of a number, or of a string that reads as one.
-func (v *VM) number(L *glua.LState, value glua.LValue) (float64, bool) {
+func number(value glua.LValue) (float64, bool) {
 	switch value := value.(type) {
 	case glua.LNumber:
 		return float64(value), true
 	case glua.LString:
-		v.charge(L, len(value))
 		return strlib.ParseNumber(string(value))
 	}
 	return 0, false

@@ -128,7 +128,7 @@ func (l *lib) tabConcat(L *lua.LState) int {
 	buf := sc.buf[:0]
 	for i := from; i <= to; i++ {
 		if i&63 == 0 {
-			l.charge(L, 64*4)
+			l.charge(L, 64*12)
 		}
 		text, ok := toString(seq.Index(L, i))
 		if !ok {
