@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
@@ -193,4 +195,31 @@ func printedByLua51(t *testing.T, name string, text []byte) string {
 		t.Fatalf("%s is not what lua5.1 prints; run with -update", golden)
 	}
 	return string(printed)
+}
+
+// TestDifferencesAreDocumented compares the reasons in differences.lua, one a
+// comment line, with the list in the guide.
+func TestDifferencesAreDocumented(t *testing.T) {
+	t.Parallel()
+	lines := func(file, prefix string) (list []string) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, section, ok := strings.Cut(string(text), "## Differences from Lua 5.1"); ok {
+			section, _, _ = strings.Cut(section, "\n## ")
+			text = []byte(section)
+		}
+		for line := range strings.Lines(string(text)) {
+			if rest, ok := strings.CutPrefix(line, prefix); ok {
+				list = append(list, strings.TrimSpace(rest))
+			}
+		}
+		return list
+	}
+	listed := lines(filepath.Join(conformance, theDifferences), "-- ")
+	documented := lines("../../spec/guide/library.md", "- ")
+	if diff := cmp.Diff(listed, documented); diff != "" || len(listed) == 0 {
+		t.Errorf("the list and the guide (-list +guide):\n%s", diff)
+	}
 }

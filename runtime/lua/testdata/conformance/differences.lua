@@ -55,3 +55,12 @@ is(("%c"):format(0), ("%s"):format("a\0b"))
 is(tonumber("1\0"))
 -- A table's length, where elements are nil, is that of its last element.
 is(#{1, 2, nil, 4, [10] = 10})
+-- Text of more than 1,000 bytes is no number.
+is(tonumber(("0"):rep(2000)))
+-- A lookup goes through at most six tables by way of `__index` or `__newindex`; one more is called a loop.
+is(pcall(function() local t = {x = 1} for i = 1, 7 do t = setmetatable({}, {__index = t}) end return t.x end))
+-- No function makes a string of more than 1 MiB.
+is((pcall(string.rep, "x", 2e6)))
+-- Calls nest at most 1,024 deep, protected calls and coroutines 150.
+is((pcall(function() local function deep(n) if n > 0 then return 1 + deep(n - 1) end return 0 end return deep(3000) end)))
+is((function() local function deep(n) if n > 0 then local ok, v = pcall(deep, n - 1) return v end return "bottom" end return deep(170) end)())
