@@ -71,8 +71,19 @@ type shard struct {
 	plans  [event.MaxPoints]*pointPlan
 	timers map[timerKey]*timer
 
-	busy    bool // a dispatch is running
-	depth   int  // of raised events
+	// What handlers bound, and where: by handler and function, by machine, by
+	// script, and how much at each point.
+	targets map[ruleKey]*target
+	sources map[Instance]*source
+	used    map[string]*usage
+	dynamic [event.MaxPoints]uint32
+	loose   []*target // without bindings, to be let go of when nothing runs
+	bound   DynamicStats
+	serial  uint64
+
+	memo    []Answer // of user-defined events, of the events being handled
+	busy    bool     // a dispatch is running
+	depth   int      // of raised events
 	payload any
 	queue   raiseQueue
 	call    Call
@@ -99,12 +110,19 @@ func New(cfg Config) *Engine {
 	}
 	e.stateLimits, e.dataLimits = record.StateLimits(), record.ConnLimits()
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
-	s := &shard{Shard: event.NewShard(0), engine: e, timers: map[timerKey]*timer{}}
+	s := newShard(e, 0)
 	e.shards = []*shard{s}
 	e.stores = store.NewRegistry(s.Shard, 0)
 	e.live = emptyGeneration()
 	s.gen = e.live
 	return e
+}
+
+func newShard(e *Engine, index int) *shard {
+	return &shard{
+		Shard: event.NewShard(index), engine: e, timers: map[timerKey]*timer{},
+		targets: map[ruleKey]*target{}, sources: map[Instance]*source{}, used: map[string]*usage{},
+	}
 }
 
 // Use gives the engine the runtime that compiles its scripts.
@@ -157,6 +175,7 @@ func (e *Engine) Stop(reason hookdev.StopReason) {
 		for _, t := range s.timers {
 			s.Timers().Stop(&t.Timer)
 		}
+		s.stopDelays()
 		if s.Index() == 0 && e.started {
 			emit(s, hookdev.OnStop, &hookdev.Stop{Reason: reason})
 		}
@@ -181,6 +200,7 @@ func (e *Engine) Close() {
 		for _, sc := range e.live.order {
 			sc.instance.Close()
 		}
+		s.closeDraining()
 		s.Leave()
 	}
 }
@@ -197,6 +217,7 @@ type Stats struct {
 	AlertsDropped  uint64 // alerts beyond theirs
 	Reloads        uint64
 	ReloadFailures uint64
+	DynamicStats
 }
 
 // Stats returns the counters.
@@ -211,6 +232,7 @@ func (e *Engine) Stats() Stats {
 		st.Alerts += s.alerts
 		st.Refused += s.queue.Refused
 		st.TimerSkips += s.skips
+		st.DynamicStats.add(&s.bound)
 		s.Leave()
 	}
 	s := e.shards[0]
@@ -229,6 +251,8 @@ type RuleStatus struct {
 	Line         int
 	Points       []string
 	Suspended    bool
+	// Handler: it runs only where it is bound. Off: its script switched it off.
+	Handler, Off bool
 	RuleStats
 }
 
@@ -245,12 +269,14 @@ func (e *Engine) Rules() []RuleStatus {
 			st := RuleStatus{
 				Script: sc.path, Name: r.decl.Name, Line: r.decl.Line,
 				Suspended: r.state.suspended, RuleStats: r.state.RuleStats,
+				Handler: r.decl.Handler, Off: r.state.off,
 			}
 			for _, ref := range r.decl.On {
 				st.Points = append(st.Points, ref.Name)
 			}
 			list = append(list, st)
 		}
+		list = append(list, s.functionsOf(sc)...)
 	}
 	return list
 }

@@ -101,7 +101,11 @@ func (f functions) allow(c *event.Caller, of func(*kept) *lineLimit, limit int) 
 
 func (f functions) origin(c *event.Caller, s *shard) Origin {
 	o := Origin{TS: s.Now(), Gen: c.Gen, Script: c.Script, Rule: c.Rule, Line: c.Line}
-	o.Conn = subjectID(s.call.Info, c.Event)
+	if s.call.Object != nil {
+		o.Subject, o.Conn = s.call.Object, s.call.Object.ID()
+		return o
+	}
+	o.about(s.call.Info, c.Event)
 	return o
 }
 

@@ -3,10 +3,13 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"sort"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/match"
 	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/engine/store"
 )
@@ -20,6 +23,9 @@ type Generation struct {
 	// Changed are the scripts whose text differs from the generation before, or
 	// that of a module they require or a data file they read.
 	Changed []string
+
+	// Files are the data files that its scripts and stores were read from, sorted.
+	Files []string
 
 	order   []*script // by path
 	scripts map[string]*script
@@ -54,6 +60,8 @@ type userEvent struct {
 	// base.
 	nodes map[event.PointID]*node
 	free  *pointPlan
+	// matches is its match, compiled.
+	matches match.Predicate
 	// health of its filter; it outlives generations that leave its script alone.
 	health *health
 }
@@ -149,6 +157,7 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 		e.failures++
 		return nil, diags
 	}
+	st.gen.Files = slices.Sorted(maps.Keys(st.files))
 	return st, diags
 }
 

@@ -44,11 +44,7 @@ func (st *Staged) Publish() (*Generation, error) {
 	e.adopt(old, st.gen)
 	e.installLocked(s, st.gen)
 	s.rebindTimers(st.gen)
-	for _, sc := range old.order {
-		if now := st.gen.scripts[sc.path]; now == nil || now.instance != sc.instance {
-			sc.instance.Close()
-		}
-	}
+	s.rebind(old)
 	if old.Number > 0 {
 		e.reloads++
 	}
@@ -66,7 +62,7 @@ func (st *Staged) Publish() (*Generation, error) {
 func (e *Engine) Apply(sources []Source) (*Generation, diag.List) {
 	st, diags := e.Stage(sources)
 	if st == nil {
-		e.refused(diags)
+		e.Refuse(diags)
 		return nil, diags
 	}
 	gen, err := st.Publish()
@@ -77,8 +73,9 @@ func (e *Engine) Apply(sources []Source) (*Generation, diag.List) {
 	return gen, diags
 }
 
-// refused tells the live generation that new scripts were not taken.
-func (e *Engine) refused(diags diag.List) {
+// Refuse tells the live generation, by hookd.reload_failed with the first error of
+// diags, that new scripts were not taken.
+func (e *Engine) Refuse(diags diag.List) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.shards[0]
@@ -113,7 +110,7 @@ func (e *Engine) adopt(old, g *Generation) {
 				st = &ruleState{}
 			}
 			if sc.fresh {
-				st.health = health{}
+				st.renew()
 			}
 			st.threshold = st.threshold.adopt(r.threshold)
 			kept[key] = st

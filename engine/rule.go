@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -12,6 +13,7 @@ type rule struct {
 	decl    *RuleDecl
 	script  *script
 	index   int // place in the file
+	run     FuncID
 	state   *ruleState
 	infos   []*event.Info // what it is bound to
 	verdict event.Verdict
@@ -19,6 +21,18 @@ type rule struct {
 	// threshold is what the declaration asks for; the rule's state holds the one
 	// that counts.
 	threshold *counted
+	// places are, of a handler, where it may be bound.
+	places map[place]*entry
+}
+
+// inOrder reports whether a runs before b, or either may: by priority, script
+// path and place in the file.
+func inOrder(a, b *rule) bool {
+	return cmp.Or(
+		-cmp.Compare(a.decl.Priority, b.decl.Priority),
+		cmp.Compare(a.script.path, b.script.path),
+		cmp.Compare(a.index, b.index),
+	) <= 0
 }
 
 // ruleState outlives generations: a rule is the same while its script and name
@@ -27,6 +41,12 @@ type ruleState struct {
 	RuleStats
 	health
 	threshold *counted
+	// off: a script switched the rule off. muted counts the objects that it is
+	// unbound from since its script changed last, which is era. quiet: either.
+	off   bool
+	quiet bool
+	muted int
+	era   uint64
 }
 
 // RuleStats counts what a rule did since the engine started.
@@ -82,7 +102,7 @@ func (p *pointPlan) check(r *rule, d Decision) error {
 	return &ScriptError{
 		Script:  r.script.path,
 		Line:    r.decl.Line,
-		Message: fmt.Sprintf("rule %q decided %s: %s", r.decl.Name, decisionName(d), why),
+		Message: fmt.Sprintf("%s %q decided %s: %s", r.word(), r.decl.Name, decisionName(d), why),
 	}
 }
 

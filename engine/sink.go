@@ -27,6 +27,9 @@ type Origin struct {
 	Line   int
 	// Conn is the number of the kept object that was handled, 0 for none.
 	Conn uint64
+	// Subject is that object where it is kept, else nil. It is lent for the
+	// duration of the call.
+	Subject event.Kept
 }
 
 // LogRecord is a line a script logged.

@@ -82,14 +82,14 @@ func newRoot() *cobra.Command {
 verdict to a hook point; the same rules run on a capture and on live traffic.
 
 Exit codes: 0 done, 1 the work found a failure, 2 usage, 3 scripts do not load,
-4 input, output or privilege.`,
+4 input, output or privilege, 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(
-		newReplay(), newCheck(), newTest(), newHooks(), newDoc(), newVersion(),
+		newReplay(), newDiff(), newCheck(), newTest(), newHooks(), newDoc(), newVersion(),
 	)
 	return root
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
@@ -15,6 +18,10 @@ type merged struct {
 	state   []headState
 	filter  *packetFilter // nil: every packet
 	err     error
+	live    bool // a capture may still be written: a read may wait
+	closers []io.Closer
+
+	file, iface int // where the packet that was given out last comes from
 }
 
 type headState uint8
@@ -25,24 +32,48 @@ const (
 	headEnded
 )
 
-func openMerged(paths []string, stdin io.Reader) (*merged, error) {
+// openMerged opens captures; "-" is stdin. Reading from what may keep it waiting ends with ctx.
+func openMerged(ctx context.Context, paths []string, stdin io.Reader) (*merged, error) {
 	m := &merged{}
 	for _, p := range paths {
-		var r *capture.Reader
-		var err error
-		if p == "-" {
-			r, err = capture.NewReader(stdin, "standard input")
-		} else {
-			r, err = capture.Open(p)
-		}
+		r, err := m.open(ctx, p, stdin)
 		if err != nil {
 			return nil, errors.Join(err, m.Close())
 		}
 		m.readers = append(m.readers, r)
+		_, size := r.Progress()
+		m.live = m.live || size == 0
 	}
 	m.heads = make([]capture.Frame, len(m.readers))
 	m.state = make([]headState, len(m.readers))
 	return m, nil
+}
+
+func (m *merged) open(ctx context.Context, path string, stdin io.Reader) (*capture.Reader, error) {
+	if path != "-" {
+		if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() || info.IsDir() {
+			return capture.Open(path)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("capture: %w", err)
+		}
+		m.closers = append(m.closers, f)
+		stdin = f
+	}
+	name := path
+	if path == "-" {
+		name = "standard input"
+	}
+	if f, ok := stdin.(*os.File); ok {
+		in, err := capture.Interruptible(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		m.closers = append(m.closers, in)
+		stdin = in
+	}
+	return capture.NewReader(stdin, name)
 }
 
 // Next gives the earliest packet that the filter selects, lent until the next call. After the last one
@@ -59,8 +90,14 @@ func (m *merged) Next(f *capture.Frame) error {
 	}
 }
 
-// next gives the earliest packet, whatever the filter says.
+// next gives the earliest packet, whatever the filter says. Of one capture that
+// is the next, whatever its time.
 func (m *merged) next(f *capture.Frame) error {
+	if len(m.readers) == 1 {
+		err := m.readers[0].Next(f)
+		m.iface = f.Iface
+		return err
+	}
 	best := -1
 	for i := range m.readers {
 		if m.state[i] == headStale {
@@ -77,6 +114,7 @@ func (m *merged) next(f *capture.Frame) error {
 		return io.EOF
 	}
 	*f = m.heads[best]
+	m.file, m.iface = best, f.Iface
 	m.state[best] = headStale
 	return nil
 }
@@ -93,11 +131,49 @@ func (m *merged) fill(i int) {
 	}
 }
 
+// waits reports whether Next may have to wait for a program that is writing.
+func (m *merged) waits() bool {
+	if !m.live {
+		return false
+	}
+	for i, r := range m.readers {
+		if m.state[i] == headStale && !r.Ready() {
+			return true
+		}
+	}
+	return false
+}
+
+// progress returns how much of the captures was read, and how large they are,
+// as they are stored; a size of 0 is not known.
+func (m *merged) progress() (read, size int64) {
+	for _, r := range m.readers {
+		n, of := r.Progress()
+		if of == 0 {
+			return 0, 0
+		}
+		read, size = read+n, size+of
+	}
+	return read, size
+}
+
+// offset returns how many bytes of the captures, uncompressed, were consumed.
+func (m *merged) offset() int64 {
+	var sum int64
+	for _, r := range m.readers {
+		sum += r.Offset()
+	}
+	return sum
+}
+
 // Close closes all captures.
 func (m *merged) Close() error {
 	var errs []error
 	for _, r := range m.readers {
 		errs = append(errs, r.Close())
+	}
+	for _, c := range m.closers {
+		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
 }

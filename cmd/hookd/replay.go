@@ -21,6 +21,11 @@ type replayOptions struct {
 	print   []string
 	filter  string
 	quiet   bool
+	stats   bool
+	profile string // file for a CPU profile; empty: none
+
+	verdicts string
+	write    string
 }
 
 func newReplay() *cobra.Command {
@@ -31,10 +36,19 @@ func newReplay() *cobra.Command {
 		Long: `Replay reads captures (pcap, pcapng, gzip of both; - is standard input), merged
 by time, and runs rules over them. Alerts and decisions are written to standard
 output as JSON lines, and so are the events that --print names; log lines and a
-summary go to standard error. The same input gives the same output.`,
+summary go to standard error. The same input gives the same output.
+
+What rules decide is recorded, and the capture goes on as it went; with
+--verdicts apply it is done, as inline: a dropped packet does not reach the
+receiver. --write makes a capture of what passed, which says at each packet what
+rule decided what.
+
+SIGINT and SIGTERM end a replay in order: connections end, and everything is
+written. The exit code is then 130.`,
 		Example: `  hookd replay calls.pcap -s scripts
   hookd replay calls.pcap --print flow.conn_end
-  hookd replay calls.pcap --print 'flow.rexmit.*' -s rules.lua`,
+  hookd replay calls.pcap --print 'flow.rexmit.*' -s rules.lua
+  hookd replay calls.pcap -s rules --verdicts apply --write passed.pcapng`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return replay(cmd, args, o) },
 	}
@@ -43,25 +57,36 @@ summary go to standard error. The same input gives the same output.`,
 	f.StringArrayVar(&o.print, "print", nil, "print the events of these hook points: a glob over stack.event.phase (repeatable)")
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
+	f.StringVar(&o.verdicts, "verdicts", "record", "record what rules decide, or apply it")
+	f.StringVar(&o.write, "write", "", "pcapng file for the packets that pass, with comments; - is standard output, and records then go to standard error")
+	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	f.StringVar(&o.state, "state", "", "directory in which stores that persist are kept")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
 	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
+	f.BoolVar(&o.stats, "stats", false, "tell what the replay cost: time, memory, allocations")
+	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile, for go tool pprof, to this file")
 	return cmd
 }
 
 func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
-	if len(o.scripts) == 0 && len(o.print) == 0 {
-		return usagef("nothing to do: give scripts with -s, or events with --print")
+	mode, err := o.check(paths)
+	if err != nil {
+		return err
 	}
 	opts, err := o.engineOptions(cmd.ErrOrStderr(), o.scripts)
 	if err != nil {
 		return err
 	}
-	h := newHouse(opts, o.debug, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	opts.notes, opts.flow.Verdicts = o.write != "", mode
+	records := cmd.OutOrStdout()
+	if o.write == "-" {
+		records = cmd.ErrOrStderr()
+	}
+	h := newHouse(opts, o.debug, records, cmd.ErrOrStderr())
 	defer h.engine.Close()
-	if err := h.tap(o.print); err != nil {
+	if err := h.tap(append([]string{alwaysPrinted}, o.print...)); err != nil {
 		return err
 	}
 	if len(o.scripts) > 0 {
@@ -73,23 +98,73 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	if err != nil {
 		return err
 	}
-	src, err := openMerged(paths, cmd.InOrStdin())
+	stop := newInterrupt(cmd.Context())
+	src, err := openMerged(stop.ctx, paths, cmd.InOrStdin())
 	if err != nil {
 		return fail(exitIO, err)
 	}
 	defer src.Close()
 	src.filter = keep
-	stats, readErr := h.feed(src)
-	if err := h.out.Flush(); err != nil {
-		return fail(exitIO, fmt.Errorf("write records: %w", err))
-	}
-	if err := h.engine.SaveState(); err != nil {
+	m, err := startMeter(o.profile)
+	if err != nil {
 		return fail(exitIO, err)
 	}
+	if o.write != "" {
+		if h.packets, err = newPacketWriter(o.write, cmd.OutOrStdout(), src, paths, h.notes); err != nil {
+			return fail(exitIO, errors.Join(err, m.stop()))
+		}
+		h.stack.Forward = h.packets.outcome
+		if mode == flow.Apply {
+			h.stack.Send = h.packets.send
+		}
+	}
+	h.progress = newProgress(cmd.ErrOrStderr(), cmd.OutOrStdout(), o.quiet)
+	return h.replay(cmd.ErrOrStderr(), src, stop, m, &o)
+}
+
+// check reads what the flags say and refuses what makes no sense.
+func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
+	if len(o.scripts) == 0 && len(o.print) == 0 {
+		return 0, usagef("nothing to do: give scripts with -s, or events with --print")
+	}
+	if err := notAmong(o.write, paths); err != nil {
+		return 0, err
+	}
+	return verdictMode(o.verdicts)
+}
+
+// replay runs src to its end and writes everything that comes of it.
+func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o *replayOptions) error {
+	over := stop.listen()
+	stats, readErr := h.feed(src, stop)
+	over()
+	var errs []error
+	if err := h.out.Flush(); err != nil {
+		errs = append(errs, fmt.Errorf("write records: %w", err))
+	}
+	if h.packets != nil {
+		if err := h.packets.finish(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := h.engine.SaveState(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := m.stop(); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return fail(exitIO, errors.Join(errs...))
+	}
 	if !o.quiet {
-		h.summary(cmd.ErrOrStderr(), stats)
+		h.summary(logs, stats)
+	}
+	if o.stats {
+		m.report(logs, stats.Frames, src.offset())
 	}
 	switch {
+	case errors.Is(readErr, errInterrupted):
+		return fail(exitInterrupted, fmt.Errorf("interrupted after %d packets; what came of them is written", stats.Frames))
 	case readErr != nil:
 		return fail(exitIO, readErr)
 	case h.engine.Stats().Errors > 0:
@@ -114,22 +189,37 @@ func (h *house) tap(patterns []string) error {
 			if !tapped[p.ID] {
 				tapped[p.ID] = true
 				h.engine.Tap(p.ID, h.out.Event)
-				h.streams = h.streams || printsStreams(p.ID)
 			}
 		}
 	}
 	return nil
 }
 
+// alwaysPrinted are the events that are printed without being asked for: what scripts block is decided
+// as verdicts are.
+const alwaysPrinted = "flow.block_*"
+
 // entryFrames bounds how many packets are handled in one entry of the shard.
 const entryFrames = 64
 
+// frameSource is where packets come from: captures, merged.
+type frameSource interface {
+	// Next gives the next packet, lent until the call after; io.EOF behind the
+	// last one.
+	Next(f *capture.Frame) error
+	// waits reports whether Next may have to wait for a program that is writing.
+	waits() bool
+	// progress returns how much was read of how much; 0 where that is not known.
+	progress() (read, size int64)
+}
+
 // feed runs every packet of src through the flow stack. What was read before an
-// error counts: connections end, and the stop is announced, all the same.
-func (h *house) feed(src *merged) (flow.Stats, error) {
+// error counts: connections end, and the stop is announced, all the same. Before
+// it waits for packets it writes the records out.
+func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
 	stack := flow.New(shard, h.stack)
-	stack.WantStreams(h.streams)
+	stack.WantStreams(h.engine.Reads(flow.StreamFields()...))
 	h.flow.Install(stack)
 	defer h.flow.Remove(stack)
 	var f capture.Frame
@@ -137,26 +227,49 @@ func (h *house) feed(src *merged) (flow.Stats, error) {
 	h.engine.Start(f.TS)
 	for err == nil {
 		shard.Enter()
-		for n := 0; err == nil && n < entryFrames; n++ {
+		for n := 1; ; n++ {
 			stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-			err = src.Next(&f)
+			if n == entryFrames || src.waits() {
+				break
+			}
+			if err = src.Next(&f); err != nil {
+				break
+			}
 		}
 		shard.Leave()
-		if h.out.Err() != nil {
-			break // a closed pipe: nobody reads on
+		if err != nil || !h.goesOn(src, stack, stop) {
+			break
 		}
+		err = src.Next(&f)
 	}
+	h.progress.clear()
 	shard.Enter()
 	stack.Close()
 	shard.Leave()
 	reason := hookdev.StopReasonDone
-	if !errors.Is(err, io.EOF) {
-		reason = hookdev.StopReasonError
-	} else {
+	switch {
+	case stop.happened():
+		reason, err = hookdev.StopReasonSignal, errInterrupted
+	case errors.Is(err, io.EOF):
 		err = nil
+	default:
+		reason = hookdev.StopReasonError
 	}
 	h.engine.Stop(reason)
 	return stack.Stats(), err
+}
+
+// goesOn does what is due between two entries of the shard, and reports whether
+// anybody wants more.
+func (h *house) goesOn(src frameSource, stack *flow.Stack, stop *interrupt) bool {
+	if src.waits() {
+		h.out.Push()
+	}
+	if h.out.Err() != nil || h.packets != nil && h.packets.err != nil {
+		return false // a closed pipe: nobody reads on
+	}
+	h.progress.tell(src, stack)
+	return !stop.happened()
 }
 
 // summary tells a person what happened.
@@ -164,9 +277,14 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
 	fmt.Fprintf(w, "%d packets, %d connections, %d events handled", fs.Frames, fs.Conns, st.Events)
 	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Seen.Decisions, st.Alerts, st.Errors)
+	h.forwarded(w, fs)
 	writeCounts(w, "not handled", []count{
 		{fs.NotIP, "packets without IP"}, {fs.Malformed, "malformed"}, {fs.Truncated, "cut off in the headers"},
 	})
+	writeCounts(w, "blocks", []count{
+		{fs.Blocks.Blocked, "prefixes blocked"}, {fs.Blocked, "packets from or to them"}, {fs.Blocks.Never, "that are never blocked refused"},
+	})
+	writeCounts(w, "sent", []count{{fs.Sent, "packets by scripts"}, {fs.Unsent, "could not be sent"}})
 	writeCounts(w, "limits", []count{
 		{st.Refused, "raised events refused"},
 		{st.LinesDropped, "log lines dropped"},
@@ -175,6 +293,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 		{fs.Evicted, "connections evicted"},
 		{fs.NotHeld, "segments not held"},
 		{fs.CutLists, "lists of flow.conns cut short"},
+		{fs.Blocks.Full, "blocks refused"},
 	})
 	writeRules(w, h.engine.Rules())
 }

@@ -50,6 +50,14 @@ func (t *Writer) Flush() error {
 	return t.err
 }
 
+// Push writes out what is buffered, where nothing more may come for a while.
+// Repeated errors go on being counted.
+func (t *Writer) Push() {
+	if err := t.out.Flush(); t.err == nil {
+		t.err = err
+	}
+}
+
 // Err returns the first error of any write so far.
 func (t *Writer) Err() error { return t.err }
 

@@ -139,18 +139,28 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		}
 		e.args = append(e.args, a)
 	}
-	for _, p := range plan.Hoisted {
-		r, ok := in.prog.rt.pathReader(p, info)
-		if !ok || r.read == nil {
-			return e, false
-		}
+	holder := func(p access.Path, r *pathReader) int {
 		key := fmt.Sprint(p.Arg, p.Fields[:len(p.Fields)-1], r.alive)
 		of, known := places[key]
 		if !known {
 			of = len(e.holders)
 			places[key], e.holders = of, append(e.holders, r.holds())
 		}
-		e.hoisted = append(e.hoisted, hoisted{of, r.read})
+		return of
+	}
+	for _, p := range plan.Hoisted {
+		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
+		if !ok || r.read == nil {
+			return e, false
+		}
+		e.hoisted = append(e.hoisted, hoisted{holder(p, &r), r.read})
+	}
+	for _, p := range plan.Needs {
+		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
+		if !ok {
+			return e, false
+		}
+		holder(p, &r)
 	}
 	e.objects = make([]any, len(e.holders))
 	return e, true
@@ -172,8 +182,8 @@ func (rt *Runtime) objectType(name string) *bind.ObjectType {
 	return nil
 }
 
-// pathReader resolves a path on the events of info.
-func (rt *Runtime) pathReader(p access.Path, info *event.Info) (r pathReader, ok bool) {
+// pathReader resolves a path on the events of info; texts keeps those of addresses.
+func (rt *Runtime) pathReader(p access.Path, info *event.Info, texts *bind.Addresses) (r pathReader, ok bool) {
 	var f *event.Field
 	names := p.Fields
 	if p.Arg == access.This {
@@ -196,7 +206,7 @@ func (rt *Runtime) pathReader(p access.Path, info *event.Info) (r pathReader, ok
 	if f == nil {
 		return r, false
 	}
-	r.field, r.read = f, bind.Reader(f)
+	r.field, r.read = f, bind.Reader(f, texts)
 	return r, true
 }
 
@@ -271,7 +281,7 @@ func (p *eventPath) holderNow(L *glua.LState) any {
 		L.RaiseError("%s: the handler is over", p.path)
 	}
 	if p.info != call.Info {
-		r, ok := p.in.prog.rt.pathReader(p.path, call.Info)
+		r, ok := p.in.prog.rt.pathReader(p.path, call.Info, &p.in.addresses)
 		if !ok {
 			L.RaiseError("%s: nothing of the kind here", p.path)
 		}

@@ -28,9 +28,9 @@ func TestStateAndDataOutliveTheMachine(t *testing.T) {
 		state { n = 0 }
 		local fresh = true
 		rule "a" { on = flow.conn_start, run = function(c)
-			local conn = c -- so that there is an object of it
+			local conn = { c } -- so that there is an object of it
 			state.n = state.n + 1
-			conn.data.n = (c.data.n or 0) + 1
+			conn[1].data.n = (c.data.n or 0) + 1
 			print(version, state.n, c.data.n, fresh)
 			fresh = false
 		end }`
@@ -338,7 +338,7 @@ func TestGlobalsAreWhatAScriptSees(t *testing.T) {
 	h := newHouse(t, engine.Limits{})
 	rt := New(Config{Catalogue: h.Catalogue(), Functions: h.Functions(), Limits: h.Limits()})
 	want := []string{
-		"_G", "_VERSION", "alert", "assert", "base64", "bit", "coroutine", "data", "error", "event", "flow", "getmetatable",
+		"_G", "_VERSION", "after", "alert", "assert", "base64", "bit", "coroutine", "data", "error", "event", "flow", "getmetatable", "handler",
 		"hash", "hookd", "ip", "ipairs", "is", "json", "log", "math", "next", "os", "pairs", "pcall", "print", "raise", "rawequal", "rawget", "rawset", "require", "rule",
 		"script", "select", "setmetatable", "settings", "state", "store", "string", "struct", "table", "this", "timer", "tonumber", "tostring",
 		"type", "unpack", "url", "utf8", "xpcall",

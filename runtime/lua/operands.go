@@ -8,6 +8,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/runtime/lua/source"
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // operands knows, by line, what a script's expressions index, call and compute
@@ -37,7 +38,7 @@ func operandsOf(path string, text []byte) *operands {
 	locals := map[string]bool{}
 	declaredNames(chunk.Stmts, locals)
 	n := namer{locals}
-	inspect(chunk.Stmts, func(e ast.Expr) { o.note(n, e) })
+	syntax.All(chunk.Stmts, func(ast.Stmt) {}, func(e ast.Expr) { o.note(n, e) })
 	return o
 }
 
@@ -94,46 +95,16 @@ const literal = "a literal"
 
 // declaredNames collects the names of locals and parameters.
 func declaredNames(list []ast.Stmt, into map[string]bool) {
-	add := func(names ...string) {
-		for _, name := range names {
+	syntax.Stmts(list, func(s ast.Stmt) {
+		for _, name := range syntax.Declared(s) {
 			into[name] = true
 		}
-	}
-	var params func(e ast.Expr)
-	var stmts func(list []ast.Stmt)
-	params = func(e ast.Expr) {
-		if f, ok := e.(*ast.FunctionExpr); ok {
-			add(f.ParList.Names...)
-			stmts(f.Stmts)
+	})
+	syntax.Functions(list, func(f *ast.FunctionExpr, _ bool) {
+		for _, name := range f.ParList.Names {
+			into[name] = true
 		}
-	}
-	stmts = func(list []ast.Stmt) {
-		for _, s := range list {
-			switch s := s.(type) {
-			case *ast.LocalAssignStmt:
-				add(s.Names...)
-			case *ast.NumberForStmt:
-				add(s.Name)
-				stmts(s.Stmts)
-			case *ast.GenericForStmt:
-				add(s.Names...)
-				stmts(s.Stmts)
-			case *ast.FuncDefStmt:
-				params(s.Func)
-			case *ast.DoBlockStmt:
-				stmts(s.Stmts)
-			case *ast.WhileStmt:
-				stmts(s.Stmts)
-			case *ast.RepeatStmt:
-				stmts(s.Stmts)
-			case *ast.IfStmt:
-				stmts(s.Then)
-				stmts(s.Else)
-			}
-		}
-	}
-	stmts(list)
-	inspect(list, params)
+	})
 }
 
 // The machine's words, and which of their parts are types.

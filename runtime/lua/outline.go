@@ -4,6 +4,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/runtime/lua/source"
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // outline finds the tables that declarations are written with, so that what is
@@ -22,7 +23,7 @@ type outlineCall struct {
 // functions too.
 func outlineOf(chunk *source.Chunk) *outline {
 	o := &outline{calls: map[int][]outlineCall{}}
-	inspect(chunk.Stmts, func(e ast.Expr) {
+	syntax.All(chunk.Stmts, func(ast.Stmt) {}, func(e ast.Expr) {
 		call, ok := e.(*ast.FuncCallExpr)
 		if !ok || len(call.Args) != 1 {
 			return

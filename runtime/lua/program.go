@@ -27,9 +27,14 @@ type file struct {
 	// once are the functions that an entry calls at most once: handlers.
 	once map[*ast.FunctionExpr]bool
 
+	reads *engine.Reads
+
 	asked sync.Once
 	names *operands // of the source, made when the first error asks
 }
+
+// Reads implements [engine.Reader].
+func (f *file) Reads() *engine.Reads { return f.reads }
 
 // program is a compiled script.
 type program struct {

@@ -51,15 +51,15 @@ func (s *Stack) initExchanges() {
 	}
 }
 
-// datagram takes a UDP datagram.
-func (s *Stack) datagram(p *packet.Packet) {
+// datagram takes a UDP datagram and returns its flow.
+func (s *Stack) datagram(p *packet.Packet) flowev.Conn {
 	k, low := exchangeKey(p, query{})
-	s.exchange(p, &k, low, false, p.PayloadLen)
+	return s.exchange(p, &k, low, false, p.PayloadLen)
 }
 
 // exchange takes a packet of the exchange k, low if its source is the lower endpoint, that carries so
 // many bytes of payload: find or make the exchange, count, and raise what handlers see.
-func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint32) {
+func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint32) *Exchange {
 	x, hash := s.exch.table.find(k)
 	opens := x == nil
 	if opens {
@@ -77,10 +77,11 @@ func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint
 		s.exch.ev.start = flowev.UDPStart{C: x, Pkt: &s.pkt}
 		s.decideExchange(x, flowev.OnUDPStart.Emit(s.sh, &s.exch.ev.start))
 	}
-	if flowev.OnDatagram.Wanted(s.sh) {
+	if flowev.OnDatagram.Wanted(s.sh) && !from.stopped {
 		s.exch.ev.datagram = flowev.Datagram{C: x, Pkt: &s.pkt, Side: from.side()}
 		s.decideExchange(x, flowev.OnDatagram.Emit(s.sh, &s.exch.ev.datagram))
 	}
+	return x
 }
 
 // openExchange makes an exchange of key k, started now.
@@ -126,6 +127,7 @@ func (s *Stack) endExchange(x *Exchange, why flowev.EndReason) {
 		flowev.OnUDPEnd.Emit(s.sh, &e.ev.end)
 	}
 	x.ended = true
+	x.slots.End()
 	if len(e.free) < maxFree && !x.used() {
 		e.free = append(e.free, x)
 	}
@@ -151,19 +153,19 @@ func (s *Stack) enqueueExchange(x *Exchange) {
 	q := &s.exch.queues[x.group]
 	q.push(x)
 	if q.timeout >= 0 && !q.timer.Armed() {
-		s.sh.Timers().Arm(&q.timer, x.last+q.timeout, q.run)
+		q.arm(s.sh.Timers(), x.last)
 	}
 }
 
 // expireExchanges ends the exchanges of g whose time is up, and arms the timer for the next.
 func (s *Stack) expireExchanges(g exchangeGroup, now int64) {
 	q := &s.exch.queues[g]
-	for x := q.first; x != nil && x.last+q.timeout <= now; x = q.first {
+	for x := q.first; x != nil && q.over(x.last, now); x = q.first {
 		s.stats.Idle++
 		s.endExchange(x, flowev.EndReasonIdle)
 	}
 	if q.first != nil {
-		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)
+		q.arm(s.sh.Timers(), q.first.last)
 	}
 }
 

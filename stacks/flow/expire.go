@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"math"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -48,6 +49,26 @@ type queue[T any] struct {
 	run     func(now int64)
 }
 
+// never is a deadline that does not come.
+const never = math.MaxInt64
+
+// deadline returns when a member that was last heard of at last is over: never where that lies behind
+// the end of time.
+func (q *queue[T]) deadline(last int64) int64 { return later(last, time.Duration(q.timeout)) }
+
+// over reports whether such a member is over at now.
+func (q *queue[T]) over(last, now int64) bool {
+	d := q.deadline(last)
+	return d <= now && d != never
+}
+
+// arm arms the group's timer for such a member.
+func (q *queue[T]) arm(timers *event.Timers, last int64) {
+	if d := q.deadline(last); d != never {
+		timers.Arm(&q.timer, d, q.run)
+	}
+}
+
 // initQueues makes the stack's queues.
 func (s *Stack) initQueues() {
 	idle := func(c *Conn) *links[Conn] { return &c.idle }
@@ -80,20 +101,20 @@ func (s *Stack) enqueue(c *Conn, g group) {
 	c.group = g
 	q.push(c)
 	if !q.timer.Armed() {
-		s.sh.Timers().Arm(&q.timer, c.last+q.timeout, q.run)
+		q.arm(s.sh.Timers(), c.last)
 	}
 }
 
 // expire ends the connections of g whose time is up, and arms the timer for the next.
 func (s *Stack) expire(g group, now int64) {
 	q := &s.queues[g]
-	for c := q.first; c != nil && c.last+q.timeout <= now; c = q.first {
+	for c := q.first; c != nil && q.over(c.last, now); c = q.first {
 		if g >= inHandshake && g != inCut {
 			s.stats.Idle++
 		}
 		s.leave(c, flowev.EndReasonIdle)
 	}
 	if q.first != nil {
-		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)
+		q.arm(s.sh.Timers(), q.first.last)
 	}
 }

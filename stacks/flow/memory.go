@@ -66,6 +66,7 @@ type memory struct {
 	segments  *segment
 	nSegments int
 	blocks    []*block
+	slab      int    // how many blocks were allocated together last
 	scratch   []byte // where bytes of several segments are put together for new_data
 	copied    []byte // the same for those who read streams
 	firsts    []byte // the same for first copies
@@ -73,19 +74,18 @@ type memory struct {
 
 // take returns an empty segment, with a block if it is to hold bytes.
 func (m *memory) take(withBytes bool) *segment {
-	s := m.segments
-	if s == nil {
-		s = new(segment)
-	} else {
-		m.segments, s.next = s.next, nil
-		m.nSegments--
+	if m.segments == nil {
+		m.newSegments()
 	}
+	s := m.segments
+	m.segments, s.next = s.next, nil
+	m.nSegments--
 	if withBytes {
-		if last := len(m.blocks) - 1; last >= 0 {
-			s.block, m.blocks = m.blocks[last], m.blocks[:last]
-		} else {
-			s.block = new(block)
+		if len(m.blocks) == 0 {
+			m.newBlocks()
 		}
+		last := len(m.blocks) - 1
+		s.block, m.blocks = m.blocks[last], m.blocks[:last]
 		s.data = s.block[:0]
 	}
 	return s
@@ -96,7 +96,7 @@ func (m *memory) give(s *segment) {
 	if s.block != nil && len(m.blocks) < keepBlocks {
 		m.blocks = append(m.blocks, s.block)
 	}
-	if m.nSegments == keepSegments {
+	if m.nSegments >= keepSegments {
 		return
 	}
 	*s = segment{next: m.segments}

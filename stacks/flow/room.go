@@ -7,7 +7,7 @@ import "github.com/hookd/hookd/engine/event/flowev"
 // kept. All is still there when it returns.
 func (s *Stack) makeRoom(y *Peer, t *stream) (floor int64) {
 	m := &s.mem
-	if !m.keep {
+	if !t.kept(m) {
 		return 0
 	}
 	need := t.incoming(m)
@@ -85,6 +85,11 @@ func (s *Stack) loses(y *Peer, t *stream, floor int64, reason flowev.ErrorReason
 	if lost > 0 {
 		s.raiseError(y, reason, lost)
 	}
+}
+
+// StreamFields lists the fields that tell what [Stack.WantStreams] keeps.
+func StreamFields() []string {
+	return []string{"flow.peer.sent", "flow.rexmit.old", "flow.rexmit.differ"}
 }
 
 // WantStreams says whether anybody reads what connections sent, by the stream objects or as first

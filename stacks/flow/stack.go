@@ -32,6 +32,7 @@ type Stack struct {
 	outcome  Outcome           // of the frame at hand
 	injected Outcome           // of a frame that the stack made
 	made     []byte            // a frame of our own
+	blocking blockTimers
 }
 
 // slabSize is how many connections are allocated at once: as many as fit into 32 KiB, the largest
@@ -67,6 +68,10 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
+	if s.cfg.Blocks.n.Load() > 0 && s.blocked(p) {
+		p.Data = nil
+		return
+	}
 	s.frags.Add(p)
 	switch {
 	case s.cfg.VerifyChecksums && !p.ChecksumOK():
@@ -76,13 +81,9 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
-		s.datagram(p)
-		s.orphan()
-		s.report(nil, false)
+		s.flow(s.datagram(p))
 	case p.Class == packet.ICMP:
-		s.icmp(p)
-		s.orphan()
-		s.report(nil, false)
+		s.flow(s.icmp(p))
 	case p.IsIP():
 		s.orphan()
 		s.report(nil, false)
@@ -91,6 +92,13 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 		s.report(nil, false)
 	}
 	p.Data = nil
+}
+
+// flow ends the pipeline for a packet outside TCP; x is its UDP or ICMP flow, or what it is an error
+// for.
+func (s *Stack) flow(x flowev.Conn) {
+	s.orphan()
+	s.report(x, false)
 }
 
 // unread counts a frame that has no IP header which could be read.
@@ -127,6 +135,7 @@ func (s *Stack) Close() {
 	for g := range s.exch.queues {
 		s.sh.Timers().Stop(&s.exch.queues[g].timer)
 	}
+	s.closeBlocks()
 }
 
 // oldest returns what was made first of all that is left: a connection or an exchange.
@@ -157,6 +166,7 @@ func (s *Stack) leave(c *Conn, why flowev.EndReason) {
 func (s *Stack) Stats() Stats {
 	st := s.stats
 	st.Fragments = s.frags.Stats()
+	st.Blocks = s.cfg.Blocks.Stats()
 	st.Held, st.Peak, st.Kept = s.mem.used[waiting], s.mem.peak, s.mem.used[readable]
 	st.Remembered = s.queues[inCut].n
 	st.Open = s.conns.n - st.Remembered + s.exch.table.n
@@ -226,6 +236,7 @@ func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
 	s.stats.Ended++
 	s.raiseEnd(c, why)
 	c.ended = true
+	c.slots.End()
 	c.client.sent.drop(&s.mem)
 	c.server.sent.drop(&s.mem)
 }

@@ -1,6 +1,10 @@
 package access
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
+)
 
 // hoist chooses the fields that become arguments: those that are read on every
 // path through the handler.
@@ -23,6 +27,7 @@ type must struct {
 // block walks statements and reports whether what follows them is reached on
 // every path.
 func (m *must) block(list []ast.Stmt) bool {
+	defer m.leave(m.enter())
 	for _, s := range list {
 		if !m.stmt(s) {
 			return false
@@ -41,8 +46,12 @@ func (m *must) stmt(s ast.Stmt) bool {
 		m.expr(&s.Condition)
 		return true
 	}
-	readIn(s, m.expr)
+	syntax.Reads(s, m.expr)
 	switch s := s.(type) {
+	case *ast.LocalAssignStmt:
+		for _, a := range m.standing(s) {
+			m.declare(a.name, a.of)
+		}
 	case *ast.DoBlockStmt:
 		return m.block(s.Stmts)
 	case *ast.IfStmt:
@@ -93,7 +102,7 @@ func leaves(list []ast.Stmt) bool {
 		case *ast.ReturnStmt, *ast.BreakStmt, *ast.GotoStmt, *ast.LabelStmt:
 			return true
 		}
-		for _, b := range blocks(s) {
+		for _, b := range syntax.Blocks(s) {
 			if leaves(b) {
 				return true
 			}
@@ -113,9 +122,26 @@ func (m *must) expr(slot *ast.Expr) {
 	case *ast.FunctionExpr:
 	case *ast.LogicalOpExpr:
 		m.expr(&x.Lhs)
+	case *ast.FuncCallExpr:
+		syntax.Operands(x, m.expr)
+		m.helper(x)
 	default:
-		operands(*slot, m.expr)
+		syntax.Operands(*slot, m.expr)
 	}
+}
+
+// helper adds what a local function that is called reads whatever happens.
+func (m *must) helper(x *ast.FuncCallExpr) {
+	f, stands := m.called(x)
+	if f == nil {
+		return
+	}
+	inner := &must{body: m.within(f.fn, m.h), seen: m.seen}
+	for name, r := range stands {
+		inner.param(name, r)
+	}
+	inner.block(f.fn.Stmts)
+	m.paths = append(m.paths, inner.paths...)
 }
 
 func (m *must) add(p Path) {

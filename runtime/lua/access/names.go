@@ -1,6 +1,10 @@
 package access
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
+)
 
 // Names are what a look at the whole script tells about its names.
 type Names struct {
@@ -13,45 +17,77 @@ type Names struct {
 
 	declared map[string]int // locals and parameters: how often
 	stores   map[string]bool
+	// functions are the local ones, and those that rewriting added.
+	functions map[string]*ast.FunctionExpr
 }
 
 // Survey looks at a script.
 func Survey(stmts []ast.Stmt) *Names {
-	n := &Names{Assigned: map[string]bool{}, declared: map[string]int{}, stores: map[string]bool{}}
-	tree(stmts, func(s ast.Stmt) {
-		declared(s, func(name string) { n.declared[name]++ })
-		switch s := s.(type) {
-		case *ast.AssignStmt:
-			for _, x := range s.Lhs {
-				n.assign(x)
-			}
-		case *ast.FuncDefStmt:
-			n.assign(s.Name.Func)
-		case *ast.LocalAssignStmt:
-			if len(s.Names) == 1 && len(s.Exprs) == 1 && declaresStore(s.Exprs[0]) {
-				n.stores[s.Names[0]] = true
-			}
+	n := &Names{Assigned: map[string]bool{}, declared: map[string]int{}, stores: map[string]bool{}, functions: map[string]*ast.FunctionExpr{}}
+	syntax.All(stmts, func(s ast.Stmt) {
+		for _, name := range syntax.Declared(s) {
+			n.declared[name]++
+		}
+		for _, name := range syntax.Assigned(s) {
+			n.Assigned[name] = true
+		}
+		if l, ok := s.(*ast.LocalAssignStmt); ok && len(l.Names) == 1 && len(l.Exprs) == 1 {
+			n.local(l.Names[0], l.Exprs[0])
 		}
 	}, func(x ast.Expr) {
-		switch x := x.(type) {
-		case *ast.FunctionExpr:
-			for _, name := range parameters(x, false) {
-				n.declared[name]++
-			}
-		case *ast.IdentExpr:
+		if id, ok := x.(*ast.IdentExpr); ok {
 			// A module may do to globals what this script does not.
-			reaches := x.Value == "_G" || x.Value == "require"
+			reaches := id.Value == "_G" || id.Value == "require"
 			n.Globals = n.Globals || reaches
-			n.Metatables = n.Metatables || reaches || x.Value == "setmetatable"
+			n.Metatables = n.Metatables || reaches || id.Value == "setmetatable"
+		}
+	})
+	syntax.Functions(stmts, func(f *ast.FunctionExpr, method bool) {
+		for _, name := range syntax.Parameters(f, method) {
+			n.declared[name]++
 		}
 	})
 	return n
 }
 
-func (n *Names) assign(x ast.Expr) {
-	if id, ok := x.(*ast.IdentExpr); ok {
-		n.Assigned[id.Value] = true
+// local notes what a name is declared as.
+func (n *Names) local(name string, x ast.Expr) {
+	if f, ok := x.(*ast.FunctionExpr); ok {
+		n.functions[name] = f
 	}
+	if declaresStore(x) {
+		n.stores[name] = true
+	}
+}
+
+// function returns the function that a name stands for wherever the script says
+// it; nil where that is not known.
+func (n *Names) function(name string) *ast.FunctionExpr {
+	if n.declared[name] > 1 || n.Assigned[name] || n.Globals {
+		return nil
+	}
+	return n.functions[name]
+}
+
+// once finds the names that a function declares once, itself or a function in
+// it, and that it never assigns. A name that it only assigns is that of a
+// variable around it, which stands for nothing in it either.
+func once(f *ast.FunctionExpr) map[string]bool {
+	times := map[string]int{}
+	count := func(names []string) {
+		for _, name := range names {
+			times[name]++
+		}
+	}
+	count(f.ParList.Names)
+	syntax.Stmts(f.Stmts, func(s ast.Stmt) { count(syntax.Declared(s)) })
+	syntax.Functions(f.Stmts, func(f *ast.FunctionExpr, method bool) { count(syntax.Parameters(f, method)) })
+	syntax.Stmts(f.Stmts, func(s ast.Stmt) { count(syntax.Assigned(s)) })
+	once := map[string]bool{}
+	for name, k := range times {
+		once[name] = k == 1
+	}
+	return once
 }
 
 // Own reports whether a global is what the runtime made it, wherever the script
@@ -72,10 +108,5 @@ func declaresStore(x ast.Expr) bool {
 		return false
 	}
 	inner, ok := outer.Func.(*ast.FuncCallExpr)
-	return ok && isName(inner.Func, "store")
-}
-
-func isName(x ast.Expr, name string) bool {
-	id, ok := x.(*ast.IdentExpr)
-	return ok && id.Value == name
+	return ok && syntax.IsName(inner.Func, "store")
 }

@@ -1,6 +1,10 @@
 package access
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
+)
 
 // state replaces keys of the state by calls, wherever they stand.
 func (w *rewriter) state(list []ast.Stmt) {
@@ -9,8 +13,8 @@ func (w *rewriter) state(list []ast.Stmt) {
 			list[i] = w.setState(a)
 			continue
 		}
-		readIn(s, w.stateIn)
-		for _, b := range blocks(s) {
+		syntax.Reads(s, w.stateIn)
+		for _, b := range syntax.Blocks(s) {
 			w.state(b)
 		}
 		if d, ok := s.(*ast.FuncDefStmt); ok {
@@ -22,7 +26,7 @@ func (w *rewriter) state(list []ast.Stmt) {
 // stateKey recognises state.key.
 func stateKey(x ast.Expr) (string, bool) {
 	get, ok := x.(*ast.AttrGetExpr)
-	if !ok || !isName(get.Object, "state") {
+	if !ok || !syntax.IsName(get.Object, "state") {
 		return "", false
 	}
 	key, ok := get.Key.(*ast.StringExpr)
@@ -37,13 +41,13 @@ func (w *rewriter) setState(a *ast.AssignStmt) ast.Stmt {
 		if key, ok := stateKey(a.Lhs[0]); ok {
 			w.stateIn(&a.Rhs[0])
 			w.keys[key] = true
-			s := &ast.FuncCallStmt{Expr: call(a.Lhs[0], SetStateName+key, single(a.Rhs[0]))}
+			s := &ast.FuncCallStmt{Expr: call(a.Lhs[0], SetStateName+key, syntax.Single(a.Rhs[0]))}
 			s.SetLine(a.Line())
 			s.SetLastLine(a.LastLine())
 			return s
 		}
 	}
-	readIn(a, w.stateIn)
+	syntax.Reads(a, w.stateIn)
 	return a
 }
 
@@ -57,5 +61,5 @@ func (w *rewriter) stateIn(slot *ast.Expr) {
 		w.state(f.Stmts)
 		return
 	}
-	operands(*slot, w.stateIn)
+	syntax.Operands(*slot, w.stateIn)
 }

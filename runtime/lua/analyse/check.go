@@ -7,10 +7,12 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/runtime/lua/source"
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // Check reports the names in a script that mean nothing. globals are those that
@@ -32,10 +34,12 @@ type Handler struct {
 	Infos      []*event.Info
 }
 
-// Handlers returns the handlers of a script whose events are known from the
-// script alone. globals are as for [Check].
-func Handlers(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) []Handler {
-	return check(chunk, cat, globals).handlers
+// Look returns the handlers of a script whose events are known from the script
+// alone, and what it may read. globals are as for [Check].
+func Look(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) ([]Handler, *engine.Reads) {
+	c := check(chunk, cat, globals)
+	c.reads.Escapes = c.reads.Escapes || c.reads.loose > 0
+	return c.handlers, c.reads.Reads
 }
 
 func check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) *checker {
@@ -43,6 +47,7 @@ func check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) *che
 		chunk: chunk, cat: cat,
 		globals: map[string]typ{}, assigned: map[string]bool{},
 		events: map[string]*event.Info{}, said: map[string]bool{},
+		reads: reads{Reads: &engine.Reads{}},
 	}
 	for _, g := range globals {
 		c.globals[g] = typ{}
@@ -67,6 +72,7 @@ type checker struct {
 	diags  diag.List
 	// handlers are the functions of declarations whose events are known.
 	handlers []Handler
+	reads    reads
 }
 
 // env is a scope of locals.
@@ -181,18 +187,9 @@ func (c *checker) attribute(owner typ, name string, line int) typ {
 // findAssigned collects globals that the script sets and locals that it assigns
 // again, wherever they are.
 func (c *checker) findAssigned(stmts []ast.Stmt) {
-	walkStmts(stmts, func(s ast.Stmt) {
-		switch s := s.(type) {
-		case *ast.AssignStmt:
-			for _, lhs := range s.Lhs {
-				if id, ok := lhs.(*ast.IdentExpr); ok {
-					c.assign(id.Value)
-				}
-			}
-		case *ast.FuncDefStmt:
-			if id, ok := s.Name.Func.(*ast.IdentExpr); ok {
-				c.assign(id.Value)
-			}
+	syntax.Stmts(stmts, func(s ast.Stmt) {
+		for _, name := range syntax.Assigned(s) {
+			c.assign(name)
 		}
 	})
 }

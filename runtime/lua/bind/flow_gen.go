@@ -20,7 +20,13 @@ var flowGapReasonWords = words(flowev.GapReasonNames())
 
 var flowErrorReasonWords = words(flowev.ErrorReasonNames())
 
+var flowUnblockReasonWords = words(flowev.UnblockReasonNames())
+
 var flowRexmitKindWords = words(flowev.RexmitKindNames())
+
+var flowTunnelWords = words(flowev.TunnelNames())
+
+var flowChecksumWords = words(flowev.ChecksumNames())
 
 func flowConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(flowev.Conn)
@@ -80,6 +86,16 @@ func flowConnTagged(h Host, L *lua.LState) int {
 	rIs := self.Tagged(word)
 	L.Push(fromBool(rIs))
 	return 1
+}
+
+func flowConnStop(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Conn](h, L, FlowConn, "stop")
+	h.Effect(L, "stop")
+	side, hasSide := optional(methodArg(h, L, "stop", 1), func(a arg) flowev.Side { return toEnum[flowev.Side](a, flowev.SideNames()) })
+	if err := self.Stop(h.Caller(L), side, hasSide); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
 }
 
 func flowPeerIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
@@ -183,10 +199,80 @@ func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 		return fromUint(v.Len()), true
 	case "caplen":
 		return fromUint(v.Caplen()), true
+	case "link":
+		return fromUint(v.Link()), true
+	case "frame":
+		return fromBytes(v.Frame()), true
+	case "eth_src":
+		x, ok := v.EthSrc()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromString(x), true
+	case "eth_dst":
+		x, ok := v.EthDst()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromString(x), true
+	case "ether_type":
+		return fromUint(v.EtherType()), true
 	case "vlan":
 		return fromUint(v.VLAN()), true
+	case "vlans":
+		return fromUint(v.Vlans()), true
+	case "vlan_inner":
+		return fromUint(v.VLANInner()), true
+	case "vlan_priority":
+		return fromUint(v.VLANPriority()), true
+	case "mpls_labels":
+		return fromUint(v.MPLSLabels()), true
+	case "mpls_label":
+		return fromUint(v.MPLSLabel()), true
+	case "tunnel":
+		return fromEnum(flowTunnelWords, v.Tunnel()), true
+	case "tunnel_depth":
+		return fromUint(v.TunnelDepth()), true
+	case "tunnel_id":
+		return fromUint(v.TunnelID()), true
+	case "outer_src":
+		x, ok := v.OuterSrc()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromIP(x), true
+	case "outer_dst":
+		x, ok := v.OuterDst()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromIP(x), true
 	case "ip_version":
 		return fromUint(v.IPVersion()), true
+	case "ip_header_len":
+		return fromUint(v.IPHeaderLen()), true
+	case "ip_len":
+		return fromUint(v.IPLen()), true
+	case "dscp":
+		return fromUint(v.DSCP()), true
+	case "ecn":
+		return fromUint(v.ECN()), true
+	case "flow_label":
+		return fromUint(v.FlowLabel()), true
+	case "ip_id":
+		return fromUint(v.IPID()), true
+	case "dont_fragment":
+		return fromBool(v.DontFragment()), true
+	case "more_fragments":
+		return fromBool(v.MoreFragments()), true
+	case "fragment_offset":
+		return fromUint(v.FragmentOffset()), true
+	case "ip_checksum":
+		return fromUint(v.IPChecksum()), true
+	case "ip_checksum_state":
+		return fromEnum(flowChecksumWords, v.IPChecksumState()), true
+	case "ip_options":
+		return fromBytes(v.IPOptions()), true
 	case "src":
 		return fromIP(v.Src()), true
 	case "dst":
@@ -209,6 +295,64 @@ func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 		return fromUint(v.Flags()), true
 	case "window":
 		return fromUint(v.Window()), true
+	case "tcp_header_len":
+		return fromUint(v.TCPHeaderLen()), true
+	case "reserved":
+		return fromUint(v.Reserved()), true
+	case "urgent":
+		return fromUint(v.Urgent()), true
+	case "checksum":
+		return fromUint(v.Checksum()), true
+	case "checksum_state":
+		return fromEnum(flowChecksumWords, v.ChecksumState()), true
+	case "mss":
+		x, ok := v.MSS()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "window_scale":
+		x, ok := v.WindowScale()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "sack_permitted":
+		return fromBool(v.SACKPermitted()), true
+	case "ts_value":
+		x, ok := v.TSValue()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "ts_echo":
+		x, ok := v.TSEcho()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "tcp_options":
+		return fromBytes(v.TCPOptions()), true
+	case "udp_len":
+		return fromUint(v.UDPLen()), true
+	case "icmp_type":
+		x, ok := v.ICMPType()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "icmp_code":
+		x, ok := v.ICMPCode()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "icmp_rest":
+		x, ok := v.ICMPRest()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
 	case "payload_len":
 		return fromUint(v.PayloadLen()), true
 	case "payload":
@@ -222,6 +366,20 @@ func flowPacketHas(h Host, L *lua.LState) int {
 	flag := toEnum[flowev.TCPFlag](methodArg(h, L, "has", 1), flowev.TCPFlagNames())
 	rIs := self.Has(flag)
 	L.Push(fromBool(rIs))
+	return 1
+}
+
+func flowPacketSacks(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Packet](h, L, FlowPacket, "sacks")
+	rList := self.Sacks()
+	L.Push(Value(h, L, rList))
+	return 1
+}
+
+func flowPacketLayers(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Packet](h, L, FlowPacket, "layers")
+	rList := self.Layers()
+	L.Push(Value(h, L, rList))
 	return 1
 }
 
@@ -312,6 +470,7 @@ func flowObjects() []*ObjectType {
 				"tag":    flowConnTag,
 				"untag":  flowConnUntag,
 				"tagged": flowConnTagged,
+				"stop":   flowConnStop,
 			},
 		},
 		{
@@ -336,7 +495,9 @@ func flowObjects() []*ObjectType {
 			Info:  flowev.Family.Objects[3],
 			Index: flowPacketIndex,
 			Methods: map[string]Method{
-				"has": flowPacketHas,
+				"has":    flowPacketHas,
+				"sacks":  flowPacketSacks,
+				"layers": flowPacketLayers,
 			},
 		},
 		{
@@ -578,6 +739,55 @@ func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockStart)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "ttl":
+		if !v.HasTTL {
+			return lua.LNil, true
+		}
+		return fromDuration(v.TTL), true
+	case "reason":
+		return fromString(v.Reason), true
+	case "script":
+		return fromString(v.Script), true
+	case "by":
+		return fromString(v.By), true
+	}
+	return nil, false
+}
+
+func flowBlockEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockEnd)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromEnum(flowUnblockReasonWords, v.Reason), true
+	case "pkts":
+		return fromUint(v.Pkts), true
+	}
+	return nil, false
+}
+
+func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.Blocked)
+	return append(dst, h.Object(FlowPacket, v.Pkt))
+}
+
+func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.Blocked)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromString(v.Reason), true
+	}
+	return nil, false
+}
+
 func flowEvents() []*EventType {
 	return []*EventType{
 		{Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis},
@@ -595,6 +805,9 @@ func flowEvents() []*EventType {
 		{Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis},
 		{Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
 		{Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields},
+		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
+		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
+		{Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis},
 	}
 }
 
@@ -623,6 +836,38 @@ func FlowFunctions(fn flowev.Functions) []Function {
 				L.Push(lua.LNil)
 			}
 			return 2
+		}},
+		{Info: flowev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.block")
+			what := toPlain(funcArg(h, L, "flow.block", 1))
+			ttl, hasTTL := optional(funcArg(h, L, "flow.block", 2), toDuration)
+			reason := orZero(funcArg(h, L, "flow.block", 3), toString)
+			if err := fn.Block(h.Caller(L), what, ttl, hasTTL, reason); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: flowev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.unblock")
+			what := toPlain(funcArg(h, L, "flow.unblock", 1))
+			if err := fn.Unblock(h.Caller(L), what); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: flowev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+			rList, rTotal := fn.Blocks(h.Caller(L))
+			L.Push(Value(h, L, rList))
+			L.Push(fromUint(rTotal))
+			return 2
+		}},
+		{Info: flowev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.send")
+			what := toPlainOr[flowev.Packet](funcArg(h, L, "flow.send", 1), FlowPacket)
+			if err := fn.Send(h.Caller(L), what); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
 		}},
 	}
 }

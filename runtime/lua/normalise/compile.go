@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/runtime/lua/source"
+	"github.com/hookd/hookd/runtime/lua/syntax"
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 )
@@ -78,16 +79,13 @@ func compileError(chunk *source.Chunk, err error) *diag.Diagnostic {
 // items whose batch has a number of more than nine bits.
 func refuse(chunk *source.Chunk) diag.List {
 	var list diag.List
-	var visit func(*ast.Expr)
-	visit = func(slot *ast.Expr) {
-		if t, ok := (*slot).(*ast.TableExpr); ok && items(t) > maxBatches*lua.FieldsPerFlush {
+	syntax.All(chunk.Stmts, func(ast.Stmt) {}, func(e ast.Expr) {
+		if t, ok := e.(*ast.TableExpr); ok && items(t) > maxBatches*lua.FieldsPerFlush {
 			list = append(list, complain(chunk, t.Line(), "{",
 				fmt.Sprintf("a table of more than %d list items", maxBatches*lua.FieldsPerFlush),
 				"move its data to a store or a data file, or nest tables"))
 		}
-		inside(*slot, visit)
-	}
-	everywhere(chunk.Stmts, visit)
+	})
 	list.Sort()
 	return list
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // folder replaces expressions and branches that literals decide.
@@ -26,7 +28,7 @@ func (f *folder) block(stmts []ast.Stmt) []ast.Stmt {
 
 // stmt returns what s becomes, nil if nothing of it is left.
 func (f *folder) stmt(s ast.Stmt) ast.Stmt {
-	exprsOf(s, f.expr)
+	syntax.Exprs(s, f.expr)
 	switch s := s.(type) {
 	case *ast.DoBlockStmt:
 		s.Stmts = f.block(s.Stmts)
@@ -76,7 +78,7 @@ func (f *folder) decided(e ast.Expr) (value, known bool) {
 }
 
 func (f *folder) expr(slot *ast.Expr) {
-	exprsIn(*slot, f.expr)
+	syntax.Operands(*slot, f.expr)
 	switch e := (*slot).(type) {
 	case *ast.FunctionExpr:
 		e.Stmts = f.block(e.Stmts)
@@ -100,7 +102,7 @@ func (f *folder) expr(slot *ast.Expr) {
 // chosen returns the operand of "and" or "or" that is its value.
 func chosen(e *ast.LogicalOpExpr, left bool) ast.Expr {
 	if (e.Operator == "and") == left {
-		return cut(e.Rhs)
+		return syntax.Single(e.Rhs)
 	}
 	return e.Lhs
 }

@@ -3,6 +3,8 @@ package normalise
 import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // Functions tells which expression of the normalised tree a prototype was
@@ -25,52 +27,11 @@ type link struct {
 // mark numbers the functions of a chunk.
 func mark(stmts []ast.Stmt) links {
 	var l links
-	add := func(f *ast.FunctionExpr) {
+	syntax.Functions(stmts, func(f *ast.FunctionExpr, _ bool) {
 		l = append(l, link{f, f.LastLine()})
 		f.SetLastLine(firstMark + len(l) - 1)
-	}
-	var visit func(*ast.Expr)
-	visit = func(slot *ast.Expr) {
-		if f, ok := (*slot).(*ast.FunctionExpr); ok {
-			add(f)
-			statements(f.Stmts, func(s ast.Stmt) { named(s, add) })
-		}
-		inside(*slot, visit)
-	}
-	statements(stmts, func(s ast.Stmt) { named(s, add) })
-	everywhere(stmts, visit)
+	})
 	return l
-}
-
-// named visits the function of "function f() end".
-func named(s ast.Stmt, visit func(*ast.FunctionExpr)) {
-	if d, ok := s.(*ast.FuncDefStmt); ok {
-		visit(d.Func)
-	}
-}
-
-// statements visits statements and those in the blocks within them.
-func statements(stmts []ast.Stmt, visit func(ast.Stmt)) {
-	for _, s := range stmts {
-		visit(s)
-		switch s := s.(type) {
-		case *ast.DoBlockStmt:
-			statements(s.Stmts, visit)
-		case *ast.WhileStmt:
-			statements(s.Stmts, visit)
-		case *ast.RepeatStmt:
-			statements(s.Stmts, visit)
-		case *ast.NumberForStmt:
-			statements(s.Stmts, visit)
-		case *ast.GenericForStmt:
-			statements(s.Stmts, visit)
-		case *ast.IfStmt:
-			statements(s.Then, visit)
-			statements(s.Else, visit)
-		case *ast.FuncDefStmt:
-			statements(s.Func.Stmts, visit)
-		}
-	}
 }
 
 // unmark gives tree and prototypes their lines back and notes in functions what

@@ -80,14 +80,3 @@ func multiple(e ast.Expr) bool {
 	}
 	return false
 }
-
-// cut makes e have one value, as parentheses do.
-func cut(e ast.Expr) ast.Expr {
-	switch e := e.(type) {
-	case *ast.FuncCallExpr:
-		e.AdjustRet = true
-	case *ast.Comma3Expr:
-		e.AdjustRet = true
-	}
-	return e
-}

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // Rewrites is a set of rewrites.
@@ -176,7 +178,7 @@ func (r *rewriter) block(stmts []ast.Stmt, where place) []ast.Stmt {
 
 // stmt rewrites what is inside a statement, then the statement.
 func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
-	exprsOf(s, r.expr)
+	syntax.Exprs(s, r.expr)
 	leaks := r.scope.leaks[s]
 	switch s := s.(type) {
 	case *ast.DoBlockStmt:
@@ -205,7 +207,7 @@ func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
 
 // expr rewrites what is inside an expression, then the expression.
 func (r *rewriter) expr(slot *ast.Expr) {
-	exprsIn(*slot, r.expr)
+	syntax.Operands(*slot, r.expr)
 	switch e := (*slot).(type) {
 	case *ast.FunctionExpr:
 		e.Stmts = r.block(e.Stmts, ordinary)

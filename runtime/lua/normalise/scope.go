@@ -1,6 +1,10 @@
 package normalise
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
+)
 
 // scope says what the names of a chunk stand for.
 type scope struct {
@@ -117,10 +121,10 @@ func (r *resolver) stmt(s ast.Stmt) {
 	case *ast.LocalAssignStmt:
 		if declaredFunction(s) {
 			r.declare(s.Names...)
-			exprsOf(s, r.expr)
+			syntax.Exprs(s, r.expr)
 			return
 		}
-		exprsOf(s, r.expr)
+		syntax.Exprs(s, r.expr)
 		r.declare(s.Names...)
 		return
 	case *ast.RepeatStmt:
@@ -130,7 +134,7 @@ func (r *resolver) stmt(s ast.Stmt) {
 		})
 		return
 	}
-	exprsOf(s, r.expr)
+	syntax.Exprs(s, r.expr)
 	switch s := s.(type) {
 	case *ast.DoBlockStmt:
 		r.within(&block{}, func() { r.stmts(s.Stmts) })
@@ -176,7 +180,7 @@ func (r *resolver) expr(slot *ast.Expr) {
 	case *ast.FunctionExpr:
 		r.function(e, false)
 	default:
-		exprsIn(e, r.expr)
+		syntax.Operands(e, r.expr)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // tableFields rewrites a constructor whose list items the compiler would store
@@ -13,7 +15,7 @@ import (
 func tableFields(t *ast.TableExpr) ast.Expr {
 	for _, f := range t.Fields {
 		if f.Key != nil {
-			cut(f.Value)
+			syntax.Single(f.Value)
 		}
 	}
 	batch := lua.FieldsPerFlush

@@ -1,9 +1,9 @@
-package access
+package syntax
 
 import "github.com/yuin/gopher-lua/ast"
 
-// cloneFunc copies a function with all that is in it, lines included.
-func cloneFunc(f *ast.FunctionExpr) *ast.FunctionExpr {
+// CloneFunc copies a function with all that is in it, lines included.
+func CloneFunc(f *ast.FunctionExpr) *ast.FunctionExpr {
 	c := *f
 	params := *f.ParList
 	params.Names = append([]string(nil), f.ParList.Names...)
@@ -49,7 +49,7 @@ func cloneStmt(s ast.Stmt) ast.Stmt {
 		c := *s
 		name := *s.Name
 		name.Func, name.Receiver = cloneExpr(s.Name.Func), cloneExpr(s.Name.Receiver)
-		c.Name, c.Func = &name, cloneFunc(s.Func)
+		c.Name, c.Func = &name, CloneFunc(s.Func)
 		return &c
 	case *ast.ReturnStmt:
 		c := *s
@@ -125,7 +125,7 @@ func cloneExpr(e ast.Expr) ast.Expr {
 		c := *e
 		return &c
 	case *ast.FunctionExpr:
-		return cloneFunc(e)
+		return CloneFunc(e)
 	}
 	return cloneCompound(e)
 }

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/compare"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/capture"
+)
+
+type diffOptions struct {
+	houseOptions
+	old, new []string
+	filter   string
+	format   string
+}
+
+func newDiff() *cobra.Command {
+	var o diffOptions
+	cmd := &cobra.Command{
+		Use:   "diff CAPTURE... --old PATH --new PATH",
+		Short: "Show what a change of rules would have decided differently",
+		Long: `Diff replays captures through two sets of rules side by side, packet by packet,
+and prints each spot at which another verdict would have held, and each alert
+that only one of them gives. Both sets see the traffic as it was captured.
+
+The exit code is 0 where nothing differs and 1 where something does.`,
+		Example: `  hookd diff monday.pcap --old rules --new rules.next
+  git stash; cp -r rules /tmp/before; git stash pop
+  hookd diff monday.pcap --old /tmp/before --new rules --format json`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return diff(cmd, args, &o) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.old, "old", nil, "script, or directory of scripts, as it was (repeatable)")
+	f.StringArrayVar(&o.new, "new", nil, "script, or directory of scripts, as it would be (repeatable)")
+	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
+	f.StringVar(&o.format, "format", "text", "text or json")
+	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
+	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
+	return cmd
+}
+
+// differences is where differences are written.
+type differences interface {
+	Write(compare.Place, compare.Difference)
+	Summary(packets uint64, c *compare.Comparison)
+	Err() error
+}
+
+func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
+	if len(o.old) == 0 || len(o.new) == 0 {
+		return usagef("two sets of rules are compared: give --old and --new")
+	}
+	var out differences
+	switch o.format {
+	case "text":
+		out = &compare.Text{W: cmd.OutOrStdout(), Describe: ends}
+	case "json":
+		out = compare.NewJSON(cmd.OutOrStdout(), ends)
+	default:
+		return usagef("--format %s: text or json", o.format)
+	}
+	keep, err := newPacketFilter(o.filter)
+	if err != nil {
+		return err
+	}
+	both := compare.New(catalogue.New(catalogue.All()...))
+	var lanes [2]*lane
+	for i, set := range []struct {
+		name  string
+		paths []string
+		side  *compare.Side
+	}{{"--old", o.old, both.Old}, {"--new", o.new, both.New}} {
+		if lanes[i], err = newLane(cmd.ErrOrStderr(), &o.houseOptions, set.paths, set.side); err != nil {
+			return fmt.Errorf("%s: %w", set.name, err)
+		}
+		defer lanes[i].engine.Close()
+	}
+	src, err := openMerged(cmd.Context(), paths, cmd.InOrStdin())
+	if err != nil {
+		return fail(exitIO, err)
+	}
+	defer src.Close()
+	src.filter = keep
+	packets, readErr := feedLanes(src, lanes, both, out)
+	out.Summary(packets, both)
+	switch {
+	case out.Err() != nil:
+		return fail(exitIO, fmt.Errorf("write differences: %w", out.Err()))
+	case readErr != nil:
+		return fail(exitIO, readErr)
+	case both.Total.Different():
+		return fail(exitFinding, nil)
+	}
+	return nil
+}
+
+// ends names a connection by its ends.
+func ends(k event.Kept) string {
+	if c, ok := k.(flowev.Conn); ok {
+		return fmt.Sprintf("%s > %s", c.Client().Endpoint(), c.Server().Endpoint())
+	}
+	return k.Label()
+}
+
+// lane is one of the rule sets with an engine and a stack of its own.
+type lane struct {
+	engine *engine.Engine
+	fns    *flow.Functions
+	stack  *flow.Stack
+}
+
+func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink) (*lane, error) {
+	opts, err := o.engineOptions(w, paths)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := watch.Scan(paths...)
+	if err != nil {
+		return nil, fail(exitIO, err)
+	}
+	l := &lane{fns: flow.NewFunctions()}
+	l.engine = newEngine(opts, sink, l.fns)
+	_, diags := l.engine.Apply(sources)
+	if err := report(w, diags); err != nil {
+		l.engine.Close()
+		return nil, fail(exitIO, err)
+	}
+	if diags.HasErrors() {
+		l.engine.Close()
+		return nil, fail(exitScripts, errors.New("scripts do not load"))
+	}
+	l.stack = flow.New(l.engine.Shard(0), opts.flow)
+	l.stack.WantStreams(l.engine.Reads(flow.StreamFields()...))
+	l.fns.Install(l.stack)
+	return l, nil
+}
+
+// frame runs one packet through the lane.
+func (l *lane) frame(f *capture.Frame) {
+	shard := l.engine.Shard(0)
+	shard.Enter()
+	l.stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
+	shard.Leave()
+}
+
+// end ends the lane's connections and tells its rules.
+func (l *lane) end(reason hookdev.StopReason) {
+	shard := l.engine.Shard(0)
+	shard.Enter()
+	l.stack.Close()
+	shard.Leave()
+	l.engine.Stop(reason)
+	l.fns.Remove(l.stack)
+}
+
+// feedLanes runs every packet through both lanes and writes what they say
+// differently. What was read before an error counts.
+func feedLanes(src *merged, lanes [2]*lane, both *compare.Comparison, out differences) (uint64, error) {
+	var f capture.Frame
+	at := compare.Place{}
+	step := func() { both.Step(func(d compare.Difference) { out.Write(at, d) }) }
+	err := src.Next(&f)
+	at.TS = f.TS
+	for _, l := range lanes {
+		l.engine.Start(f.TS)
+	}
+	step()
+	for err == nil && out.Err() == nil {
+		at.Packet++
+		at.TS = max(at.TS, f.TS)
+		for _, l := range lanes {
+			l.frame(&f)
+		}
+		step()
+		err = src.Next(&f)
+	}
+	reason := hookdev.StopReasonDone
+	switch {
+	case errors.Is(err, io.EOF):
+		err = nil
+	case err != nil:
+		reason = hookdev.StopReasonError
+	}
+	packets := at.Packet
+	at.Packet = 0
+	for _, l := range lanes {
+		l.end(reason)
+	}
+	step()
+	return packets, err
+}

@@ -1,0 +1,122 @@
+package compare
+
+import (
+	"strconv"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/event"
+)
+
+// Side collects what one rule set says during a step; it is its engine's
+// [engine.Sink].
+type Side struct {
+	places  map[string]place
+	decided []Decision
+	index   map[spot]int // into decided
+	alerts  []Alert
+
+	// Decisions, Observed, Alerts, Logs and Errors count what was said in all.
+	// An observed decision holds nowhere, so it makes no difference.
+	Decisions, Observed, Alerts, Logs, Errors uint64
+}
+
+// place is what a side knows of a hook point.
+type place struct {
+	first bool           // the first verdict holds, not the strictest
+	ranks map[string]int // of the family's verdicts: "flow.cut"
+}
+
+// spot is where a verdict holds.
+type spot struct {
+	conn  uint64
+	point string
+}
+
+// Decision is the verdict that held for one connection at one hook point during a
+// step.
+type Decision struct {
+	Conn uint64 // 0 where the event is about none
+	// Subject is what the event was about where that lives longer than the event;
+	// it is lent until the next step.
+	Subject event.Kept
+	Point   string
+	Verdict string // "flow.cut"
+	// Rules are those that gave a verdict here, in their order.
+	Rules []Rule
+}
+
+// Rule names a rule and what it said.
+type Rule struct {
+	Script  string `json:"script"`
+	Name    string `json:"rule"`
+	Line    int    `json:"line"`
+	Verdict string `json:"verdict,omitempty"`
+}
+
+// Alert is an alert that a rule gave during a step.
+type Alert struct {
+	Conn     uint64
+	Subject  event.Kept // as in Decision
+	Name     string
+	Severity string
+	Fields   string // JSON; empty for none
+	Rule     Rule
+}
+
+func newSide(places map[string]place) *Side {
+	return &Side{places: places, index: map[spot]int{}}
+}
+
+// reset forgets the step.
+func (s *Side) reset() {
+	clear(s.decided)
+	clear(s.alerts)
+	s.decided, s.alerts = s.decided[:0], s.alerts[:0]
+	clear(s.index)
+}
+
+// Decision implements [engine.Sink].
+func (s *Side) Decision(r *engine.DecisionRecord) {
+	if r.Observe {
+		s.Observed++
+		return
+	}
+	s.Decisions++
+	at := spot{r.Conn, r.Point}
+	rule := Rule{Script: r.Script, Name: r.Rule, Line: r.Line, Verdict: r.Verdict}
+	i, ok := s.index[at]
+	if !ok {
+		s.index[at] = len(s.decided)
+		s.decided = append(s.decided, Decision{Conn: r.Conn, Subject: r.Subject, Point: r.Point, Verdict: r.Verdict, Rules: []Rule{rule}})
+		return
+	}
+	d := &s.decided[i]
+	d.Rules = append(d.Rules, rule)
+	if p := s.places[r.Point]; !p.first && p.ranks[r.Verdict] > p.ranks[d.Verdict] {
+		d.Verdict = r.Verdict
+	}
+}
+
+// Alert implements [engine.Sink].
+func (s *Side) Alert(r *engine.AlertRecord) {
+	s.Alerts++
+	a := Alert{
+		Conn: r.Conn, Subject: r.Subject, Name: r.Name, Severity: r.Severity,
+		Rule: Rule{Script: r.Script, Name: r.Rule, Line: r.Line},
+	}
+	if len(r.Fields) > 0 {
+		a.Fields = string(event.AppendJSONFields(nil, r.Fields))
+	}
+	s.alerts = append(s.alerts, a)
+}
+
+// key is what makes two alerts the same; who gave them does not count.
+func (a *Alert) key() string {
+	return strconv.FormatUint(a.Conn, 10) + "\x00" + a.Name + "\x00" + a.Severity + "\x00" + a.Fields
+}
+
+// Log implements [engine.Sink].
+func (s *Side) Log(*engine.LogRecord) { s.Logs++ }
+
+// ScriptError implements [engine.Sink].
+func (s *Side) ScriptError(*engine.ErrorRecord) { s.Errors++ }

@@ -1,0 +1,112 @@
+package compare
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+)
+
+// Place says which packet a step was.
+type Place struct {
+	Packet uint64 // from 1; 0 for what happened behind the last
+	TS     int64  // event time, nanoseconds
+}
+
+// Text writes differences for a person.
+type Text struct {
+	W io.Writer
+	// Describe puts a subject into words: "10.0.0.1:4000 > 10.0.0.2:80"; nil uses
+	// its label.
+	Describe func(event.Kept) string
+	err      error
+}
+
+// Err returns the first error of any write.
+func (t *Text) Err() error { return t.err }
+
+func (t *Text) printf(format string, args ...any) {
+	if t.err == nil {
+		_, t.err = fmt.Fprintf(t.W, format, args...)
+	}
+}
+
+// Write writes one difference: where, then a line a side.
+func (t *Text) Write(at Place, d Difference) {
+	if d.OldAlert != nil || d.NewAlert != nil {
+		a, sign := d.OldAlert, "- "
+		if a == nil {
+			a, sign = d.NewAlert, "+ "
+		}
+		t.head(at, a.Subject, a.Conn, "alert")
+		t.printf("  %s%s  %s\n", sign, strings.TrimSpace(a.Name+" "+a.Fields), ruleWords(a.Rule))
+		return
+	}
+	one := d.Old
+	if one == nil {
+		one = d.New
+	}
+	t.head(at, one.Subject, one.Conn, one.Point)
+	t.decision("- ", d.Old)
+	t.decision("+ ", d.New)
+}
+
+// head writes where a difference is.
+func (t *Text) head(at Place, subject event.Kept, conn uint64, what string) {
+	where := "end"
+	if at.Packet != 0 {
+		where = fmt.Sprintf("packet %d", at.Packet)
+	}
+	t.printf("%s, %s", where, time.Unix(0, at.TS).UTC().Format("2006-01-02 15:04:05.000000"))
+	switch {
+	case subject == nil:
+	case t.Describe != nil:
+		t.printf("  conn %d %s", conn, t.Describe(subject))
+	default:
+		t.printf("  %s", subject.Label())
+	}
+	t.printf("  %s\n", what)
+}
+
+func (t *Text) decision(sign string, d *Decision) {
+	if d == nil {
+		t.printf("  %snothing\n", sign)
+		return
+	}
+	var rules []string
+	for _, r := range d.Rules {
+		words := ruleWords(r)
+		if r.Verdict != d.Verdict {
+			words += " said " + r.Verdict
+		}
+		rules = append(rules, words)
+	}
+	t.printf("  %s%s  %s\n", sign, d.Verdict, strings.Join(rules, ", "))
+}
+
+func ruleWords(r Rule) string { return fmt.Sprintf("%s:%d %q", r.Script, r.Line, r.Name) }
+
+// Summary writes what all steps showed together.
+func (t *Text) Summary(packets uint64, c *Comparison) {
+	n := &c.Total
+	t.printf("%d packets; %d decisions the same, %d only old, %d only new, %d changed", packets, n.Same, n.OnlyOld, n.OnlyNew, n.Changed)
+	more := ""
+	if n.ConnsMore {
+		more = "more than "
+	}
+	t.printf("; %s%d connections affected\n", more, n.Conns)
+	if n.OtherRules > 0 {
+		t.printf("%d of the same decisions come from other rules\n", n.OtherRules)
+	}
+	if n.AlertsSame+n.AlertsOld+n.AlertsNew > 0 {
+		t.printf("alerts: %d the same, %d only old, %d only new\n", n.AlertsSame, n.AlertsOld, n.AlertsNew)
+	}
+	if c.Old.Observed+c.New.Observed > 0 {
+		t.printf("observed, and so not compared: %d old, %d new\n", c.Old.Observed, c.New.Observed)
+	}
+	if c.Old.Errors+c.New.Errors > 0 {
+		t.printf("script errors: %d old, %d new\n", c.Old.Errors, c.New.Errors)
+	}
+}
