@@ -45,17 +45,6 @@ func call(name string, line int, args ...ast.Expr) *ast.FuncCallExpr {
 	return e
 }
 
-// single cuts an operand that may have several values to one.
-func single(e ast.Expr) ast.Expr {
-	switch e := e.(type) {
-	case *ast.FuncCallExpr:
-		e.AdjustRet = true
-	case *ast.Comma3Expr:
-		e.AdjustRet = true
-	}
-	return e
-}
-
 // helper reports whether e calls the named function of this package.
 func helper(e ast.Expr, name string) bool {
 	c, ok := e.(*ast.FuncCallExpr)

@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
 // What an operator weighs that is left uncounted because it runs once, and how
@@ -74,7 +76,7 @@ func (r *rewriter) stmt(s ast.Stmt) {
 		r.loop(func() { r.stmts(s.Stmts); r.expr(&s.Condition) })
 		return
 	}
-	operandsOf(s, r.expr)
+	syntax.Exprs(s, r.expr)
 	switch s := s.(type) {
 	case *ast.DoBlockStmt:
 		r.stmts(s.Stmts)
@@ -100,7 +102,7 @@ func (r *rewriter) bounds(s *ast.NumberForStmt) {
 		line := (*slot).Line()
 		which := &ast.NumberExpr{Value: strconv.Itoa(i + 1)}
 		which.SetLine(line)
-		*slot = call(Bound, line, single(*slot), which)
+		*slot = call(Bound, line, syntax.Single(*slot), which)
 	}
 }
 
@@ -133,7 +135,7 @@ func (r *rewriter) assign(s *ast.AssignStmt) ast.Stmt {
 			first = append(first, hoist(nameValue, &s.Rhs[0]))
 		}
 	}
-	each(s.Rhs, r.expr)
+	syntax.Each(s.Rhs, r.expr)
 	if c, ok := s.Rhs[0].(*ast.FuncCallExpr); alone && ok && stands(c) {
 		// One value goes to one target either way, and the compiler does this
 		// directly.
@@ -178,7 +180,7 @@ func uncounted(e ast.Expr) ast.Expr {
 	if helper(e, Values) {
 		e = e.(*ast.FuncCallExpr).Args[0]
 	}
-	return single(e)
+	return syntax.Single(e)
 }
 
 func (r *rewriter) expr(slot *ast.Expr) {
@@ -188,14 +190,14 @@ func (r *rewriter) expr(slot *ast.Expr) {
 		return
 	case *ast.AttrGetExpr:
 		dear := !r.small(e.Key) || !short(e.Key)
-		operandsIn(e, r.expr)
+		syntax.Operands(e, r.expr)
 		if dear && r.counts(weightKey) {
 			e.Key = call(Key, e.Key.Line(), uncounted(e.Key))
 		}
 		return
 	case *ast.RelationalOpExpr:
 		dear := !r.small(e.Lhs) && !r.small(e.Rhs)
-		operandsIn(e, r.expr)
+		syntax.Operands(e, r.expr)
 		if dear && r.counts(weightOf(e)) {
 			*slot = compared(e)
 		}
@@ -216,10 +218,10 @@ func (r *rewriter) expr(slot *ast.Expr) {
 		}
 		return
 	}
-	operandsIn(*slot, r.expr)
+	syntax.Operands(*slot, r.expr)
 	switch e := (*slot).(type) {
 	case *ast.UnaryLenOpExpr:
-		*slot = call(Length, e.Line(), single(e.Expr))
+		*slot = call(Length, e.Line(), syntax.Single(e.Expr))
 	case *ast.Comma3Expr:
 		if !e.AdjustRet && r.repeated {
 			values := call(Values, e.Line(), e)

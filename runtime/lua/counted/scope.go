@@ -1,6 +1,10 @@
 package counted
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/hookd/hookd/runtime/lua/syntax"
+)
 
 // variable is a declared local and what is known of its values.
 type variable struct {
@@ -96,7 +100,7 @@ func (s *scopes) stmt(st ast.Stmt) {
 		})
 		return
 	}
-	operandsOf(st, s.expr)
+	syntax.Exprs(st, s.expr)
 	switch st := st.(type) {
 	case *ast.AssignStmt:
 		s.assigned(st)
@@ -201,7 +205,7 @@ func (s *scopes) expr(slot *ast.Expr) {
 	case *ast.FunctionExpr:
 		s.function(e, false)
 	default:
-		operandsIn(e, s.expr)
+		syntax.Operands(e, s.expr)
 	}
 }
 
