@@ -46,6 +46,8 @@ type Engine struct {
 	live     *Generation
 	kept     map[string]*kept // by script path
 	rules    map[ruleKey]*ruleState
+	points   [event.MaxPoints]*event.Info
+	infos    map[string]*event.Info // by name of the point
 	taps     map[event.PointID][]Tap
 	started  bool
 	damaged  map[string]bool // stores whose saved content could not be read
@@ -90,6 +92,17 @@ type shard struct {
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 
+	ready      []func()    // to run when no handler runs
+	rest       event.Timer // for those that were too many
+	jump       int64       // the time that Advance leads to, with
+	wakes      int         // how often scripts were woken on the way
+	held       map[event.Kept]*held
+	walks      map[*walk]func() // left where a handler waits, with what ends them
+	spareWalks []*walk
+	closed     bool
+
+	canceled, queueRefused uint64
+
 	events, errors, alerts, skips uint64
 }
 
@@ -104,9 +117,18 @@ func New(cfg Config) *Engine {
 		cfg:   cfg,
 		kept:  map[string]*kept{},
 		rules: map[ruleKey]*ruleState{},
+		infos: map[string]*event.Info{},
 		taps:  map[event.PointID][]Tap{},
 
 		damaged: map[string]bool{},
+	}
+	for _, f := range cfg.Catalogue.Families() {
+		for _, info := range f.Events {
+			for i := range info.Points {
+				e.points[info.Points[i].ID] = info
+				e.infos[info.Points[i].Name] = info
+			}
+		}
 	}
 	e.stateLimits, e.dataLimits = record.StateLimits(), record.ConnLimits()
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
@@ -122,6 +144,7 @@ func newShard(e *Engine, index int) *shard {
 	return &shard{
 		Shard: event.NewShard(index), engine: e, timers: map[timerKey]*timer{},
 		targets: map[ruleKey]*target{}, sources: map[Instance]*source{}, used: map[string]*usage{},
+		held: map[event.Kept]*held{}, walks: map[*walk]func(){},
 	}
 }
 
@@ -157,6 +180,7 @@ func (e *Engine) Start(now int64) {
 	e.started = true
 	for _, s := range e.shards {
 		s.Enter()
+		s.closed = false
 		s.Advance(now)
 		s.armAll()
 		if s.Index() == 0 {
@@ -166,7 +190,8 @@ func (e *Engine) Start(now int64) {
 	}
 }
 
-// Stop disarms the timers and raises hookd.stop. Traffic has ended.
+// Stop disarms the timers, raises hookd.stop and ends what still waits. Traffic
+// has ended.
 func (e *Engine) Stop(reason hookdev.StopReason) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -179,6 +204,7 @@ func (e *Engine) Stop(reason hookdev.StopReason) {
 		if s.Index() == 0 && e.started {
 			emit(s, hookdev.OnStop, &hookdev.Stop{Reason: reason})
 		}
+		s.cancelAll()
 		s.Leave()
 	}
 	e.started = false
@@ -197,10 +223,12 @@ func (e *Engine) Close() {
 	defer e.mu.Unlock()
 	for _, s := range e.shards {
 		s.Enter()
+		s.cancelAll()
 		for _, sc := range e.live.order {
 			sc.instance.Close()
 		}
 		s.closeDraining()
+		s.closeWalks()
 		s.Leave()
 	}
 }
@@ -217,6 +245,7 @@ type Stats struct {
 	AlertsDropped  uint64 // alerts beyond theirs
 	Reloads        uint64
 	ReloadFailures uint64
+	WaitStats
 	DynamicStats
 }
 
@@ -232,6 +261,7 @@ func (e *Engine) Stats() Stats {
 		st.Alerts += s.alerts
 		st.Refused += s.queue.Refused
 		st.TimerSkips += s.skips
+		st.WaitStats.add(s)
 		st.DynamicStats.add(&s.bound)
 		s.Leave()
 	}
