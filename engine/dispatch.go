@@ -240,39 +240,54 @@ func (s *shard) ask(o *outcome, n *node) bool {
 // try runs one rule, or the handler that b binds: its filters, cheapest first,
 // then what it decides.
 func (s *shard) try(o *outcome, en *entry, b *binding) {
-	r := en.rule
-	st := r.state
 	if o.canceled {
 		return
 	}
+	at := s.pass(o, en)
+	if s.engine.cfg.Steps != nil {
+		s.step(o, en, at)
+	}
+	switch r := en.rule; at {
+	case StepSuspended:
+		s.decide(o, en, r.onError)
+	case StepDecides:
+		s.decide(o, en, r.verdict)
+	case StepRuns:
+		s.run(o, en, b)
+	}
+}
+
+// pass asks the rule's filters and says which of them ended it, if any did.
+func (s *shard) pass(o *outcome, en *entry) StepKind {
+	r := en.rule
+	st := r.state
 	st.Seen++
 	if st.quiet && s.silent(o, st) {
-		return
+		return StepOff
 	}
 	if en.scope != nil && !en.inScope(o) {
-		return
+		return StepScope
 	}
 	if en.matches != nil && !en.matches(o.event) {
-		return
+		return StepMatch
 	}
 	if st.suspended {
-		s.decide(o, en, r.onError)
-		return
+		return StepSuspended
 	}
 	if r.decl.When != 0 && !s.filter(o, en) {
-		return
+		return StepWhen
 	}
 	if st.threshold != nil && !st.threshold.hit(en, o.event, s.Now()) {
-		return
+		return StepThreshold
 	}
 	st.Matched++
 	if r.run == 0 {
-		s.decide(o, en, r.verdict)
-		return
+		return StepDecides
 	}
-	if s.native(en.guard, o.event) != No {
-		s.run(o, en, b)
+	if s.native(en.guard, o.event) == No {
+		return StepGuard
 	}
+	return StepRuns
 }
 
 // run calls the rule's function and takes what it decides.

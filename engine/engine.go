@@ -27,6 +27,9 @@ type Config struct {
 	// where the two differ. It is for tests and for looking into a doubt: it
 	// costs what the native form saves.
 	CheckNative bool
+	// Steps, if not nil, is told what each rule does with each event. It is for
+	// who asks why: it costs more than most rules. The step is lent.
+	Steps func(*Step)
 	// ReadFile reads the data files that scripts name; nil: there are none.
 	ReadFile func(path string) ([]byte, error)
 	// State keeps the stores that persist; nil: they do not.
@@ -91,6 +94,7 @@ type shard struct {
 	call    Call
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
+	lent     Step // to Config.Steps
 
 	ready      []func()    // to run when no handler runs
 	rest       event.Timer // for those that were too many

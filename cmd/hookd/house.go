@@ -52,6 +52,8 @@ type engineOptions struct {
 	flow        flow.Config
 	state       *statedir.Dir
 	notes       bool // what rules decide is noted for each packet
+	// steps, if not nil, is told what each rule does with each event.
+	steps func(*engine.Step)
 }
 
 // engineOptions reads the settings of the scripts below paths and opens the
@@ -105,6 +107,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Limits:      o.limits,
 		ReadFile:    watch.ReadData,
 		State:       o.state,
+		Steps:       o.steps,
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e

@@ -420,7 +420,7 @@ func TestScriptsThatStartThemselvesAgain(t *testing.T) {
 		`spawn(function() while true do sleep(0) end end)`,
 		`local function f() spawn(f) sleep(0) end spawn(f)`,
 	} {
-		h := newHouse(t, engine.Limits{SleepCatchUp: 500})
+		h := newHouse(t, engine.Limits{SleepCatchUp: 20})
 		if diags := h.load(`rule "a" { on = flow.conn_start, match = { id = 1 }, run = function() ` + body + ` end }
 rule "b" { on = flow.conn_start, match = { id = 2 }, run = function() spawn(print, "its turn") end }`); len(diags) > 0 {
 			t.Fatal(rendered(diags))
@@ -436,5 +436,15 @@ rule "b" { on = flow.conn_start, match = { id = 2 }, run = function() spawn(prin
 		if st := h.Stats(); st.TimerSkips == 0 {
 			t.Errorf("%s: nothing was skipped", body)
 		}
+	}
+}
+
+// TestTheEndComesInTheMiddleOfABeginning: more was spawned than runs at once.
+func TestTheEndComesInTheMiddleOfABeginning(t *testing.T) {
+	t.Parallel()
+	h := up(t, `rule "a" { on = hookd.stop, run = function() for i = 1, 5000 do spawn(sleep, 1) end end }`)
+	h.Stop(0)
+	if st := h.Stats(); st.Waiting != 0 || st.Canceled != 5000 || st.Errors != 0 {
+		t.Errorf("counted: %+v", st)
 	}
 }

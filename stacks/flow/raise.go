@@ -24,7 +24,7 @@ type events struct {
 
 func (s *Stack) raisePktIn(p *Peer, at event.Point[flowev.PktIn]) {
 	if at.Wanted(s.sh) && !p.stopped {
-		s.ev.pktIn = flowev.PktIn{C: p.conn, Pkt: &s.pkt, Side: p.side()}
+		s.ev.pktIn.C, s.ev.pktIn.Side = p.conn, p.side() // Pkt is there from the start
 		s.decide(p.conn, at.Emit(s.sh, &s.ev.pktIn))
 	}
 }

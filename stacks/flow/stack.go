@@ -51,6 +51,7 @@ func New(sh *event.Shard, cfg Config) *Stack {
 	s.mem.cfg = &s.cfg
 	s.frags = fragment.New(s.cfg.Fragments)
 	s.pkt.p.Decap = s.cfg.Decap
+	s.ev.pktIn.Pkt = &s.pkt
 	s.initQueues()
 	s.initExchanges()
 	return s
