@@ -83,7 +83,7 @@ func (v *VM) newCoroutine(body *glua.LFunction) *glua.LState {
 }
 
 // stepsPerThread is what making a thread counts for.
-const stepsPerThread = 4000
+const stepsPerThread = 5000
 
 // made counts the making of a thread; that it was too much shows at the next
 // instruction.

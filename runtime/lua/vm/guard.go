@@ -101,7 +101,7 @@ func (v *VM) caught(text string) string {
 }
 
 // stepsPerError is what catching an error counts for.
-const stepsPerError = 3000
+const stepsPerError = 4000
 
 // stepsPerOverflow is what the stack of a thread counts for that grew as far as
 // it may.

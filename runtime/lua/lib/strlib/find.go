@@ -83,7 +83,7 @@ func (l *lib) compiled(L *lua.LState, p string, iterated bool) *pattern.Pattern 
 type matching struct{ *lib }
 
 // Spend implements [pattern.Budget].
-func (m matching) Spend(n int) error { return m.lib.Spend(n + n/2) }
+func (m matching) Spend(n int) error { return m.lib.Spend(2 * n) }
 
 func (l *lib) search(L *lua.LState, p *pattern.Pattern, sc *scratch, s string, init int) bool {
 	found, err := p.Find(&sc.caps, s, init, matching{l})

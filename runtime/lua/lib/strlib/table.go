@@ -164,7 +164,7 @@ func (l *lib) unpack(L *lua.LState) int {
 	if n := to - from + 1; n <= 0 || n > MaxStack-L.GetTop() {
 		L.RaiseError("too many results to unpack")
 	}
-	l.charge(L, to-from+1)
+	l.charge(L, 3*(to-from+1))
 	for i := from; i <= to; i++ {
 		L.Push(seq.Index(L, i))
 	}
