@@ -17,6 +17,9 @@ type Config struct {
 	Catalogue *catalogue.Catalogue
 	// Scopes compile a rule's scope, by family name.
 	Scopes map[string]Scope
+	// Joins make one verdict of two, by family name, where points combine by
+	// strictness. Of a family without one, the first holds.
+	Joins map[string]Join
 	// Sink receives what scripts say; nil discards it.
 	Sink Sink
 	// Limits bound what scripts use; zero fields mean the defaults.
@@ -32,6 +35,9 @@ type Config struct {
 	Steps func(*Step)
 	// ReadFile reads the data files that scripts name; nil: there are none.
 	ReadFile func(path string) ([]byte, error)
+	// Shipped are modules that every script finds by their name, wherever it is, unless one of that name
+	// is nearer. Only Path, Text and Module count.
+	Shipped []Source
 	// State keeps the stores that persist; nil: they do not.
 	State *statedir.Dir
 }

@@ -36,6 +36,7 @@ func (st *Staged) resolve() diag.List {
 		r.checkTimers(sc)
 		r.bindRules(sc)
 	}
+	r.sortOverlaps()
 	for _, p := range st.gen.plans {
 		p.root.sort()
 	}
@@ -244,7 +245,10 @@ func (r *resolver) plan(info *event.Info, where *event.PointInfo) *pointPlan {
 }
 
 func newPointPlan(e *Engine, info *event.Info, where *event.PointInfo) *pointPlan {
-	p := &pointPlan{info: info, where: where, subject: info.Subject(), root: node{point: true}, family: e.cfg.Catalogue.Family(info.Family)}
+	p := &pointPlan{
+		info: info, where: where, subject: info.Subject(), root: node{point: true},
+		family: e.cfg.Catalogue.Family(info.Family), join: e.cfg.Joins[info.Family],
+	}
 	top := 0
 	for _, v := range p.family.Verdicts {
 		top = max(top, int(v.Kind))

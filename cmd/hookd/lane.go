@@ -41,6 +41,7 @@ func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink, ste
 		l.engine.Close()
 		return nil, fail(exitScripts, errors.New("scripts do not load"))
 	}
+	opts.flow.Overlaps = overlaps(l.engine)
 	l.stack = flow.New(l.engine.Shard(0), opts.flow)
 	l.stack.WantStreams(l.engine.Reads(flow.StreamFields()...))
 	l.fns.Install(l.stack)

@@ -293,6 +293,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 		{fs.Evicted, "connections evicted"},
 		{fs.NotHeld, "segments not held"},
 		{fs.CutLists, "lists of flow.conns cut short"},
+		{fs.OverlapDisputes, "connections whose rules disagree on overlaps"},
 		{fs.Blocks.Full, "blocks refused"},
 	})
 	writeRules(w, h.engine.Rules())

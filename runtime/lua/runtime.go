@@ -18,7 +18,6 @@ import (
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/counted"
-	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -55,6 +54,7 @@ type Runtime struct {
 	verdicts  []bind.Verdict
 	functions []bind.Function
 	globals   []string
+	tables    []string // those that are made when they are first read, sorted
 }
 
 var _ engine.Runtime = (*Runtime)(nil)
@@ -79,6 +79,7 @@ func New(cfg Config) *Runtime {
 			rt.functions = append(rt.functions, fn)
 		}
 	}
+	rt.tables = rt.listTables()
 	rt.globals = rt.listGlobals()
 	if rt.cfg.Check == nil {
 		rt.cfg.Check = func(chunk *source.Chunk) diag.List {
@@ -96,7 +97,7 @@ func (rt *Runtime) Globals() []string { return slices.Clone(rt.globals) }
 func (rt *Runtime) listGlobals() []string {
 	in := newInstance(&program{rt: rt, file: file{path: "globals"}}, &engine.Env{Shard: event.NewShard(0)})
 	defer in.Close()
-	names := append(in.globalNames(math.MaxInt), lib.Names()...)
+	names := append(in.globalNames(math.MaxInt), rt.tables...)
 	sort.Strings(names)
 	return names
 }

@@ -261,7 +261,7 @@ func TestHandlersWait(t *testing.T) {
 	p.want("first\t1\tfirst\nfirst\t2\tfirst\n")
 	two.answer <- "cut"
 	p.settled(func() bool { return strings.Contains(p.out.String(), "kind") })
-	p.want("first again\t2\tfirst\tcut\t3\nfirst: flow.cut at flow.conn_start.snd\nsecond\t2\tat once\nconnection 2: kind 2, <nil>\n")
+	p.want("first again\t2\tfirst\tcut\t3\nfirst: flow.cut at flow.conn_start.snd\nsecond\t2\tat once\nconnection 2: kind 3, <nil>\n")
 	one.answer <- "!gone"
 	p.settled(func() bool { return strings.Contains(p.out.String(), "kind") })
 	p.want("first again\t1\tfirst\tnil\tgone\nerror t.lua:7: gone\nsecond\t1\tat once\nconnection 1: kind 0, <nil>\n")

@@ -28,6 +28,8 @@ type Stack struct {
 	step     step
 	before   before
 	ev       events
+	repl     replacing
+	alias    aliases
 	said     event.VerdictKind // the strictest that rules decided about it
 	outcome  Outcome           // of the frame at hand
 	injected Outcome           // of a frame that the stack made
@@ -66,6 +68,8 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
 	s.stats.Frames++
 	s.said = event.None
+	s.repl.begin()
+	s.exch.at = nil
 	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
@@ -77,8 +81,7 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	switch {
 	case s.cfg.VerifyChecksums && !p.ChecksumOK():
 		s.stats.BadChecksums++
-		s.orphan()
-		s.report(nil, false)
+		s.flow(nil)
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
@@ -86,8 +89,7 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	case p.Class == packet.ICMP:
 		s.flow(s.icmp(p))
 	case p.IsIP():
-		s.orphan()
-		s.report(nil, false)
+		s.flow(nil)
 	default:
 		s.unread(p)
 		s.report(nil, false)
@@ -99,6 +101,11 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 // for.
 func (s *Stack) flow(x flowev.Conn) {
 	s.orphan()
+	var own flowev.Conn
+	if s.exch.at != nil {
+		own = s.exch.at
+	}
+	s.rewriteForwarded(own, s.exch.fromClient)
 	s.report(x, false)
 }
 
@@ -193,13 +200,27 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	}
 	c.client.conn, c.client.client = c, true
 	c.server.conn = c
-	c.client.sent.start(s.cfg.ClientOverlap)
-	c.server.sent.start(s.cfg.ServerOverlap)
+	client, server := s.overlaps(c)
+	c.client.sent.start(client)
+	c.server.sent.start(server)
 	s.conns.insert(hash, c)
 	s.all.push(c)
 	s.enqueue(c, inHandshake)
 	s.stats.Conns++
 	return c
+}
+
+// overlaps returns which copies hold of what c's ends send twice.
+func (s *Stack) overlaps(c *Conn) (client, server Overlap) {
+	client, server = s.cfg.ClientOverlap, s.cfg.ServerOverlap
+	if s.cfg.Overlaps == nil {
+		return client, server
+	}
+	client, server, disputed := s.cfg.Overlaps(s.sh, c, client, server)
+	if disputed {
+		s.stats.OverlapDisputes++
+	}
+	return client, server
 }
 
 // finish ends a connection whose ends are both done: one that still waits is over first.
@@ -244,6 +265,7 @@ func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
 
 // release takes a connection that was concluded out of the table.
 func (s *Stack) release(c *Conn) {
+	s.alias.forget(c)
 	s.conns.remove(c.hash, c)
 	s.queues[c.group].remove(c)
 	if len(s.free) < maxFree && !c.used() {

@@ -64,20 +64,24 @@ func (v *VM) open() {
 	strlib.OpenTable(v.root, &v.strs)
 	v.openPlain()
 	v.openCounted()
-	v.openMath()
 	v.strict(g)
 }
 
 // strict lets the owner of the machine say what a global is that is not there.
 func (v *VM) strict(g *glua.LTable) {
 	if v.cfg.Unknown == nil {
+		v.openMath()
 		return
 	}
 	mt := v.root.CreateTable(0, 2)
 	mt.RawSetString("__metatable", glua.LString("_G"))
 	mt.RawSetString("__index", v.root.NewFunction(func(L *glua.LState) int {
 		value := glua.LValue(glua.LNil)
-		if name, ok := L.Get(2).(glua.LString); ok {
+		switch name, ok := L.Get(2).(glua.LString); {
+		case ok && name == "math": // made when it is first read, as few scripts need it
+			v.openMath()
+			value = g.RawGetString("math")
+		case ok:
 			value = v.cfg.Unknown(L, string(name))
 		}
 		L.Push(value)
