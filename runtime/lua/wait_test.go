@@ -391,7 +391,7 @@ func TestARebuiltScriptEndsItsWaits(t *testing.T) {
 		h.started(`local function f(...) return f(1, ...) end
 rule "a" { on = flow.conn_start, run = function(c)
   spawn(function() sleep(1) print "never" end)
-  if c.id == 1 then `+poison+` end
+  if c.id == 1 then ` + poison + ` end
 end }
 rule "b" { on = flow.conn_start, run = function(c) spawn(function() sleep(2) print("well", c.id) end) end }`)
 		h.start(newConn(1))
