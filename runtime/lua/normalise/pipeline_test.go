@@ -92,7 +92,8 @@ func (s *scripts) run(src string) string {
 	return out.String() + result
 }
 
-// TestDifferentialWhole runs the programs of TestDifferential as scripts are run.
+// TestDifferentialWhole runs programs such as those of TestDifferential, and with
+// more in them, as scripts are run.
 func TestDifferentialWhole(t *testing.T) {
 	t.Parallel()
 	n := fromEnv(t, "HOOKD_FUZZ_N", 700)
@@ -101,7 +102,7 @@ func TestDifferentialWhole(t *testing.T) {
 	skipped, differ := 0, 0
 	const batch = 1000
 	for done := 0; done < n; done += batch {
-		programs := generate(first+done, min(batch, n-done))
+		programs := generateOf(first+done, min(batch, n-done), true)
 		for i, want := range lua51(t, programs) {
 			if want == over {
 				skipped++
@@ -117,5 +118,22 @@ func TestDifferentialWhole(t *testing.T) {
 	t.Logf("%d programs, %d differ, %d left out because lua5.1 does not end them in time", n, differ, skipped)
 	if differ > 0 || skipped > n/20 {
 		t.Errorf("%d of %d programs differ, %d were left out", differ, n, skipped)
+	}
+}
+
+// TestValidityWhole holds the programs of TestDifferentialWhole to account: by the
+// rewrites of this package alone at least one in twenty differs.
+func TestValidityWhole(t *testing.T) {
+	t.Parallel()
+	programs := generateOf(1, 300, true)
+	m, wrong := newMachine(t), 0
+	for i, want := range lua51(t, programs) {
+		if want != over && m.run(programs[i], 0) != want {
+			wrong++
+		}
+	}
+	t.Logf("%d of %d programs differ", wrong, len(programs))
+	if wrong < len(programs)/20 {
+		t.Errorf("only %d of %d programs differ", wrong, len(programs))
 	}
 }
