@@ -301,6 +301,7 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 func (s *shard) run(o *outcome, en *entry, b *binding) {
 	r := en.rule
 	call := s.prepare(o, r.script, r.decl.Name, en.user)
+	call.Observe = call.Observe || r.decl.Observe
 	call.Count = r.state.Matched
 	if b != nil {
 		call.Param = b.param
@@ -385,7 +386,7 @@ func (s *shard) prepare(o *outcome, sc *script, name, user string) *Call {
 	c.Shard, c.Script, c.Rule, c.Line, c.Gen = s.Shard, sc.path, name, 0, s.gen.Number
 	c.Point, c.Event = o.plan.where.Name, o.event
 	c.Info, c.Where, c.User = o.plan.info, o.plan.where, user
-	c.Count, c.Verdict = 0, o.verdict
+	c.Count, c.Verdict, c.Observe = 0, o.verdict, s.engine.cfg.Observe
 	c.Payload, c.Param, c.Object, c.Type = s.payload, nil, nil, ""
 	return c
 }

@@ -35,6 +35,9 @@ type Config struct {
 	Steps func(*Step)
 	// ReadFile reads the data files that scripts name; nil: there are none.
 	ReadFile func(path string) ([]byte, error)
+	// Shipped are modules that every script finds by their name, wherever it is, unless one of that name
+	// is nearer. Only Path, Text and Module count.
+	Shipped []Source
 	// State keeps the stores that persist; nil: they do not.
 	State *statedir.Dir
 }

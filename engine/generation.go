@@ -140,6 +140,11 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 	}
 	st.gen.Number = e.live.Number + 1
 	scripts, modules := split(sources)
+	shipped := shippedFor(sources, e.cfg.Shipped)
+	for i := range shipped {
+		st.sources[shipped[i].Path] = &shipped[i]
+	}
+	modules = append(modules, shipped...)
 	var diags diag.List
 	st.gen.modules, diags = newModules(modules, e.live.modules)
 	diags = append(diags, st.gen.modules.compile(e.runtime)...)

@@ -111,6 +111,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Limits:      o.limits,
 		ReadFile:    watch.ReadData,
 		State:       o.state,
+		Shipped:     shipped(),
 		Steps:       o.steps,
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))

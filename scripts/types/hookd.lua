@@ -327,6 +327,7 @@ function settings(decl) end
 ---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
+---@field observe boolean at flow.block_start
 ---@field offset integer at flow.gap
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
@@ -816,10 +817,11 @@ function flow.find(tuple) end
 function flow.conns(filter) end
 
 ---Blocks an address or a prefix: no packet from it or to it passes, whatever connection it belongs to.
----Where verdicts are only recorded packets go on, and are counted. What overlaps the loopback
----networks, the unspecified addresses or the setting never_block is refused. Blocking again sets time
----and reason anew. The table is one for all shards and scripts, and is not kept over a restart: a
----store that persists can be, and hookd.start blocks what it has.
+---Where verdicts are only recorded packets go on, and are counted. So do those that a rule blocks
+---which only observes. What overlaps the loopback networks, the unspecified addresses or the setting
+---never_block is refused. Blocking again sets time and reason anew. The table is one for all shards
+---and scripts, and is not kept over a restart: a store that persists can be, and hookd.start blocks
+---what it has.
 ---@param what any The address, "10.0.0.1", or the prefix, "10.0.0.0/8"; or one end of a connection.
 ---@param ttl? number|string For how long, in time of events; until it is taken back when absent.
 ---@param reason? string Why, for records and people; at most 256 bytes of it are kept.

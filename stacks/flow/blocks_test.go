@@ -217,3 +217,27 @@ func TestBlockingCostsNothing(t *testing.T) {
 		t.Error("nothing was blocked")
 	}
 }
+
+// TestObservedBlocks lets packets pass that rules block which only observe, whatever else they do.
+func TestObservedBlocks(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, flow.Config{})
+	block := func(what string, observe bool) {
+		if err := g.s.Block(&event.Caller{Observe: observe}, what, time.Second, true, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	block("10.0.0.1", true)
+	g.send(g.c(0, 0, syn, ""))
+	g.want("observed", g.fate(), "+")
+	block("10.0.0.0/24", false)
+	g.send(g.c(0, 0, syn, ""))
+	g.want("a wider one does", g.fate(), "-")
+	block("10.0.0.1", false)
+	block("10.0.0.0/24", true)
+	g.send(g.c(0, 0, syn, ""))
+	g.want("a longer one does", g.fate(), "-")
+	block("10.0.0.1", true)
+	g.send(g.c(0, 0, syn, ""))
+	g.want("both observe", g.fate(), "+")
+}

@@ -919,6 +919,16 @@ var blockStartInfo = &event.Info{
 			},
 			Set: func(e, value any) error { return plain.SetString(&e.(*BlockStart).By, value) },
 		},
+		{
+			Name:   "observe",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "The rule only observes: packets are counted, and pass.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(e any) bool { return e.(*BlockStart).Observe },
+			},
+			Set: func(e, value any) error { return plain.SetBool(&e.(*BlockStart).Observe, value) },
+		},
 	},
 	Since: "0.1",
 	Example: `rule "evil" { on = flow.conn_start, run = function(c) flow.block(c.client.ip, "1s", "test") end }

@@ -66,7 +66,7 @@ var Family = &event.Family{
 		},
 		{
 			Name: "flow.block",
-			Doc:  "Blocks an address or a prefix: no packet from it or to it passes, whatever connection it belongs to. Where verdicts are only recorded packets go on, and are counted. What overlaps the loopback networks, the unspecified addresses or the setting never_block is refused. Blocking again sets time and reason anew. The table is one for all shards and scripts, and is not kept over a restart: a store that persists can be, and hookd.start blocks what it has.",
+			Doc:  "Blocks an address or a prefix: no packet from it or to it passes, whatever connection it belongs to. Where verdicts are only recorded packets go on, and are counted. So do those that a rule blocks which only observes. What overlaps the loopback networks, the unspecified addresses or the setting never_block is refused. Blocking again sets time and reason anew. The table is one for all shards and scripts, and is not kept over a restart: a store that persists can be, and hookd.start blocks what it has.",
 			Args: []event.Param{
 				{Name: "what", Type: event.Type{Kind: event.Plain}, Doc: `The address, "10.0.0.1", or the prefix, "10.0.0.0/8"; or one end of a connection.`},
 				{Name: "ttl", Type: event.Type{Kind: event.Duration}, Doc: "For how long, in time of events; until it is taken back when absent.", Optional: true},

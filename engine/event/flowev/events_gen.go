@@ -306,6 +306,8 @@ type BlockStart struct {
 	Script string
 	// The rule or timer that did it.
 	By string
+	// The rule only observes: packets are counted, and pass.
+	Observe bool
 }
 
 // BlockEnd is flow.block_end. A block is over.

@@ -42,11 +42,12 @@ type Functions interface {
 	Conns(c *event.Caller, filter any) (list any, why string, hasWhy bool)
 	// Block is flow.block. Blocks an address or a prefix: no packet from it or to
 	// it passes, whatever connection it belongs to. Where verdicts are only
-	// recorded packets go on, and are counted. What overlaps the loopback networks,
-	// the unspecified addresses or the setting never_block is refused. Blocking
-	// again sets time and reason anew. The table is one for all shards and scripts,
-	// and is not kept over a restart: a store that persists can be, and hookd.start
-	// blocks what it has. It has effects.
+	// recorded packets go on, and are counted. So do those that a rule blocks which
+	// only observes. What overlaps the loopback networks, the unspecified addresses
+	// or the setting never_block is refused. Blocking again sets time and reason
+	// anew. The table is one for all shards and scripts, and is not kept over a
+	// restart: a store that persists can be, and hookd.start blocks what it has. It
+	// has effects.
 	Block(c *event.Caller, what any, ttl time.Duration, hasTTL bool, reason string) error
 	// Unblock is flow.unblock. Takes a block back, for the very address or prefix
 	// that was blocked. It has effects.

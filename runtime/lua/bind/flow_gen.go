@@ -1018,6 +1018,8 @@ func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, b
 		return fromString(v.Script), true
 	case "by":
 		return fromString(v.By), true
+	case "observe":
+		return fromBool(v.Observe), true
 	}
 	return nil, false
 }
