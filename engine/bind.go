@@ -216,14 +216,14 @@ func (r *resolver) checkTimers(sc *script) {
 	}
 }
 
-// installLocked binds g on s, with the engine's taps; s is entered.
+// installLocked binds g on s, with the shard's taps; s is entered.
 func (e *Engine) installLocked(s *shard, g *Generation) {
 	s.gen = g
 	s.plans = [event.MaxPoints]*pointPlan{}
 	for id := range g.plans {
 		s.plans[id] = s.planOf(id)
 	}
-	for id := range e.taps {
+	for id := range s.taps {
 		s.plans[id] = s.planOf(id)
 	}
 	for id, n := range s.dynamic {
@@ -234,11 +234,10 @@ func (e *Engine) installLocked(s *shard, g *Generation) {
 	s.Shard.Bind(s, func(id event.PointID) bool { return s.plans[id] != nil })
 }
 
-// planOf returns what runs at a point of the live generation: its rules, the
-// engine's taps, and what is bound to single objects. It is nil where nothing
-// does.
+// planOf returns what runs at a point of the live generation: its rules, its
+// taps, and what is bound to single objects. It is nil where nothing does.
 func (s *shard) planOf(id event.PointID) *pointPlan {
-	p, taps := s.gen.plans[id], s.engine.taps[id]
+	p, taps := s.gen.plans[id], s.taps[id]
 	if (p == nil || p.root.empty()) && len(taps) == 0 && s.dynamic[id] == 0 {
 		return nil
 	}
@@ -247,9 +246,9 @@ func (s *shard) planOf(id event.PointID) *pointPlan {
 		p = newPointPlan(s.engine, info, where)
 	}
 	if len(taps) > 0 {
-		tapped := *p
-		tapped.taps = taps
-		p = &tapped
+		with := *p
+		with.taps = taps
+		p = &with
 	}
 	return p
 }

@@ -57,7 +57,6 @@ type Engine struct {
 	rules    map[ruleKey]*ruleState
 	points   [event.MaxPoints]*event.Info
 	infos    map[string]*event.Info // by name of the point
-	taps     map[event.PointID][]Tap
 	started  bool
 	damaged  map[string]bool // stores whose saved content could not be read
 	reloads  uint64
@@ -80,6 +79,7 @@ type shard struct {
 	engine *Engine
 	gen    *Generation
 	plans  [event.MaxPoints]*pointPlan
+	taps   map[event.PointID][]*tapping
 	timers map[timerKey]*timer
 
 	// What handlers bound, and where: by handler and function, by machine, by
@@ -128,8 +128,6 @@ func New(cfg Config) *Engine {
 		kept:  map[string]*kept{},
 		rules: map[ruleKey]*ruleState{},
 		infos: map[string]*event.Info{},
-		taps:  map[event.PointID][]Tap{},
-
 		damaged: map[string]bool{},
 	}
 	for _, f := range cfg.Catalogue.Families() {
@@ -146,13 +144,13 @@ func New(cfg Config) *Engine {
 	e.shards = []*shard{s}
 	e.stores = store.NewRegistry(s.Shard, 0)
 	e.live = emptyGeneration()
-	s.gen = e.live
+	e.install(e.live)
 	return e
 }
 
 func newShard(e *Engine, index int) *shard {
 	return &shard{
-		Shard: event.NewShard(index), engine: e, timers: map[timerKey]*timer{},
+		Shard: event.NewShard(index), engine: e, timers: map[timerKey]*timer{}, taps: map[event.PointID][]*tapping{},
 		targets: map[ruleKey]*target{}, sources: map[Instance]*source{}, used: map[string]*usage{},
 		held: map[event.Kept]*held{}, walks: map[*walk]func(){},
 	}
@@ -172,15 +170,6 @@ func (e *Engine) Limits() Limits { return e.cfg.Limits }
 
 // Catalogue returns the families the engine was made with.
 func (e *Engine) Catalogue() *catalogue.Catalogue { return e.cfg.Catalogue }
-
-// Tap lets t see every event of the point before rules do. Taps are installed
-// before [Engine.Start].
-func (e *Engine) Tap(id event.PointID, t Tap) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.taps[id] = append(e.taps[id], t)
-	e.install(e.live)
-}
 
 // Start sets event time, arms the timers and raises hookd.start. Before it no
 // traffic may flow.

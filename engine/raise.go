@@ -68,9 +68,7 @@ func (s *shard) drain(o *outcome) {
 			if root == nil {
 				root = &r.plan.root
 				s.events++
-				for _, tap := range r.plan.taps {
-					tap(s.Shard, r.plan.info, r.plan.where, r.event)
-				}
+				s.tapped(r.plan, r.event)
 			}
 			s.walk(&own, root)
 			s.walkAlways(&own, root)
