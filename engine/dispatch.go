@@ -150,7 +150,7 @@ func (s *shard) holds(o *outcome, n *node) bool {
 	if n.decl.When == 0 {
 		return true
 	}
-	if n.health.suspended {
+	if n.health.suspended() {
 		return false
 	}
 	if answer := s.native(n.when, o.event); answer != Ask {
@@ -178,7 +178,7 @@ func (s *shard) try(o *outcome, en *entry) {
 	if en.matches != nil && !en.matches(o.event) {
 		return
 	}
-	if st.suspended {
+	if st.suspended() {
 		s.decide(o, en, r.onError)
 		return
 	}
@@ -193,11 +193,12 @@ func (s *shard) try(o *outcome, en *entry) {
 		s.decide(o, en, r.verdict)
 		return
 	}
+	count := s.count(st.matched)
 	if s.native(en.guard, o.event) == No {
 		return
 	}
 	call := s.prepare(o, r.script, r.decl.Name, en.user)
-	call.Count = st.Matched
+	call.Count = count
 	d, err := r.script.instance.Run(r.decl.Run, call)
 	if err == nil {
 		err = o.plan.check(r, d)
@@ -280,14 +281,7 @@ func (s *shard) origin(o *outcome, sc *script, name string, line int) Origin {
 
 // about notes the kept object that e is about.
 func (o *Origin) about(info *event.Info, e any) {
-	if info == nil || e == nil {
-		return
-	}
-	f := info.Subject()
-	if f == nil {
-		return
-	}
-	if k, ok := f.Get.Object(e).(event.Kept); ok {
+	if k := subject(info, e); k != nil {
 		o.Subject, o.Conn = k, k.ID()
 	}
 }

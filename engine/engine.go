@@ -2,6 +2,7 @@ package engine
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
@@ -31,21 +32,27 @@ type Config struct {
 	ReadFile func(path string) ([]byte, error)
 	// State keeps the stores that persist; nil: they do not.
 	State *statedir.Dir
+	// Shards is how many shards there are; 0 means one.
+	Shards int
+	// Drive says how they are entered: in turn, or each by a goroutine of its own.
+	Drive event.Drive
 }
 
 // Engine holds the live generation and what outlives generations.
 type Engine struct {
 	cfg     Config
 	runtime Runtime
+	set     *event.Shards
 	shards  []*shard
 	stores  *store.Registry
+	number  atomic.Uint64 // of the generation that all shards run
 
 	stateLimits, dataLimits record.Limits
 
 	mu       sync.Mutex // guards what follows: staging and publishing
 	live     *Generation
 	kept     map[string]*kept // by script path
-	rules    map[ruleKey]*ruleState
+	rules    map[ruleKey]*ruleShared
 	taps     map[event.PointID][]Tap
 	started  bool
 	damaged  map[string]bool // stores whose saved content could not be read
@@ -59,6 +66,7 @@ type kept struct {
 	state  *record.Root
 	lines  lineLimit
 	alerts lineLimit
+	random randomness
 }
 
 type ruleKey struct{ script, name string }
@@ -70,20 +78,27 @@ type shard struct {
 	gen    *Generation
 	plans  [event.MaxPoints]*pointPlan
 	timers map[timerKey]*timer
+	rules  map[ruleKey]*ruleState // of gen
 
-	busy    bool // a dispatch is running
-	depth   int  // of raised events
-	payload any
-	queue   raiseQueue
-	call    Call
+	*turn
+	call Call
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 
 	events, errors, alerts, skips uint64
 }
 
-// New returns an engine with one shard and nothing loaded. The runtime is given
-// later, by [Engine.Use], because a runtime needs the engine's functions.
+// turn is what handlers take: one runs at a time, of those shards that are driven
+// together, and what they cause waits for it.
+type turn struct {
+	busy    bool // a dispatch is running
+	depth   int  // of raised events
+	payload any
+	queue   raiseQueue
+}
+
+// New returns an engine with nothing loaded. The runtime is given later, by
+// [Engine.Use], because a runtime needs the engine's functions.
 func New(cfg Config) *Engine {
 	cfg.Limits = cfg.Limits.withDefaults()
 	if cfg.Sink == nil {
@@ -92,29 +107,46 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg:   cfg,
 		kept:  map[string]*kept{},
-		rules: map[ruleKey]*ruleState{},
+		rules: map[ruleKey]*ruleShared{},
 		taps:  map[event.PointID][]Tap{},
 
 		damaged: map[string]bool{},
 	}
 	e.stateLimits, e.dataLimits = record.StateLimits(), record.ConnLimits()
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
-	s := &shard{Shard: event.NewShard(0), engine: e, timers: map[timerKey]*timer{}}
-	e.shards = []*shard{s}
-	e.stores = store.NewRegistry(s.Shard, 0)
+	e.set = event.NewShards(cfg.Shards, cfg.Drive, cfg.Limits.Inbox)
 	e.live = emptyGeneration()
-	s.gen = e.live
+	common := &turn{}
+	for i := range e.set.Len() {
+		s := &shard{
+			Shard: e.set.At(i), engine: e, turn: common, gen: e.live,
+			timers: map[timerKey]*timer{}, rules: map[ruleKey]*ruleState{},
+		}
+		if cfg.Drive == event.Apart {
+			s.turn = &turn{}
+		}
+		if i > 0 {
+			s.gen = emptyGeneration()
+			e.live.others = append(e.live.others, s.gen)
+		}
+		e.shards = append(e.shards, s)
+	}
+	e.stores = store.NewRegistry(e.set.Clock(), 0)
 	return e
 }
 
 // Use gives the engine the runtime that compiles its scripts.
 func (e *Engine) Use(rt Runtime) { e.runtime = rt }
 
-// Generation returns the number of the live generation, 0 before the first.
-func (e *Engine) Generation() uint64 { return e.shards[0].gen.Number }
+// Generation returns the number of the live generation, which all shards run; 0
+// before the first. Any goroutine may ask, also in a handler.
+func (e *Engine) Generation() uint64 { return e.number.Load() }
 
 // Shard returns shard number i, for stacks to raise their events through.
 func (e *Engine) Shard(i int) *event.Shard { return e.shards[i].Shard }
+
+// Shards returns all shards.
+func (e *Engine) Shards() *event.Shards { return e.set }
 
 // Limits returns the limits in force.
 func (e *Engine) Limits() Limits { return e.cfg.Limits }
@@ -178,7 +210,7 @@ func (e *Engine) Close() {
 	defer e.mu.Unlock()
 	for _, s := range e.shards {
 		s.Enter()
-		for _, sc := range e.live.order {
+		for _, sc := range s.gen.order {
 			sc.instance.Close()
 		}
 		s.Leave()
@@ -192,6 +224,7 @@ type Stats struct {
 	Errors         uint64 // failures of scripts
 	Alerts         uint64
 	Refused        uint64 // raised events that did not fit their queue or went too deep
+	PostsRefused   uint64 // of one shard to another, that did not fit its inbox
 	TimerSkips     uint64 // periods of repeating timers skipped after jumps in time
 	LinesDropped   uint64 // log lines beyond their limit
 	AlertsDropped  uint64 // alerts beyond theirs
@@ -209,16 +242,16 @@ func (e *Engine) Stats() Stats {
 		st.Events += s.events
 		st.Errors += s.errors
 		st.Alerts += s.alerts
-		st.Refused += s.queue.Refused
+		if e.cfg.Drive == event.Apart || s.Index() == 0 {
+			st.Refused += s.queue.Refused
+		}
 		st.TimerSkips += s.skips
+		st.PostsRefused += s.PostsRefused()
 		s.Leave()
 	}
-	s := e.shards[0]
-	s.Enter()
-	defer s.Leave()
 	for _, k := range e.kept {
-		st.LinesDropped += k.lines.Dropped
-		st.AlertsDropped += k.alerts.Dropped
+		st.LinesDropped += k.lines.dropped()
+		st.AlertsDropped += k.alerts.dropped()
 	}
 	return st
 }
@@ -236,15 +269,13 @@ type RuleStatus struct {
 func (e *Engine) Rules() []RuleStatus {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := e.shards[0]
-	s.Enter()
-	defer s.Leave()
+	counts := e.ruleStats()
 	var list []RuleStatus
 	for _, sc := range e.live.order {
 		for _, r := range sc.rules {
 			st := RuleStatus{
 				Script: sc.path, Name: r.decl.Name, Line: r.decl.Line,
-				Suspended: r.state.suspended, RuleStats: r.state.RuleStats,
+				Suspended: r.state.suspended(), RuleStats: counts[ruleKey{sc.path, r.decl.Name}],
 			}
 			for _, ref := range r.decl.On {
 				st.Points = append(st.Points, ref.Name)
@@ -253,6 +284,21 @@ func (e *Engine) Rules() []RuleStatus {
 		}
 	}
 	return list
+}
+
+// ruleStats sums the rules' counters over the shards.
+func (e *Engine) ruleStats() map[ruleKey]RuleStats {
+	sums := map[ruleKey]RuleStats{}
+	for _, s := range e.shards {
+		s.Enter()
+		for key, st := range s.rules {
+			sum := sums[key]
+			sum.add(&st.RuleStats)
+			sums[key] = sum
+		}
+		s.Leave()
+	}
+	return sums
 }
 
 // Data implements [Services]: the record of one script on one kept object.
@@ -267,7 +313,9 @@ func (s *shard) Data(o event.Kept, script string) *record.Root {
 		return r
 	}
 	r := record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
+	s.Change()
 	slots.Set(sc.kept, r)
+	s.Changed()
 	return r
 }
 

@@ -26,6 +26,10 @@ type Generation struct {
 	plans   map[event.PointID]*pointPlan
 	users   map[string]*userEvent
 	modules *Modules
+
+	// others are the same for the shards behind the first, each with VMs of its
+	// own; see shardGeneration.
+	others []*Generation
 }
 
 // script is one script of a generation.
@@ -138,7 +142,13 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 		diags = append(diags, st.run()...)
 	}
 	if !diags.HasErrors() {
-		diags = append(diags, st.resolve()...)
+		diags = append(diags, st.runOthers()...)
+	}
+	if !diags.HasErrors() {
+		diags = append(diags, st.resolve(st.gen)...)
+		for _, g := range st.gen.others {
+			st.resolve(g) // says the same again
+		}
 	}
 	if !diags.HasErrors() {
 		diags = append(diags, st.fill()...)
@@ -181,23 +191,25 @@ func (st *Staged) compile(sources []Source) diag.List {
 	return diags
 }
 
-// run executes the top level of what is fresh.
+// run executes the top level of what is fresh, outside of the shards, which go on
+// meanwhile.
 func (st *Staged) run() diag.List {
 	var diags diag.List
-	s := st.engine.shards[0]
 	for path := range st.engine.live.scripts {
 		if sc := st.gen.scripts[path]; sc == nil || sc.fresh {
 			st.stores.Forget(path)
 		}
 	}
+	now := st.engine.set.Clock().Now()
 	for _, sc := range st.gen.order {
 		if !sc.fresh {
 			continue
 		}
 		state := sc.kept.state.Stage()
 		st.states = append(st.states, state)
+		s := st.engine.shards[0]
 		sc.env = &Env{
-			Shard: s.Shard, Path: sc.path, Gen: st.gen.Number,
+			Shard: s.Shard, Path: sc.path, Gen: st.gen.Number, Loaded: now,
 			Stores: st.stores, State: state, Services: s, Modules: st.gen.modules, Data: st.data,
 		}
 		instance, plan, list := sc.program.Stage(sc.env)
@@ -223,9 +235,11 @@ func (st *Staged) discard() {
 	for _, r := range st.states {
 		r.Discard()
 	}
-	for _, sc := range st.gen.order {
-		if sc.fresh && sc.instance != nil {
-			sc.instance.Close()
+	for _, g := range st.gen.shards() {
+		for _, sc := range g.order {
+			if sc.fresh && sc.instance != nil {
+				sc.instance.Close()
+			}
 		}
 	}
 }

@@ -7,9 +7,10 @@ import (
 	"github.com/hookd/hookd/engine/event/hookdev"
 )
 
-// Publish makes the staged generation live: between two events of the shard the
-// bindings are swapped, declared stores and state take effect, timers are
-// re-armed with their phase kept. It returns what is live now.
+// Publish makes the staged generation live: declared stores and state take
+// effect, then in each shard, between two of its events, the bindings are
+// swapped; timers are re-armed with their phase kept. Traffic may flow
+// meanwhile. It returns what is live now, on all shards.
 func (st *Staged) Publish() (*Generation, error) {
 	e := st.engine
 	e.mu.Lock()
@@ -25,13 +26,21 @@ func (st *Staged) Publish() (*Generation, error) {
 		st.discard()
 		return nil, fmt.Errorf("engine: publish generation %d: %w", st.gen.Number, err)
 	}
-	old := e.live
-	s := e.shards[0]
-	s.Enter()
-	defer s.Leave()
-	if err := st.stores.Publish(); err != nil {
-		st.discard()
+	if err := e.swap(st); err != nil {
 		return nil, fmt.Errorf("engine: publish generation %d: %w", st.gen.Number, err)
+	}
+	return st.gen, nil
+}
+
+// swap puts the staged generation in the place of the live one.
+func (e *Engine) swap(st *Staged) error {
+	old := e.live
+	first := e.shards[0]
+	first.Enter()
+	if err := st.stores.Publish(); err != nil {
+		first.Leave()
+		st.discard()
+		return err
 	}
 	st.done = true
 	for _, name := range st.damaged {
@@ -42,23 +51,56 @@ func (st *Staged) Publish() (*Generation, error) {
 	}
 	e.live = st.gen
 	e.adopt(old, st.gen)
-	e.installLocked(s, st.gen)
-	s.rebindTimers(st.gen)
-	for _, sc := range old.order {
-		if now := st.gen.scripts[sc.path]; now == nil || now.instance != sc.instance {
-			sc.instance.Close()
-		}
+	first.take(st.gen)
+	first.Leave()
+	for i, s := range e.shards[1:] {
+		s.Enter()
+		s.take(st.gen.others[i])
+		s.Leave()
 	}
-	if old.Number > 0 {
-		e.reloads++
+	e.number.Store(st.gen.Number)
+	if old.Number == 0 {
+		return nil
 	}
-	if old.Number > 0 && e.started {
-		emit(s, hookdev.OnReloaded, &hookdev.Reloaded{
+	e.reloads++
+	if e.started {
+		first.Enter()
+		emit(first, hookdev.OnReloaded, &hookdev.Reloaded{
 			Generation: st.gen.Number, Hash: st.gen.Hash,
 			Scripts: st.gen.Scripts(), Changed: st.gen.Changed,
 		})
+		first.Leave()
 	}
-	return st.gen, nil
+	return nil
+}
+
+// take makes g live on its shard, which is entered, and closes what it leaves
+// behind.
+func (s *shard) take(g *Generation) {
+	old := s.gen
+	s.takeCounts(g)
+	s.engine.installLocked(s, g)
+	s.rebindTimers(g)
+	for _, sc := range old.order {
+		if now := g.scripts[sc.path]; now == nil || now.instance != sc.instance {
+			sc.instance.Close()
+		}
+	}
+}
+
+// takeCounts lets the rules of g go on with what they counted on this shard.
+func (s *shard) takeCounts(g *Generation) {
+	rules := make(map[ruleKey]*ruleState)
+	for _, sc := range g.order {
+		for _, r := range sc.rules {
+			key := ruleKey{sc.path, r.decl.Name}
+			if st := s.rules[key]; st != nil {
+				r.state.RuleStats = st.RuleStats
+			}
+			rules[key] = r.state
+		}
+	}
+	s.rules = rules
 }
 
 // Apply stages the sources and publishes them; on errors the live generation
@@ -101,31 +143,47 @@ func (e *Engine) refused(diags diag.List) {
 func (e *Engine) adopt(old, g *Generation) {
 	for name, u := range g.users {
 		if before := old.users[name]; before != nil && !u.script.fresh {
-			*u.health = *before.health
+			u.fareAs(before.health)
+		}
+		for _, other := range g.others {
+			other.users[name].fareAs(u.health)
 		}
 	}
-	kept := make(map[ruleKey]*ruleState)
-	for _, sc := range g.order {
-		for _, r := range sc.rules {
+	kept := make(map[ruleKey]*ruleShared)
+	for i, sc := range g.order {
+		for k, r := range sc.rules {
 			key := ruleKey{sc.path, r.decl.Name}
-			st := e.rules[key]
-			if st == nil {
-				st = &ruleState{}
+			st := &ruleShared{matched: new(uint64)}
+			was := e.rules[key]
+			if was != nil {
+				*st = *was
 			}
-			if sc.fresh {
-				st.health = health{}
+			if sc.fresh || was == nil {
+				st.health = &health{}
 			}
 			st.threshold = st.threshold.adopt(r.threshold)
 			kept[key] = st
-			r.state = st
+			r.state = &ruleState{ruleShared: *st}
+			for _, other := range g.others {
+				other.order[i].rules[k].state = &ruleState{ruleShared: *st}
+			}
 		}
 	}
 	e.rules = kept
 }
 
+// fareAs lets an event be suspended when another with that health is.
+func (u *userEvent) fareAs(h *health) {
+	u.health = h
+	for _, n := range u.nodes {
+		n.health = h
+	}
+}
+
 // install binds g on every shard.
 func (e *Engine) install(g *Generation) {
-	for _, s := range e.shards {
+	for i, g := range g.shards() {
+		s := e.shards[i]
 		s.Enter()
 		e.installLocked(s, g)
 		s.Leave()

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/event"
 )
@@ -21,12 +22,27 @@ type rule struct {
 	threshold *counted
 }
 
-// ruleState outlives generations: a rule is the same while its script and name
-// are.
+// ruleState is a rule on one shard: a rule is the same over generations while its
+// script and name are.
 type ruleState struct {
-	RuleStats
-	health
+	RuleStats // of this shard; its next generation goes on with them
+	ruleShared
+}
+
+// ruleShared is what is one for all shards, and outlives generations.
+type ruleShared struct {
+	*health
 	threshold *counted
+	matched   *uint64 // by all shards
+}
+
+// count counts a match on all shards and returns how many there were.
+func (s *shard) count(matched *uint64) uint64 {
+	if s.engine.cfg.Drive == event.Apart {
+		return atomic.AddUint64(matched, 1)
+	}
+	*matched++
+	return *matched
 }
 
 // RuleStats counts what a rule did since the engine started.
@@ -36,6 +52,15 @@ type RuleStats struct {
 	Decided  uint64 // verdicts it gave, those on errors included
 	Errors   uint64 // failures of its functions
 	Overruns uint64 // of those, by budget
+}
+
+// add adds what another shard counted.
+func (st *RuleStats) add(o *RuleStats) {
+	st.Seen += o.Seen
+	st.Matched += o.Matched
+	st.Decided += o.Decided
+	st.Errors += o.Errors
+	st.Overruns += o.Overruns
 }
 
 // failures remembers when the latest errors and overruns happened.

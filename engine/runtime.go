@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
@@ -69,6 +70,12 @@ type Env struct {
 	Path string
 	// Gen is the generation that the instance was staged for.
 	Gen uint64
+	// Loaded is event time while the top level runs: the shard's clock, which
+	// others move meanwhile, is not asked then.
+	Loaded int64
+	// Again: another shard's instance ran the same top level before, with the same
+	// Stores and State. What it did to the state is done.
+	Again bool
 	// Stores takes declarations while the top level runs.
 	Stores *store.Staging
 	// Modules are those of the generation that the instance was staged for.
@@ -87,6 +94,9 @@ type Env struct {
 type Services interface {
 	// Data returns the script's record of a kept object, made on first use.
 	Data(o event.Kept, script string) *record.Root
+	// Random returns the numbers that are the script's own for what the call is
+	// about; reseed says from where they go on.
+	Random(call *Call, script string) *rand.PCG
 	// Raise queues the user-defined event; it is delivered when the running
 	// handler has returned. payload is plain data.
 	Raise(call *Call, name string, payload any) error

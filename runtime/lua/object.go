@@ -56,7 +56,9 @@ func (in *instance) Object(t bind.TypeID, o any) glua.LValue {
 		return k.ud
 	}
 	ud := in.wrap(t, o)
+	in.env.Shard.Change()
 	slots.Set(in.slot, &keptObject{machine: in.vm, ud: ud})
+	in.env.Shard.Changed()
 	return ud
 }
 

@@ -1,6 +1,8 @@
 package lua
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +26,9 @@ type file struct {
 	proto *glua.FunctionProto
 	// functions are the expressions that the prototypes were compiled from.
 	functions normalise.Functions
+
+	// perShard is what its functions keep in their machine.
+	perShard diag.List
 
 	once  sync.Once
 	names *operands // of the source, made when the first error asks
@@ -50,8 +55,19 @@ func (p *program) Stage(env *engine.Env) (engine.Instance, *engine.Plan, diag.Li
 		d.finish()
 		d.migrate()
 	}
+	d.plan.PerShard, d.plan.Seed = in.perShard(), in.vm.Seed()
 	d.diags.Sort()
 	return in, d.plan, d.diags
+}
+
+// perShard lists what the script and the modules that it required keep in their
+// machine.
+func (in *instance) perShard() diag.List {
+	list := slices.Clone(in.prog.file.perShard)
+	for _, path := range slices.Sorted(maps.Keys(in.required.files)) {
+		list = append(list, in.required.files[path].perShard...)
+	}
+	return list
 }
 
 // load runs the top level with d taking the declarations and reports whether it

@@ -140,6 +140,7 @@ func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
 		return diags
 	}
 	diags = append(diags, rt.cfg.Check(chunk)...)
+	f.perShard = analyse.PerShard(chunk, rt.globals)
 	look(chunk)
 	vm.BoundConcat(chunk.Stmts)
 	f.functions = normalise.Functions{}
