@@ -59,8 +59,12 @@ func (m *merged) Next(f *capture.Frame) error {
 	}
 }
 
-// next gives the earliest packet, whatever the filter says.
+// next gives the earliest packet, whatever the filter says. Of one capture that
+// is the next, whatever its time.
 func (m *merged) next(f *capture.Frame) error {
+	if len(m.readers) == 1 {
+		return m.readers[0].Next(f)
+	}
 	best := -1
 	for i := range m.readers {
 		if m.state[i] == headStale {
@@ -91,6 +95,15 @@ func (m *merged) fill(i int) {
 	if !errors.Is(err, io.EOF) && m.err == nil {
 		m.err = err
 	}
+}
+
+// offset returns how many bytes of the captures, uncompressed, were consumed.
+func (m *merged) offset() int64 {
+	var sum int64
+	for _, r := range m.readers {
+		sum += r.Offset()
+	}
+	return sum
 }
 
 // Close closes all captures.

@@ -21,6 +21,8 @@ type replayOptions struct {
 	print   []string
 	filter  string
 	quiet   bool
+	stats   bool
+	profile string // file for a CPU profile; empty: none
 }
 
 func newReplay() *cobra.Command {
@@ -48,6 +50,8 @@ summary go to standard error. The same input gives the same output.`,
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
 	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
+	f.BoolVar(&o.stats, "stats", false, "tell what the replay cost: time, memory, allocations")
+	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile, for go tool pprof, to this file")
 	return cmd
 }
 
@@ -79,6 +83,10 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	}
 	defer src.Close()
 	src.filter = keep
+	m, err := startMeter(o.profile)
+	if err != nil {
+		return fail(exitIO, err)
+	}
 	stats, readErr := h.feed(src)
 	if err := h.out.Flush(); err != nil {
 		return fail(exitIO, fmt.Errorf("write records: %w", err))
@@ -86,8 +94,14 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	if err := h.engine.SaveState(); err != nil {
 		return fail(exitIO, err)
 	}
+	if err := m.stop(); err != nil {
+		return fail(exitIO, err)
+	}
 	if !o.quiet {
 		h.summary(cmd.ErrOrStderr(), stats)
+	}
+	if o.stats {
+		m.report(cmd.ErrOrStderr(), stats.Frames, src.offset())
 	}
 	switch {
 	case readErr != nil:

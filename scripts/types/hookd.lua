@@ -318,6 +318,13 @@ this = {}
 ---What was sent again.
 ---@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"|"probe"
 
+---A way in which IP travels inside IP.
+---@alias flow.tunnel "none"|"ipip"|"gre"|"mpls"|"vxlan"|"geneve"|"gtpu"|"teredo"|"l2tp"|"lisp"|"ayiya"
+
+---What verifying a checksum shows. none: the sender of a UDP datagram computed none. partial: the
+---sending host leaves it to its network card. Only bad speaks against a packet.
+---@alias flow.checksum "unknown"|"none"|"good"|"partial"|"bad"
+
 ---A TCP connection between a client and a server, or a UDP flow or ICMP query and its answers between
 ---them.
 ---@class flow.conn
@@ -429,8 +436,35 @@ function flow_stream:gaps() end
 ---@field ts number When it was captured.
 ---@field len integer Length on the wire, link header included. In bytes.
 ---@field caplen integer Bytes of it that were captured. In bytes.
+---@field link integer Link type of the capture (LINKTYPE_ number), 101 for a datagram that was put together of fragments.
+---@field frame string All that was captured, link header first; of a datagram that was put together, the datagram.
+---@field eth_src? string Ethernet address of the sender, "02:00:00:00:00:01", nil on other links.
+---@field eth_dst? string Ethernet address of the receiver, nil on other links.
+---@field ether_type integer Protocol behind the link header and all tags, such as 0x0800.
 ---@field vlan integer Outermost VLAN, 0 for none.
+---@field vlans integer How many VLAN tags there are.
+---@field vlan_inner integer VLAN of the second tag, else 0. Valid: vlans is 2 or more.
+---@field vlan_priority integer Priority of the outermost tag (PCP), else 0. Valid: the link is Ethernet and vlans is 1 or more.
+---@field mpls_labels integer How many MPLS labels there are.
+---@field mpls_label integer The outermost MPLS label, else 0. Valid: mpls_labels is 1 or more.
+---@field tunnel flow.tunnel The innermost tunnel that was entered; all fields of IP and of what follows are those of the packet inside.
+---@field tunnel_depth integer How many tunnels were entered.
+---@field tunnel_id integer What the tunnel's header calls it: key of GRE, VNI of VXLAN and GENEVE, TEID of GTP-U and the like, else 0. Valid: tunnel is not none.
+---@field outer_src? string Source address of the outermost IP header, nil outside tunnels.
+---@field outer_dst? string Destination address of the outermost IP header, nil outside tunnels.
 ---@field ip_version integer 4 or 6.
+---@field ip_header_len integer Length of the IP header with its options, or with IPv6 its extension headers. In bytes.
+---@field ip_len integer Length of the IP packet as its header says, header included. In bytes.
+---@field dscp integer Differentiated services code point, 0 to 63 (RFC 2474).
+---@field ecn integer Explicit congestion notification, 0 to 3 (RFC 3168).
+---@field flow_label integer Flow label of IPv6, else 0. Valid: ip_version is 6.
+---@field ip_id integer Identification, else 0. Valid: ip_version is 4, or a fragment.
+---@field dont_fragment boolean The header forbids fragments. Valid: ip_version is 4.
+---@field more_fragments boolean Further fragments follow. Valid: fragment.
+---@field fragment_offset integer Place of the fragment in its datagram, else 0. In bytes. Valid: fragment.
+---@field ip_checksum integer Checksum of the IPv4 header as sent, else 0. Valid: ip_version is 4.
+---@field ip_checksum_state flow.checksum What verifying it shows. Valid: ip_version is 4.
+---@field ip_options string Options of IPv4, or extension headers of IPv6; empty for none.
 ---@field src string Source address.
 ---@field dst string Destination address.
 ---@field proto integer Protocol number of the payload of IP, after extension headers.
@@ -442,6 +476,21 @@ function flow_stream:gaps() end
 ---@field ack integer Acknowledgment number. Valid: proto is 6.
 ---@field flags integer TCP flags: 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK, 32 URG, 64 ECE, 128 CWR. Valid: proto is 6.
 ---@field window integer Window field, unscaled. Valid: proto is 6.
+---@field tcp_header_len integer Length of the TCP header with its options, else 0. In bytes. Valid: proto is 6.
+---@field reserved integer The four bits before the flags, else 0; the lowest is the accurate ECN bit. Valid: proto is 6.
+---@field urgent integer Urgent pointer, else 0. Valid: proto is 6 and flags has URG.
+---@field checksum integer Checksum of the TCP, UDP or ICMP header as sent, else 0. Valid: tcp, udp or icmp.
+---@field checksum_state flow.checksum What verifying it shows. The whole payload is read for it.
+---@field mss? integer Option maximum segment size, nil without it. In bytes.
+---@field window_scale? integer Option window scale: a shift of 0 to 14, nil without it.
+---@field sack_permitted boolean The segment has the option that permits SACK.
+---@field ts_value? integer Value of the timestamps option, nil without it.
+---@field ts_echo? integer Echo reply of the timestamps option, nil without it.
+---@field tcp_options string The options of TCP as they were sent, padding included; empty for none.
+---@field udp_len integer Length field of UDP, else 0. In bytes. Valid: a whole UDP datagram.
+---@field icmp_type? integer Type of the ICMP or ICMPv6 message, nil for other packets.
+---@field icmp_code? integer Its code, nil for other packets.
+---@field icmp_rest? integer The second four bytes of its header: identifier and sequence number of an echo, MTU, gateway; nil for other packets.
 ---@field payload_len integer Bytes behind the transport header, as the headers say. In bytes.
 ---@field payload string Those bytes, as far as captured.
 local flow_packet = {}
@@ -450,6 +499,15 @@ local flow_packet = {}
 ---@param flag flow.tcp_flag The flag.
 ---@return boolean is Whether it is.
 function flow_packet:has(flag) end
+
+---Lists the ranges of sequence numbers that a TCP segment acknowledges selectively.
+---@return any list Ranges in the order sent, each { left = …, right = … }, right excluded; empty for none.
+function flow_packet:sacks() end
+
+---Decodes the whole packet, outermost header first, by gopacket: link, network, transport and what it
+---knows above. Dear: not for every packet.
+---@return any list At most 32 layers, each { name = …, len = …, payload_len = … } and the fields of that layer as gopacket names them, in lower_snake. Bytes are cut at 256, lists at 64; a layer named DecodeFailure has why as error.
+function flow_packet:layers() end
 
 ---The bytes that a packet made readable, in order.
 ---@class flow.data

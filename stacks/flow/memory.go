@@ -66,6 +66,7 @@ type memory struct {
 	segments  *segment
 	nSegments int
 	blocks    []*block
+	slab      int    // how many blocks were allocated together last
 	scratch   []byte // where bytes of several segments are put together for new_data
 	copied    []byte // the same for those who read streams
 	firsts    []byte // the same for first copies
@@ -81,11 +82,11 @@ func (m *memory) take(withBytes bool) *segment {
 		m.nSegments--
 	}
 	if withBytes {
-		if last := len(m.blocks) - 1; last >= 0 {
-			s.block, m.blocks = m.blocks[last], m.blocks[:last]
-		} else {
-			s.block = new(block)
+		if len(m.blocks) == 0 {
+			m.newBlocks()
 		}
+		last := len(m.blocks) - 1
+		s.block, m.blocks = m.blocks[last], m.blocks[:last]
 		s.data = s.block[:0]
 	}
 	return s

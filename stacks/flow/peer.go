@@ -52,10 +52,13 @@ func (p *Peer) Slots() *event.Slots { return &p.extra().slots }
 func (p *Peer) String() string { return p.Endpoint().String() }
 
 // IP returns the address.
-func (p *Peer) IP() netip.Addr { return p.Endpoint().Addr() }
+func (p *Peer) IP() netip.Addr {
+	a, _, version := p.conn.key.endpoint(p.client == p.conn.clientLow)
+	return a.Netip(version)
+}
 
 // Port returns the port.
-func (p *Peer) Port() uint16 { return p.Endpoint().Port() }
+func (p *Peer) Port() uint16 { return p.conn.key.port(p.client == p.conn.clientLow) }
 
 // Endpoint returns address and port; IPv4 as such, not mapped into IPv6.
 func (p *Peer) Endpoint() netip.AddrPort {

@@ -93,6 +93,7 @@ func (s *Stack) inject(st *step, toSender bool, seq, ack uint32, flags packet.Fl
 const (
 	tcpHeader      = 20
 	ipv4Header     = 20
+	ipv6Header     = 40
 	ethernetHeader = 14
 	vlanTag        = 4
 )

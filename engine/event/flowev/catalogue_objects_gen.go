@@ -401,6 +401,70 @@ var packetObject = &event.Object{
 			},
 		},
 		{
+			Name:   "link",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Link type of the capture (LINKTYPE_ number), 101 for a datagram that was put together of fragments.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).Link()) },
+			},
+		},
+		{
+			Name:   "frame",
+			Type:   event.Type{Kind: event.Bytes},
+			Doc:    "All that was captured, link header first; of a datagram that was put together, the datagram.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				Bytes: func(o any) []byte { return o.(Packet).Frame() },
+			},
+		},
+		{
+			Name:     "eth_src",
+			Type:     event.Type{Kind: event.String},
+			Doc:      `Ethernet address of the sender, "02:00:00:00:00:01", nil on other links.`,
+			Stable:   event.StableEvent,
+			Cost:     event.Copy,
+			Optional: true,
+			Get: event.Getter{
+				String: func(o any) string {
+					v, _ := o.(Packet).EthSrc()
+					return v
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).EthSrc()
+					return ok
+				},
+			},
+		},
+		{
+			Name:     "eth_dst",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "Ethernet address of the receiver, nil on other links.",
+			Stable:   event.StableEvent,
+			Cost:     event.Copy,
+			Optional: true,
+			Get: event.Getter{
+				String: func(o any) string {
+					v, _ := o.(Packet).EthDst()
+					return v
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).EthDst()
+					return ok
+				},
+			},
+		},
+		{
+			Name:   "ether_type",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Protocol behind the link header and all tags, such as 0x0800.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).EtherType()) },
+			},
+		},
+		{
 			Name:   "vlan",
 			Type:   event.Type{Kind: event.Uint, Bits: 16},
 			Doc:    "Outermost VLAN, 0 for none.",
@@ -410,12 +474,241 @@ var packetObject = &event.Object{
 			},
 		},
 		{
+			Name:   "vlans",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "How many VLAN tags there are.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).Vlans()) },
+			},
+		},
+		{
+			Name:   "vlan_inner",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "VLAN of the second tag, else 0.",
+			Valid:  "vlans is 2 or more",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).VLANInner()) },
+			},
+		},
+		{
+			Name:   "vlan_priority",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "Priority of the outermost tag (PCP), else 0.",
+			Valid:  "the link is Ethernet and vlans is 1 or more",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).VLANPriority()) },
+			},
+		},
+		{
+			Name:   "mpls_labels",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "How many MPLS labels there are.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).MPLSLabels()) },
+			},
+		},
+		{
+			Name:   "mpls_label",
+			Type:   event.Type{Kind: event.Uint, Bits: 32},
+			Doc:    "The outermost MPLS label, else 0.",
+			Valid:  "mpls_labels is 1 or more",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).MPLSLabel()) },
+			},
+		},
+		{
+			Name:   "tunnel",
+			Type:   event.Type{Kind: event.Enum, Names: TunnelNames()},
+			Doc:    "The innermost tunnel that was entered; all fields of IP and of what follows are those of the packet inside.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).Tunnel()) },
+			},
+		},
+		{
+			Name:   "tunnel_depth",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "How many tunnels were entered.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).TunnelDepth()) },
+			},
+		},
+		{
+			Name:   "tunnel_id",
+			Type:   event.Type{Kind: event.Uint, Bits: 32},
+			Doc:    "What the tunnel's header calls it: key of GRE, VNI of VXLAN and GENEVE, TEID of GTP-U and the like, else 0.",
+			Valid:  "tunnel is not none",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).TunnelID()) },
+			},
+		},
+		{
+			Name:     "outer_src",
+			Type:     event.Type{Kind: event.IP},
+			Doc:      "Source address of the outermost IP header, nil outside tunnels.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				IP: func(o any) netip.Addr {
+					v, _ := o.(Packet).OuterSrc()
+					return v
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).OuterSrc()
+					return ok
+				},
+			},
+		},
+		{
+			Name:     "outer_dst",
+			Type:     event.Type{Kind: event.IP},
+			Doc:      "Destination address of the outermost IP header, nil outside tunnels.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				IP: func(o any) netip.Addr {
+					v, _ := o.(Packet).OuterDst()
+					return v
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).OuterDst()
+					return ok
+				},
+			},
+		},
+		{
 			Name:   "ip_version",
 			Type:   event.Type{Kind: event.Uint, Bits: 8},
 			Doc:    "4 or 6.",
 			Stable: event.StableEvent,
 			Get: event.Getter{
 				Uint: func(o any) uint64 { return uint64(o.(Packet).IPVersion()) },
+			},
+		},
+		{
+			Name:   "ip_header_len",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Length of the IP header with its options, or with IPv6 its extension headers.",
+			Unit:   "bytes",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).IPHeaderLen()) },
+			},
+		},
+		{
+			Name:   "ip_len",
+			Type:   event.Type{Kind: event.Uint, Bits: 32},
+			Doc:    "Length of the IP packet as its header says, header included.",
+			Unit:   "bytes",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).IPLen()) },
+			},
+		},
+		{
+			Name:   "dscp",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "Differentiated services code point, 0 to 63 (RFC 2474).",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).DSCP()) },
+			},
+		},
+		{
+			Name:   "ecn",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "Explicit congestion notification, 0 to 3 (RFC 3168).",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).ECN()) },
+			},
+		},
+		{
+			Name:   "flow_label",
+			Type:   event.Type{Kind: event.Uint, Bits: 32},
+			Doc:    "Flow label of IPv6, else 0.",
+			Valid:  "ip_version is 6",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).FlowLabel()) },
+			},
+		},
+		{
+			Name:   "ip_id",
+			Type:   event.Type{Kind: event.Uint, Bits: 32},
+			Doc:    "Identification, else 0.",
+			Valid:  "ip_version is 4, or a fragment",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).IPID()) },
+			},
+		},
+		{
+			Name:   "dont_fragment",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "The header forbids fragments.",
+			Valid:  "ip_version is 4",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(o any) bool { return o.(Packet).DontFragment() },
+			},
+		},
+		{
+			Name:   "more_fragments",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "Further fragments follow.",
+			Valid:  "fragment",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(o any) bool { return o.(Packet).MoreFragments() },
+			},
+		},
+		{
+			Name:   "fragment_offset",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Place of the fragment in its datagram, else 0.",
+			Unit:   "bytes",
+			Valid:  "fragment",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).FragmentOffset()) },
+			},
+		},
+		{
+			Name:   "ip_checksum",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Checksum of the IPv4 header as sent, else 0.",
+			Valid:  "ip_version is 4",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).IPChecksum()) },
+			},
+		},
+		{
+			Name:   "ip_checksum_state",
+			Type:   event.Type{Kind: event.Enum, Names: ChecksumNames()},
+			Doc:    "What verifying it shows.",
+			Valid:  "ip_version is 4",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).IPChecksumState()) },
+			},
+		},
+		{
+			Name:   "ip_options",
+			Type:   event.Type{Kind: event.Bytes},
+			Doc:    "Options of IPv4, or extension headers of IPv6; empty for none.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				Bytes: func(o any) []byte { return o.(Packet).IPOptions() },
 			},
 		},
 		{
@@ -524,6 +817,211 @@ var packetObject = &event.Object{
 			},
 		},
 		{
+			Name:   "tcp_header_len",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "Length of the TCP header with its options, else 0.",
+			Unit:   "bytes",
+			Valid:  "proto is 6",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).TCPHeaderLen()) },
+			},
+		},
+		{
+			Name:   "reserved",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "The four bits before the flags, else 0; the lowest is the accurate ECN bit.",
+			Valid:  "proto is 6",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).Reserved()) },
+			},
+		},
+		{
+			Name:   "urgent",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Urgent pointer, else 0.",
+			Valid:  "proto is 6 and flags has URG",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).Urgent()) },
+			},
+		},
+		{
+			Name:   "checksum",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Checksum of the TCP, UDP or ICMP header as sent, else 0.",
+			Valid:  "tcp, udp or icmp",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).Checksum()) },
+			},
+		},
+		{
+			Name:   "checksum_state",
+			Type:   event.Type{Kind: event.Enum, Names: ChecksumNames()},
+			Doc:    "What verifying it shows. The whole payload is read for it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).ChecksumState()) },
+			},
+		},
+		{
+			Name:     "mss",
+			Type:     event.Type{Kind: event.Uint, Bits: 16},
+			Doc:      "Option maximum segment size, nil without it.",
+			Unit:     "bytes",
+			Stable:   event.StableEvent,
+			Cost:     event.Cheap,
+			Optional: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 {
+					v, _ := o.(Packet).MSS()
+					return uint64(v)
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).MSS()
+					return ok
+				},
+			},
+		},
+		{
+			Name:     "window_scale",
+			Type:     event.Type{Kind: event.Uint, Bits: 8},
+			Doc:      "Option window scale: a shift of 0 to 14, nil without it.",
+			Stable:   event.StableEvent,
+			Cost:     event.Cheap,
+			Optional: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 {
+					v, _ := o.(Packet).WindowScale()
+					return uint64(v)
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).WindowScale()
+					return ok
+				},
+			},
+		},
+		{
+			Name:   "sack_permitted",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "The segment has the option that permits SACK.",
+			Stable: event.StableEvent,
+			Cost:   event.Cheap,
+			Get: event.Getter{
+				Bool: func(o any) bool { return o.(Packet).SACKPermitted() },
+			},
+		},
+		{
+			Name:     "ts_value",
+			Type:     event.Type{Kind: event.Uint, Bits: 32},
+			Doc:      "Value of the timestamps option, nil without it.",
+			Stable:   event.StableEvent,
+			Cost:     event.Cheap,
+			Optional: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 {
+					v, _ := o.(Packet).TSValue()
+					return uint64(v)
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).TSValue()
+					return ok
+				},
+			},
+		},
+		{
+			Name:     "ts_echo",
+			Type:     event.Type{Kind: event.Uint, Bits: 32},
+			Doc:      "Echo reply of the timestamps option, nil without it.",
+			Stable:   event.StableEvent,
+			Cost:     event.Cheap,
+			Optional: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 {
+					v, _ := o.(Packet).TSEcho()
+					return uint64(v)
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).TSEcho()
+					return ok
+				},
+			},
+		},
+		{
+			Name:   "tcp_options",
+			Type:   event.Type{Kind: event.Bytes},
+			Doc:    "The options of TCP as they were sent, padding included; empty for none.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				Bytes: func(o any) []byte { return o.(Packet).TCPOptions() },
+			},
+		},
+		{
+			Name:   "udp_len",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Length field of UDP, else 0.",
+			Unit:   "bytes",
+			Valid:  "a whole UDP datagram",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Packet).UDPLen()) },
+			},
+		},
+		{
+			Name:     "icmp_type",
+			Type:     event.Type{Kind: event.Uint, Bits: 8},
+			Doc:      "Type of the ICMP or ICMPv6 message, nil for other packets.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 {
+					v, _ := o.(Packet).ICMPType()
+					return uint64(v)
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).ICMPType()
+					return ok
+				},
+			},
+		},
+		{
+			Name:     "icmp_code",
+			Type:     event.Type{Kind: event.Uint, Bits: 8},
+			Doc:      "Its code, nil for other packets.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 {
+					v, _ := o.(Packet).ICMPCode()
+					return uint64(v)
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).ICMPCode()
+					return ok
+				},
+			},
+		},
+		{
+			Name:     "icmp_rest",
+			Type:     event.Type{Kind: event.Uint, Bits: 32},
+			Doc:      "The second four bytes of its header: identifier and sequence number of an echo, MTU, gateway; nil for other packets.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 {
+					v, _ := o.(Packet).ICMPRest()
+					return uint64(v)
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Packet).ICMPRest()
+					return ok
+				},
+			},
+		},
+		{
 			Name:   "payload_len",
 			Type:   event.Type{Kind: event.Uint, Bits: 32},
 			Doc:    "Bytes behind the transport header, as the headers say.",
@@ -556,6 +1054,24 @@ var packetObject = &event.Object{
 			},
 			Since:   "0.1",
 			Example: `rule "push" { on = flow.pkt_in, run = function(c, pkt) if pkt:has "psh" then c:tag "pushed" end end }`,
+		},
+		{
+			Name: "sacks",
+			Doc:  "Lists the ranges of sequence numbers that a TCP segment acknowledges selectively.",
+			Results: []event.Param{
+				{Name: "list", Type: event.Type{Kind: event.Plain}, Doc: "Ranges in the order sent, each { left = …, right = … }, right excluded; empty for none."},
+			},
+			Since:   "0.1",
+			Example: `rule "sacks" { on = flow.pkt_in, run = function(c, pkt) for _, r in ipairs(pkt:sacks()) do log.info("has", r) end end }`,
+		},
+		{
+			Name: "layers",
+			Doc:  "Decodes the whole packet, outermost header first, by gopacket: link, network, transport and what it knows above. Dear: not for every packet.",
+			Results: []event.Param{
+				{Name: "list", Type: event.Type{Kind: event.Plain}, Doc: "At most 32 layers, each { name = …, len = …, payload_len = … } and the fields of that layer as gopacket names them, in lower_snake. Bytes are cut at 256, lists at 64; a layer named DecodeFailure has why as error."},
+			},
+			Since:   "0.1",
+			Example: `rule "decode" { on = flow.conn_start, run = function(c, pkt) for _, l in ipairs(pkt:layers()) do log.info(l.name, { len = l.len }) end end }`,
 		},
 	},
 	Since: "0.1",

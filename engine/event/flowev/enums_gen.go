@@ -358,3 +358,99 @@ func ParseRexmitKind(word string) (RexmitKind, bool) {
 
 // RexmitKindNames returns the words by value. The slice is shared: do not change it.
 func RexmitKindNames() []string { return rexmitKindNames[:] }
+
+// Tunnel is flow.tunnel. A way in which IP travels inside IP.
+type Tunnel uint8
+
+// The values of Tunnel.
+const (
+	TunnelNone Tunnel = iota
+	TunnelIpip
+	TunnelGre
+	TunnelMPLS
+	TunnelVxlan
+	TunnelGeneve
+	TunnelGtpu
+	TunnelTeredo
+	TunnelL2tp
+	TunnelLisp
+	TunnelAyiya
+)
+
+var tunnelNames = [...]string{
+	"none",
+	"ipip",
+	"gre",
+	"mpls",
+	"vxlan",
+	"geneve",
+	"gtpu",
+	"teredo",
+	"l2tp",
+	"lisp",
+	"ayiya",
+}
+
+// String returns the word that scripts and records use for v.
+func (v Tunnel) String() string {
+	if int(v) < len(tunnelNames) {
+		return tunnelNames[v]
+	}
+	return "tunnel(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseTunnel returns the value that the word names.
+func ParseTunnel(word string) (Tunnel, bool) {
+	for i, name := range tunnelNames {
+		if name == word {
+			return Tunnel(i), true
+		}
+	}
+	return 0, false
+}
+
+// TunnelNames returns the words by value. The slice is shared: do not change it.
+func TunnelNames() []string { return tunnelNames[:] }
+
+// Checksum is flow.checksum. What verifying a checksum shows. none: the sender
+// of a UDP datagram computed none. partial: the sending host leaves it to its
+// network card. Only bad speaks against a packet.
+type Checksum uint8
+
+// The values of Checksum.
+const (
+	ChecksumUnknown Checksum = iota
+	ChecksumNone
+	ChecksumGood
+	ChecksumPartial
+	ChecksumBad
+)
+
+var checksumNames = [...]string{
+	"unknown",
+	"none",
+	"good",
+	"partial",
+	"bad",
+}
+
+// String returns the word that scripts and records use for v.
+func (v Checksum) String() string {
+	if int(v) < len(checksumNames) {
+		return checksumNames[v]
+	}
+	return "checksum(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseChecksum returns the value that the word names.
+func ParseChecksum(word string) (Checksum, bool) {
+	for i, name := range checksumNames {
+		if name == word {
+			return Checksum(i), true
+		}
+	}
+	return 0, false
+}
+
+// ChecksumNames returns the words by value. The slice is shared: do not change it.
+func ChecksumNames() []string { return checksumNames[:] }

@@ -113,10 +113,74 @@ type Packet interface {
 	Len() uint32
 	// Caplen: Bytes of it that were captured. In bytes.
 	Caplen() uint32
+	// Link: Link type of the capture (LINKTYPE_ number), 101 for a datagram that
+	// was put together of fragments.
+	Link() uint16
+	// Frame: All that was captured, link header first; of a datagram that was put
+	// together, the datagram.
+	Frame() []byte
+	// EthSrc: Ethernet address of the sender, "02:00:00:00:00:01", nil on other
+	// links.
+	EthSrc() (string, bool)
+	// EthDst: Ethernet address of the receiver, nil on other links.
+	EthDst() (string, bool)
+	// EtherType: Protocol behind the link header and all tags, such as 0x0800.
+	EtherType() uint16
 	// VLAN: Outermost VLAN, 0 for none.
 	VLAN() uint16
+	// Vlans: How many VLAN tags there are.
+	Vlans() uint8
+	// VLANInner: VLAN of the second tag, else 0. Valid: vlans is 2 or more.
+	VLANInner() uint16
+	// VLANPriority: Priority of the outermost tag (PCP), else 0. Valid: the link is
+	// Ethernet and vlans is 1 or more.
+	VLANPriority() uint8
+	// MPLSLabels: How many MPLS labels there are.
+	MPLSLabels() uint8
+	// MPLSLabel: The outermost MPLS label, else 0. Valid: mpls_labels is 1 or more.
+	MPLSLabel() uint32
+	// Tunnel: The innermost tunnel that was entered; all fields of IP and of what
+	// follows are those of the packet inside.
+	Tunnel() Tunnel
+	// TunnelDepth: How many tunnels were entered.
+	TunnelDepth() uint8
+	// TunnelID: What the tunnel's header calls it: key of GRE, VNI of VXLAN and
+	// GENEVE, TEID of GTP-U and the like, else 0. Valid: tunnel is not none.
+	TunnelID() uint32
+	// OuterSrc: Source address of the outermost IP header, nil outside tunnels.
+	OuterSrc() (netip.Addr, bool)
+	// OuterDst: Destination address of the outermost IP header, nil outside
+	// tunnels.
+	OuterDst() (netip.Addr, bool)
 	// IPVersion: 4 or 6.
 	IPVersion() uint8
+	// IPHeaderLen: Length of the IP header with its options, or with IPv6 its
+	// extension headers. In bytes.
+	IPHeaderLen() uint16
+	// IPLen: Length of the IP packet as its header says, header included. In bytes.
+	IPLen() uint32
+	// DSCP: Differentiated services code point, 0 to 63 (RFC 2474).
+	DSCP() uint8
+	// ECN: Explicit congestion notification, 0 to 3 (RFC 3168).
+	ECN() uint8
+	// FlowLabel: Flow label of IPv6, else 0. Valid: ip_version is 6.
+	FlowLabel() uint32
+	// IPID: Identification, else 0. Valid: ip_version is 4, or a fragment.
+	IPID() uint32
+	// DontFragment: The header forbids fragments. Valid: ip_version is 4.
+	DontFragment() bool
+	// MoreFragments: Further fragments follow. Valid: fragment.
+	MoreFragments() bool
+	// FragmentOffset: Place of the fragment in its datagram, else 0. In bytes.
+	// Valid: fragment.
+	FragmentOffset() uint16
+	// IPChecksum: Checksum of the IPv4 header as sent, else 0. Valid: ip_version is
+	// 4.
+	IPChecksum() uint16
+	// IPChecksumState: What verifying it shows. Valid: ip_version is 4.
+	IPChecksumState() Checksum
+	// IPOptions: Options of IPv4, or extension headers of IPv6; empty for none.
+	IPOptions() []byte
 	// Src: Source address.
 	Src() netip.Addr
 	// Dst: Destination address.
@@ -141,12 +205,53 @@ type Packet interface {
 	Flags() uint8
 	// Window: Window field, unscaled. Valid: proto is 6.
 	Window() uint16
+	// TCPHeaderLen: Length of the TCP header with its options, else 0. In bytes.
+	// Valid: proto is 6.
+	TCPHeaderLen() uint8
+	// Reserved: The four bits before the flags, else 0; the lowest is the accurate
+	// ECN bit. Valid: proto is 6.
+	Reserved() uint8
+	// Urgent: Urgent pointer, else 0. Valid: proto is 6 and flags has URG.
+	Urgent() uint16
+	// Checksum: Checksum of the TCP, UDP or ICMP header as sent, else 0. Valid:
+	// tcp, udp or icmp.
+	Checksum() uint16
+	// ChecksumState: What verifying it shows. The whole payload is read for it.
+	ChecksumState() Checksum
+	// MSS: Option maximum segment size, nil without it. In bytes.
+	MSS() (uint16, bool)
+	// WindowScale: Option window scale: a shift of 0 to 14, nil without it.
+	WindowScale() (uint8, bool)
+	// SACKPermitted: The segment has the option that permits SACK.
+	SACKPermitted() bool
+	// TSValue: Value of the timestamps option, nil without it.
+	TSValue() (uint32, bool)
+	// TSEcho: Echo reply of the timestamps option, nil without it.
+	TSEcho() (uint32, bool)
+	// TCPOptions: The options of TCP as they were sent, padding included; empty for
+	// none.
+	TCPOptions() []byte
+	// UDPLen: Length field of UDP, else 0. In bytes. Valid: a whole UDP datagram.
+	UDPLen() uint16
+	// ICMPType: Type of the ICMP or ICMPv6 message, nil for other packets.
+	ICMPType() (uint8, bool)
+	// ICMPCode: Its code, nil for other packets.
+	ICMPCode() (uint8, bool)
+	// ICMPRest: The second four bytes of its header: identifier and sequence number
+	// of an echo, MTU, gateway; nil for other packets.
+	ICMPRest() (uint32, bool)
 	// PayloadLen: Bytes behind the transport header, as the headers say. In bytes.
 	PayloadLen() uint32
 	// Payload: Those bytes, as far as captured.
 	Payload() []byte
 	// Has: Tells whether a TCP flag is set.
 	Has(flag TCPFlag) bool
+	// Sacks: Lists the ranges of sequence numbers that a TCP segment acknowledges
+	// selectively.
+	Sacks() any
+	// Layers: Decodes the whole packet, outermost header first, by gopacket: link,
+	// network, transport and what it knows above. Dear: not for every packet.
+	Layers() any
 }
 
 // Data is flow.data. The bytes that a packet made readable, in order. It is

@@ -22,6 +22,10 @@ var flowErrorReasonWords = words(flowev.ErrorReasonNames())
 
 var flowRexmitKindWords = words(flowev.RexmitKindNames())
 
+var flowTunnelWords = words(flowev.TunnelNames())
+
+var flowChecksumWords = words(flowev.ChecksumNames())
+
 func flowConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(flowev.Conn)
 	switch key {
@@ -183,10 +187,80 @@ func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 		return fromUint(v.Len()), true
 	case "caplen":
 		return fromUint(v.Caplen()), true
+	case "link":
+		return fromUint(v.Link()), true
+	case "frame":
+		return fromBytes(v.Frame()), true
+	case "eth_src":
+		x, ok := v.EthSrc()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromString(x), true
+	case "eth_dst":
+		x, ok := v.EthDst()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromString(x), true
+	case "ether_type":
+		return fromUint(v.EtherType()), true
 	case "vlan":
 		return fromUint(v.VLAN()), true
+	case "vlans":
+		return fromUint(v.Vlans()), true
+	case "vlan_inner":
+		return fromUint(v.VLANInner()), true
+	case "vlan_priority":
+		return fromUint(v.VLANPriority()), true
+	case "mpls_labels":
+		return fromUint(v.MPLSLabels()), true
+	case "mpls_label":
+		return fromUint(v.MPLSLabel()), true
+	case "tunnel":
+		return fromEnum(flowTunnelWords, v.Tunnel()), true
+	case "tunnel_depth":
+		return fromUint(v.TunnelDepth()), true
+	case "tunnel_id":
+		return fromUint(v.TunnelID()), true
+	case "outer_src":
+		x, ok := v.OuterSrc()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromIP(x), true
+	case "outer_dst":
+		x, ok := v.OuterDst()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromIP(x), true
 	case "ip_version":
 		return fromUint(v.IPVersion()), true
+	case "ip_header_len":
+		return fromUint(v.IPHeaderLen()), true
+	case "ip_len":
+		return fromUint(v.IPLen()), true
+	case "dscp":
+		return fromUint(v.DSCP()), true
+	case "ecn":
+		return fromUint(v.ECN()), true
+	case "flow_label":
+		return fromUint(v.FlowLabel()), true
+	case "ip_id":
+		return fromUint(v.IPID()), true
+	case "dont_fragment":
+		return fromBool(v.DontFragment()), true
+	case "more_fragments":
+		return fromBool(v.MoreFragments()), true
+	case "fragment_offset":
+		return fromUint(v.FragmentOffset()), true
+	case "ip_checksum":
+		return fromUint(v.IPChecksum()), true
+	case "ip_checksum_state":
+		return fromEnum(flowChecksumWords, v.IPChecksumState()), true
+	case "ip_options":
+		return fromBytes(v.IPOptions()), true
 	case "src":
 		return fromIP(v.Src()), true
 	case "dst":
@@ -209,6 +283,64 @@ func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 		return fromUint(v.Flags()), true
 	case "window":
 		return fromUint(v.Window()), true
+	case "tcp_header_len":
+		return fromUint(v.TCPHeaderLen()), true
+	case "reserved":
+		return fromUint(v.Reserved()), true
+	case "urgent":
+		return fromUint(v.Urgent()), true
+	case "checksum":
+		return fromUint(v.Checksum()), true
+	case "checksum_state":
+		return fromEnum(flowChecksumWords, v.ChecksumState()), true
+	case "mss":
+		x, ok := v.MSS()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "window_scale":
+		x, ok := v.WindowScale()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "sack_permitted":
+		return fromBool(v.SACKPermitted()), true
+	case "ts_value":
+		x, ok := v.TSValue()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "ts_echo":
+		x, ok := v.TSEcho()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "tcp_options":
+		return fromBytes(v.TCPOptions()), true
+	case "udp_len":
+		return fromUint(v.UDPLen()), true
+	case "icmp_type":
+		x, ok := v.ICMPType()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "icmp_code":
+		x, ok := v.ICMPCode()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "icmp_rest":
+		x, ok := v.ICMPRest()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
 	case "payload_len":
 		return fromUint(v.PayloadLen()), true
 	case "payload":
@@ -222,6 +354,20 @@ func flowPacketHas(h Host, L *lua.LState) int {
 	flag := toEnum[flowev.TCPFlag](methodArg(h, L, "has", 1), flowev.TCPFlagNames())
 	rIs := self.Has(flag)
 	L.Push(fromBool(rIs))
+	return 1
+}
+
+func flowPacketSacks(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Packet](h, L, FlowPacket, "sacks")
+	rList := self.Sacks()
+	L.Push(Value(h, L, rList))
+	return 1
+}
+
+func flowPacketLayers(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Packet](h, L, FlowPacket, "layers")
+	rList := self.Layers()
+	L.Push(Value(h, L, rList))
 	return 1
 }
 
@@ -336,7 +482,9 @@ func flowObjects() []*ObjectType {
 			Info:  flowev.Family.Objects[3],
 			Index: flowPacketIndex,
 			Methods: map[string]Method{
-				"has": flowPacketHas,
+				"has":    flowPacketHas,
+				"sacks":  flowPacketSacks,
+				"layers": flowPacketLayers,
 			},
 		},
 		{

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/packet"
@@ -159,6 +159,9 @@ var differences = []struct {
 	}},
 	{"gopacket does not go on behind an atomic fragment", func(want, got seen, p *packet.Packet, l []gopacket.Layer) bool {
 		return want.class == packet.Fragment && got.class > packet.Fragment && atomic(l)
+	}},
+	{"gopacket takes a fragment that must not be fragmented for a whole packet", func(want, got seen, p *packet.Packet, _ []gopacket.Layer) bool {
+		return got.class == packet.Fragment && want.class != packet.Fragment && p.IPVersion == 4 && p.Data[p.IPOff+6]&0x40 != 0
 	}},
 	{"gopacket gives up at a destination option that it does not know", func(want, got seen, p *packet.Packet, l []gopacket.Layer) bool {
 		return got.class >= packet.ICMP && l[len(l)-1].LayerType() == gopacket.LayerTypeDecodeFailure &&
