@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/hookd/hookd/engine/diag"
-	"github.com/hookd/hookd/engine/match"
 )
 
 // shards returns the generation as each shard has it.
@@ -112,14 +111,14 @@ func (p *Plan) differ(q *Plan) (line int, what string) {
 func (d *RuleDecl) same(o *RuleDecl) bool {
 	a, b := *d, *o
 	return a.Name == b.Name && a.Line == b.Line && slices.Equal(a.On, b.On) && a.Scope == b.Scope &&
-		sameMatch(a.Match, b.Match) && a.When == b.When && a.Threshold.same(b.Threshold) && a.Run == b.Run &&
+		a.Match.Equal(b.Match) && a.When == b.When && a.Threshold.same(b.Threshold) && a.Run == b.Run &&
 		a.Verdict.same(b.Verdict) && a.OnError.same(b.OnError) && a.Priority == b.Priority &&
 		a.Observe == b.Observe && a.Always == b.Always && a.Disabled == b.Disabled
 }
 
 func (d *EventDecl) same(o *EventDecl) bool {
 	on := d.On == o.On || d.On != nil && o.On != nil && *d.On == *o.On
-	return d.Name == o.Name && d.Line == o.Line && on && sameMatch(d.Match, o.Match) && d.When == o.When
+	return d.Name == o.Name && d.Line == o.Line && on && d.Match.Equal(o.Match) && d.When == o.When
 }
 
 func (d *ThresholdDecl) same(o *ThresholdDecl) bool {
@@ -134,11 +133,4 @@ func (d *VerdictDecl) same(o *VerdictDecl) bool {
 		return d == o
 	}
 	return d.Family == o.Family && d.Kind == o.Kind && d.Line == o.Line
-}
-
-func sameMatch(a, b *match.Node) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Equal(b)
 }

@@ -143,8 +143,12 @@ func Text(s string) Value { return Value{Kind: TextValue, Text: s} }
 // In returns the value that stands for everything in s.
 func In(s Set) Value { return Value{Kind: SetValue, Set: s} }
 
-// Equal reports whether n says the same as o, stores compared by their names.
+// Equal reports whether n says the same as o, stores compared by their names;
+// either may be nil.
 func (n *Node) Equal(o *Node) bool {
+	if n == nil || o == nil {
+		return n == o
+	}
 	return n.Line == o.Line && slices.Equal(n.Path, o.Path) && n.Op == o.Op &&
 		slices.EqualFunc(n.Values, o.Values, Value.equal) &&
 		equalNodes(n.All, o.All) && equalNodes(n.None, o.None) &&
