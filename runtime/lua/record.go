@@ -102,9 +102,8 @@ func (in *instance) setRecord(L *glua.LState, t *record.Table, key record.Value,
 }
 
 // stateDone reports whether what the running code does to the state was done
-// before: by the top level of another shard's machine, or of the one that this
-// one is in the place of.
-func (in *instance) stateDone() bool { return in.mode == loading && (in.env.Again || in.decl.again) }
+// before: by the top level of another shard's machine.
+func (in *instance) stateDone() bool { return in.mode == loading && in.env.Again && !in.rebuilt }
 
 // recordMeta makes the metatable of records.
 func (in *instance) recordMeta() *glua.LTable {
