@@ -308,6 +308,9 @@ func (s *shard) Data(o event.Kept, script string) *record.Root {
 		// Not live: whatever it writes is its own and goes with it.
 		return record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
 	}
+	if away, ok := o.(event.Away); ok {
+		return s.dataAway(away, sc)
+	}
 	slots := o.Slots()
 	if r, ok := slots.Get(sc.kept).(*record.Root); ok {
 		return r
@@ -316,6 +319,18 @@ func (s *shard) Data(o event.Kept, script string) *record.Root {
 	s.Change()
 	slots.Set(sc.kept, r)
 	s.Changed()
+	return r
+}
+
+// dataAway returns the script's record of an object of another shard: the one
+// that the object has, else an empty one that cannot be written.
+func (s *shard) dataAway(o event.Away, sc *script) (r *record.Root) {
+	home, object := o.Home()
+	home.Look(func() { r, _ = object.Slots().Get(sc.kept).(*record.Root) })
+	if r == nil {
+		r = record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
+		r.Freeze()
+	}
 	return r
 }
 

@@ -15,6 +15,12 @@ func (t *Timer) Armed() bool { return t.place != 0 }
 // When returns the deadline in nanoseconds of event time; meaningful while Armed.
 func (t *Timer) When() int64 { return t.when }
 
+// Covers reports whether a deadline, and its place among equal ones, comes no
+// later than those which t was armed with last by [Timers.ArmAt].
+func (t *Timer) Covers(when int64, place uint64) bool {
+	return when < t.when || when == t.when && place <= t.seq
+}
+
 // fire calls the timer's function at event time now.
 func (t *Timer) fire(now int64) { t.run(now) }
 

@@ -40,7 +40,8 @@ func groupOf(c *Conn) group {
 
 // queue is the members of a group, the one silent for longest first. Time never goes back and
 // the timeout is one for all, so that order is the order of their deadlines too, and one timer does
-// for the group: it is armed for a deadline that was the first once, which can only be early.
+// for the group: it is armed for a deadline that was the first once, which can only be early. It ends
+// one member at a time, so that those of other shards get their turn.
 type queue[T any] struct {
 	list[T]
 	timeout int64
@@ -57,7 +58,7 @@ func (s *Stack) initQueues() {
 	} {
 		s.queues[g] = queue[Conn]{
 			list: list[Conn]{of: idle}, timeout: int64(d),
-			run: func(now int64) { s.expire(group(g), now) },
+			run: func(int64) { s.expire(group(g)) },
 		}
 	}
 }
@@ -80,20 +81,32 @@ func (s *Stack) enqueue(c *Conn, g group) {
 	c.group = g
 	q.push(c)
 	if !q.timer.Armed() {
-		s.sh.Timers().Arm(&q.timer, c.last+q.timeout, q.run)
+		s.arm(c)
 	}
 }
 
-// expire ends the connections of g whose time is up, and arms the timer for the next.
-func (s *Stack) expire(g group, now int64) {
+// arm sets the timer of c's group, of which c is the first, to c's deadline.
+func (s *Stack) arm(c *Conn) {
+	q := &s.queues[c.group]
+	s.sh.Timers().ArmAt(&q.timer, c.last+q.timeout, place(uint8(c.group), c.stamp), q.run)
+}
+
+// place is where a connection stands among those whose time is up at the same moment: by its group,
+// then by its latest packet. It does not depend on the shard that the connection is in.
+func place(group uint8, stamp uint64) uint64 { return uint64(group)<<56 | stamp }
+
+// expire ends the first connection of g if it is its turn, and arms the timer for the next.
+func (s *Stack) expire(g group) {
 	q := &s.queues[g]
-	for c := q.first; c != nil && c.last+q.timeout <= now; c = q.first {
+	if c := q.first; c != nil && q.timer.Covers(c.last+q.timeout, place(uint8(g), c.stamp)) {
 		if g >= inHandshake && g != inCut {
 			s.stats.Idle++
 		}
+		s.sh.Change()
 		s.leave(c, flowev.EndReasonIdle)
+		s.sh.Changed()
 	}
 	if q.first != nil {
-		s.sh.Timers().Arm(&q.timer, q.first.last+q.timeout, q.run)
+		s.arm(q.first)
 	}
 }
