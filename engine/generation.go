@@ -3,6 +3,8 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"sort"
 
 	"github.com/hookd/hookd/engine/diag"
@@ -20,6 +22,9 @@ type Generation struct {
 	// Changed are the scripts whose text differs from the generation before, or
 	// that of a module they require or a data file they read.
 	Changed []string
+
+	// Files are the data files that its scripts and stores were read from, sorted.
+	Files []string
 
 	order   []*script // by path
 	scripts map[string]*script
@@ -159,6 +164,7 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 		e.failures++
 		return nil, diags
 	}
+	st.gen.Files = slices.Sorted(maps.Keys(st.files))
 	return st, diags
 }
 

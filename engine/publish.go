@@ -108,7 +108,7 @@ func (s *shard) takeCounts(g *Generation) {
 func (e *Engine) Apply(sources []Source) (*Generation, diag.List) {
 	st, diags := e.Stage(sources)
 	if st == nil {
-		e.refused(diags)
+		e.Refuse(diags)
 		return nil, diags
 	}
 	gen, err := st.Publish()
@@ -119,8 +119,9 @@ func (e *Engine) Apply(sources []Source) (*Generation, diag.List) {
 	return gen, diags
 }
 
-// refused tells the live generation that new scripts were not taken.
-func (e *Engine) refused(diags diag.List) {
+// Refuse tells the live generation, by hookd.reload_failed with the first error of
+// diags, that new scripts were not taken.
+func (e *Engine) Refuse(diags diag.List) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.shards[0]

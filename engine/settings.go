@@ -5,9 +5,10 @@ const SettingsFile = "hookd.lua"
 
 // Setting is a value that a settings file has, and where.
 type Setting struct {
-	// Name is "observe", or "limits." with a limit's name.
+	// Name is "observe", or "limits." with a limit's name, or a family's with a
+	// setting of its stack.
 	Name string
-	// Value is a bool, a float64 or a string.
+	// Value is a bool, a float64, a string or a list of strings.
 	Value any
 	File  string
 	Line  int

@@ -37,6 +37,7 @@ binds their rules, as a start or a reload would. Without a path it checks
 	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
 	cmd.Flags().BoolVar(&o.settings, "settings", false, "print the settings that hold, and why")
 	cmd.Flags().StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
+	cmd.Flags().StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	cmd.Flags().BoolVar(&o.plan, "plan", false, "print the order in which rules run at each hook point")
 	cmd.Flags().BoolVar(&o.explain, "explain", false, "print per rule what runs native, which fields become arguments, what escapes and where")
 	return cmd

@@ -46,6 +46,7 @@ The exit code is 0 where nothing differs and 1 where something does.`,
 	f.StringArrayVar(&o.new, "new", nil, "script, or directory of scripts, as it would be (repeatable)")
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.StringVar(&o.format, "format", "text", "text or json")
+	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	return cmd
 }
@@ -86,7 +87,7 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 		}
 		defer lanes[i].engine.Close()
 	}
-	src, err := openMerged(paths, cmd.InOrStdin())
+	src, err := openMerged(cmd.Context(), paths, cmd.InOrStdin())
 	if err != nil {
 		return fail(exitIO, err)
 	}
@@ -140,8 +141,8 @@ func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink) (*l
 		l.engine.Close()
 		return nil, fail(exitScripts, errors.New("scripts do not load"))
 	}
-	l.stack = flow.New(l.engine.Shard(0), flow.Config{})
-	l.stack.WantStreams(readsStreams(sources))
+	l.stack = flow.New(l.engine.Shard(0), opts.flow)
+	l.stack.WantStreams(l.engine.Reads(flow.StreamFields()...))
 	l.fns.Install(l.stack)
 	return l, nil
 }

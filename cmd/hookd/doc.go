@@ -15,6 +15,7 @@ import (
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/match"
 	"github.com/hookd/hookd/runtime/lua"
+	"github.com/hookd/hookd/stacks/flow"
 )
 
 func newDoc() *cobra.Command {
@@ -41,6 +42,8 @@ func doc(w io.Writer, name string) error {
 		return docLimits(w)
 	case "is":
 		return docTests(w)
+	case "settings":
+		return docSettings(w)
 	}
 	cat := catalogue.New(catalogue.All()...)
 	if info, _, err := cat.Find(name); err == nil {
@@ -147,6 +150,24 @@ func docLimits(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range append(engine.DocLimits(), lua.DocLimits()...) {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", l.Name, l.Default, l.Doc)
+	}
+	for _, l := range (flow.Config{}).Settings() {
+		if l.Limit {
+			fmt.Fprintf(tw, "flow %s\t%s\t%s\n", l.Name, l.Value, l.Doc)
+		}
+	}
+	return tw.Flush()
+}
+
+// docSettings explains settings { … } and lists those of the flow stack.
+func docSettings(w io.Writer) error {
+	if _, err := docWord(w, "settings"); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "\nSettings of the flow stack, in settings { flow = { NAME = VALUE } } or as --flow NAME=VALUE:")
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range (flow.Config{}).Settings() {
+		fmt.Fprintf(tw, "  %s\t%s\t%s\n", f.Name, f.Value, f.Doc)
 	}
 	return tw.Flush()
 }

@@ -89,12 +89,12 @@ func TestCatalogueExamples(t *testing.T) {
 			if len(diags) > 0 {
 				t.Fatalf("%v\n%s", diags, example)
 			}
-			src, err := openMerged(captures, nil)
+			src, err := openMerged(t.Context(), captures, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer src.Close()
-			if _, err := h.feed(src); err != nil {
+			if _, err := h.feed(src, newInterrupt(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 			if n := h.engine.Stats().Errors; n > 0 {

@@ -20,10 +20,11 @@ type house struct {
 	engine *engine.Engine
 	flow   *flow.Functions
 	out    *trace.Writer
-	// stack are the settings of the flow stack; streams says that what connections
-	// send is kept for rules that read it.
-	stack   flow.Config
-	streams bool
+	// stack are the settings of the flow stack.
+	stack flow.Config
+	// notes and packets are there where packets are written.
+	notes   *trace.Notes
+	packets *packetWriter
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.
@@ -33,8 +34,12 @@ type houseOptions struct {
 	// checkNative compares native forms of functions with the functions.
 	checkNative bool
 	limit       []string // NAME=VALUE
+	flow        []string // NAME=VALUE, or NAME for what is true
 	state       string   // directory; empty: nothing persists
 }
+
+// flowUsage describes --flow.
+const flowUsage = "NAME=VALUE: a setting of the flow stack; 'hookd doc settings' lists them (repeatable)"
 
 // engineOptions are what an engine is made with beside its surroundings.
 type engineOptions struct {
@@ -42,7 +47,9 @@ type engineOptions struct {
 	// checkNative compares native forms of functions with the functions.
 	checkNative bool
 	limits      engine.Limits
+	flow        flow.Config
 	state       *statedir.Dir
+	notes       bool // what rules decide is noted for each packet
 }
 
 // engineOptions reads the settings of the scripts below paths and opens the
@@ -52,7 +59,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow}
 	if o.state != "" {
 		if opts.state, err = statedir.Open(o.state); err != nil {
 			return opts, fail(exitIO, err)
@@ -68,11 +75,16 @@ func newHouse(o engineOptions, debug bool, records, logs io.Writer) *house {
 	if debug {
 		level = slog.LevelDebug
 	}
-	h := &house{flow: flow.NewFunctions()}
+	h := &house{flow: flow.NewFunctions(), stack: o.flow}
 	h.out = trace.NewWriter(records, slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}), func() uint64 {
 		return h.engine.Generation()
 	})
-	h.engine = newEngine(o, h.out, h.flow)
+	var sink engine.Sink = h.out
+	if o.notes {
+		h.notes = &trace.Notes{Sink: h.out}
+		sink = h.notes
+	}
+	h.engine = newEngine(o, sink, h.flow)
 	return h
 }
 
@@ -101,7 +113,6 @@ func (h *house) load(w io.Writer, paths []string) error {
 	if err != nil {
 		return fail(exitIO, err)
 	}
-	h.streams = h.streams || readsStreams(sources)
 	_, diags := h.engine.Apply(sources)
 	if err := report(w, diags); err != nil {
 		return fail(exitIO, err)

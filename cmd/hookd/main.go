@@ -82,7 +82,7 @@ func newRoot() *cobra.Command {
 verdict to a hook point; the same rules run on a capture and on live traffic.
 
 Exit codes: 0 done, 1 the work found a failure, 2 usage, 3 scripts do not load,
-4 input, output or privilege.`,
+4 input, output or privilege, 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
@@ -15,6 +18,9 @@ type merged struct {
 	state   []headState
 	filter  *packetFilter // nil: every packet
 	err     error
+	closers []io.Closer
+
+	file, iface int // where the packet that was given out last comes from
 }
 
 type headState uint8
@@ -25,16 +31,11 @@ const (
 	headEnded
 )
 
-func openMerged(paths []string, stdin io.Reader) (*merged, error) {
+// openMerged opens captures; "-" is stdin. Reading from what may keep it waiting ends with ctx.
+func openMerged(ctx context.Context, paths []string, stdin io.Reader) (*merged, error) {
 	m := &merged{}
 	for _, p := range paths {
-		var r *capture.Reader
-		var err error
-		if p == "-" {
-			r, err = capture.NewReader(stdin, "standard input")
-		} else {
-			r, err = capture.Open(p)
-		}
+		r, err := m.open(ctx, p, stdin)
 		if err != nil {
 			return nil, errors.Join(err, m.Close())
 		}
@@ -43,6 +44,33 @@ func openMerged(paths []string, stdin io.Reader) (*merged, error) {
 	m.heads = make([]capture.Frame, len(m.readers))
 	m.state = make([]headState, len(m.readers))
 	return m, nil
+}
+
+func (m *merged) open(ctx context.Context, path string, stdin io.Reader) (*capture.Reader, error) {
+	if path != "-" {
+		if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() || info.IsDir() {
+			return capture.Open(path)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("capture: %w", err)
+		}
+		m.closers = append(m.closers, f)
+		stdin = f
+	}
+	name := path
+	if path == "-" {
+		name = "standard input"
+	}
+	if f, ok := stdin.(*os.File); ok {
+		in, err := capture.Interruptible(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		m.closers = append(m.closers, in)
+		stdin = in
+	}
+	return capture.NewReader(stdin, name)
 }
 
 // Next gives the earliest packet that the filter selects, lent until the next call. After the last one
@@ -81,6 +109,7 @@ func (m *merged) next(f *capture.Frame) error {
 		return io.EOF
 	}
 	*f = m.heads[best]
+	m.file, m.iface = best, f.Iface
 	m.state[best] = headStale
 	return nil
 }
@@ -111,6 +140,9 @@ func (m *merged) Close() error {
 	var errs []error
 	for _, r := range m.readers {
 		errs = append(errs, r.Close())
+	}
+	for _, c := range m.closers {
+		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -23,6 +23,9 @@ type replayOptions struct {
 	quiet   bool
 	stats   bool
 	profile string // file for a CPU profile; empty: none
+
+	verdicts string
+	write    string
 }
 
 func newReplay() *cobra.Command {
@@ -33,10 +36,19 @@ func newReplay() *cobra.Command {
 		Long: `Replay reads captures (pcap, pcapng, gzip of both; - is standard input), merged
 by time, and runs rules over them. Alerts and decisions are written to standard
 output as JSON lines, and so are the events that --print names; log lines and a
-summary go to standard error. The same input gives the same output.`,
+summary go to standard error. The same input gives the same output.
+
+What rules decide is recorded, and the capture goes on as it went; with
+--verdicts apply it is done, as inline: a dropped packet does not reach the
+receiver. --write makes a capture of what passed, which says at each packet what
+rule decided what.
+
+SIGINT and SIGTERM end a replay in order: connections end, and everything is
+written. The exit code is then 130.`,
 		Example: `  hookd replay calls.pcap -s scripts
   hookd replay calls.pcap --print flow.conn_end
-  hookd replay calls.pcap --print 'flow.rexmit.*' -s rules.lua`,
+  hookd replay calls.pcap --print 'flow.rexmit.*' -s rules.lua
+  hookd replay calls.pcap -s rules --verdicts apply --write passed.pcapng`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return replay(cmd, args, o) },
 	}
@@ -45,6 +57,9 @@ summary go to standard error. The same input gives the same output.`,
 	f.StringArrayVar(&o.print, "print", nil, "print the events of these hook points: a glob over stack.event.phase (repeatable)")
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
+	f.StringVar(&o.verdicts, "verdicts", "record", "record what rules decide, or apply it")
+	f.StringVar(&o.write, "write", "", "pcapng file for the packets that pass, with comments; - is standard output, and records then go to standard error")
+	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	f.StringVar(&o.state, "state", "", "directory in which stores that persist are kept")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
@@ -56,14 +71,20 @@ summary go to standard error. The same input gives the same output.`,
 }
 
 func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
-	if len(o.scripts) == 0 && len(o.print) == 0 {
-		return usagef("nothing to do: give scripts with -s, or events with --print")
+	mode, err := o.check(paths)
+	if err != nil {
+		return err
 	}
 	opts, err := o.engineOptions(cmd.ErrOrStderr(), o.scripts)
 	if err != nil {
 		return err
 	}
-	h := newHouse(opts, o.debug, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	opts.notes, opts.flow.Verdicts = o.write != "", mode
+	records := cmd.OutOrStdout()
+	if o.write == "-" {
+		records = cmd.ErrOrStderr()
+	}
+	h := newHouse(opts, o.debug, records, cmd.ErrOrStderr())
 	defer h.engine.Close()
 	if err := h.tap(o.print); err != nil {
 		return err
@@ -77,7 +98,8 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	if err != nil {
 		return err
 	}
-	src, err := openMerged(paths, cmd.InOrStdin())
+	stop := newInterrupt(cmd.Context())
+	src, err := openMerged(stop.ctx, paths, cmd.InOrStdin())
 	if err != nil {
 		return fail(exitIO, err)
 	}
@@ -87,23 +109,58 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	if err != nil {
 		return fail(exitIO, err)
 	}
-	stats, readErr := h.feed(src)
+	if o.write != "" {
+		if h.packets, err = newPacketWriter(o.write, cmd.OutOrStdout(), src, paths, h.notes); err != nil {
+			return fail(exitIO, errors.Join(err, m.stop()))
+		}
+		h.stack.Forward = h.packets.outcome
+	}
+	return h.replay(cmd.ErrOrStderr(), src, stop, m, &o)
+}
+
+// check reads what the flags say and refuses what makes no sense.
+func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
+	if len(o.scripts) == 0 && len(o.print) == 0 {
+		return 0, usagef("nothing to do: give scripts with -s, or events with --print")
+	}
+	if err := notAmong(o.write, paths); err != nil {
+		return 0, err
+	}
+	return verdictMode(o.verdicts)
+}
+
+// replay runs src to its end and writes everything that comes of it.
+func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o *replayOptions) error {
+	over := stop.listen()
+	stats, readErr := h.feed(src, stop)
+	over()
+	var errs []error
 	if err := h.out.Flush(); err != nil {
-		return fail(exitIO, fmt.Errorf("write records: %w", err))
+		errs = append(errs, fmt.Errorf("write records: %w", err))
+	}
+	if h.packets != nil {
+		if err := h.packets.finish(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if err := h.engine.SaveState(); err != nil {
-		return fail(exitIO, err)
+		errs = append(errs, err)
 	}
 	if err := m.stop(); err != nil {
-		return fail(exitIO, err)
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return fail(exitIO, errors.Join(errs...))
 	}
 	if !o.quiet {
-		h.summary(cmd.ErrOrStderr(), stats)
+		h.summary(logs, stats)
 	}
 	if o.stats {
-		m.report(cmd.ErrOrStderr(), stats.Frames, src.offset())
+		m.report(logs, stats.Frames, src.offset())
 	}
 	switch {
+	case errors.Is(readErr, errInterrupted):
+		return fail(exitInterrupted, fmt.Errorf("interrupted after %d packets; what came of them is written", stats.Frames))
 	case readErr != nil:
 		return fail(exitIO, readErr)
 	case h.engine.Stats().Errors > 0:
@@ -128,7 +185,6 @@ func (h *house) tap(patterns []string) error {
 			if !tapped[p.ID] {
 				tapped[p.ID] = true
 				h.engine.Tap(p.ID, h.out.Event)
-				h.streams = h.streams || printsStreams(p.ID)
 			}
 		}
 	}
@@ -140,10 +196,10 @@ const entryFrames = 64
 
 // feed runs every packet of src through the flow stack. What was read before an
 // error counts: connections end, and the stop is announced, all the same.
-func (h *house) feed(src *merged) (flow.Stats, error) {
+func (h *house) feed(src *merged, stop *interrupt) (flow.Stats, error) {
 	shard := h.engine.Shard(0)
 	stack := flow.New(shard, h.stack)
-	stack.WantStreams(h.streams)
+	stack.WantStreams(h.engine.Reads(flow.StreamFields()...))
 	h.flow.Install(stack)
 	defer h.flow.Remove(stack)
 	var f capture.Frame
@@ -156,18 +212,24 @@ func (h *house) feed(src *merged) (flow.Stats, error) {
 			err = src.Next(&f)
 		}
 		shard.Leave()
-		if h.out.Err() != nil {
+		if h.out.Err() != nil || h.packets != nil && h.packets.err != nil {
 			break // a closed pipe: nobody reads on
+		}
+		if stop.happened() {
+			break
 		}
 	}
 	shard.Enter()
 	stack.Close()
 	shard.Leave()
 	reason := hookdev.StopReasonDone
-	if !errors.Is(err, io.EOF) {
-		reason = hookdev.StopReasonError
-	} else {
+	switch {
+	case stop.happened():
+		reason, err = hookdev.StopReasonSignal, errInterrupted
+	case errors.Is(err, io.EOF):
 		err = nil
+	default:
+		reason = hookdev.StopReasonError
 	}
 	h.engine.Stop(reason)
 	return stack.Stats(), err
@@ -178,6 +240,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
 	fmt.Fprintf(w, "%d packets, %d connections, %d events handled", fs.Frames, fs.Conns, st.Events)
 	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Seen.Decisions, st.Alerts, st.Errors)
+	h.forwarded(w, fs)
 	writeCounts(w, "not handled", []count{
 		{fs.NotIP, "packets without IP"}, {fs.Malformed, "malformed"}, {fs.Truncated, "cut off in the headers"},
 	})

@@ -9,15 +9,18 @@ import (
 	"text/tabwriter"
 
 	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/runtime/lua"
+	"github.com/hookd/hookd/stacks/flow"
 )
 
 // settings are what holds for an engine, and why.
 type settings struct {
 	observe bool
 	limits  engine.Limits
+	flow    flow.Config
 	why     map[string]string // by name; a default has none
 }
 
@@ -42,21 +45,57 @@ func readSettings(w io.Writer, paths []string, o *houseOptions) (*settings, erro
 		if !ok {
 			return nil, usagef("--limit %s: NAME=VALUE expected", word)
 		}
-		var v any = value
-		if n, err := strconv.ParseFloat(value, 64); err == nil {
-			v = n
-		}
-		if err := s.limits.Set(name, v); err != nil {
+		if err := s.limits.Set(name, flagValue(value)); err != nil {
 			return nil, usagef("--limit %s: %w", word, err)
 		}
 		s.why["limits."+name] = "--limit"
 	}
+	for _, word := range o.flow {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok {
+			value = "true"
+		}
+		if err := setFlow(&s.flow, name, flagValue(value)); err != nil {
+			return nil, usagef("--flow %s: %w", word, err)
+		}
+		s.why["flow."+name] = "--flow"
+	}
 	return s, nil
+}
+
+// flagValue reads a value of the command line: a number where it is one.
+func flagValue(text string) any {
+	if n, err := strconv.ParseFloat(text, 64); err == nil {
+		return n
+	}
+	return text
+}
+
+// setFlow changes a setting of the flow stack.
+func setFlow(c *flow.Config, name string, value any) error {
+	err := c.Set(name, value)
+	if errors.Is(err, flow.ErrNoSetting) {
+		hint := ""
+		if near := diag.Nearest(name, c.Names()); near != "" {
+			hint = "; did you mean " + near + "?"
+		}
+		return fmt.Errorf("there is no setting %s%s", name, hint)
+	}
+	return err
+}
+
+// checkFlow reports whether the flow stack takes a setting.
+func checkFlow(name string, value any) error {
+	var scratch flow.Config
+	return setFlow(&scratch, name, value)
 }
 
 func (s *settings) readFile(w io.Writer, src engine.Source) error {
 	cat := catalogue.New(catalogue.All()...)
-	rt := lua.New(lua.Config{Catalogue: cat, Limits: engine.New(engine.Config{Catalogue: cat}).Limits()})
+	rt := lua.New(lua.Config{
+		Catalogue: cat, Limits: engine.New(engine.Config{Catalogue: cat}).Limits(),
+		Settings: map[string]func(string, any) error{"flow": checkFlow},
+	})
 	list, diags := rt.Settings(src)
 	if err := report(w, diags); err != nil {
 		return fail(exitIO, err)
@@ -66,13 +105,17 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 	}
 	for _, x := range list {
 		s.why[x.Name] = fmt.Sprintf("%s:%d", x.File, x.Line)
-		name, isLimit := strings.CutPrefix(x.Name, "limits.")
-		if !isLimit {
+		var err error
+		switch table, name, _ := strings.Cut(x.Name, "."); table {
+		case "limits":
+			err = s.limits.Set(name, x.Value)
+		case "flow":
+			err = setFlow(&s.flow, name, x.Value)
+		default:
 			s.observe, _ = x.Value.(bool)
-			continue
 		}
-		if err := s.limits.Set(name, x.Value); err != nil {
-			return fail(exitScripts, fmt.Errorf("%s:%d: %s: %w", x.File, x.Line, name, err))
+		if err != nil {
+			return fail(exitScripts, fmt.Errorf("%s:%d: %s: %w", x.File, x.Line, x.Name, err))
 		}
 	}
 	return nil
@@ -91,6 +134,9 @@ func (s *settings) write(w io.Writer) error {
 	row("observe", strconv.FormatBool(s.observe))
 	for _, l := range s.limits.Doc() {
 		row("limits."+l.Name, l.Default)
+	}
+	for _, f := range s.flow.Settings() {
+		row("flow."+f.Name, f.Value)
 	}
 	return tw.Flush()
 }

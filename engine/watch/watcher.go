@@ -125,6 +125,11 @@ func (w *Watcher) SetData(paths []string) {
 	}
 }
 
+// Again has Run tell of the next change even if what it reads then is what it
+// read last: what could not be used may depend on files that are not known yet.
+// It is called from within changed.
+func (w *Watcher) Again() { w.seen = [sha256.Size]byte{} }
+
 // Run calls changed for each change until ctx ends, and returns nil then. While
 // changed runs, further changes wait, and are one afterwards.
 func (w *Watcher) Run(ctx context.Context, changed func(Change)) error {

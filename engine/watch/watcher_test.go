@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type watched struct {
 	w       *watch.Watcher
 	changes chan watch.Change
 	logs    *lines
+	again   atomic.Bool // ask to be told again
 }
 
 // lines collects log lines from any goroutine.
@@ -56,7 +58,12 @@ func startWith(t *testing.T, cfg watch.Config) *watched {
 	ready := make(chan struct{})
 	go func() {
 		close(ready)
-		done <- h.w.Run(ctx, func(c watch.Change) { h.changes <- c })
+		done <- h.w.Run(ctx, func(c watch.Change) {
+			if h.again.Load() {
+				h.w.Again()
+			}
+			h.changes <- c
+		})
 	}()
 	<-ready
 	time.Sleep(20 * time.Millisecond) // the watches are set
@@ -287,6 +294,27 @@ func TestData(t *testing.T) {
 	if c := h.next(); len(c.Data) != 1 || c.Data[0] != "lists/none.txt" {
 		t.Errorf("%v", c.Data)
 	}
+	h.quiet()
+}
+
+// TestAgain checks that a change which was of no use is told again when any file
+// changes.
+func TestAgain(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must(t, os.Mkdir("rules", 0o755), write("rules/a.lua", "1"))
+	h := startWith(t, watch.Config{Paths: []string{"rules"}, SettleOne: 15 * time.Millisecond, SettleMany: 60 * time.Millisecond})
+	h.again.Store(true)
+	must(t, write("rules/a.lua", "2"))
+	h.next()
+	h.quiet()
+	must(t, write("rules/list.txt", "1"))
+	if got := describe(h.next()); got != "rules/a.lua=2" {
+		t.Error(got)
+	}
+	h.again.Store(false)
+	must(t, write("rules/list.txt", "2"))
+	h.next()
+	must(t, write("rules/list.txt", "3"))
 	h.quiet()
 }
 

@@ -139,18 +139,28 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		}
 		e.args = append(e.args, a)
 	}
-	for _, p := range plan.Hoisted {
-		r, ok := in.prog.rt.pathReader(p, info)
-		if !ok || r.read == nil {
-			return e, false
-		}
+	holder := func(p access.Path, r *pathReader) int {
 		key := fmt.Sprint(p.Arg, p.Fields[:len(p.Fields)-1], r.alive)
 		of, known := places[key]
 		if !known {
 			of = len(e.holders)
 			places[key], e.holders = of, append(e.holders, r.holds())
 		}
-		e.hoisted = append(e.hoisted, hoisted{of, r.read})
+		return of
+	}
+	for _, p := range plan.Hoisted {
+		r, ok := in.prog.rt.pathReader(p, info)
+		if !ok || r.read == nil {
+			return e, false
+		}
+		e.hoisted = append(e.hoisted, hoisted{holder(p, &r), r.read})
+	}
+	for _, p := range plan.Needs {
+		r, ok := in.prog.rt.pathReader(p, info)
+		if !ok {
+			return e, false
+		}
+		holder(p, &r)
 	}
 	e.objects = make([]any, len(e.holders))
 	return e, true

@@ -22,6 +22,23 @@ const handlers = `
 local kept, seen, log_n, other = {}, 0, 0, nil
 local hits = store "hits" { kind = "counter", key = "ip", ttl = "1h" }
 local function helper(x) return x.id, x.vlan end
+local function port(p, q) if p.port == q then return "same" end return p.port, q, p.isn end
+local function keep(x) kept.x = x return x.id end
+local function method(x, y) return x:tagged "a", y:has "syn", this.side end
+local function assigns_it(x) x = { id = "mine" } return x.id end
+local function alias_in(x, y) local p = x.client local q = x return p.port, q.vlan, p == q.client, y end
+local function later(x) return function() return x.vlan end end
+local function loops(x) while true do if x.vlan >= 0 then return x.vlan end end end
+local function self(x, n) if n == 0 then return x.id end return self(x, n - 1) end
+local function nested(x) return helper(x) end
+local function raises(x)
+  print(x.id) print(x.client.isn)
+  error("no " .. x.vlan)
+end
+local function data(x, k) x.data.n = (x.data.n or 0) + k return x.data.n end
+local function shadow(x) local x = { id = 7 } return x.id end
+local function hidden(x) return x.id end
+local function most(...) return select("#", ...) end
 state { n = 0, list = {} }
 rule "reads" { on = flow.pkt_in, run = function(c, pkt) print(c.id, c.vlan, pkt.len, pkt.ttl, c.client.port, c.duration, this.side) end }
 rule "ended" { on = flow.conn_end, run = function(c)
@@ -103,6 +120,55 @@ rule "twice" { on = flow.pkt_in, run = function(c, c) print(c.len) end }
 rule "guards" { on = flow.pkt_in, run = function(c, pkt) if pkt.ttl < 3 then return end if not c.client.ip then return end print("past", pkt.ttl, c.client.endpoint) end }
 rule "defines" { on = flow.pkt_in, run = function(c, pkt) local t = {} function t.f() return pkt.len end function state.g() end print(t.f()) end }
 rule "concat" { on = flow.pkt_in, run = function(c, pkt) print("x" .. pkt.len .. c.vlan .. tostring(c.proto)) end }
+rule "helpers" { on = flow.pkt_in, run = function(c, pkt) print(helper(c)) print(port(c.client, pkt.ttl)) print(method(c, pkt)) print(assigns_it(c)) print(alias_in(c)) print(alias_in(c, pkt.len)) print(shadow(c), most(c, pkt)) end }
+rule "helpers that keep" { on = flow.pkt_in, run = function(c, pkt) if kept.x then print(kept.x == c, pcall(function() return kept.x.duration end)) end print(keep(c), later(c)()) end }
+rule "helpers of helpers" { on = flow.pkt_in, run = function(c, pkt) print(nested(c), self(c, 3), loops(c), data(c, pkt.len), data(c, 1)) end }
+rule "helpers that raise" { on = flow.pkt_in, run = function(c, pkt) print(pkt.len)
+  raises(c) end }
+rule "helpers of nil" { on = { flow.orphan, flow.pkt_in }, run = function(c, pkt)
+  print(pcall(helper, c))
+  print(port(c.client, 1))
+end }
+rule "helpers, wrong" { on = flow.pkt_in, run = function(c, pkt) print(helper()) end }
+rule "helpers, many" { on = flow.pkt_in, run = function(c, pkt) print(helper(c, pkt, 5), port(c.client), (port(c.server, c.vlan))) print(helper(c, print("evaluated"))) end }
+rule "helpers, none" { on = flow.pkt_in, run = function(c, pkt) local hidden = function(x) return x.vlan end print(hidden(c)) end }
+rule "aliases" { on = flow.pkt_in, run = function(c, pkt)
+  local c2, p, cl = c, pkt, c.client
+  print(c2.id, p.len, cl.port, cl.window, c2 == c, cl == c.client)
+  do local sv = c2.server print(sv.port, sv.bytes) end
+  local again = cl
+  print(again.port, sv)
+end }
+rule "aliases kept" { on = flow.pkt_in, run = function(c, pkt)
+  local cl, p = c.client, pkt
+  if kept.cl then print(kept.cl == cl, pcall(function() return kept.cl.window end)) end
+  if kept.p then print(pcall(function() return kept.p.len end)) end
+  kept.cl, kept.p = cl, p
+  print(cl.state, p.ttl)
+end }
+rule "aliases of nil" { on = { flow.orphan, flow.tcp_state_change }, run = function(c, pkt)
+  local p = pkt
+  local cl = c.client
+  print(cl.port)
+  print(p.len)
+end }
+rule "aliases before" { on = flow.pkt_in, run = function(c, pkt)
+  if pkt.ttl > 20 then local y = c print(y.vlan) else local z = pkt print(z.len, z:has "ack") end
+  print(pcall(function() return cl0.port end))
+  for i = 1, 2 do
+    if i == 2 then print(rawequal(cl1, nil)) end
+    local cl1 = c.client
+    repeat local x = c.server until x.port == cl1.port or true
+  end
+end }
+rule "aliases of calls" { on = flow.conn_end, run = function(c)
+  local cl, n, one = c.client, tostring(c.id), port(c.client, 1)
+  local s = cl.sent
+  print(n, one, s and s.from, cl.isn)
+end }
+rule "alias again" { on = flow.pkt_in, run = function(c, pkt) local a = c a = pkt print(a.len) local b = c local b = pkt print(b.len) end }
+rule "alias in filter" { on = flow.new_data, when = function(c, d) local x, y = c.client, d local z = {} z.n = y.len return z.n > x.pkts end, run = function(c, d) print("in", d.len) end }
+rule "alias in inner" { on = flow.new_data, run = function(c, d) local e, cl = d, c.client local f = function() return e.len, cl.port end print(f()) log_n = f end }
 rule "text of nil" { on = flow.pkt_in, run = function(c, pkt)
   print("x" ..
     c.client.ip) end }
@@ -200,6 +266,9 @@ func observe(t testing.TB, src string, seed uint64, interpret bool) string {
 		c.ended = r.IntN(8) == 0
 		c.a.ended = r.IntN(8) == 0
 		info := pick(r, flowev.Family.Events...)
+		if r.IntN(3) == 0 {
+			info = flowev.Family.Events[0] // most handlers are on it
+		}
 		where := info.Points[r.IntN(len(info.Points))]
 		e := flowEvent(t, r, c, info)
 		h.in(func(s *event.Shard) {

@@ -95,6 +95,9 @@ func (f *functionFacts) lines(info *event.Info) []string {
 	} else {
 		lines = append(lines, pathLine("  arguments: ", h.Hoisted, h.Params)...)
 		lines = append(lines, pathLine("  native reads: ", h.Read, h.Params)...)
+		if len(h.Helpers) > 0 {
+			lines = append(lines, "  follows: "+strings.Join(h.Helpers, ", "))
+		}
 		for i, use := range h.Uses {
 			if use == access.Escapes {
 				lines = append(lines, fmt.Sprintf("  %s escapes at line %d", h.Params[i], h.EscapeLines[i]))

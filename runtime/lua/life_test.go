@@ -28,9 +28,9 @@ func TestStateAndDataOutliveTheMachine(t *testing.T) {
 		state { n = 0 }
 		local fresh = true
 		rule "a" { on = flow.conn_start, run = function(c)
-			local conn = c -- so that there is an object of it
+			local conn = { c } -- so that there is an object of it
 			state.n = state.n + 1
-			conn.data.n = (c.data.n or 0) + 1
+			conn[1].data.n = (c.data.n or 0) + 1
 			print(version, state.n, c.data.n, fresh)
 			fresh = false
 		end }`

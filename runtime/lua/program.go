@@ -27,12 +27,16 @@ type file struct {
 	// functions are the expressions that the prototypes were compiled from.
 	functions normalise.Functions
 
+	reads *engine.Reads
 	// perShard is what its functions keep in their machine.
 	perShard diag.List
 
 	once  sync.Once
 	names *operands // of the source, made when the first error asks
 }
+
+// Reads implements [engine.Reader].
+func (f *file) Reads() *engine.Reads { return f.reads }
 
 // program is a compiled script.
 type program struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/source"
 )
 
@@ -26,7 +27,9 @@ type modules struct {
 // CompileModule implements [engine.Runtime].
 func (rt *Runtime) CompileModule(src engine.Source) (any, diag.List) {
 	f := &file{path: src.Path, text: src.Text}
-	diags := rt.compile(f, func(*source.Chunk) {})
+	diags := rt.compile(f, func(chunk *source.Chunk) {
+		_, f.reads = analyse.Look(chunk, rt.cfg.Catalogue, rt.globals)
+	})
 	if f.proto == nil {
 		return nil, diags
 	}

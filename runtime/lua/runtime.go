@@ -35,6 +35,9 @@ type Config struct {
 	Limits engine.Limits
 	// VM bounds each script's machine; zero fields mean the defaults.
 	VM vm.Limits
+	// Settings checks what settings files say of a family's stack: one setting
+	// and its value, which is a bool, a float64, a string or a list of strings.
+	Settings map[string]func(name string, value any) error
 	// Interpret leaves scripts as they are written: everything runs in the
 	// machine, nothing native. It is what the rest is compared with.
 	Interpret bool
@@ -102,8 +105,10 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
 	look := func(chunk *source.Chunk) {
 		p.outline, p.survey = outlineOf(chunk), access.Survey(chunk.Stmts)
+		handlers, reads := analyse.Look(chunk, rt.cfg.Catalogue, rt.globals)
+		p.reads = reads
 		if !rt.cfg.Interpret {
-			p.rewrite(chunk)
+			p.rewrite(chunk, handlers)
 		}
 	}
 	diags := rt.compile(&p.file, look)
@@ -123,9 +128,9 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 }
 
 // rewrite gives handlers their second forms.
-func (p *program) rewrite(chunk *source.Chunk) {
-	handlers := analyse.Handlers(chunk, p.rt.cfg.Catalogue, p.rt.globals)
-	result, second := access.Rewrite(chunk.Stmts, handlers, p.survey, p.rt.cfg.Catalogue)
+func (p *program) rewrite(chunk *source.Chunk, handlers []analyse.Handler) {
+	stmts, result, second := access.Rewrite(chunk.Stmts, handlers, p.survey, p.rt.cfg.Catalogue)
+	chunk.Stmts = stmts
 	p.access, p.handlers = result, map[*ast.FunctionExpr]*access.Handler{}
 	for _, h := range second {
 		p.handlers[h.Func] = h.Handler

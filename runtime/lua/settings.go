@@ -2,6 +2,8 @@ package lua
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -67,11 +69,16 @@ func (r *settingsReader) settings(L *glua.LState) int {
 		in.raise(L, remark{msg: fmt.Sprintf("settings: said twice, first at line %d", r.line), word: "settings"})
 	}
 	r.line = line
-	f := r.d.fields("settings", "", line, t, settingsKeys)
+	families := slices.Sorted(maps.Keys(in.prog.rt.cfg.Settings))
+	f := r.d.fields("settings", "", line, t, append(families, settingsKeys...))
 	if f.has("observe") {
 		r.add("observe", f.boolean("observe", false), f.at("observe"))
 	}
-	r.limits(f)
+	var scratch engine.Limits
+	r.table(f, "limits", "rules = 100", scratch.Set)
+	for _, family := range families {
+		r.table(f, family, "pick_up = true", in.prog.rt.cfg.Settings[family])
+	}
 	return 0
 }
 
@@ -79,35 +86,47 @@ func (r *settingsReader) add(name string, value any, line int) {
 	r.list = append(r.list, engine.Setting{Name: name, Value: value, File: r.d.in.prog.path, Line: line})
 }
 
-// limits reads limits = { name = value }.
-func (r *settingsReader) limits(f *fields) {
-	if !f.has("limits") {
+// table reads key = { name = value }, each of which check takes.
+func (r *settingsReader) table(f *fields, key, example string, check func(name string, value any) error) {
+	if !f.has(key) {
 		return
 	}
-	t, ok := f.get("limits").(*glua.LTable)
+	t, ok := f.get(key).(*glua.LTable)
 	if !ok {
-		f.wrong("limits", "a table")
+		f.wrong(key, "a table")
 		return
 	}
-	sub := &fields{d: r.d, title: "settings: limits", line: f.at("limits"), t: t, node: tableOf(fieldOf(f.node, "limits"))}
-	var scratch engine.Limits
+	sub := &fields{d: r.d, title: "settings: " + key, line: f.at(key), t: t, node: tableOf(fieldOf(f.node, key))}
 	for k, v := t.Next(glua.LNil); k != glua.LNil; k, v = t.Next(k) {
 		name, ok := k.(glua.LString)
 		if !ok {
-			r.d.report(remark{msg: "settings: limits: every entry has a name", hint: "as in rules = 100", line: sub.line})
+			r.d.report(remark{msg: "settings: " + key + ": every entry has a name", hint: "as in " + example, line: sub.line})
 			continue
 		}
-		var value any
-		switch v := v.(type) {
-		case glua.LNumber:
-			value = float64(v)
-		case glua.LString:
-			value = string(v)
-		}
-		if err := scratch.Set(string(name), value); err != nil {
+		value := setValue(v)
+		if err := check(string(name), value); err != nil {
 			sub.report(string(name), fmt.Sprintf("%s: %v", name, err), "")
 			continue
 		}
-		r.add("limits."+string(name), value, sub.at(string(name)))
+		r.add(key+"."+string(name), value, sub.at(string(name)))
 	}
+}
+
+// setValue returns the value of a setting; nil for what none has.
+func setValue(v glua.LValue) any {
+	switch v := v.(type) {
+	case glua.LBool:
+		return bool(v)
+	case glua.LNumber:
+		return float64(v)
+	case glua.LString:
+		return string(v)
+	case *glua.LTable:
+		list := []any{}
+		for k, item := v.Next(glua.LNil); k != glua.LNil; k, item = v.Next(k) {
+			list = append(list, setValue(item))
+		}
+		return list
+	}
+	return nil
 }

@@ -51,15 +51,15 @@ func (s *Stack) initExchanges() {
 	}
 }
 
-// datagram takes a UDP datagram.
-func (s *Stack) datagram(p *packet.Packet) {
+// datagram takes a UDP datagram and returns its flow.
+func (s *Stack) datagram(p *packet.Packet) flowev.Conn {
 	k, low := exchangeKey(p, query{})
-	s.exchange(p, &k, low, false, p.PayloadLen)
+	return s.exchange(p, &k, low, false, p.PayloadLen)
 }
 
 // exchange takes a packet of the exchange k, low if its source is the lower endpoint, that carries so
 // many bytes of payload: find or make the exchange, count, and raise what handlers see.
-func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint32) {
+func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint32) *Exchange {
 	x, hash := s.exch.table.find(k)
 	opens := x == nil
 	if opens {
@@ -81,6 +81,7 @@ func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint
 		s.exch.ev.datagram = flowev.Datagram{C: x, Pkt: &s.pkt, Side: from.side()}
 		s.decideExchange(x, flowev.OnDatagram.Emit(s.sh, &s.exch.ev.datagram))
 	}
+	return x
 }
 
 // openExchange makes an exchange of key k, started now.

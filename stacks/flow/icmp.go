@@ -53,17 +53,18 @@ func (x *Exchange) messageTypes() (low, high uint16) {
 	return answers, asks
 }
 
-// icmp takes an ICMP or ICMPv6 message.
-func (s *Stack) icmp(p *packet.Packet) {
+// icmp takes an ICMP or ICMPv6 message and returns its flow, or what it is an error for; nil for
+// neither.
+func (s *Stack) icmp(p *packet.Packet) flowev.Conn {
 	message := p.Payload()
 	if q, ok := queryOf(p.IPVersion, message); ok {
 		k, low := exchangeKey(p, q)
-		s.exchange(p, &k, low, q.answers, max(p.PayloadLen, icmpHeader)-icmpHeader)
-		return
+		return s.exchange(p, &k, low, q.answers, max(p.PayloadLen, icmpHeader)-icmpHeader)
 	}
 	if len(message) > icmpHeader && isICMPError(p.IPVersion, message[0]) {
-		s.icmpError(p, message)
+		return s.icmpError(p, message)
 	}
+	return nil
 }
 
 // isICMPError reports whether a message of type t quotes a packet behind its header: unreachable,
@@ -76,15 +77,16 @@ func isICMPError(version, t uint8) bool {
 }
 
 // icmpError raises an error for the connection or flow that it quotes, if there is one. It changes
-// nothing there: whoever knows addresses and ports can forge it (RFC 5927).
-func (s *Stack) icmpError(p *packet.Packet, message []byte) {
+// nothing there: whoever knows addresses and ports can forge it (RFC 5927). It returns that
+// connection or flow.
+func (s *Stack) icmpError(p *packet.Packet, message []byte) flowev.Conn {
 	q, ok := readQuote(p.IPVersion, message[icmpHeader:])
 	if !ok {
-		return
+		return nil
 	}
 	c, side := s.quoted(&q)
 	if c == nil {
-		return
+		return nil
 	}
 	s.stats.ICMPErrors++
 	if flowev.OnICMPError.Wanted(s.sh) {
@@ -98,6 +100,7 @@ func (s *Stack) icmpError(p *packet.Packet, message []byte) {
 			s.decideExchange(c, v)
 		}
 	}
+	return c
 }
 
 // quoted returns what a quoted packet belongs to, nil for none, and the end that sent the packet.

@@ -87,6 +87,11 @@ func (s *Stack) loses(y *Peer, t *stream, floor int64, reason flowev.ErrorReason
 	}
 }
 
+// StreamFields lists the fields that tell what [Stack.WantStreams] keeps.
+func StreamFields() []string {
+	return []string{"flow.peer.sent", "flow.rexmit.old", "flow.rexmit.differ"}
+}
+
 // WantStreams says whether anybody reads what connections sent, by the stream objects or as first
 // copies of what is sent again: only then it is kept. What was sent before is not there.
 func (s *Stack) WantStreams(want bool) {

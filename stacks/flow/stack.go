@@ -92,13 +92,9 @@ func (s *Stack) take(p *packet.Packet) {
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
-		s.datagram(p)
-		s.orphan()
-		s.report(nil, false)
+		s.flow(s.datagram(p))
 	case p.Class == packet.ICMP:
-		s.icmp(p)
-		s.orphan()
-		s.report(nil, false)
+		s.flow(s.icmp(p))
 	case p.IsIP():
 		s.orphan()
 		s.report(nil, false)
@@ -108,6 +104,13 @@ func (s *Stack) take(p *packet.Packet) {
 	}
 	p.Data = nil
 	s.sh.Changed()
+}
+
+// flow ends the pipeline for a packet outside TCP; x is its UDP or ICMP flow, or what it is an error
+// for.
+func (s *Stack) flow(x flowev.Conn) {
+	s.orphan()
+	s.report(x, false)
 }
 
 // unread counts a frame that has no IP header which could be read.

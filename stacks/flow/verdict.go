@@ -21,7 +21,8 @@ type Outcome struct {
 	// Verdict is the strictest that rules decided about the frame or, where the connection was cut
 	// before, about that. It is not followed in mode Record.
 	Verdict event.VerdictKind
-	Conn    *Conn  // nil outside connections
+	// Conn is the connection, or the UDP or ICMP flow, nil for none.
+	Conn    flowev.Conn
 	Link    uint16 // LINKTYPE_ number
 	Data    []byte // as captured
 	WireLen int
@@ -43,7 +44,7 @@ func (s *Stack) decide(c *Conn, v event.Verdict) {
 func (s *Stack) stopped() bool { return s.cfg.Verdicts == Apply && s.said >= flowev.VerdictDrop }
 
 // report tells what became of the frame at hand.
-func (s *Stack) report(c *Conn, swallowed bool) {
+func (s *Stack) report(c flowev.Conn, swallowed bool) {
 	action := Forwarded
 	switch {
 	case swallowed:

@@ -8,52 +8,85 @@ import (
 	"github.com/hookd/hookd/runtime/lua/syntax"
 )
 
+// maxBounded is how many nodes of the tree a function may have, those of the
+// local functions counted each time they are called, for nobody to count its
+// instructions: it is over before it matters.
+const maxBounded = 50_000
+
 // Bounded reports whether a function, of a script after or before it was
 // rewritten, runs no longer than it is long: it has no loops and calls nothing
-// but native functions, which count for themselves. native tells of a global
-// whether it and its members are such. Nobody needs to count its instructions.
+// but native functions, which count for themselves, and local functions of which
+// the same is true. native tells of a global whether it and its members are such.
 func (n *Names) Bounded(f *ast.FunctionExpr, native func(global string) bool) bool {
 	if n.Metatables {
 		return false
 	}
-	b := bounder{n, native}
-	return b.block(f.Stmts)
+	b := bounder{names: n, native: native, sizes: map[*ast.FunctionExpr]int{}}
+	return b.size(f) <= maxBounded
 }
 
 type bounder struct {
 	names  *Names
 	native func(string) bool
+	sizes  map[*ast.FunctionExpr]int // unbounded while one is being looked at
 }
 
-func (b bounder) block(list []ast.Stmt) bool {
+const unbounded = maxBounded + 1
+
+// size returns how many nodes a call of f visits at most.
+func (b bounder) size(f *ast.FunctionExpr) int {
+	if n, ok := b.sizes[f]; ok {
+		return n
+	}
+	b.sizes[f] = unbounded
+	b.sizes[f] = b.block(f.Stmts)
+	return b.sizes[f]
+}
+
+func (b bounder) block(list []ast.Stmt) int {
+	n := 0
 	for _, s := range list {
 		switch s.(type) {
 		case *ast.WhileStmt, *ast.RepeatStmt, *ast.NumberForStmt, *ast.GenericForStmt, *ast.GotoStmt, *ast.LabelStmt:
-			return false
+			return unbounded
 		}
-		ok := true
-		syntax.Exprs(s, func(x *ast.Expr) { ok = ok && b.expr(*x) })
+		n++
+		syntax.Exprs(s, func(x *ast.Expr) { n += b.expr(*x) })
 		for _, inner := range syntax.Blocks(s) {
-			ok = ok && b.block(inner)
+			n += b.block(inner)
 		}
-		if !ok {
-			return false
+		if n > maxBounded {
+			return unbounded
 		}
 	}
-	return true
+	return n
 }
 
 // expr looks for calls. Making a function is none.
-func (b bounder) expr(x ast.Expr) bool {
+func (b bounder) expr(x ast.Expr) int {
 	if _, ok := x.(*ast.FunctionExpr); ok {
-		return true
+		return 1
 	}
-	if c, ok := x.(*ast.FuncCallExpr); ok && !b.known(c) {
-		return false
+	n := 1
+	if c, ok := x.(*ast.FuncCallExpr); ok {
+		n += b.call(c)
 	}
-	ok := true
-	syntax.Operands(x, func(e *ast.Expr) { ok = ok && b.expr(*e) })
-	return ok
+	syntax.Operands(x, func(e *ast.Expr) { n = min(n+b.expr(*e), unbounded) })
+	return n
+}
+
+// call is the size of what is called: 0 of a native function that calls nothing
+// back.
+func (b bounder) call(c *ast.FuncCallExpr) int {
+	if id, ok := c.Func.(*ast.IdentExpr); ok {
+		if f := b.names.function(id.Value); f != nil {
+			return b.size(f)
+		}
+	}
+	if b.known(c) {
+		return 0
+	}
+	return unbounded
 }
 
 // known reports whether what is called is a native function that calls nothing

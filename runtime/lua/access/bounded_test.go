@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/yuin/gopher-lua/ast"
@@ -8,6 +9,15 @@ import (
 	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/source"
 )
+
+// power writes functions each of which calls the one before twice.
+func power(n int) string {
+	text := ""
+	for i := range n {
+		text += fmt.Sprintf(" local function g%d(a) g%d(a) return g%d(a) end", i+1, i, i)
+	}
+	return text
+}
 
 // TestBounded lists what may and what may not run without its instructions being
 // counted.
@@ -29,6 +39,14 @@ func TestBounded(t *testing.T) {
 		{"for", `f = function() for i = 1, 1e9 do end end`, false},
 		{"generic for", `f = function() for k in pairs {} do end end`, false},
 		{"goto", `f = function() ::a:: goto a end`, false},
+		{"local function", `local function g(a) return a end f = function(a) return g(a) + g(1) end`, true},
+		{"local function that loops", `local function g(a) while a do end end f = function(a) return g(a) end`, false},
+		{"local function that calls", `local function h() for i = 1, 9 do end end local function g() h() end f = function(a) g() end`, false},
+		{"local function that is another", `local function g() end g = nil f = function(a) g() end`, false},
+		{"local functions by the power", "local function g0(a) return a, 1, 2 end" + power(18) + " f = function(a) return g18(a) end", false},
+		{"local functions by a small power", "local function g0(a) return a, 1, 2 end" + power(9) + " f = function(a) return g9(a) end", true},
+		{"function given", `local function g(h) h() end f = function() g(function() while true do end end) end`, false},
+		{"recursion", `local function g(n) return g(n) end f = function() g(1) end`, false},
 		{"unknown function", `f = function(g) g() end`, false},
 		{"itself", `function f() return f() end`, false},
 		{"method of anything", `f = function(a) a:b() end`, false},

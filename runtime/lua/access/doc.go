@@ -5,6 +5,8 @@
 //   - fields that hold for the event and are read on every path become arguments,
 //   - other fields, methods of the event's objects, and keys of c.data become
 //     calls of native functions,
+//   - locals that are names for such objects, and local functions that are called
+//     with them, are followed, functions one level deep,
 //   - objects of which nothing else is left are not made at all, and lent ones
 //     that the handler cannot keep are one userdata a machine.
 //

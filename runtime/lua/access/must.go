@@ -27,6 +27,7 @@ type must struct {
 // block walks statements and reports whether what follows them is reached on
 // every path.
 func (m *must) block(list []ast.Stmt) bool {
+	defer m.leave(m.enter())
 	for _, s := range list {
 		if !m.stmt(s) {
 			return false
@@ -47,6 +48,10 @@ func (m *must) stmt(s ast.Stmt) bool {
 	}
 	syntax.Reads(s, m.expr)
 	switch s := s.(type) {
+	case *ast.LocalAssignStmt:
+		for _, a := range m.standing(s) {
+			m.declare(a.name, a.of)
+		}
 	case *ast.DoBlockStmt:
 		return m.block(s.Stmts)
 	case *ast.IfStmt:
@@ -117,9 +122,26 @@ func (m *must) expr(slot *ast.Expr) {
 	case *ast.FunctionExpr:
 	case *ast.LogicalOpExpr:
 		m.expr(&x.Lhs)
+	case *ast.FuncCallExpr:
+		syntax.Operands(x, m.expr)
+		m.helper(x)
 	default:
 		syntax.Operands(*slot, m.expr)
 	}
+}
+
+// helper adds what a local function that is called reads whatever happens.
+func (m *must) helper(x *ast.FuncCallExpr) {
+	f, stands := m.called(x)
+	if f == nil {
+		return
+	}
+	inner := &must{body: m.within(f.fn, m.h), seen: m.seen}
+	for name, r := range stands {
+		inner.param(name, r)
+	}
+	inner.block(f.fn.Stmts)
+	m.paths = append(m.paths, inner.paths...)
 }
 
 func (m *must) add(p Path) {

@@ -17,11 +17,13 @@ type Names struct {
 
 	declared map[string]int // locals and parameters: how often
 	stores   map[string]bool
+	// functions are the local ones, and those that rewriting added.
+	functions map[string]*ast.FunctionExpr
 }
 
 // Survey looks at a script.
 func Survey(stmts []ast.Stmt) *Names {
-	n := &Names{Assigned: map[string]bool{}, declared: map[string]int{}, stores: map[string]bool{}}
+	n := &Names{Assigned: map[string]bool{}, declared: map[string]int{}, stores: map[string]bool{}, functions: map[string]*ast.FunctionExpr{}}
 	syntax.All(stmts, func(s ast.Stmt) {
 		for _, name := range syntax.Declared(s) {
 			n.declared[name]++
@@ -29,8 +31,8 @@ func Survey(stmts []ast.Stmt) *Names {
 		for _, name := range syntax.Assigned(s) {
 			n.Assigned[name] = true
 		}
-		if l, ok := s.(*ast.LocalAssignStmt); ok && len(l.Names) == 1 && len(l.Exprs) == 1 && declaresStore(l.Exprs[0]) {
-			n.stores[l.Names[0]] = true
+		if l, ok := s.(*ast.LocalAssignStmt); ok && len(l.Names) == 1 && len(l.Exprs) == 1 {
+			n.local(l.Names[0], l.Exprs[0])
 		}
 	}, func(x ast.Expr) {
 		if id, ok := x.(*ast.IdentExpr); ok {
@@ -46,6 +48,46 @@ func Survey(stmts []ast.Stmt) *Names {
 		}
 	})
 	return n
+}
+
+// local notes what a name is declared as.
+func (n *Names) local(name string, x ast.Expr) {
+	if f, ok := x.(*ast.FunctionExpr); ok {
+		n.functions[name] = f
+	}
+	if declaresStore(x) {
+		n.stores[name] = true
+	}
+}
+
+// function returns the function that a name stands for wherever the script says
+// it; nil where that is not known.
+func (n *Names) function(name string) *ast.FunctionExpr {
+	if n.declared[name] > 1 || n.Assigned[name] || n.Globals {
+		return nil
+	}
+	return n.functions[name]
+}
+
+// once finds the names that a function declares once, itself or a function in
+// it, and that it never assigns. A name that it only assigns is that of a
+// variable around it, which stands for nothing in it either.
+func once(f *ast.FunctionExpr) map[string]bool {
+	times := map[string]int{}
+	count := func(names []string) {
+		for _, name := range names {
+			times[name]++
+		}
+	}
+	count(f.ParList.Names)
+	syntax.Stmts(f.Stmts, func(s ast.Stmt) { count(syntax.Declared(s)) })
+	syntax.Functions(f.Stmts, func(f *ast.FunctionExpr, method bool) { count(syntax.Parameters(f, method)) })
+	syntax.Stmts(f.Stmts, func(s ast.Stmt) { count(syntax.Assigned(s)) })
+	once := map[string]bool{}
+	for name, k := range times {
+		once[name] = k == 1
+	}
+	return once
 }
 
 // Own reports whether a global is what the runtime made it, wherever the script

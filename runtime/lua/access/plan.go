@@ -99,6 +99,12 @@ type Handler struct {
 	Hoisted []Path
 	// Read are the paths that are read by native functions.
 	Read []Path
+	// Needs are objects that the first form would reach and the second does not
+	// look for: where one is out of reach, the first has to be called.
+	Needs []Path
+	// Helpers are the local functions that have second forms of their own for
+	// this handler, as they are written: "name (line 3)".
+	Helpers []string
 }
 
 // Result is what rewriting a script made.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
@@ -33,10 +34,12 @@ type Handler struct {
 	Infos      []*event.Info
 }
 
-// Handlers returns the handlers of a script whose events are known from the
-// script alone. globals are as for [Check].
-func Handlers(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) []Handler {
-	return check(chunk, cat, globals).handlers
+// Look returns the handlers of a script whose events are known from the script
+// alone, and what it may read. globals are as for [Check].
+func Look(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) ([]Handler, *engine.Reads) {
+	c := check(chunk, cat, globals)
+	c.reads.Escapes = c.reads.Escapes || c.reads.loose > 0
+	return c.handlers, c.reads.Reads
 }
 
 func check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) *checker {
@@ -44,6 +47,7 @@ func check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) *che
 		chunk: chunk, cat: cat,
 		globals: map[string]typ{}, assigned: map[string]bool{},
 		events: map[string]*event.Info{}, said: map[string]bool{},
+		reads: reads{Reads: &engine.Reads{}},
 	}
 	for _, g := range globals {
 		c.globals[g] = typ{}
@@ -68,6 +72,7 @@ type checker struct {
 	diags  diag.List
 	// handlers are the functions of declarations whose events are known.
 	handlers []Handler
+	reads    reads
 }
 
 // env is a scope of locals.

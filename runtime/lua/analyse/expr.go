@@ -33,7 +33,7 @@ func (c *checker) stmt(s ast.Stmt, e *env) {
 	case *ast.RepeatStmt:
 		inner := e.child()
 		c.block(s.Stmts, inner)
-		c.expr(s.Condition, inner)
+		c.reads.took(c.expr(s.Condition, inner))
 	case *ast.NumberForStmt:
 		syntax.Exprs(s, func(x *ast.Expr) { c.expr(*x, e) })
 		inner := e.child()
@@ -51,6 +51,10 @@ func (c *checker) stmt(s ast.Stmt, e *env) {
 	case *ast.ReturnStmt:
 		c.exprs(s.Exprs, e)
 		c.decides(s, e)
+	case *ast.IfStmt:
+		c.reads.took(c.expr(s.Condition, e))
+		c.block(s.Then, e.child())
+		c.block(s.Else, e.child())
 	default:
 		syntax.Exprs(s, func(x *ast.Expr) { c.expr(*x, e) })
 		for _, b := range syntax.Blocks(s) {
@@ -72,6 +76,7 @@ func (c *checker) local(s *ast.LocalAssignStmt, e *env) {
 	for i, x := range s.Exprs {
 		t := c.expr(x, e)
 		if i < len(types) && !c.assigned[s.Names[i]] {
+			c.reads.took(t) // and goes on being followed
 			types[i] = t
 		}
 	}
@@ -106,8 +111,10 @@ func (c *checker) function(f *ast.FunctionExpr, e *env, infos []*event.Info, as 
 		if infos != nil && !c.assigned[name] {
 			t = c.argument(infos, i)
 		}
+		c.passed(t, infos, i)
 		inner.declare(name, t)
 	}
+	c.reads.Escapes = c.reads.Escapes || infos != nil && f.ParList.HasVargs
 	c.block(f.Stmts, inner)
 }
 
@@ -142,9 +149,21 @@ func (c *checker) exprs(list []ast.Expr, e *env) {
 func (c *checker) expr(x ast.Expr, e *env) typ {
 	switch x := x.(type) {
 	case *ast.IdentExpr:
-		return c.name(x, e)
+		t := c.name(x, e)
+		c.reads.gave(t)
+		if _, shadowed := e.find(x.Value); declares(x.Value) && !shadowed {
+			c.reads.Escapes = true // it may declare what nothing is known of
+		}
+		return t
 	case *ast.AttrGetExpr:
-		return c.get(x, e)
+		t := c.get(x, e)
+		c.reads.gave(t)
+		return t
+	case *ast.UnaryNotOpExpr:
+		c.reads.took(c.expr(x.Expr, e))
+	case *ast.TableExpr:
+		c.table(x)
+		syntax.Operands(x, func(o *ast.Expr) { c.expr(*o, e) })
 	case *ast.FuncCallExpr:
 		c.call(x, e)
 	case *ast.FunctionExpr:
@@ -175,13 +194,25 @@ func (c *checker) name(x *ast.IdentExpr, e *env) typ {
 }
 
 func (c *checker) get(x *ast.AttrGetExpr, e *env) typ {
-	owner := c.expr(x.Object, e)
+	owner := c.base(x.Object, e)
 	key, ok := x.Key.(*ast.StringExpr)
 	if !ok {
+		c.key(owner, x)
 		c.expr(x.Key, e)
 		return typ{}
 	}
+	c.reads.name(owner, key.Value)
 	return c.attribute(owner, key.Value, x.Line())
+}
+
+// base checks what is indexed.
+func (c *checker) base(x ast.Expr, e *env) typ {
+	if id, ok := x.(*ast.IdentExpr); ok {
+		return c.name(id, e)
+	}
+	t := c.expr(x, e)
+	c.reads.took(t)
+	return t
 }
 
 // call checks a call, or a declaration such as rule "name" { … }.
@@ -193,14 +224,16 @@ func (c *checker) call(x *ast.FuncCallExpr, e *env) {
 		}
 	}
 	if x.Method != "" {
-		owner := c.expr(x.Receiver, e)
+		owner := c.base(x.Receiver, e)
+		c.reads.name(owner, x.Method)
 		c.attribute(owner, x.Method, x.Line())
 		c.methodEffect(owner, x, e)
+		c.reads.Escapes = c.reads.Escapes || c.binds(owner, x.Method)
 	} else if x.Func != nil {
 		c.expr(x.Func, e)
 		c.functionEffect(x, e)
 	}
-	c.exprs(x.Args, e)
+	c.arguments(x, e)
 }
 
 // declaration takes WORD "name" { … } apart.
@@ -225,7 +258,11 @@ func (c *checker) declared(word, name string, t *ast.TableExpr, e *env) {
 	if word == "event" && len(infos) == 1 {
 		c.events[name] = infos[0]
 	}
+	c.table(t)
 	for _, f := range t.Fields {
+		if key, ok := f.Key.(*ast.StringExpr); ok {
+			c.declaresField(word, key.Value, f.Value, infos)
+		}
 		if fn, ok := f.Value.(*ast.FunctionExpr); ok {
 			if key, named := f.Key.(*ast.StringExpr); named && len(infos) > 0 && word != "timer" {
 				c.handlers = append(c.handlers, Handler{word, name, key.Value, f, fn, infos})
@@ -311,6 +348,8 @@ func dotted(x ast.Expr) string {
 // compare checks that a field is compared with what it can be.
 func (c *checker) compare(x *ast.RelationalOpExpr, e *env) {
 	left, right := c.expr(x.Lhs, e), c.expr(x.Rhs, e)
+	c.reads.took(left)
+	c.reads.took(right)
 	if x.Operator != "==" && x.Operator != "~=" {
 		return
 	}

@@ -177,8 +177,11 @@ func (c *compiler) local(s *ast.LocalAssignStmt, rest *cont) (test, error) {
 		inner.names[name] = v
 	}
 	t, err := c.flow(&cont{rest.stmts, inner, rest.up})
-	if err != nil || len(might) == 0 {
+	switch {
+	case err != nil || len(might) == 0:
 		return t, err
+	case c.guard && t.always && t.is:
+		return t, nil // the handler is called, and raises what there is to raise
 	}
 	holds := t.fn()
 	return test{holds: func(e any) bool {

@@ -160,6 +160,12 @@ func All(list []ast.Stmt, stmt func(ast.Stmt), expr func(ast.Expr)) {
 	}
 }
 
+// Inside visits an expression and every one below it, those of inner functions
+// included, outer ones first.
+func Inside(e ast.Expr, visit func(ast.Expr)) {
+	All([]ast.Stmt{&ast.ReturnStmt{Exprs: []ast.Expr{e}}}, func(ast.Stmt) {}, visit)
+}
+
 // Stmts is [All] for statements alone.
 func Stmts(list []ast.Stmt, visit func(ast.Stmt)) { All(list, visit, func(ast.Expr) {}) }
 

@@ -22,4 +22,7 @@ type Frame struct {
 	Link LinkType
 	// Iface is the interface's index within its pcapng section, 0 for pcap.
 	Iface int
+	// Comment is the first comment that a pcapng file has at the packet, nil for
+	// none; lent as Data is.
+	Comment []byte
 }

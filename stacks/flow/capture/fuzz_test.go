@@ -56,7 +56,7 @@ func readChecked(t *testing.T, r *Reader, size int64, zipped bool) ([]Frame, err
 			t.Fatal("an append to Data would overwrite the next packet")
 		}
 		at = next
-		f.Data = bytes.Clone(f.Data)
+		f.Data, f.Comment = bytes.Clone(f.Data), bytes.Clone(f.Comment)
 		frames = append(frames, f)
 	}
 }

@@ -87,7 +87,7 @@ func readAll(src io.Reader) ([]Frame, error) {
 		if err := r.Next(&f); err != nil {
 			return frames, err
 		}
-		f.Data = bytes.Clone(f.Data)
+		f.Data, f.Comment = bytes.Clone(f.Data), bytes.Clone(f.Comment)
 		frames = append(frames, f)
 	}
 }

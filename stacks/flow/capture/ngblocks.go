@@ -115,6 +115,23 @@ func (r *Reader) timedPacket(index uint32, body []byte, f *Frame) error {
 	f.TS = iface.clock.nanos(uint64(r.u32(body[4:]))<<32 | uint64(r.u32(body[8:])))
 	f.Link = iface.link
 	f.Iface = int(index)
+	f.Comment = r.comment(body[min(20+(int(captured)+3)&^3, len(body)):])
+	return nil
+}
+
+// comment returns the first comment among a packet's options. Options that do not fit are none: the
+// packet before them is whole.
+func (r *Reader) comment(opts []byte) []byte {
+	for len(opts) >= 4 {
+		code, n := r.u16(opts), int(r.u16(opts[2:]))
+		if code == ngOptionEnd || 4+n > len(opts) {
+			return nil
+		}
+		if code == ngOptionComment {
+			return opts[4 : 4+n : 4+n]
+		}
+		opts = opts[min(4+(n+3)&^3, len(opts)):]
+	}
 	return nil
 }
 

@@ -79,7 +79,7 @@ func (r *Reader) nextRecord(f *Frame) error {
 	f.WireLen = wireLen(wire)
 	f.TS = int64(sec)*nanosPerSecond + int64(frac)*p.unit
 	f.Link = p.link
-	f.Iface = 0
+	f.Iface, f.Comment = 0, nil
 	w.r += n
 	return nil
 }

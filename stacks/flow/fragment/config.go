@@ -35,8 +35,8 @@ type Config struct {
 // minMemory is enough for one datagram of the largest size and a header in a block of its own.
 const minMemory = 128 << 10
 
-// withDefaults returns c with its zero fields set.
-func (c Config) withDefaults() Config {
+// WithDefaults returns c with its zero fields set.
+func (c Config) WithDefaults() Config {
 	if c.Memory <= 0 {
 		c.Memory = 4 << 20
 	}

@@ -51,7 +51,7 @@ type Table struct {
 
 // New returns an empty table.
 func New(cfg Config) *Table {
-	return &Table{cfg: cfg.withDefaults(), index: map[key]*datagram{}, now: math.MinInt64}
+	return &Table{cfg: cfg.WithDefaults(), index: map[key]*datagram{}, now: math.MinInt64}
 }
 
 // Stats returns what the table counted.

@@ -1,0 +1,259 @@
+package live
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hookd/hookd/stacks/flow/capture"
+)
+
+// Source is an open interface.
+type Source struct {
+	cfg  Config
+	link capture.LinkType
+	wake int // an eventfd that ends a wait
+	sock *socket
+	// block is what is being read: the frames left and the next one's place.
+	block   int
+	left    uint32
+	next    uintptr
+	holding bool
+	looked  time.Time // at whether the interface is still the one it was
+	down    bool
+
+	mu     sync.Mutex // guards what follows
+	total  Stats
+	open   *socket // sock, for Stats; nil after Close
+	closed atomic.Bool
+}
+
+// socket is one packet socket with its ring. The kernel gives each interface a
+// number; a removed interface that comes back has another and needs a new socket.
+type socket struct {
+	fd     int
+	index  int
+	lo     bool
+	ring   []byte
+	blocks int
+	size   int // of a block
+}
+
+// Open captures from an interface. It needs CAP_NET_RAW; the errors are those of
+// the package, wrapped, the filter's, and the kernel's.
+func Open(cfg Config) (*Source, error) {
+	s := &Source{cfg: cfg.withDefaults()}
+	var err error
+	if s.sock, s.link, err = s.cfg.open(); err != nil {
+		return nil, fmt.Errorf("live: open %s: %w", cfg.Interface, err)
+	}
+	s.open = s.sock
+	if s.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return nil, errors.Join(fmt.Errorf("live: open %s: eventfd: %w", cfg.Interface, err), s.sock.close())
+	}
+	return s, nil
+}
+
+// Link returns the link type of the frames.
+func (s *Source) Link() capture.LinkType { return s.link }
+
+// Wake ends a Next that waits, or the next one that would.
+func (s *Source) Wake() {
+	if s.closed.Load() {
+		return
+	}
+	// The counter cannot be full: it is read at each wait.
+	_, _ = unix.Write(s.wake, binary.NativeEndian.AppendUint64(nil, 1))
+}
+
+// Close ends the capture. No Next runs meanwhile.
+func (s *Source) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.count()
+	s.mu.Lock()
+	s.open = nil
+	s.mu.Unlock()
+	return errors.Join(s.sock.close(), unix.Close(s.wake))
+}
+
+// Stats returns what was counted since Open.
+func (s *Source) Stats() Stats {
+	s.count()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
+
+// count adds what the kernel counted since the last time; it forgets as it tells.
+func (s *Source) count() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		return
+	}
+	if st, err := unix.GetsockoptTpacketStatsV3(s.open.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
+		s.total.Packets += uint64(st.Packets)
+		s.total.Drops += uint64(st.Drops)
+		s.total.Freezes += uint64(st.Freeze_q_cnt)
+	}
+}
+
+// open makes the socket and its ring: filtered before it is bound, so that no
+// packet comes that was not asked for.
+func (c *Config) open() (*socket, capture.LinkType, error) {
+	iface, err := net.InterfaceByName(c.Interface)
+	if err != nil {
+		return nil, 0, ErrNoInterface
+	}
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return nil, 0, ErrPermission
+	case err != nil:
+		return nil, 0, fmt.Errorf("packet socket: %w", err)
+	}
+	k := &socket{fd: fd, index: iface.Index, lo: iface.Flags&net.FlagLoopback != 0}
+	link, err := linkType(fd, c.Interface)
+	if err == nil {
+		err = k.configure(c, link)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, k.close())
+	}
+	return k, link, nil
+}
+
+// configure sets everything and binds last.
+func (k *socket) configure(c *Config, link capture.LinkType) error {
+	steps := []struct {
+		what string
+		do   func() error
+	}{
+		{"version of the ring", func() error {
+			return unix.SetsockoptInt(k.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3)
+		}},
+		{"room for a VLAN tag", func() error { return unix.SetsockoptInt(k.fd, unix.SOL_PACKET, unix.PACKET_RESERVE, vlanLen) }},
+		{"filter", func() error { return k.attach(c, link) }},
+		{"ring", func() error { return k.makeRing(c) }},
+		{"bind", func() error {
+			return unix.Bind(k.fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: k.index})
+		}},
+		{"promiscuous mode", func() error {
+			if !c.Promiscuous {
+				return nil
+			}
+			return unix.SetsockoptPacketMreq(k.fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP,
+				&unix.PacketMreq{Ifindex: int32(k.index), Type: unix.PACKET_MR_PROMISC})
+		}},
+		{"fan-out", func() error {
+			if c.Fanout == 0 {
+				return nil
+			}
+			return unix.SetsockoptInt(k.fd, unix.SOL_PACKET, unix.PACKET_FANOUT,
+				int(c.Fanout)|(unix.PACKET_FANOUT_HASH|unix.PACKET_FANOUT_FLAG_DEFRAG)<<16)
+		}},
+	}
+	for _, s := range steps {
+		if err := s.do(); err != nil {
+			return fmt.Errorf("%s: %w", s.what, err)
+		}
+	}
+	return nil
+}
+
+// attach gives the kernel the filter.
+func (k *socket) attach(c *Config, link capture.LinkType) error {
+	if c.Filter == nil {
+		return nil
+	}
+	raw, err := c.Filter(uint16(link), c.SnapLen)
+	if err != nil {
+		return err
+	}
+	prog := make([]unix.SockFilter, len(raw))
+	for i, in := range raw {
+		prog[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
+	}
+	if len(prog) == 0 {
+		return nil
+	}
+	return unix.SetsockoptSockFprog(k.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]})
+}
+
+// makeRing asks for the ring and maps it.
+func (k *socket) makeRing(c *Config) error {
+	page := unix.Getpagesize()
+	k.size = page
+	for k.size < c.BlockBytes {
+		k.size *= 2
+	}
+	k.blocks = max(2, (c.RingBytes+k.size-1)/k.size)
+	frame := min(k.size, 2048)
+	req := unix.TpacketReq3{
+		Block_size: uint32(k.size), Block_nr: uint32(k.blocks),
+		Frame_size: uint32(frame), Frame_nr: uint32(k.size / frame * k.blocks),
+		Retire_blk_tov: uint32(max(1, c.Latency.Milliseconds())),
+	}
+	if err := unix.SetsockoptTpacketReq3(k.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &req); err != nil {
+		return err
+	}
+	var err error
+	k.ring, err = unix.Mmap(k.fd, 0, k.size*k.blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	return err
+}
+
+func (k *socket) close() error {
+	var err error
+	if k.ring != nil {
+		err = unix.Munmap(k.ring)
+		k.ring = nil
+	}
+	return errors.Join(err, unix.Close(k.fd))
+}
+
+// linkTypes are the hardware types whose frames begin as a link type says.
+var linkTypes = map[uint16]capture.LinkType{
+	unix.ARPHRD_ETHER:    capture.LinkTypeEthernet,
+	unix.ARPHRD_LOOPBACK: capture.LinkTypeEthernet,
+	unix.ARPHRD_NONE:     capture.LinkTypeRaw,
+	unix.ARPHRD_RAWIP:    capture.LinkTypeRaw,
+	unix.ARPHRD_TUNNEL:   capture.LinkTypeRaw,
+	unix.ARPHRD_TUNNEL6:  capture.LinkTypeRaw,
+	unix.ARPHRD_SIT:      capture.LinkTypeRaw,
+}
+
+// linkType asks what the interface's frames begin with.
+func linkType(fd int, name string) (capture.LinkType, error) {
+	var req struct {
+		name   [unix.IFNAMSIZ]byte
+		family uint16
+		_      [22]byte
+	}
+	copy(req.name[:unix.IFNAMSIZ-1], name)
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCGIFHWADDR, uintptr(unsafe.Pointer(&req))); errno != 0 {
+		return 0, fmt.Errorf("hardware type: %w", errno)
+	}
+	runtime.KeepAlive(&req)
+	link, ok := linkTypes[req.family]
+	if !ok {
+		return 0, fmt.Errorf("frames of hardware type %d are not known", req.family)
+	}
+	return link, nil
+}
+
+// networkOrder swaps v on hosts where that is needed.
+func networkOrder(v uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], v)
+	return binary.NativeEndian.Uint16(b[:])
+}
