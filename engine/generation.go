@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
@@ -215,7 +216,7 @@ func (st *Staged) run() diag.List {
 		st.states = append(st.states, state)
 		s := st.engine.shards[0]
 		sc.env = &Env{
-			Shard: s.Shard, Path: sc.path, Gen: st.gen.Number, Loaded: now,
+			Shard: s.Shard, Path: sc.path, Gen: st.gen.Number, Loaded: now, Serials: &atomic.Uint64{},
 			Stores: st.stores, State: state, Services: s, Modules: st.gen.modules, Data: st.data,
 		}
 		instance, plan, list := sc.program.Stage(sc.env)

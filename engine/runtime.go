@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
@@ -86,6 +87,9 @@ type Env struct {
 	// State is the script's own record. While the instance is staged, reads see
 	// live values and writes wait for the publish.
 	State *record.Root
+	// Serials number what has no text of its own, once the top level ran: for all
+	// shards of the script; nil: the instance numbers for itself.
+	Serials *atomic.Uint64
 	// Services are the engine's functions.
 	Services Services
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/statedir"
 	"github.com/hookd/hookd/engine/trace"
@@ -36,6 +37,8 @@ type houseOptions struct {
 	limit       []string // NAME=VALUE
 	flow        []string // NAME=VALUE, or NAME for what is true
 	state       string   // directory; empty: nothing persists
+	shards      int      // 0: as many as jobs, else one
+	jobs        int      // more than one: shards run at the same time
 }
 
 // flowUsage describes --flow.
@@ -50,6 +53,8 @@ type engineOptions struct {
 	flow        flow.Config
 	state       *statedir.Dir
 	notes       bool // what rules decide is noted for each packet
+	shards      int
+	drive       event.Drive
 }
 
 // engineOptions reads the settings of the scripts below paths and opens the
@@ -60,6 +65,9 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 		return engineOptions{}, err
 	}
 	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow}
+	if opts.shards, opts.drive, err = o.spread(); err != nil {
+		return engineOptions{}, err
+	}
 	if o.state != "" {
 		if opts.state, err = statedir.Open(o.state); err != nil {
 			return opts, fail(exitIO, err)
@@ -102,6 +110,8 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Limits:      o.limits,
 		ReadFile:    watch.ReadData,
 		State:       o.state,
+		Shards:      o.shards,
+		Drive:       o.drive,
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e

@@ -10,9 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/flow"
-	"github.com/hookd/hookd/stacks/flow/capture"
 )
 
 type replayOptions struct {
@@ -26,6 +24,7 @@ type replayOptions struct {
 
 	verdicts string
 	write    string
+	batch    int // packets an entry of a shard
 }
 
 func newReplay() *cobra.Command {
@@ -38,6 +37,13 @@ by time, and runs rules over them. Alerts and decisions are written to standard
 output as JSON lines, and so are the events that --print names; log lines and a
 summary go to standard error. The same input gives the same output.
 
+With --shards connections are spread over several shards, each with a Lua machine
+of its own a script; the output is the same for any number of them, as long as no
+handler assigns globals or outer locals, which 'hookd check --shards' looks for.
+--jobs runs shards at the same time, which is faster. Then what happens in one
+connection happens in order, but the order between connections, and with it their
+numbers, changes from run to run.
+
 What rules decide is recorded, and the capture goes on as it went; with
 --verdicts apply it is done, as inline: a dropped packet does not reach the
 receiver. --write makes a capture of what passed, which says at each packet what
@@ -48,6 +54,7 @@ written. The exit code is then 130.`,
 		Example: `  hookd replay calls.pcap -s scripts
   hookd replay calls.pcap --print flow.conn_end
   hookd replay calls.pcap --print 'flow.rexmit.*' -s rules.lua
+  hookd replay big.pcap -s rules --jobs 4
   hookd replay calls.pcap -s rules --verdicts apply --write passed.pcapng`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return replay(cmd, args, o) },
@@ -64,6 +71,10 @@ written. The exit code is then 130.`,
 	f.StringVar(&o.state, "state", "", "directory in which stores that persist are kept")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
 	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
+	f.IntVar(&o.shards, "shards", 0, shardsUsage)
+	f.IntVar(&o.jobs, "jobs", 1, "how many shards run at the same time; more than 1 gives up the order between connections")
+	f.IntVar(&o.batch, "batch", entryFrames, "how many packets are handled in one entry of a shard")
+	_ = f.MarkHidden("batch")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
 	f.BoolVar(&o.stats, "stats", false, "tell what the replay cost: time, memory, allocations")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile, for go tool pprof, to this file")
@@ -126,13 +137,19 @@ func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
 	if err := notAmong(o.write, paths); err != nil {
 		return 0, err
 	}
+	switch {
+	case o.jobs > 1 && o.write != "":
+		return 0, usagef("--write needs the packets in order: leave --jobs out")
+	case o.batch < 1:
+		return 0, usagef("--batch %d: 1 or more", o.batch)
+	}
 	return verdictMode(o.verdicts)
 }
 
 // replay runs src to its end and writes everything that comes of it.
 func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o *replayOptions) error {
 	over := stop.listen()
-	stats, readErr := h.feed(src, stop)
+	stats, readErr := h.feed(src, stop, o.jobs, o.batch)
 	over()
 	var errs []error
 	if err := h.out.Flush(); err != nil {
@@ -191,50 +208,6 @@ func (h *house) tap(patterns []string) error {
 	return nil
 }
 
-// entryFrames bounds how many packets are handled in one entry of the shard.
-const entryFrames = 64
-
-// feed runs every packet of src through the flow stack. What was read before an
-// error counts: connections end, and the stop is announced, all the same.
-func (h *house) feed(src *merged, stop *interrupt) (flow.Stats, error) {
-	shard := h.engine.Shard(0)
-	stack := flow.New(shard, h.stack)
-	stack.WantStreams(h.engine.Reads(flow.StreamFields()...))
-	h.flow.Install(stack)
-	defer h.flow.Remove(stack)
-	var f capture.Frame
-	err := src.Next(&f)
-	h.engine.Start(f.TS)
-	for err == nil {
-		shard.Enter()
-		for n := 0; err == nil && n < entryFrames; n++ {
-			stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-			err = src.Next(&f)
-		}
-		shard.Leave()
-		if h.out.Err() != nil || h.packets != nil && h.packets.err != nil {
-			break // a closed pipe: nobody reads on
-		}
-		if stop.happened() {
-			break
-		}
-	}
-	shard.Enter()
-	stack.Close()
-	shard.Leave()
-	reason := hookdev.StopReasonDone
-	switch {
-	case stop.happened():
-		reason, err = hookdev.StopReasonSignal, errInterrupted
-	case errors.Is(err, io.EOF):
-		err = nil
-	default:
-		reason = hookdev.StopReasonError
-	}
-	h.engine.Stop(reason)
-	return stack.Stats(), err
-}
-
 // summary tells a person what happened.
 func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
@@ -246,6 +219,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	})
 	writeCounts(w, "limits", []count{
 		{st.Refused, "raised events refused"},
+		{st.PostsRefused, "posts between shards refused"},
 		{st.LinesDropped, "log lines dropped"},
 		{st.AlertsDropped, "alerts dropped"},
 		{st.TimerSkips, "timer periods skipped"},

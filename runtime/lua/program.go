@@ -12,6 +12,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/runtime/lua/access"
+	"github.com/hookd/hookd/runtime/lua/lib/strlib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 )
 
@@ -84,6 +85,9 @@ func (in *instance) load(d *declarer) bool {
 	in.vm.End()
 	in.vm.Settle()
 	in.decl, in.mode, in.pairs = nil, idle, nil
+	if in.env.Serials != nil {
+		strlib.ShareSerials(in.vm.State(), in.env.Serials)
+	}
 	if err != nil {
 		d.diags = append(d.diags, in.diagnostic(err))
 		return false
