@@ -2,7 +2,9 @@ package engine
 
 import (
 	"errors"
-	"sort"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hookd/hookd/engine/event"
@@ -35,7 +37,10 @@ func (r *resolver) bindRules(sc *script) {
 			continue
 		}
 		names[d.Name] = d.Line
-		ru := &rule{decl: d, script: sc, index: i}
+		ru := &rule{decl: d, script: sc, index: i, run: d.Run}
+		if d.Handler {
+			ru.places = map[place]*entry{}
+		}
 		sc.rules = append(sc.rules, ru)
 		if d.Verdict != nil {
 			ru.verdict = d.Verdict.Verdict
@@ -75,7 +80,7 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 		return
 	}
 	ru.bindTo(p.info)
-	en := &entry{rule: ru, user: user, when: ru.decl.NativeWhen.Make(p.info), guard: ru.decl.Guard.Make(p.info)}
+	en := &entry{rule: ru, node: n.from(), user: user, when: ru.decl.NativeWhen.Make(p.info), guard: ru.decl.Guard.Make(p.info)}
 	for _, v := range ru.decl.decides() {
 		switch name := decisionName(v.Decision); {
 		case !v.Decided():
@@ -105,6 +110,8 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 		en.by = path
 	}
 	switch {
+	case ru.decl.Handler:
+		ru.places[place{p.where.ID, user}] = en
 	case ru.decl.Disabled:
 	case ru.decl.Always:
 		n.always = append(n.always, en)
@@ -142,10 +149,42 @@ func (r *resolver) place(ref *PointRef) (p *pointPlan, n *node, user string) {
 		}
 	}
 	p = r.plan(u.base, &u.base.Points[at])
-	sc := r.script
-	n = r.node(u, p)
-	r.script = sc
-	return p, n, name
+	return p, r.node(u, p), name
+}
+
+// placeNamed finds where a handler is to be bound to an object.
+func (s *shard) placeNamed(at *Attachment, point string) (place, error) {
+	info, where, user, err := s.pointNamed(point)
+	if err != nil {
+		return place{}, err
+	}
+	if f := info.Subject(); f == nil || f.Type.Object != at.Type {
+		return place{}, fmt.Errorf("%s is not about a %s", point, at.Type)
+	}
+	return place{where.ID, user}, nil
+}
+
+// pointNamed looks a hook point or user-defined event of the live generation up.
+func (s *shard) pointNamed(point string) (*event.Info, *event.PointInfo, string, error) {
+	name, phase, isUser := splitUser(point)
+	if !isUser {
+		info, where, err := s.engine.cfg.Catalogue.Find(point)
+		return info, where, "", err
+	}
+	u := s.gen.users[name]
+	switch {
+	case u == nil:
+		return nil, nil, "", fmt.Errorf("there is no event.%s%s", name, s.gen.didYouMeanEvent(name))
+	case u.free != nil:
+		return u.free.info, u.free.where, name, nil
+	}
+	at := u.phase
+	if phase != "" {
+		if at = phaseNamed(u.base, phase); at < 0 {
+			return nil, nil, "", fmt.Errorf("event.%s has no phase %s; %s has %s", name, phase, u.base.Name, phaseWords(u.base))
+		}
+	}
+	return u.base, &u.base.Points[at], name, nil
 }
 
 // compileScope compiles a rule's scope for the family of its hook point.
@@ -180,54 +219,107 @@ func (r *resolver) checkTimers(sc *script) {
 func (e *Engine) installLocked(s *shard, g *Generation) {
 	s.gen = g
 	s.plans = [event.MaxPoints]*pointPlan{}
-	for id, p := range g.plans {
-		if !p.root.empty() {
-			s.plans[id] = p
+	for id := range g.plans {
+		s.plans[id] = s.planOf(id)
+	}
+	for id := range e.taps {
+		s.plans[id] = s.planOf(id)
+	}
+	for id, n := range s.dynamic {
+		if n > 0 {
+			s.plans[id] = s.planOf(event.PointID(id))
 		}
 	}
-	for id, taps := range e.taps {
-		base := s.plans[id]
-		if base == nil {
-			info, where := e.cfg.Catalogue.Point(id)
-			base = newPointPlan(e, info, where)
-		}
-		tapped := *base
+	s.Shard.Bind(s, func(id event.PointID) bool { return s.plans[id] != nil })
+}
+
+// planOf returns what runs at a point of the live generation: its rules, the
+// engine's taps, and what is bound to single objects. It is nil where nothing
+// does.
+func (s *shard) planOf(id event.PointID) *pointPlan {
+	p, taps := s.gen.plans[id], s.engine.taps[id]
+	if (p == nil || p.root.empty()) && len(taps) == 0 && s.dynamic[id] == 0 {
+		return nil
+	}
+	if p == nil {
+		info, where := s.engine.cfg.Catalogue.Point(id)
+		p = newPointPlan(s.engine, info, where)
+	}
+	if len(taps) > 0 {
+		tapped := *p
 		tapped.taps = taps
-		s.plans[id] = &tapped
+		p = &tapped
 	}
-	s.Bind(s, func(id event.PointID) bool { return s.plans[id] != nil })
+	return p
+}
+
+// count changes how many handlers are bound at a point; the first and the last
+// of them change whether stacks raise its events.
+func (s *shard) count(id event.PointID, by int) {
+	was := s.dynamic[id] > 0
+	s.dynamic[id] = uint32(int(s.dynamic[id]) + by)
+	if is := s.dynamic[id] > 0; is == was {
+		return
+	}
+	for _, t := range s.turn.shards {
+		t.plans[id] = t.planOf(id)
+		t.Want(id, t.plans[id] != nil)
+	}
 }
 
 // Plan renders the order in which rules run, one line a rule, hook points in
-// the order of the catalogue.
+// the order of the catalogue, then events that are only raised; a rule on a
+// user-defined event says so. Handlers follow with where they may be bound.
 func (g *Generation) Plan() []string {
-	var ids []int
-	for id := range g.plans {
-		ids = append(ids, int(id))
-	}
-	sort.Ints(ids)
 	var lines []string
-	for _, id := range ids {
-		p := g.plans[event.PointID(id)]
-		lines = p.root.render(lines, p.where.Name, 0)
+	for _, id := range slices.Sorted(maps.Keys(g.plans)) {
+		lines = g.plans[id].render(lines)
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.users)) {
+		if p := g.users[name].free; p != nil {
+			lines = p.render(lines)
+		}
+	}
+	for _, sc := range g.order {
+		for _, r := range sc.rules {
+			if r.decl.Handler {
+				lines = append(lines, fmt.Sprintf("handler %s: %s%s", sc.path, r.decl.Name, r.bindable()))
+			}
+		}
 	}
 	return lines
 }
 
-func (n *node) render(lines []string, title string, depth int) []string {
-	indent := strings.Repeat("  ", depth)
-	if n.empty() {
+func (p *pointPlan) render(lines []string) []string {
+	if p.root.empty() {
 		return lines
 	}
-	lines = append(lines, indent+title)
-	for _, en := range n.entries {
-		lines = append(lines, indent+"  "+en.rule.script.path+": "+en.rule.decl.Name)
+	lines = append(lines, p.where.Name)
+	for _, en := range p.root.order {
+		lines = append(lines, en.line(""))
 	}
-	for _, child := range n.children {
-		lines = child.render(lines, "event."+child.user, depth+1)
-	}
-	for _, en := range n.always {
-		lines = append(lines, indent+"  "+en.rule.script.path+": "+en.rule.decl.Name+" (always)")
+	for _, en := range p.root.last {
+		lines = append(lines, en.line(" (always)"))
 	}
 	return lines
+}
+
+// line is a rule in a plan.
+func (en *entry) line(how string) string {
+	if en.node != nil {
+		how = " (event." + en.user + ")" + how
+	}
+	return "  " + en.rule.script.path + ": " + en.rule.decl.Name + how
+}
+
+// bindable says where a handler may be bound.
+func (r *rule) bindable() string {
+	if len(r.decl.On) == 0 {
+		return " (timers)"
+	}
+	var names []string
+	for _, ref := range r.decl.On {
+		names = append(names, ref.Name)
+	}
+	return " (" + strings.Join(names, ", ") + ")"
 }

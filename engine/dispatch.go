@@ -21,6 +21,10 @@ type pointPlan struct {
 	words   []string
 	taps    []Tap
 	root    node
+	// subject is what events of the point are about; nil where that is nothing.
+	subject *event.Field
+	// nodes counts the user-defined events on the point.
+	nodes int
 }
 
 // node is a hook point or a user-defined event below one: its rules, and the
@@ -32,21 +36,27 @@ type node struct {
 	health   *health // of its filter
 	matches  match.Predicate
 	when     Native // nil: the function is called
-	entries  []*entry
-	always   []*entry // rules that run behind all others and decide nothing
+	point    bool   // the hook point itself
+	parent   *node  // nil where that is the hook point
+	index    int    // among the events on the point
 	children []*node
-	// watched tells that n or an event below it has rules that always run.
-	watched bool
+	// entries are the rules bound here, always those that run behind all others
+	// and decide nothing.
+	entries []*entry
+	always  []*entry
+	// order are the entries of n and of all events below it in the one order
+	// they run in, behind the rest; last those that always run.
+	order []*entry
+	last  []*entry
 }
 
-// empty reports whether nothing is bound to n or below it.
-func (n *node) empty() bool {
-	return len(n.entries) == 0 && len(n.always) == 0 && len(n.children) == 0
-}
+// empty reports whether no rule is bound to n or below it.
+func (n *node) empty() bool { return len(n.order) == 0 && len(n.last) == 0 }
 
 // entry is one rule bound to one node.
 type entry struct {
 	rule    *rule
+	node    *node // nil at the hook point itself
 	scope   func(subject any) bool
 	matches match.Predicate
 	when    Native      // of the rule's when, and
@@ -62,6 +72,10 @@ type outcome struct {
 	verdict event.Verdict
 	// decided ends a point that combines by first.
 	decided bool
+	// bound are the handlers bound to the event's subject at this point.
+	bound []*binding
+	// memo is where the answers of the point's events begin in the shard's.
+	memo int
 }
 
 // add combines v into the outcome.
@@ -101,49 +115,95 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 		tap(s.Shard, p.info, p.where, e)
 	}
 	o := outcome{plan: p, event: e}
+	s.begin(&o, id)
 	s.walk(&o, &p.root)
 	s.drain(&o)
-	if p.root.watched {
+	if len(p.root.last) > 0 {
 		s.walkAlways(&o, &p.root)
 		s.drain(&o)
 	}
+	s.end(&o)
 	s.busy = false
+	if len(s.loose) > 0 {
+		s.tidy()
+	}
 	return o.verdict
 }
 
-// walk runs a node's rules, then the user-defined events that hold on it, depth
-// first, until the point is decided.
-func (s *shard) walk(o *outcome, n *node) {
-	for _, en := range n.entries {
-		if o.decided {
-			return
-		}
-		s.try(o, en)
+// begin looks for what is bound to the event's subject and makes room for the
+// answers of user-defined events, each of which is asked once; end gives it
+// back.
+func (s *shard) begin(o *outcome, id event.PointID) {
+	if s.dynamic[id] > 0 {
+		o.bound = s.boundAt(o, id)
 	}
-	for _, child := range n.children {
+	o.memo = len(s.memo)
+	for range o.plan.nodes {
+		s.memo = append(s.memo, Ask)
+	}
+}
+
+// from is n as [shard.reached] starts from it: nil is the hook point itself.
+func (n *node) from() *node {
+	if n.point {
+		return nil
+	}
+	return n
+}
+
+func (s *shard) end(o *outcome) { s.memo = s.memo[:o.memo] }
+
+// walk runs the rules of n and of the user-defined events below it that hold,
+// and the handlers bound to the subject, in one order, until the point is
+// decided.
+func (s *shard) walk(o *outcome, n *node) {
+	bound, from := o.bound, n.from()
+	for _, en := range n.order {
+		for len(bound) > 0 && !inOrder(en.rule, bound[0].entry.rule) {
+			s.tryBound(o, bound[0], n)
+			bound = bound[1:]
+		}
 		if o.decided {
 			return
 		}
-		if s.holds(o, child) {
-			s.walk(o, child)
+		if s.reached(o, en.node, from) {
+			s.try(o, en, nil)
 		}
+	}
+	for _, b := range bound {
+		s.tryBound(o, b, n)
 	}
 }
 
 // walkAlways runs the rules of n and below it that run whatever was decided.
 func (s *shard) walkAlways(o *outcome, n *node) {
-	for _, en := range n.always {
-		s.try(o, en)
-	}
-	for _, child := range n.children {
-		if child.watched && s.holds(o, child) {
-			s.walkAlways(o, child)
+	for _, en := range n.last {
+		if s.reached(o, en.node, n.from()) {
+			s.try(o, en, nil)
 		}
 	}
 }
 
-// holds evaluates a user-defined event's own filters.
+// reached reports whether n is from, or an event below it that holds with all
+// those between. Nil stands for the hook point, which is above all events.
+func (s *shard) reached(o *outcome, n, from *node) bool {
+	return n == from || n != nil && s.reached(o, n.parent, from) && s.holds(o, n)
+}
+
+// holds asks a user-defined event's own filters, once an event.
 func (s *shard) holds(o *outcome, n *node) bool {
+	if s.memo[o.memo+n.index] == Ask {
+		answer := No
+		if s.ask(o, n) {
+			answer = Yes
+		}
+		s.memo[o.memo+n.index] = answer
+	}
+	return s.memo[o.memo+n.index] == Yes
+}
+
+// ask evaluates a user-defined event's own filters.
+func (s *shard) ask(o *outcome, n *node) bool {
 	if n.matches != nil && !n.matches(o.event) {
 		return false
 	}
@@ -167,11 +227,15 @@ func (s *shard) holds(o *outcome, n *node) bool {
 	return ok
 }
 
-// try runs one rule: its filters, cheapest first, then what it decides.
-func (s *shard) try(o *outcome, en *entry) {
+// try runs one rule, or the handler that b binds: its filters, cheapest first,
+// then what it decides.
+func (s *shard) try(o *outcome, en *entry, b *binding) {
 	r := en.rule
 	st := r.state
 	st.Seen++
+	if st.quiet() && s.silent(o, st) {
+		return
+	}
 	if en.scope != nil && !en.inScope(o) {
 		return
 	}
@@ -189,22 +253,33 @@ func (s *shard) try(o *outcome, en *entry) {
 		return
 	}
 	st.Matched++
-	if r.decl.Run == 0 {
+	if r.run == 0 {
 		s.decide(o, en, r.verdict)
 		return
 	}
-	count := s.count(st.matched)
-	if s.native(en.guard, o.event) == No {
-		return
+	count := s.tally(st.matched)
+	if s.native(en.guard, o.event) != No {
+		s.run(o, en, b, count)
 	}
+}
+
+// run calls the rule's function and takes what it decides.
+func (s *shard) run(o *outcome, en *entry, b *binding, count uint64) {
+	r := en.rule
 	call := s.prepare(o, r.script, r.decl.Name, en.user)
 	call.Count = count
-	d, err := r.script.instance.Run(r.decl.Run, call)
+	if b != nil {
+		call.Param = b.param
+	}
+	d, err := r.script.instance.Run(r.run, call)
 	if err == nil {
 		err = o.plan.check(r, d)
 	}
 	if err == nil {
 		err = s.compareGuard(en.guard, o.event, d.Decided())
+	}
+	if err == nil && d.Off {
+		err = s.leaveHere(o, en, b)
 	}
 	if err != nil {
 		s.fail(o, r, err)
@@ -268,7 +343,7 @@ func (s *shard) prepare(o *outcome, sc *script, name, user string) *Call {
 	c.Point, c.Event = o.plan.where.Name, o.event
 	c.Info, c.Where, c.User = o.plan.info, o.plan.where, user
 	c.Count, c.Verdict = 0, o.verdict
-	c.Payload = s.payload
+	c.Payload, c.Param, c.Object, c.Type = s.payload, nil, nil, ""
 	return c
 }
 

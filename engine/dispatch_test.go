@@ -154,7 +154,7 @@ func TestUserEvents(t *testing.T) {
 		},
 	}).up()
 	r.start(newConn(1, "10.0.0.1:1000", "10.0.0.2:80"))
-	if diff := cmp.Diff([]string{"base rule", "web rule", "get rule"}, log); diff != "" {
+	if diff := cmp.Diff([]string{"web rule", "get rule", "base rule"}, log); diff != "" {
 		t.Error(diff)
 	}
 	log = nil

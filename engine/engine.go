@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -79,8 +81,17 @@ type shard struct {
 	plans  [event.MaxPoints]*pointPlan
 	timers map[timerKey]*timer
 	rules  map[ruleKey]*ruleState // of gen
+	// leaving is, while another takes its place, the generation before.
+	leaving *Generation
+
+	// What handlers bound: by handler and function, by machine.
+	targets map[ruleKey]*target
+	sources map[Instance]*source
+	loose   []*target // without bindings, to be let go of when nothing runs
+	bound   DynamicStats
 
 	*turn
+	memo []Answer // of user-defined events, of the events being handled
 	call Call
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
@@ -91,11 +102,19 @@ type shard struct {
 // turn is what handlers take: one runs at a time, of those shards that are driven
 // together, and what they cause waits for it.
 type turn struct {
+	shards  []*shard
 	busy    bool // a dispatch is running
 	depth   int  // of raised events
 	payload any
 	queue   raiseQueue
+
+	// What handlers bound: by script, how much at each point, and when.
+	used    map[string]*usage
+	dynamic [event.MaxPoints]uint32
+	serial  uint64
 }
+
+func newTurn() *turn { return &turn{used: map[string]*usage{}} }
 
 // New returns an engine with nothing loaded. The runtime is given later, by
 // [Engine.Use], because a runtime needs the engine's functions.
@@ -116,15 +135,12 @@ func New(cfg Config) *Engine {
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
 	e.set = event.NewShards(cfg.Shards, cfg.Drive, cfg.Limits.Inbox)
 	e.live = emptyGeneration()
-	common := &turn{}
+	common := newTurn()
 	for i := range e.set.Len() {
-		s := &shard{
-			Shard: e.set.At(i), engine: e, turn: common, gen: e.live,
-			timers: map[timerKey]*timer{}, rules: map[ruleKey]*ruleState{},
-		}
 		if cfg.Drive == event.Apart {
-			s.turn = &turn{}
+			common = newTurn()
 		}
+		s := newShard(e, i, common)
 		if i > 0 {
 			s.gen = emptyGeneration()
 			e.live.others = append(e.live.others, s.gen)
@@ -133,6 +149,16 @@ func New(cfg Config) *Engine {
 	}
 	e.stores = store.NewRegistry(e.set.Clock(), 0)
 	return e
+}
+
+func newShard(e *Engine, index int, t *turn) *shard {
+	s := &shard{
+		Shard: e.set.At(index), engine: e, gen: e.live, turn: t,
+		timers: map[timerKey]*timer{}, rules: map[ruleKey]*ruleState{},
+		targets: map[ruleKey]*target{}, sources: map[Instance]*source{},
+	}
+	t.shards = append(t.shards, s)
+	return s
 }
 
 // Use gives the engine the runtime that compiles its scripts.
@@ -189,6 +215,7 @@ func (e *Engine) Stop(reason hookdev.StopReason) {
 		for _, t := range s.timers {
 			s.Timers().Stop(&t.Timer)
 		}
+		s.stopDelays()
 		if s.Index() == 0 && e.started {
 			emit(s, hookdev.OnStop, &hookdev.Stop{Reason: reason})
 		}
@@ -213,6 +240,7 @@ func (e *Engine) Close() {
 		for _, sc := range s.gen.order {
 			sc.instance.Close()
 		}
+		s.closeDraining()
 		s.Leave()
 	}
 }
@@ -230,6 +258,7 @@ type Stats struct {
 	AlertsDropped  uint64 // alerts beyond theirs
 	Reloads        uint64
 	ReloadFailures uint64
+	DynamicStats
 }
 
 // Stats returns the counters.
@@ -247,6 +276,7 @@ func (e *Engine) Stats() Stats {
 		}
 		st.TimerSkips += s.skips
 		st.PostsRefused += s.PostsRefused()
+		st.DynamicStats.add(&s.bound)
 		s.Leave()
 	}
 	for _, k := range e.kept {
@@ -262,6 +292,8 @@ type RuleStatus struct {
 	Line         int
 	Points       []string
 	Suspended    bool
+	// Handler: it runs only where it is bound. Off: its script switched it off.
+	Handler, Off bool
 	RuleStats
 }
 
@@ -276,13 +308,36 @@ func (e *Engine) Rules() []RuleStatus {
 			st := RuleStatus{
 				Script: sc.path, Name: r.decl.Name, Line: r.decl.Line,
 				Suspended: r.state.suspended(), RuleStats: counts[ruleKey{sc.path, r.decl.Name}],
+				Handler: r.decl.Handler, Off: r.state.off.Load(),
 			}
 			for _, ref := range r.decl.On {
 				st.Points = append(st.Points, ref.Name)
 			}
 			list = append(list, st)
 		}
+		list = append(list, e.functionsOf(sc.path)...)
 	}
+	return list
+}
+
+// functionsOf lists the functions that a live script has bound, by line, with what
+// all shards counted.
+func (e *Engine) functionsOf(path string) []RuleStatus {
+	var list []RuleStatus
+	for _, s := range e.shards {
+		s.Enter()
+		for _, st := range s.functionsOf(s.gen.scripts[path]) {
+			i := slices.IndexFunc(list, func(have RuleStatus) bool { return have.Line == st.Line })
+			if i < 0 {
+				list = append(list, st)
+				continue
+			}
+			list[i].RuleStats.add(&st.RuleStats)
+			list[i].Suspended = list[i].Suspended || st.Suspended
+		}
+		s.Leave()
+	}
+	slices.SortFunc(list, func(a, b RuleStatus) int { return cmp.Compare(a.Line, b.Line) })
 	return list
 }
 

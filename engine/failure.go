@@ -37,7 +37,8 @@ func (s *shard) fail(o *outcome, r *rule, err error) {
 	if se.Overrun {
 		st.Overruns++
 	}
-	s.blame(st.health, s.origin(o, r.script, r.decl.Name, se.Line), o.plan.where, se)
+	s.blame(&st.health, s.origin(o, r.script, r.decl.Name, se.Line), o.plan.where, se)
+	s.poisoned(r.script.instance, se)
 }
 
 // failEvent reports the failure of a user-defined event's filter; the event
@@ -45,12 +46,14 @@ func (s *shard) fail(o *outcome, r *rule, err error) {
 func (s *shard) failEvent(o *outcome, n *node, err error) {
 	se := asScriptError(err, n.script.path)
 	s.blame(n.health, s.origin(o, n.script, n.decl.Name, se.Line), o.plan.where, se)
+	s.poisoned(n.script.instance, se)
 }
 
 // failTimer reports the failure of a timer.
 func (s *shard) failTimer(t *timer, err error) {
 	se := asScriptError(err, t.script.path)
 	s.blame(t.health, Origin{TS: s.Now(), Gen: s.gen.Number, Script: t.script.path, Rule: t.decl.Name, Line: se.Line}, nil, se)
+	s.poisoned(t.script.instance, se)
 }
 
 // blame reports a failure and suspends what h is the health of when it was one

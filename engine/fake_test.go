@@ -21,6 +21,8 @@ type fakeVM struct {
 	plan  engine.Plan
 	funcs []func(*engine.Call) (engine.Decision, error)
 	close int
+
+	released []engine.FuncID
 }
 
 func (rt fakeRuntime) Compile(src engine.Source) (engine.Program, diag.List) {
@@ -93,6 +95,8 @@ func (vm *fakeVM) Filter(fn engine.FuncID, call *engine.Call) (bool, error) {
 func (vm *fakeVM) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, error) {
 	return vm.funcs[fn-1](call)
 }
+
+func (vm *fakeVM) Release(fn engine.FuncID) { vm.released = append(vm.released, fn) }
 
 func (vm *fakeVM) Close() { vm.close++ }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/match"
 	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/engine/store"
 )
@@ -64,6 +65,8 @@ type userEvent struct {
 	// base.
 	nodes map[event.PointID]*node
 	free  *pointPlan
+	// matches is its match, compiled.
+	matches match.Predicate
 	// health of its filter; it outlives generations that leave its script alone.
 	health *health
 }

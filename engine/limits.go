@@ -29,8 +29,16 @@ type Limits struct {
 	// LogLines is how many log lines a script may write in a second
 	// of event time; the rest is dropped and counted.
 	LogLines int
-	// Timers is how many timers a script may declare.
+	// Timers is how many timers a script may declare, and how many it may have
+	// started in handlers, on a shard.
 	Timers int
+	// Bindings is how many handlers a script may have bound to objects, on a
+	// shard; ObjectBindings how many handlers and timers one object may have.
+	Bindings       int
+	ObjectBindings int
+	// Draining is how many machines of a script may go on behind the live one
+	// for the functions they bound, on a shard.
+	Draining int
 	// RaiseDepth is how deep raised events may cause further ones.
 	RaiseDepth int
 	// RaiseQueue is how many raised events may wait in a shard.
@@ -80,7 +88,10 @@ func (l *Limits) named() []limit {
 		{name: "suspend_window", d: &l.SuspendWindow, doc: "event time within which failures add up"},
 		n("log_lines", &l.LogLines, "log lines of a script in a second of event time; the rest is dropped and counted"),
 		n("alerts", &l.Alerts, "alerts of a script in a second of event time; the rest is dropped and counted"),
-		n("timers", &l.Timers, "timers of a script"),
+		n("timers", &l.Timers, "timers that a script declares, and timers that it started in handlers"),
+		n("bindings", &l.Bindings, "handlers that a script has bound to connections"),
+		n("object_bindings", &l.ObjectBindings, "handlers and timers that all scripts have bound to one connection"),
+		n("draining", &l.Draining, "earlier machines of a script that go on for the functions they bound; beyond, the oldest is cut"),
 		n("rules", &l.Rules, "rules of a script"),
 		n("raise_depth", &l.RaiseDepth, "raised events that cause raised events, and so on"),
 		n("raise_queue", &l.RaiseQueue, "raised events that wait for the running handler"),
@@ -179,6 +190,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.LogLines, 1000)
 	set(&l.Alerts, 10_000)
 	set(&l.Timers, 10_000)
+	set(&l.Bindings, 1_000_000)
+	set(&l.ObjectBindings, 64)
+	set(&l.Draining, 3)
 	set(&l.RaiseDepth, 8)
 	set(&l.RaiseQueue, 1024)
 	set(&l.TimerCatchUp, 10_000)

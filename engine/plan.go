@@ -77,6 +77,9 @@ type RuleDecl struct {
 	Observe  bool
 	Always   bool
 	Disabled bool
+	// Handler: it runs only where it is bound. Without hook points it is for
+	// timers.
+	Handler  bool
 	Doc      string
 	Severity string
 	Tags     []string

@@ -51,13 +51,8 @@ func (e *Engine) swap(st *Staged) error {
 	}
 	e.live = st.gen
 	e.adopt(old, st.gen)
-	first.take(st.gen)
 	first.Leave()
-	for i, s := range e.shards[1:] {
-		s.Enter()
-		s.take(st.gen.others[i])
-		s.Leave()
-	}
+	e.take(st.gen)
 	e.number.Store(st.gen.Number)
 	if old.Number == 0 {
 		return nil
@@ -74,30 +69,47 @@ func (e *Engine) swap(st *Staged) error {
 	return nil
 }
 
-// take makes g live on its shard, which is entered, and closes what it leaves
-// behind.
-func (s *shard) take(g *Generation) {
-	old := s.gen
-	s.takeCounts(g)
-	s.engine.installLocked(s, g)
-	s.rebindTimers(g)
-	for _, sc := range old.order {
-		if now := g.scripts[sc.path]; now == nil || now.instance != sc.instance {
-			sc.instance.Close()
+// take makes g live on all shards: those that are driven together at once.
+func (e *Engine) take(g *Generation) {
+	parts := g.shards()
+	for i, s := range e.shards {
+		if s.turn.shards[0] != s {
+			continue // taken with the first
 		}
+		s.Enter()
+		for k, t := range s.turn.shards {
+			t.takeRules(parts[i+k])
+		}
+		for k, t := range s.turn.shards {
+			old := t.gen
+			e.installLocked(t, parts[i+k])
+			t.rebindTimers(parts[i+k])
+			t.leaving = old
+		}
+		for _, t := range s.turn.shards {
+			t.rebind(t.leaving)
+			t.leaving = nil
+		}
+		s.Leave()
 	}
 }
 
-// takeCounts lets the rules of g go on with what they counted on this shard.
-func (s *shard) takeCounts(g *Generation) {
+// takeRules lets the rules of g go on with what they are on this shard.
+func (s *shard) takeRules(g *Generation) {
 	rules := make(map[ruleKey]*ruleState)
 	for _, sc := range g.order {
 		for _, r := range sc.rules {
 			key := ruleKey{sc.path, r.decl.Name}
-			if st := s.rules[key]; st != nil {
-				r.state.RuleStats = st.RuleStats
+			st := s.rules[key]
+			if st == nil {
+				st = &ruleState{}
 			}
-			rules[key] = r.state
+			if sc.fresh {
+				st.muted = 0
+				st.era++
+			}
+			st.ruleShared = s.engine.rules[key]
+			r.state, rules[key] = st, st
 		}
 	}
 	s.rules = rules
@@ -151,23 +163,17 @@ func (e *Engine) adopt(old, g *Generation) {
 		}
 	}
 	kept := make(map[ruleKey]*ruleShared)
-	for i, sc := range g.order {
-		for k, r := range sc.rules {
+	for _, sc := range g.order {
+		for _, r := range sc.rules {
 			key := ruleKey{sc.path, r.decl.Name}
-			st := &ruleShared{matched: new(uint64)}
-			was := e.rules[key]
-			if was != nil {
-				*st = *was
+			st := e.rules[key]
+			switch {
+			case st == nil:
+				st = &ruleShared{threshold: r.threshold, matched: new(uint64)}
+			case sc.fresh:
+				st = &ruleShared{threshold: st.threshold.adopt(r.threshold), matched: st.matched}
 			}
-			if sc.fresh || was == nil {
-				st.health = &health{}
-			}
-			st.threshold = st.threshold.adopt(r.threshold)
 			kept[key] = st
-			r.state = &ruleState{ruleShared: *st}
-			for _, other := range g.others {
-				other.order[i].rules[k].state = &ruleState{ruleShared: *st}
-			}
 		}
 	}
 	e.rules = kept

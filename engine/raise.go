@@ -57,10 +57,15 @@ func (s *shard) drain(o *outcome) {
 		s.depth, s.payload = r.depth, r.payload
 		switch {
 		case r.node != nil && o != nil && r.event == o.event:
+			memo := o.memo // what comes with a raised event may change the answers
+			s.begin(o, o.plan.where.ID)
 			s.walk(o, r.node)
 			s.walkAlways(o, r.node)
+			s.end(o)
+			o.memo = memo
 		default:
 			own, on := outcome{plan: r.plan, event: r.event}, r.on
+			on.begin(&own, r.plan.where.ID)
 			root := r.node
 			if root == nil {
 				root = &r.plan.root
@@ -71,6 +76,7 @@ func (s *shard) drain(o *outcome) {
 			}
 			on.walk(&own, root)
 			on.walkAlways(&own, root)
+			on.end(&own)
 		}
 	}
 	s.depth, s.payload = 0, nil
@@ -98,12 +104,11 @@ func (s *shard) Raise(call *Call, name string, payload any) error {
 		return fmt.Errorf("event.%s is defined on %s and can be raised only while one is handled", name, u.base.Name)
 	case call.Info != u.base:
 		return fmt.Errorf("event.%s is defined on %s and cannot be raised in %s", name, u.base.Name, call.Where.Name)
+	case s.plans[call.Where.ID] == nil:
+		return nil // the handler was the last that is bound there, and is gone
 	default:
 		r.plan = s.plans[call.Where.ID]
 		r.node, r.event = u.nodes[call.Where.ID], call.Event
-		if r.node == nil {
-			return nil // nothing is bound to it at this phase
-		}
 	}
 	if err := s.queue.push(s, r); err != nil {
 		return fmt.Errorf("event.%s not raised: %w", name, err)

@@ -31,6 +31,7 @@ func (st *Staged) resolve(g *Generation) diag.List {
 		r.declareEvents(sc)
 	}
 	r.resolveBases()
+	r.placeEvents()
 	for _, sc := range g.order {
 		r.script = sc
 		r.checkTimers(sc)
@@ -126,11 +127,35 @@ func (r *resolver) base(u *userEvent, path []string) {
 	}
 }
 
+// placeEvents gives every event its nodes, so that handlers can be bound to it at
+// any time, and reports what is wrong with its filter.
+func (r *resolver) placeEvents() {
+	for _, sc := range r.gen.order {
+		r.script = sc
+		for _, d := range sc.plan.Events {
+			if u := r.gen.users[d.Name]; u != nil && u.script == sc && u.base != nil && d.Match != nil {
+				u.matches = r.compileMatch(d.Match, u.base)
+			}
+		}
+	}
+	for _, sc := range r.gen.order {
+		for _, d := range sc.plan.Events {
+			u := r.gen.users[d.Name]
+			if u == nil || u.script != sc || u.base == nil {
+				continue
+			}
+			for i := range u.base.Points {
+				r.node(u, r.plan(u.base, &u.base.Points[i]))
+			}
+		}
+	}
+}
+
 // makeFree gives an event that is only raised a plan of its own.
 func (u *userEvent) makeFree() bool {
 	name := "event." + u.decl.Name
 	info := &event.Info{Family: "event", Name: name, Points: []event.PointInfo{{Name: name}}}
-	u.free = &pointPlan{info: info, where: info.Default(), family: &event.Family{Name: "event"}, root: node{user: u.decl.Name, script: u.script, decl: u.decl}}
+	u.free = &pointPlan{info: info, where: info.Default(), family: &event.Family{Name: "event"}, root: node{point: true, user: u.decl.Name, script: u.script, decl: u.decl}}
 	return true
 }
 
@@ -220,7 +245,7 @@ func (r *resolver) plan(info *event.Info, where *event.PointInfo) *pointPlan {
 }
 
 func newPointPlan(e *Engine, info *event.Info, where *event.PointInfo) *pointPlan {
-	p := &pointPlan{info: info, where: where, family: e.cfg.Catalogue.Family(info.Family)}
+	p := &pointPlan{info: info, where: where, subject: info.Subject(), root: node{point: true}, family: e.cfg.Catalogue.Family(info.Family)}
 	top := 0
 	for _, v := range p.family.Verdicts {
 		top = max(top, int(v.Kind))
@@ -240,17 +265,19 @@ func (r *resolver) node(u *userEvent, p *pointPlan) *node {
 	if n := u.nodes[p.where.ID]; n != nil {
 		return n
 	}
-	parent := &p.root
+	var parent *node
+	above := &p.root
 	if u.parent != nil {
 		parent = r.node(u.parent, p)
+		above = parent
 	}
-	n := &node{user: u.decl.Name, script: u.script, decl: u.decl, health: u.health, when: u.decl.NativeWhen.Make(p.info)}
-	if u.decl.Match != nil {
-		r.script = u.script
-		n.matches = r.compileMatch(u.decl.Match, u.base)
+	n := &node{
+		user: u.decl.Name, script: u.script, decl: u.decl, health: u.health, when: u.decl.NativeWhen.Make(p.info),
+		parent: parent, index: p.nodes, matches: u.matches,
 	}
+	p.nodes++
 	u.nodes[p.where.ID] = n
-	parent.children = append(parent.children, n)
+	above.children = append(above.children, n)
 	return n
 }
 
@@ -269,31 +296,15 @@ func (r *resolver) compileMatch(n *match.Node, info *event.Info) match.Predicate
 	return p
 }
 
-// sort puts a node's rules into their order, by priority, script path and place
-// in the file, and its events into that of their declarations.
+// sort puts the rules of n and of the events below it into their order.
 func (n *node) sort() {
-	for _, list := range [][]*entry{n.entries, n.always} {
-		sort.SliceStable(list, func(i, j int) bool {
-			a, b := list[i].rule, list[j].rule
-			switch {
-			case a.decl.Priority != b.decl.Priority:
-				return a.decl.Priority > b.decl.Priority
-			case a.script != b.script:
-				return a.script.path < b.script.path
-			}
-			return a.index < b.index
-		})
-	}
-	sort.SliceStable(n.children, func(i, j int) bool {
-		a, b := n.children[i], n.children[j]
-		if a.script != b.script {
-			return a.script.path < b.script.path
-		}
-		return a.decl.Line < b.decl.Line
-	})
-	n.watched = len(n.always) > 0
+	n.order, n.last = n.entries, n.always
 	for _, child := range n.children {
 		child.sort()
-		n.watched = n.watched || child.watched
+		n.order = append(n.order[:len(n.order):len(n.order)], child.order...)
+		n.last = append(n.last[:len(n.last):len(n.last)], child.last...)
+	}
+	for _, list := range [][]*entry{n.order, n.last} {
+		sort.SliceStable(list, func(i, j int) bool { return !inOrder(list[j].rule, list[i].rule) })
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -13,6 +14,7 @@ type rule struct {
 	decl    *RuleDecl
 	script  *script
 	index   int // place in the file
+	run     FuncID
 	state   *ruleState
 	infos   []*event.Info // what it is bound to
 	verdict event.Verdict
@@ -20,24 +22,43 @@ type rule struct {
 	// threshold is what the declaration asks for; the rule's state holds the one
 	// that counts.
 	threshold *counted
+	// places are, of a handler, where it may be bound.
+	places map[place]*entry
+}
+
+// inOrder reports whether a runs before b, or either may: by priority, script
+// path and place in the file.
+func inOrder(a, b *rule) bool {
+	return cmp.Or(
+		-cmp.Compare(a.decl.Priority, b.decl.Priority),
+		cmp.Compare(a.script.path, b.script.path),
+		cmp.Compare(a.index, b.index),
+	) <= 0
 }
 
 // ruleState is a rule on one shard: a rule is the same over generations while its
 // script and name are.
 type ruleState struct {
-	RuleStats // of this shard; its next generation goes on with them
-	ruleShared
+	RuleStats
+	*ruleShared
+	// muted counts the objects that the rule is unbound from since its script
+	// changed last, which is era.
+	muted int
+	era   uint64
 }
 
-// ruleShared is what is one for all shards, and outlives generations.
+// ruleShared is what is one for all shards. It lasts until its script changes;
+// then another goes on with what it counted.
 type ruleShared struct {
-	*health
-	threshold *counted
-	matched   *uint64 // by all shards
+	health
+	threshold *counted // never changed
+	matched   *uint64  // how often, on all shards
+	// off: a script switched the rule off.
+	off atomic.Bool
 }
 
-// count counts a match on all shards and returns how many there were.
-func (s *shard) count(matched *uint64) uint64 {
+// tally counts a match on all shards and returns how many there were.
+func (s *shard) tally(matched *uint64) uint64 {
 	if s.engine.cfg.Drive == event.Apart {
 		return atomic.AddUint64(matched, 1)
 	}

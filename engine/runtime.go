@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
+	"time"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
@@ -53,6 +54,9 @@ type Instance interface {
 	Filter(fn FuncID, call *Call) (bool, error)
 	// Run calls a handler and returns what it decided. Errors are [*ScriptError].
 	Run(fn FuncID, call *Call) (Decision, error)
+	// Release lets go of a function that was bound while a handler ran. Nothing
+	// of the instance runs at the moment.
+	Release(fn FuncID)
 	// Close releases the VM.
 	Close()
 }
@@ -62,6 +66,8 @@ type Instance interface {
 type Decision struct {
 	Family *event.Family
 	event.Verdict
+	// Off: the handler unbinds itself from the object it was called for.
+	Off bool
 }
 
 // Env is what an instance may use of the engine, while it is staged and after.
@@ -104,6 +110,36 @@ type Services interface {
 	// Raise queues the user-defined event; it is delivered when the running
 	// handler has returned. payload is plain data.
 	Raise(call *Call, name string, payload any) error
+	// Bind makes a handler run at a hook point of one object, in the place of
+	// what the script has bound there.
+	Bind(call *Call, at *Attachment, point string, h *Handler) error
+	// Unbind ends what the script has bound at a hook point of one object.
+	Unbind(call *Call, at *Attachment, point string) error
+	// Delay runs a handler once after a time, or again and again.
+	Delay(call *Call, at *Attachment, after time.Duration, repeat bool, h *Handler) error
+	// Cancel ends the script's timer on an object that runs the named handler.
+	Cancel(call *Call, at *Attachment, name string) error
+	// Switch turns one of the script's rules on or off.
+	Switch(call *Call, name string, on bool) error
+}
+
+// Attachment is an object that handlers are bound to; nil stands for none.
+type Attachment struct {
+	Object event.Kept
+	Type   string // "flow.conn"
+}
+
+// Handler is what is bound: a declared handler by its name, or a function.
+type Handler struct {
+	Name string
+	// Instance has the function Func, which was made at Line; only without Name.
+	// It is the engine's from a call that returned no error until
+	// [Instance.Release].
+	Instance Instance
+	Func     FuncID
+	Line     int
+	// Param is plain data that the handler finds in its call.
+	Param any
 }
 
 // Call describes the handler call in progress: what scripts read as `this`. It
@@ -120,6 +156,11 @@ type Call struct {
 	Verdict event.Verdict
 	// Payload is the plain data that came with a raised event.
 	Payload any
+	// Param is the plain data that the handler was bound with.
+	Param any
+	// Object is what the running timer belongs to, of type Type; nil elsewhere.
+	Object event.Kept
+	Type   string
 }
 
 // ScriptError is a script's failure at run time.

@@ -108,11 +108,9 @@ func (t *timer) fire(int64) {
 // would take for ever, and counts them.
 func (t *timer) catchUp() {
 	s, every := t.shard, int64(t.decl.Every)
-	late := (s.Goal()-t.next)/every - 1 // the next one is due a period from now
-	if skip := late - int64(s.engine.cfg.Limits.TimerCatchUp); skip > 0 {
-		t.next += skip * every
-		s.skips += uint64(skip)
-	}
+	skip := periodsToSkip(t.next, every, s.Goal(), s.engine.cfg.Limits.TimerCatchUp)
+	t.next += skip * every
+	s.skips += uint64(skip)
 }
 
 func (s *shard) runTimer(t *timer) {
@@ -125,4 +123,5 @@ func (s *shard) runTimer(t *timer) {
 	}
 	s.drain(nil)
 	s.busy = false
+	s.tidy()
 }

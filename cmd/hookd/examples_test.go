@@ -94,7 +94,7 @@ func TestCatalogueExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer src.Close()
-			if _, err := h.feed(src, newInterrupt(t.Context()), 1, entryFrames); err != nil {
+			if _, err := h.feed(src, newInterrupt(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 			if n := h.engine.Stats().Errors; n > 0 {

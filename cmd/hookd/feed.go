@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 
@@ -34,9 +35,21 @@ func (o *houseOptions) spread() (int, event.Drive, error) {
 	return max(o.shards, o.jobs), event.Apart, nil
 }
 
+// frameSource is where packets come from: captures, merged.
+type frameSource interface {
+	// Next gives the next packet, lent until the call after; io.EOF behind the
+	// last one.
+	Next(f *capture.Frame) error
+	// waits reports whether Next may have to wait for a program that is writing.
+	waits() bool
+	// progress returns how much was read of how much; 0 where that is not known.
+	progress() (read, size int64)
+}
+
 // feed runs every packet of src through the flow stacks. What was read before an
-// error counts: connections end, and the stop is announced, all the same.
-func (h *house) feed(src *merged, stop *interrupt, jobs, batch int) (flow.Stats, error) {
+// error counts: connections end, and the stop is announced, all the same. Before
+// it waits for packets it writes the records out.
+func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	front := flow.NewFront(h.engine.Shards(), h.stack)
 	front.WantStreams(h.engine.Reads(flow.StreamFields()...))
 	front.Install(h.flow)
@@ -44,13 +57,14 @@ func (h *house) feed(src *merged, stop *interrupt, jobs, batch int) (flow.Stats,
 	var f capture.Frame
 	err := src.Next(&f)
 	h.engine.Start(f.TS)
-	if err == nil {
-		if jobs > 1 {
-			err = h.feedJobs(front, src, &f, stop, jobs, batch)
-		} else {
-			err = h.feedInTurn(front, src, &f, stop, batch)
-		}
+	switch {
+	case err != nil:
+	case h.jobs > 1:
+		err = h.feedJobs(front, src, &f, stop)
+	default:
+		err = h.feedInTurn(front, src, &f, stop)
 	}
+	h.progress.clear()
 	front.Close()
 	reason := hookdev.StopReasonDone
 	switch {
@@ -65,22 +79,42 @@ func (h *house) feed(src *merged, stop *interrupt, jobs, batch int) (flow.Stats,
 	return front.Stats(), err
 }
 
-// over reports whether no further packets are wanted.
-func (h *house) over(stop *interrupt) bool {
-	// A closed pipe: nobody reads on.
-	return h.out.Err() != nil || h.packets != nil && h.packets.err != nil || stop.happened()
-}
-
 // feedInTurn handles the packet in f and those behind it, in order.
-func (h *house) feedInTurn(front *flow.Front, src *merged, f *capture.Frame, stop *interrupt, batch int) (err error) {
+func (h *house) feedInTurn(front *flow.Front, src frameSource, f *capture.Frame, stop *interrupt) (err error) {
 	shard := h.engine.Shard(0) // to enter one is to enter all
-	for err == nil && !h.over(stop) {
+	for {
 		shard.Enter()
-		for n := 0; err == nil && n < batch; n++ {
+		for n := 1; ; n++ {
 			front.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-			err = src.Next(f)
+			if n >= h.entry() || src.waits() {
+				break
+			}
+			if err = src.Next(f); err != nil {
+				break
+			}
 		}
 		shard.Leave()
+		if err != nil || !h.goesOn(src, front, stop) {
+			return err
+		}
+		if err = src.Next(f); err != nil {
+			return err
+		}
 	}
-	return err
+}
+
+// entry is how many packets are handled in one entry of a shard.
+func (h *house) entry() int { return cmp.Or(h.batch, entryFrames) }
+
+// goesOn does what is due between two entries of the shard, and reports whether
+// anybody wants more.
+func (h *house) goesOn(src frameSource, front *flow.Front, stop *interrupt) bool {
+	if src.waits() {
+		h.out.Push()
+	}
+	if h.out.Err() != nil || h.packets != nil && h.packets.err != nil {
+		return false // a closed pipe: nobody reads on
+	}
+	h.progress.tell(src, front.Frames())
+	return !stop.happened()
 }

@@ -26,6 +26,11 @@ type house struct {
 	// notes and packets are there where packets are written.
 	notes   *trace.Notes
 	packets *packetWriter
+	// jobs is how many goroutines run shards, batch how many packets they handle in
+	// one entry; 0 means 1 and entryFrames.
+	jobs, batch int
+	// progress is shown while captures are read; nil shows nothing.
+	progress *progress
 }
 
 // houseOptions are the flags that every subcommand which runs scripts has.
@@ -84,6 +89,7 @@ func newHouse(o engineOptions, debug bool, records, logs io.Writer) *house {
 		level = slog.LevelDebug
 	}
 	h := &house{flow: flow.NewFunctions(), stack: o.flow}
+	h.stack.Blocks = flow.NewBlocks(o.flow.MaxBlocks, o.flow.NeverBlock...)
 	h.out = trace.NewWriter(records, slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}), func() uint64 {
 		return h.engine.Generation()
 	})

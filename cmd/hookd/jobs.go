@@ -30,14 +30,14 @@ type load struct {
 
 // feedJobs handles the packet in f and those behind it: this goroutine reads and
 // decodes, jobs others each run their part of the shards.
-func (h *house) feedJobs(front *flow.Front, src *merged, f *capture.Frame, stop *interrupt, jobs, batch int) error {
+func (h *house) feedJobs(front *flow.Front, src frameSource, f *capture.Frame, stop *interrupt) error {
 	set := h.engine.Shards()
-	s := &sorter{front: front, batch: batch, open: make([]*load, set.Len()), free: make(chan *load, jobs*(loadsAhead+2)+set.Len())}
+	s := &sorter{front: front, batch: h.entry(), open: make([]*load, set.Len()), free: make(chan *load, h.jobs*(loadsAhead+2)+set.Len())}
 	for i := range s.open {
 		s.open[i] = &load{shard: set.At(i)}
 	}
 	var running sync.WaitGroup
-	for range jobs {
+	for range h.jobs {
 		loads := make(chan *load, loadsAhead)
 		s.workers = append(s.workers, loads)
 		running.Go(func() { work(front, loads, s.free) })
@@ -45,9 +45,9 @@ func (h *house) feedJobs(front *flow.Front, src *merged, f *capture.Frame, stop 
 	var err error
 	for n := 1; err == nil; n++ {
 		s.add(f)
-		if n%pulseFrames == 0 {
+		if n%pulseFrames == 0 || src.waits() {
 			s.flush()
-			if h.over(stop) {
+			if !h.goesOn(src, front, stop) {
 				break
 			}
 		}

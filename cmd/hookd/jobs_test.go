@@ -122,7 +122,8 @@ func TestPublishWhileTrafficFlows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	stats, err := h.feed(src, newInterrupt(t.Context()), 4, 3)
+	h.jobs, h.batch = 4, 3
+	stats, err := h.feed(src, newInterrupt(t.Context()))
 	close(done)
 	others.Wait()
 	if err != nil {

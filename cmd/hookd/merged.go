@@ -18,6 +18,7 @@ type merged struct {
 	state   []headState
 	filter  *packetFilter // nil: every packet
 	err     error
+	live    bool // a capture may still be written: a read may wait
 	closers []io.Closer
 
 	file, iface int // where the packet that was given out last comes from
@@ -40,6 +41,8 @@ func openMerged(ctx context.Context, paths []string, stdin io.Reader) (*merged, 
 			return nil, errors.Join(err, m.Close())
 		}
 		m.readers = append(m.readers, r)
+		_, size := r.Progress()
+		m.live = m.live || size == 0
 	}
 	m.heads = make([]capture.Frame, len(m.readers))
 	m.state = make([]headState, len(m.readers))
@@ -91,7 +94,9 @@ func (m *merged) Next(f *capture.Frame) error {
 // is the next, whatever its time.
 func (m *merged) next(f *capture.Frame) error {
 	if len(m.readers) == 1 {
-		return m.readers[0].Next(f)
+		err := m.readers[0].Next(f)
+		m.iface = f.Iface
+		return err
 	}
 	best := -1
 	for i := range m.readers {
@@ -124,6 +129,32 @@ func (m *merged) fill(i int) {
 	if !errors.Is(err, io.EOF) && m.err == nil {
 		m.err = err
 	}
+}
+
+// waits reports whether Next may have to wait for a program that is writing.
+func (m *merged) waits() bool {
+	if !m.live {
+		return false
+	}
+	for i, r := range m.readers {
+		if m.state[i] == headStale && !r.Ready() {
+			return true
+		}
+	}
+	return false
+}
+
+// progress returns how much of the captures was read, and how large they are,
+// as they are stored; a size of 0 is not known.
+func (m *merged) progress() (read, size int64) {
+	for _, r := range m.readers {
+		n, of := r.Progress()
+		if of == 0 {
+			return 0, 0
+		}
+		read, size = read+n, size+of
+	}
+	return read, size
 }
 
 // offset returns how many bytes of the captures, uncompressed, were consumed.

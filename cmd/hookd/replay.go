@@ -97,7 +97,8 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	}
 	h := newHouse(opts, o.debug, records, cmd.ErrOrStderr())
 	defer h.engine.Close()
-	if err := h.tap(o.print); err != nil {
+	h.jobs, h.batch = o.jobs, o.batch
+	if err := h.tap(append([]string{alwaysPrinted}, o.print...)); err != nil {
 		return err
 	}
 	if len(o.scripts) > 0 {
@@ -125,7 +126,11 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 			return fail(exitIO, errors.Join(err, m.stop()))
 		}
 		h.stack.Forward = h.packets.outcome
+		if mode == flow.Apply {
+			h.stack.Send = h.packets.send
+		}
 	}
+	h.progress = newProgress(cmd.ErrOrStderr(), cmd.OutOrStdout(), o.quiet)
 	return h.replay(cmd.ErrOrStderr(), src, stop, m, &o)
 }
 
@@ -149,7 +154,7 @@ func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
 // replay runs src to its end and writes everything that comes of it.
 func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o *replayOptions) error {
 	over := stop.listen()
-	stats, readErr := h.feed(src, stop, o.jobs, o.batch)
+	stats, readErr := h.feed(src, stop)
 	over()
 	var errs []error
 	if err := h.out.Flush(); err != nil {
@@ -208,6 +213,10 @@ func (h *house) tap(patterns []string) error {
 	return nil
 }
 
+// alwaysPrinted are the events that are printed without being asked for: what scripts block is decided
+// as verdicts are.
+const alwaysPrinted = "flow.block_*"
+
 // summary tells a person what happened.
 func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
@@ -217,6 +226,10 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	writeCounts(w, "not handled", []count{
 		{fs.NotIP, "packets without IP"}, {fs.Malformed, "malformed"}, {fs.Truncated, "cut off in the headers"},
 	})
+	writeCounts(w, "blocks", []count{
+		{fs.Blocks.Blocked, "prefixes blocked"}, {fs.Blocked, "packets from or to them"}, {fs.Blocks.Never, "that are never blocked refused"},
+	})
+	writeCounts(w, "sent", []count{{fs.Sent, "packets by scripts"}, {fs.Unsent, "could not be sent"}})
 	writeCounts(w, "limits", []count{
 		{st.Refused, "raised events refused"},
 		{st.PostsRefused, "posts between shards refused"},
@@ -226,6 +239,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 		{fs.Evicted, "connections evicted"},
 		{fs.NotHeld, "segments not held"},
 		{fs.CutLists, "lists of flow.conns cut short"},
+		{fs.Blocks.Full, "blocks refused"},
 	})
 	writeRules(w, h.engine.Rules())
 }

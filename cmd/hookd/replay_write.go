@@ -69,6 +69,18 @@ func (w *packetWriter) outcome(o *flow.Outcome) {
 	}
 }
 
+// send takes a packet that a script sends: [flow.Config].Send.
+func (w *packetWriter) send(o *flow.Outcome) error {
+	if w.err != nil {
+		return w.err
+	}
+	f := capture.Frame{Data: o.Data, WireLen: o.WireLen, TS: o.TS, Link: capture.LinkType(o.Link)}
+	if w.err = w.to.WriteFrame(w.iface(f.Link), &f, append(w.text[:0], "sent by a script"...)); w.err == nil {
+		w.written++
+	}
+	return w.err
+}
+
 // comment puts into w.text what is said of a packet: its connection, what made it, what rules
 // decided about it, and which decision cut its connection before.
 func (w *packetWriter) comment(o *flow.Outcome) {
@@ -90,6 +102,12 @@ func (w *packetWriter) comment(o *flow.Outcome) {
 		}
 	default:
 		n := len(b)
+		if o.Blocked != "" {
+			if n > 0 {
+				b = append(b, "; "...)
+			}
+			b = append(append(b, "blocked: "...), o.Blocked...)
+		}
 		b = w.notes.Take(b, id)
 		if earlier != "" && len(b) == n {
 			b = append(append(b, "; cut before: "...), earlier...)

@@ -99,6 +99,8 @@ type Method struct {
 	Results []Param
 	Effects bool // changes something: not allowed in filters
 	Waits   bool
+	// Native: the runtime has the body; it binds handlers.
+	Native  bool
 	Since   string
 	Example string
 }

@@ -52,6 +52,22 @@ func (s *Slots) Set(key, value any) {
 	}
 }
 
+// Ender is what may be attached to an object to hear of its end.
+type Ender interface {
+	// ObjectEnded is called once, when handlers have seen the end.
+	ObjectEnded()
+}
+
+// End tells what is attached that the object ended. The stack calls it when the
+// handlers of the last event have returned and [Kept].Ended says so.
+func (s *Slots) End() {
+	for i := range s.list {
+		if e, ok := s.list[i].value.(Ender); ok {
+			e.ObjectEnded()
+		}
+	}
+}
+
 // Caller says who called a function or method: what records, limits and
 // permissions go by. It is lent for the duration of the call.
 type Caller struct {

@@ -89,14 +89,22 @@ func (s *Shard) Goal() int64 { return s.goal }
 // Timers returns the shard's timer queue. The caller has entered s.
 func (s *Shard) Timers() *Timers { return &s.timers }
 
+// Want changes whether anything is bound to a hook point. The engine calls it
+// between two publishes, having entered s.
+func (s *Shard) Want(id PointID, wanted bool) {
+	if wanted {
+		s.wanted[id/64] |= 1 << (id % 64)
+	} else {
+		s.wanted[id/64] &^= 1 << (id % 64)
+	}
+}
+
 // Bind installs what runs at hook points and which of them anything is bound
 // to. The engine calls it at each publish, having entered s.
 func (s *Shard) Bind(d Dispatcher, wanted func(PointID) bool) {
 	s.dispatcher = d
 	s.wanted = [MaxPoints / 64]uint64{}
 	for id := range PointID(MaxPoints) {
-		if wanted(id) {
-			s.wanted[id/64] |= 1 << (id % 64)
-		}
+		s.Want(id, wanted(id))
 	}
 }

@@ -51,7 +51,8 @@ func (instance) Run(engine.FuncID, *engine.Call) (engine.Decision, error) {
 	return engine.Decision{}, nil
 }
 
-func (instance) Close() {}
+func (instance) Close()                {}
+func (instance) Release(engine.FuncID) {}
 
 // rig is a reloader on an engine whose error count the test sets.
 type rig struct {

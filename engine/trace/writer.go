@@ -55,6 +55,16 @@ func (t *Writer) Flush() error {
 	return t.err
 }
 
+// Push writes out what is buffered, where nothing more may come for a while.
+// Repeated errors go on being counted.
+func (t *Writer) Push() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.out.Flush(); t.err == nil {
+		t.err = err
+	}
+}
+
 // Err returns the first error of any write so far.
 func (t *Writer) Err() error {
 	t.mu.Lock()

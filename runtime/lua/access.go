@@ -149,14 +149,14 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		return of
 	}
 	for _, p := range plan.Hoisted {
-		r, ok := in.prog.rt.pathReader(p, info)
+		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
 		if !ok || r.read == nil {
 			return e, false
 		}
 		e.hoisted = append(e.hoisted, hoisted{holder(p, &r), r.read})
 	}
 	for _, p := range plan.Needs {
-		r, ok := in.prog.rt.pathReader(p, info)
+		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
 		if !ok {
 			return e, false
 		}
@@ -182,8 +182,8 @@ func (rt *Runtime) objectType(name string) *bind.ObjectType {
 	return nil
 }
 
-// pathReader resolves a path on the events of info.
-func (rt *Runtime) pathReader(p access.Path, info *event.Info) (r pathReader, ok bool) {
+// pathReader resolves a path on the events of info; texts keeps those of addresses.
+func (rt *Runtime) pathReader(p access.Path, info *event.Info, texts *bind.Addresses) (r pathReader, ok bool) {
 	var f *event.Field
 	names := p.Fields
 	if p.Arg == access.This {
@@ -206,7 +206,7 @@ func (rt *Runtime) pathReader(p access.Path, info *event.Info) (r pathReader, ok
 	if f == nil {
 		return r, false
 	}
-	r.field, r.read = f, bind.Reader(f)
+	r.field, r.read = f, bind.Reader(f, texts)
 	return r, true
 }
 
@@ -281,7 +281,7 @@ func (p *eventPath) holderNow(L *glua.LState) any {
 		L.RaiseError("%s: the handler is over", p.path)
 	}
 	if p.info != call.Info {
-		r, ok := p.in.prog.rt.pathReader(p.path, call.Info)
+		r, ok := p.in.prog.rt.pathReader(p.path, call.Info, &p.in.addresses)
 		if !ok {
 			L.RaiseError("%s: nothing of the kind here", p.path)
 		}

@@ -40,7 +40,7 @@ type word struct {
 }
 
 var words = []word{
-	{"rule", ruleKeys, (*declarer).rule},
+	{"handler", handlerKeys, (*declarer).handler},
 	{"timer", timerKeys, (*declarer).timer},
 }
 
@@ -52,11 +52,13 @@ func (in *instance) openWords() {
 	}
 	g.RawSetString("script", L.NewFunction(in.declareScript))
 	g.RawSetString("store", L.NewFunction(in.declareStore))
+	g.RawSetString("after", L.NewFunction(in.startAfter))
 	g.RawSetString("raise", L.NewFunction(in.raiseEvent))
 	g.RawSetString("require", L.NewFunction(in.require))
 	g.RawSetString("data", L.NewFunction(in.loadData))
 	g.RawSetString("settings", L.NewFunction(in.settingsInScript))
 	in.openEvent()
+	in.openRule()
 }
 
 // declaring returns the collector of declarations and the running line; it
@@ -84,7 +86,11 @@ func (in *instance) named(L *glua.LState, w word, i int) int {
 		d.complete(p)
 		f := d.fields(w.name, name, line, t, w.keys)
 		w.declare(d, f)
-		return 0
+		if w.name != "rule" && w.name != "handler" {
+			return 0
+		}
+		L.Push(value(&handle{w.name, name}, in.meta.handle))
+		return 1
 	}))
 	return 1
 }

@@ -39,12 +39,7 @@ func (d *declarer) rule(f *fields) {
 	} else {
 		f.missing("on", "as in on = flow.conn_start")
 	}
-	switch run, verdict := f.has("run"), f.has("verdict"); {
-	case run && verdict:
-		f.report("verdict", "run and verdict are two ways to decide", "leave one of them out")
-	case !run && !verdict:
-		f.missing("run", "a rule has run = function(…) … end or a verdict")
-	}
+	f.decides()
 	d.plan.Rules = append(d.plan.Rules, r)
 }
 

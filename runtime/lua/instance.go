@@ -37,9 +37,13 @@ type instance struct {
 
 	decl   *declarer // while loading
 	funcs  []function
-	labels map[string]engine.FuncID
-	stores map[string]*store.Store // declared ones, for a rebuild
-	broken error                   // why a rebuild failed
+	held   map[*glua.LFunction]engine.FuncID // those that handlers bound
+	vacant []engine.FuncID                   // numbers of those let go of
+	// machine is that of vm, while it lives.
+	machine *machine
+	labels  map[string]engine.FuncID
+	stores  map[string]*store.Store // declared ones, for a rebuild
+	broken  error                   // why a rebuild failed
 	// rebuilt: the top level ran again, so what native forms took from it may not
 	// hold any more.
 	rebuilt bool
@@ -59,10 +63,12 @@ type instance struct {
 	numbers  *rand.PCG   // of the running call, once it asked for some
 	payload  glua.LValue // of the running call, once it was asked for
 	// pairs are the two forms of handlers, while loading.
-	pairs    map[*glua.LFunction]*glua.LFunction
-	incr     *glua.LFunction // of records
-	required modules
-	files    map[string]*record.Root // data that was read, for a rebuild
+	pairs map[*glua.LFunction]*glua.LFunction
+	incr  *glua.LFunction // of records
+	// addresses are the texts of those that were read.
+	addresses bind.Addresses
+	required  modules
+	files     map[string]*record.Root // data that was read, for a rebuild
 
 	meta metatables
 }
@@ -97,6 +103,7 @@ func (in *instance) open() {
 		Explain: in.explain,
 		Unknown: in.absent,
 	})
+	in.machine, in.held = &machine{}, map[*glua.LFunction]engine.FuncID{}
 	in.points, in.lent = map[string]*glua.LUserData{}, nil
 	in.incr = in.vm.State().NewFunction(in.recordIncr)
 	in.required = modules{}
@@ -127,6 +134,8 @@ func (in *instance) Close() {
 		empty(mt)
 	}
 	in.vm.Close()
+	in.machine.closed = true
+	in.held, in.vacant = nil, nil
 	in.funcs, in.lent, in.args, in.points = nil, nil, nil, nil
 	in.broken = errors.New("its generation is gone")
 }
@@ -218,6 +227,8 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 	in.args = in.args[:0]
 	if et := in.prog.rt.events[call.Info]; et != nil {
 		in.args = et.Args(in, L, call.Event, in.args)
+	} else if t := in.prog.rt.objectType(call.Type); t != nil {
+		in.args = append(in.args, in.Object(t.ID, call.Object))
 	}
 	for _, a := range in.args {
 		L.Push(a)
@@ -262,6 +273,7 @@ func (in *instance) rebuild() {
 		empty(mt)
 	}
 	in.vm.Close()
+	in.machine.closed = true
 	in.open()
 	d := &declarer{in: in, plan: &engine.Plan{}, again: true}
 	if !in.load(d) || d.diags.HasErrors() {

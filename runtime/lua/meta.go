@@ -8,7 +8,7 @@ import (
 
 // metatables are those of the API's own values.
 type metatables struct {
-	point, verdict, test, record, store *glua.LTable
+	point, verdict, test, record, store, handle *glua.LTable
 }
 
 // metatable makes one. A nil newindex makes assignments an error that says what
@@ -60,6 +60,7 @@ func (in *instance) openMetatables() {
 	in.meta.test = in.metatable("test", nil, nil, stringerText)
 	in.meta.record = in.recordMeta()
 	in.meta.store = in.storeMeta()
+	in.meta.handle = in.handleMeta()
 }
 
 // value makes a userdata of the API.

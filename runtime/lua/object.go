@@ -9,7 +9,6 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/runtime/lua/bind"
-	"github.com/hookd/hookd/runtime/lua/vm"
 )
 
 // object is what the userdata of a stack's object holds.
@@ -25,10 +24,36 @@ type object struct {
 // over reloads, so that a new machine takes the place of the one before.
 type slotKey string
 
-// keptObject is what hangs there.
+// keptObject is what hangs there: the userdata of one machine, and those of
+// earlier ones that still run.
 type keptObject struct {
-	machine *vm.VM
+	machine *machine
 	ud      *glua.LUserData
+	next    *keptObject
+}
+
+// machine tells one from the next, and whether it still runs.
+type machine struct{ closed bool }
+
+// of returns the userdata that a machine has of the object, or nil.
+func (k *keptObject) of(m *machine) *glua.LUserData {
+	for ; k != nil; k = k.next {
+		if k.machine == m {
+			return k.ud
+		}
+	}
+	return nil
+}
+
+// running leaves out what closed machines had.
+func (k *keptObject) running() *keptObject {
+	switch {
+	case k == nil:
+		return nil
+	case k.machine.closed:
+		return k.next.running()
+	}
+	return &keptObject{k.machine, k.ud, k.next.running()}
 }
 
 // lentObject is one that was lent to the running call.
@@ -52,12 +77,13 @@ func (in *instance) Object(t bind.TypeID, o any) glua.LValue {
 	if slots == nil {
 		return in.wrap(t, o)
 	}
-	if k, ok := slots.Get(in.slot).(*keptObject); ok && k.machine == in.vm {
-		return k.ud
+	k, _ := slots.Get(in.slot).(*keptObject)
+	if ud := k.of(in.machine); ud != nil {
+		return ud
 	}
 	ud := in.wrap(t, o)
 	in.env.Shard.Change()
-	slots.Set(in.slot, &keptObject{machine: in.vm, ud: ud})
+	slots.Set(in.slot, &keptObject{in.machine, ud, k.running()})
 	in.env.Shard.Changed()
 	return ud
 }
@@ -125,6 +151,11 @@ func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
 	methods := make(map[string]*glua.LFunction, len(t.Methods))
 	for name, m := range t.Methods {
 		methods[name] = L.NewFunction(func(L *glua.LState) int { return m(in, L) })
+	}
+	for i := range t.Info.Methods {
+		if m := &t.Info.Methods[i]; m.Native {
+			methods[m.Name] = L.NewFunction(in.binder(t, m.Name))
+		}
 	}
 	in.methods[t.ID] = methods
 	return in.metatable(t.Info.Name,

@@ -46,11 +46,12 @@ func (in *instance) objectOf(o event.Kept) (*object, bool) {
 	if slots == nil {
 		return nil, false
 	}
-	k, ok := slots.Get(in.slot).(*keptObject)
-	if !ok || k.machine != in.vm {
+	k, _ := slots.Get(in.slot).(*keptObject)
+	ud := k.of(in.machine)
+	if ud == nil {
 		return nil, false
 	}
-	ob, ok := k.ud.Value.(*object)
+	ob, ok := ud.Value.(*object)
 	return ob, ok
 }
 

@@ -153,6 +153,10 @@ func describe(v glua.LValue) string {
 		return "store " + v.st.Name()
 	case *recordValue:
 		return "a record"
+	case *handle:
+		return "the " + v.String()
+	case unbind:
+		return "rule.off"
 	case *test:
 		return "the test " + v.word
 	case jsonlib.Null:

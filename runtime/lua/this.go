@@ -24,7 +24,8 @@ var thisFields = map[string]func(in *instance, L *glua.LState, c *engine.Call) g
 		}
 		return glua.LNil
 	},
-	"gen": func(_ *instance, _ *glua.LState, c *engine.Call) glua.LValue { return glua.LNumber(c.Gen) },
+	"gen":   func(_ *instance, _ *glua.LState, c *engine.Call) glua.LValue { return glua.LNumber(c.Gen) },
+	"param": func(in *instance, L *glua.LState, c *engine.Call) glua.LValue { return bind.Value(in, L, c.Param) },
 	"phase": func(_ *instance, _ *glua.LState, c *engine.Call) glua.LValue {
 		if c.Where == nil || c.Where.Phase == "" {
 			return glua.LNil

@@ -82,6 +82,9 @@ func (in *instance) decision(v glua.LValue, fn engine.FuncID, call *engine.Call)
 	if _, none := v.(*glua.LNilType); none {
 		return engine.Decision{}, nil
 	}
+	if _, off := valueOf[unbind](v); off {
+		return engine.Decision{Off: true}, nil
+	}
 	e := &engine.ScriptError{Script: in.prog.path}
 	if p := in.funcs[fn-1].fn.Proto; p != nil {
 		e.Line = p.LineDefined

@@ -48,10 +48,47 @@ function script(decl) end
 ---@field severity? string
 ---@field tags? string[]
 
----Declares a rule.
+---A rule that can be switched off and on while the script runs.
+---@class hookd.rule
+local rule_handle = {}
+
+---Switches the rule off until it is switched on or its script changes.
+---@return true? done
+---@return string? message
+function rule_handle:off() end
+
+---Switches the rule on again.
+---@return true? done
+---@return string? message
+function rule_handle:on() end
+
+---A handler that a script declared: it runs where it is bound.
+---@class hookd.handler: hookd.rule
+
+---Declares a rule. A handler that returns `rule.off` is unbound from what it was called for.
+---@class hookd.rules
+---@field off hookd.verdict
+---@overload fun(name: string): fun(decl: hookd.rule.decl): hookd.rule
+rule = {}
+
+---@class hookd.handler.decl
+---@field on? hookd.point|hookd.point[] Where it may be bound; absent: it is for timers.
+---@field match? table Nested like the fields, from the subject: { client = { port = 80 } }.
+---@field when? fun(...): any Any Lua without effects.
+---@field threshold? hookd.threshold
+---@field run? fun(...): hookd.verdict? What is called.
+---@field verdict? hookd.verdict A decision instead of a function.
+---@field on_error? hookd.verdict What is decided when the function fails.
+---@field priority? integer Higher runs first; 0 when absent.
+---@field mode? "observe" Record what would have been decided.
+---@field doc? string
+---@field severity? string
+---@field tags? string[]
+
+---Declares a handler: a rule that applies only where a running handler binds it.
 ---@param name string
----@return fun(decl: hookd.rule.decl)
-function rule(name) end
+---@return fun(decl: hookd.handler.decl): hookd.handler
+function handler(name) end
 
 ---@class hookd.event.decl
 ---@field on? hookd.point The hook point that it refines; absent: it is only raised.
@@ -265,14 +302,17 @@ function settings(decl) end
 ---@field count integer How often the rule matched, this time included.
 ---@field verdict hookd.verdict? What was decided before, for rules that run always.
 ---@field data any What came with a raised event.
+---@field param any What the handler was bound with.
 
 ---The call in progress. Which of the fields below have a value depends on the event.
 ---@class hookd.this: hookd.call
+---@field bindings integer at hookd.handler_dropped
+---@field by string at flow.block_start
 ---@field changed string[] at hookd.reloaded
 ---@field code integer at flow.icmp_error
 ---@field differ boolean at flow.rexmit
 ---@field file string at hookd.script_error
----@field generation integer at hookd.reloaded, hookd.reload_failed
+---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
 ---@field hash string at hookd.reloaded
 ---@field kind flow.rexmit_kind at flow.rexmit
 ---@field len integer at flow.gap
@@ -280,15 +320,18 @@ function settings(decl) end
 ---@field lost integer at flow.error
 ---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended
 ---@field mtu integer at flow.icmp_error
----@field name string at hookd.script_error, hookd.rule_suspended
+---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
 ---@field offset integer at flow.gap
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
----@field reason flow.error_reason|flow.end_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, hookd.stop
----@field script string at hookd.script_error, hookd.rule_suspended
+---@field pkts integer at flow.block_end
+---@field prefix string at flow.block_start, flow.block_end, flow.blocked
+---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped
+---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
 ---@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
+---@field ttl number at flow.block_start
 ---@field type integer at flow.icmp_error
 ---@field why flow.gap_reason at flow.gap
 this = {}
@@ -315,6 +358,9 @@ this = {}
 
 ---Why bytes are not, or no longer, in a stream's buffer.
 ---@alias flow.error_reason "none"|"buffer_full"|"out_of_window"|"limit"
+
+---Why a prefix is no longer blocked.
+---@alias flow.unblock_reason "none"|"expired"|"unblocked"
 
 ---What was sent again.
 ---@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"|"probe"
@@ -359,29 +405,49 @@ function flow_conn:untag(word) end
 ---@return boolean is Whether it is.
 function flow_conn:tagged(word) end
 
----Binds a handler here; nil takes it off.
----@overload fun(self: flow.conn, point: flow.pkt_in.point, handler: flow.pkt_in.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.conn_start.point, handler: flow.conn_start.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.conn_adopted.point, handler: flow.conn_adopted.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.tcp_state_change.point, handler: flow.tcp_state_change.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.rexmit.point, handler: flow.rexmit.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.gap.point, handler: flow.gap.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.error.point, handler: flow.error.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.side_closed.point, handler: flow.side_closed.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.conn_end.point, handler: flow.conn_end.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.new_data.point, handler: flow.new_data.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.udp_start.point, handler: flow.udp_start.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.datagram.point, handler: flow.datagram.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.udp_end.point, handler: flow.udp_end.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: flow.icmp_error.point, handler: flow.icmp_error.handler|string|nil): true?, string?
----@overload fun(self: flow.conn, point: hookd.user_point, handler: function|string|nil): true?, string?
+---Binds a handler to a hook point of this connection, from the next event on, in the place of what
+---this script has bound there. It ends with the connection.
+---@overload fun(self: flow.conn, point: flow.pkt_in.point, handler: flow.pkt_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.conn_start.point, handler: flow.conn_start.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.conn_adopted.point, handler: flow.conn_adopted.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.tcp_state_change.point, handler: flow.tcp_state_change.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.rexmit.point, handler: flow.rexmit.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.gap.point, handler: flow.gap.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.error.point, handler: flow.error.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.side_closed.point, handler: flow.side_closed.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.conn_end.point, handler: flow.conn_end.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.new_data.point, handler: flow.new_data.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.udp_start.point, handler: flow.udp_start.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.datagram.point, handler: flow.datagram.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.udp_end.point, handler: flow.udp_end.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: flow.icmp_error.point, handler: flow.icmp_error.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: flow.conn, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?
 function flow_conn:on(...) end
 
----Takes this script's handlers at a hook point off.
----@param point hookd.point
+---Takes what this script has bound at a hook point of this connection off, or ends the timer that runs
+---a handler.
+---@param point any The hook point, or the name of a handler whose timer ends.
 ---@return true? done
 ---@return string? message
 function flow_conn:off(point) end
+
+---Runs a handler once, a time from now; it gets the connection. A named handler has one timer on a
+---connection: starting it again moves it. The timer ends with the connection.
+---@param time number|string The time: a text such as "10s", or seconds.
+---@param handler function|string A function, the name of a handler declared without `on`, or what `handler` returned.
+---@param param? any What the handler finds as `this.param`.
+---@return true? done
+---@return string? message
+function flow_conn:after(time, handler, param) end
+
+---Runs a handler again and again, a time from now and after each further one, until it returns
+---`rule.off` or the connection ends. A named handler has one timer on a connection.
+---@param time number|string The time between runs: a text such as "10s", or seconds.
+---@param handler function|string A function, the name of a handler declared without `on`, or what `handler` returned.
+---@param param? any What the handler finds as `this.param`.
+---@return true? done
+---@return string? message
+function flow_conn:every(time, handler, param) end
 
 ---One end of a connection, as its emulated stack sees itself.
 ---@class flow.peer
@@ -627,6 +693,20 @@ function flow_data:u32(at) end
 ---@class flow.orphan.point: hookd.point
 ---@alias flow.orphan.handler fun(c: flow.conn?, pkt: flow.packet): hookd.verdict?
 
+---A script blocked an address or a prefix that was not blocked; once the handler that did it has
+---returned.
+---@class flow.block_start.point: hookd.point
+---@alias flow.block_start.handler fun()
+
+---A block is over.
+---@class flow.block_end.point: hookd.point
+---@alias flow.block_end.handler fun()
+
+---A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are
+---applied nothing follows.
+---@class flow.blocked.point: hookd.point
+---@alias flow.blocked.handler fun(pkt: flow.packet)
+
 ---Packets become connections whose both ends' TCP stacks are emulated, as mOS does; what those stacks
 ---see are the events.
 ---@class flow
@@ -645,6 +725,9 @@ function flow_data:u32(at) end
 ---@field udp_end flow.udp_end.point A UDP flow, or an ICMP query and its answers, is over: silent for too long, evicted, or the stack shuts down.
 ---@field icmp_error flow.icmp_error.point An ICMP or ICMPv6 error quotes a packet of a connection or flow: unreachable, too big, time exceeded and the like. Behind it comes orphan. Addresses, ports and identifier of what it quotes are all that is compared, so anybody who knows those can make one.
 ---@field orphan flow.orphan.point An IP packet belongs to no TCP connection (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own events.
+---@field block_start flow.block_start.point A script blocked an address or a prefix that was not blocked; once the handler that did it has returned.
+---@field block_end flow.block_end.point A block is over.
+---@field blocked flow.blocked.point A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are applied nothing follows.
 ---@field drop hookd.verdict This packet does not pass.
 ---@field cut hookd.verdict This packet and every later one of the connection do not pass, silently.
 ---@field reset hookd.verdict Cuts, and both ends get a RST.
@@ -676,6 +759,11 @@ flow = {}
 ---@class hookd.script_error.point: hookd.point
 ---@alias hookd.script_error.handler fun()
 
+---Something that a handler bound or timed ended before its time: a reload took its handler away, or
+---its script's machine had to go.
+---@class hookd.handler_dropped.point: hookd.point
+---@alias hookd.handler_dropped.handler fun()
+
 ---A rule failed too often and does not run again until its next reload.
 ---@class hookd.rule_suspended.point: hookd.point
 ---@alias hookd.rule_suspended.handler fun()
@@ -688,6 +776,7 @@ flow = {}
 ---@field reloaded hookd.reloaded.point A further generation became live.
 ---@field reload_failed hookd.reload_failed.point New scripts were refused; the old generation goes on.
 ---@field script_error hookd.script_error.point A handler, filter or timer of a script raised an error or went over its budget.
+---@field handler_dropped hookd.handler_dropped.point Something that a handler bound or timed ended before its time: a reload took its handler away, or its script's machine had to go.
 ---@field rule_suspended hookd.rule_suspended.point A rule failed too often and does not run again until its next reload.
 hookd = {}
 
@@ -704,12 +793,52 @@ function flow.find(tuple) end
 ---@return string? why What is wrong with the filter, or which limit kept the list from being whole; nil when it is whole. 100,000 connections are looked at.
 function flow.conns(filter) end
 
+---Blocks an address or a prefix: no packet from it or to it passes, whatever connection it belongs to.
+---Where verdicts are only recorded packets go on, and are counted. What overlaps the loopback
+---networks, the unspecified addresses or the setting never_block is refused. Blocking again sets time
+---and reason anew. The table is one for all shards and scripts, and is not kept over a restart: a
+---store that persists can be, and hookd.start blocks what it has.
+---@param what any The address, "10.0.0.1", or the prefix, "10.0.0.0/8"; or one end of a connection.
+---@param ttl? number|string For how long, in time of events; until it is taken back when absent.
+---@param reason? string Why, for records and people; at most 256 bytes of it are kept.
+---@return true? done
+---@return string? message
+function flow.block(what, ttl, reason) end
+
+---Takes a block back, for the very address or prefix that was blocked.
+---@param what any The address or the prefix; or one end of a connection.
+---@return true? done
+---@return string? message
+function flow.unblock(what) end
+
+---Lists what is blocked.
+---@return any list Blocks in the order in which they were made, 1,000 at most, each { prefix = …, since = …, expires = …, reason = …, script = …, rule = …, pkts = … }; expires is absent where it lasts until it is taken back, the texts where there are none.
+---@return integer total How many there are.
+function flow.blocks() end
+
+---Sends a packet by the way that packets come in, where that can send: live, inline, and replay
+-----write with --verdicts apply. It is sent before the packet at hand, and does not pass the stacks
+---here.
+---@param what any A packet, of which a copy is sent; or { src = "10.0.0.1:80", dst = "10.0.0.2:1234" } of TCP with flags = "syn,ack", seq =, ack =, window =; with proto = "udp", or proto = "icmp" or "icmp6" between addresses with type = and code =; and payload =, ttl =; or { frame = bytes, link = 1 }: what stands there.
+---@return true? done
+---@return string? message
+function flow.send(what) end
+
 ---Reports something that a person should see, as a record of its own.
 ---@param name string What it is, in a word: the same for the same kind of finding.
 ---@param fields? any A table of details.
 ---@return true? done
 ---@return string? message
 function alert(name, fields) end
+
+---Runs a handler once, a time from now, with nothing. A named handler has one such timer: starting it
+---again moves it.
+---@param time number|string The time: a text such as `"10s"`, or seconds.
+---@param handler function|string A function, the name of a handler declared without `on`, or what `handler` returned.
+---@param param? any What the handler finds as `this.param`.
+---@return true? done
+---@return string? message
+function after(time, handler, param) end
 
 ---@class log
 log = {}

@@ -112,8 +112,10 @@ func goKey(s *source, k *model.Key, fromEvent bool) {
 	if fromEvent {
 		at = "e"
 	}
+	holder := at
 	for i, f := range k.Path {
 		onEvent := fromEvent && i == 0
+		holder = at
 		expr := at + "." + goName(f.Name)
 		if !onEvent {
 			expr += "()"
@@ -137,10 +139,24 @@ func goKey(s *source, k *model.Key, fromEvent bool) {
 		}
 	}
 	s.line("b = append(b, %s...)", quote(`,"`+k.Name+`":`))
-	s.line("b = %s", goAppend(k.Leaf().Type, at))
+	if leaf := k.Leaf(); leaf.Type.Kind == event.String && leaf.Cost == "copy" && !leaf.Optional && at == holder+"."+goName(leaf.Name)+"()" {
+		goAppendCopy(s, leaf, holder)
+	} else {
+		s.line("b = %s", goAppend(leaf.Type, at))
+	}
 	for range open {
 		s.line("}")
 	}
+}
+
+// goAppendCopy writes the code that appends a text which is made when it is read:
+// without making it where the object can append it, in letters that JSON takes as
+// they are.
+func goAppendCopy(s *source, f *model.Field, holder string) {
+	name := goName(f.Name)
+	s.line("if a, ok := %s.(interface{ Append%s(b []byte) []byte }); ok {", holder, name)
+	s.line("b = append(a.Append%s(append(b, '\"')), '\"')", name)
+	s.line("} else {\nb = event.AppendJSONString(b, %s.%s())\n}", holder, name)
 }
 
 // goAppend returns the call that appends a value of type t as JSON.

@@ -95,6 +95,9 @@ func goObjects(s *source, f *model.Family) {
 			goAccessor(s, o, field)
 		}
 		for _, m := range o.Methods {
+			if m.Native() {
+				continue
+			}
 			s.comment(goName(m.Name) + ": " + m.Doc + callRemarks(m))
 			s.line("%s%s", goName(m.Name), goSignature(m, f, m.Effects || m.Waits))
 		}

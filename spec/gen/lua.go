@@ -89,7 +89,9 @@ func luaObject(s *source, o *model.Object) {
 		luaSetIndex(s, o, prefix)
 	}
 	for _, m := range o.Methods {
-		luaMethod(s, o, m, prefix)
+		if !m.Native() {
+			luaMethod(s, o, m, prefix)
+		}
 	}
 }
 
@@ -154,7 +156,9 @@ func luaObjectRows(s *source, f *model.Family) {
 		if len(o.Methods) != 0 {
 			s.line("Methods: map[string]Method{")
 			for _, m := range o.Methods {
-				s.line("%q: %s%s,", m.Name, prefix, goName(m.Name))
+				if !m.Native() {
+					s.line("%q: %s%s,", m.Name, prefix, goName(m.Name))
+				}
 			}
 			s.line("},")
 		}

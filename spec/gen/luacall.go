@@ -122,6 +122,12 @@ func luaReads(s *source, fn, arg string, params []*model.Param, named bool) [][]
 		if named {
 			from = fmt.Sprintf("call.named(named, %q)", p.Name)
 		}
+		if p.Or != "" {
+			v := goLocal(p.Name)
+			s.line("%s := toPlainOr[%s](%s, %s)", v, goType(p.OrType, nil), from, luaTypeID(p.OrType.Object))
+			reads = append(reads, []string{v})
+			continue
+		}
 		reads = append(reads, luaRead(s, p.Name, p.Type, p.Optional, from))
 	}
 	return reads

@@ -45,10 +45,47 @@ function script(decl) end
 ---@field severity? string
 ---@field tags? string[]
 
----Declares a rule.
+---A rule that can be switched off and on while the script runs.
+---@class hookd.rule
+local rule_handle = {}
+
+---Switches the rule off until it is switched on or its script changes.
+---@return true? done
+---@return string? message
+function rule_handle:off() end
+
+---Switches the rule on again.
+---@return true? done
+---@return string? message
+function rule_handle:on() end
+
+---A handler that a script declared: it runs where it is bound.
+---@class hookd.handler: hookd.rule
+
+---Declares a rule. A handler that returns `rule.off` is unbound from what it was called for.
+---@class hookd.rules
+---@field off hookd.verdict
+---@overload fun(name: string): fun(decl: hookd.rule.decl): hookd.rule
+rule = {}
+
+---@class hookd.handler.decl
+---@field on? hookd.point|hookd.point[] Where it may be bound; absent: it is for timers.
+---@field match? table Nested like the fields, from the subject: { client = { port = 80 } }.
+---@field when? fun(...): any Any Lua without effects.
+---@field threshold? hookd.threshold
+---@field run? fun(...): hookd.verdict? What is called.
+---@field verdict? hookd.verdict A decision instead of a function.
+---@field on_error? hookd.verdict What is decided when the function fails.
+---@field priority? integer Higher runs first; 0 when absent.
+---@field mode? "observe" Record what would have been decided.
+---@field doc? string
+---@field severity? string
+---@field tags? string[]
+
+---Declares a handler: a rule that applies only where a running handler binds it.
 ---@param name string
----@return fun(decl: hookd.rule.decl)
-function rule(name) end
+---@return fun(decl: hookd.handler.decl): hookd.handler
+function handler(name) end
 
 ---@class hookd.event.decl
 ---@field on? hookd.point The hook point that it refines; absent: it is only raised.
@@ -262,3 +299,4 @@ function settings(decl) end
 ---@field count integer How often the rule matched, this time included.
 ---@field verdict hookd.verdict? What was decided before, for rules that run always.
 ---@field data any What came with a raised event.
+---@field param any What the handler was bound with.

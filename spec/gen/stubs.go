@@ -104,41 +104,28 @@ func (s *stubs) object(spec *model.Spec, o *model.Object) {
 	local := o.Family.Name + "_" + o.Name
 	s.line("local %s = {}\n", local)
 	for _, m := range o.Methods {
+		if m.Native() && m.Name == "on" {
+			s.binding(spec, o, m, local)
+			continue
+		}
 		s.function(m, local+":"+m.Name)
 	}
-	if o.Kept() && subject(spec, o) {
-		s.binding(spec, o, local)
-	}
 }
 
-// subject reports whether some event's handlers get o first.
-func subject(spec *model.Spec, o *model.Object) bool {
-	for _, f := range spec.Families {
-		for _, e := range f.Events {
-			if args := e.ArgFields(); len(args) != 0 && args[0].Type.Object == o {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// binding writes on and off of an object that handlers can be bound to, with an
-// overload an event so that the handler's arguments have types.
-func (s *stubs) binding(spec *model.Spec, o *model.Object, local string) {
+// binding writes the method that binds handlers, with an overload an event so
+// that the handler's arguments have types.
+func (s *stubs) binding(spec *model.Spec, o *model.Object, m *model.Function, local string) {
 	self := o.Family.Name + "." + o.Name
-	s.line("---Binds a handler here; nil takes it off.")
+	s.doc(m.Doc)
 	for _, f := range spec.Families {
 		for _, e := range f.Events {
 			if args := e.ArgFields(); len(args) != 0 && args[0].Type.Object == o && !args[0].Optional {
-				s.line("---@overload fun(self: %s, point: %s.point, handler: %s.handler|string|nil): true?, string?", self, e.Full(), e.Full())
+				s.line("---@overload fun(self: %s, point: %s.point, handler: %s.handler|hookd.handler|string|nil, param?: any): true?, string?", self, e.Full(), e.Full())
 			}
 		}
 	}
-	s.line("---@overload fun(self: %s, point: hookd.user_point, handler: function|string|nil): true?, string?", self)
+	s.line("---@overload fun(self: %s, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?", self)
 	s.line("function %s:on(...) end\n", local)
-	s.line("---Takes this script's handlers at a hook point off.\n---@param point hookd.point\n---@return true? done\n---@return string? message")
-	s.line("function %s:off(point) end\n", local)
 }
 
 // event writes the classes of an event's hook point and handler.

@@ -150,11 +150,8 @@ func (c *checker) objects() {
 		}
 		for _, m := range o.Methods {
 			c.name(m.At, what+": method", m.Name)
-			if o.Kept() && (m.Name == "on" || m.Name == "off") {
-				c.fail(m.At, "%s: method %s: every kept object has it, to bind handlers", what, m.Name)
-			}
 			c.function(m, "method "+o.Name+":"+m.Name)
-			c.foreign(m, "method "+o.Name+":"+m.Name)
+			c.method(o, m)
 			c.member(members, m.At, what, m.Name)
 		}
 		c.recordKeys(o.Record, nil)
@@ -242,6 +239,9 @@ func (c *checker) params(what string, list []*Param, anyOrder, args bool) {
 		}
 		if p.Optional {
 			optional = p.Name
+		}
+		if p.Or != "" && (!args || p.Optional || p.Type.Kind != event.Plain || p.OrType.Kind != event.ObjectRef) {
+			c.fail(p.At, "%s: %s %s: only a required argument that is plain may be an object too", what, word, p.Name)
 		}
 		if p.Type.Kind == event.Record || p.Type.Kind == event.Handler && !args {
 			c.fail(p.At, "%s: %s %s cannot be a %s", what, word, p.Name, p.TypeWord)

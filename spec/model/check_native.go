@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hookd/hookd/engine/event"
@@ -10,12 +11,27 @@ import (
 func (c *checker) native(fn *Function) {
 	what := "function " + fn.Name
 	if fn.Native() {
-		if fn.Effects || fn.Waits {
-			c.fail(fn.At, "%s: a body in the runtime has no effects and does not wait", what)
+		if fn.Waits {
+			c.fail(fn.At, "%s: a body in the runtime does not wait", what)
 		}
 		return
 	}
 	c.foreign(fn, what)
+}
+
+// binding are the methods that bind handlers and start timers. Their bodies are
+// the runtime's, the same for all kept objects that declare them.
+var binding = []string{"on", "off", "after", "every"}
+
+// method checks who has the body of a method.
+func (c *checker) method(o *Object, m *Function) {
+	what := "method " + o.Name + ":" + m.Name
+	switch {
+	case !slices.Contains(binding, m.Name):
+		c.foreign(m, what)
+	case !o.Kept() || !m.Native() || !m.Effects || m.Waits:
+		c.fail(m.At, "%s: it binds handlers: of a kept object, with body: lua and effects", what)
+	}
 }
 
 // foreign refuses, for what a stack or the engine has the body of, what only a

@@ -136,6 +136,9 @@ type Param struct {
 	Optional bool   `yaml:"optional"`
 	// Rest parameters may come any number of times; only the last one is.
 	Rest bool `yaml:"rest"`
+	// Or names an object that may be given in the place of plain data.
+	Or     string `yaml:"or"`
+	OrType Type   `yaml:"-"`
 }
 
 // Event is something that happens in a stack.

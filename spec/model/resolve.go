@@ -141,6 +141,9 @@ func (r *resolver) fields(list []*Field) {
 func (r *resolver) params(list []*Param) {
 	for _, p := range list {
 		p.Type = r.typ(p.At, p.Name, p.TypeWord)
+		if p.Or != "" {
+			p.OrType = r.typ(p.At, p.Name, p.Or)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/hookd/hookd/stacks/flow/fragment"
@@ -79,6 +80,13 @@ type Config struct {
 	ClientOverlap, ServerOverlap Overlap
 	// Verdicts says what becomes of what rules decide.
 	Verdicts VerdictMode
+	// Blocks is what no packet passes from or to. The stacks of a process share one; by default a stack
+	// has its own, for MaxBlocks prefixes (100,000 by default) but those that meet NeverBlock.
+	Blocks     *Blocks
+	MaxBlocks  int
+	NeverBlock []netip.Prefix
+	// Send, where set, sends a packet that a script made; the frame is lent. Without it there is no way.
+	Send func(*Outcome) error
 	// Forward, where set, learns what became of every frame, and gets those that the stack makes.
 	Forward func(*Outcome)
 }
@@ -138,6 +146,10 @@ func (c Config) withDefaults() Config {
 		c.ICMPTimeout = 30 * time.Second
 	}
 	set(&c.CutLinger, 120*time.Second)
+	set(&c.MaxBlocks, defaultMaxBlocks)
+	if c.Blocks == nil {
+		c.Blocks = NewBlocks(c.MaxBlocks, c.NeverBlock...)
+	}
 	if c.PickUp {
 		set(&c.TimeWait, time.Minute)
 		set(&c.ResetLinger, 5*time.Second)

@@ -57,6 +57,11 @@ func (c *Conn) CID() string {
 	return communityID(protoTCP, &c.key, c.key.port(true), c.key.port(false))
 }
 
+// AppendCID appends what CID returns, for records.
+func (c *Conn) AppendCID(b []byte) []byte {
+	return appendCommunityID(b, protoTCP, &c.key, c.key.port(true), c.key.port(false))
+}
+
 // Proto returns TCP.
 func (c *Conn) Proto() flowev.Proto { return flowev.ProtoTCP }
 

@@ -77,11 +77,16 @@ func (x *Exchange) Slots() *event.Slots { return &x.slots }
 // CID returns the flow's Community ID, version 1 with seed 0. Two ICMP queries of one type between the
 // same ends have the same.
 func (x *Exchange) CID() string {
+	return string(x.AppendCID(make([]byte, 0, communityIDLen)))
+}
+
+// AppendCID appends what CID returns, for records.
+func (x *Exchange) AppendCID(b []byte) []byte {
 	low, high := x.key.port(true), x.key.port(false)
 	if x.ipProto() != protoUDP {
 		low, high = x.messageTypes()
 	}
-	return communityID(x.ipProto(), &x.key, low, high)
+	return appendCommunityID(b, x.ipProto(), &x.key, low, high)
 }
 
 // Proto returns UDP, ICMP or ICMP6.

@@ -127,6 +127,7 @@ func (s *Stack) endExchange(x *Exchange, why flowev.EndReason) {
 		flowev.OnUDPEnd.Emit(s.sh, &e.ev.end)
 	}
 	x.ended = true
+	x.slots.End()
 	if len(e.free) < maxFree && !x.used() {
 		e.free = append(e.free, x)
 	}
@@ -160,14 +161,14 @@ func (s *Stack) enqueueExchange(x *Exchange) {
 func (s *Stack) armExchanges(x *Exchange) {
 	q := &s.exch.queues[x.group]
 	if q.timeout >= 0 {
-		s.sh.Timers().ArmAt(&q.timer, x.last+q.timeout, place(uint8(numGroups)+uint8(x.group), x.stamp), q.run)
+		q.arm(s.sh.Timers(), x.last, place(uint8(numGroups)+uint8(x.group), x.stamp))
 	}
 }
 
 // expireExchange ends the first exchange of g if it is its turn, and arms the timer for the next.
 func (s *Stack) expireExchange(g exchangeGroup) {
 	q := &s.exch.queues[g]
-	if x := q.first; x != nil && q.timer.Covers(x.last+q.timeout, place(uint8(numGroups)+uint8(g), x.stamp)) {
+	if x := q.first; x != nil && q.covers(x.last, place(uint8(numGroups)+uint8(g), x.stamp)) {
 		s.sh.Change()
 		s.stats.Idle++
 		s.endExchange(x, flowev.EndReasonIdle)

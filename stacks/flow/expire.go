@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"math"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -49,6 +50,27 @@ type queue[T any] struct {
 	run     func(now int64)
 }
 
+// never is a deadline that does not come.
+const never = math.MaxInt64
+
+// deadline returns when a member that was last heard of at last is over: never where that lies behind
+// the end of time.
+func (q *queue[T]) deadline(last int64) int64 { return later(last, time.Duration(q.timeout)) }
+
+// covers reports whether it is the turn of such a member, which has that place among those of the same
+// deadline: whether the timer, which runs, was armed for it, or for one behind it.
+func (q *queue[T]) covers(last int64, place uint64) bool {
+	d := q.deadline(last)
+	return d != never && q.timer.Covers(d, place)
+}
+
+// arm arms the group's timer for such a member.
+func (q *queue[T]) arm(timers *event.Timers, last int64, place uint64) {
+	if d := q.deadline(last); d != never {
+		timers.ArmAt(&q.timer, d, place, q.run)
+	}
+}
+
 // initQueues makes the stack's queues.
 func (s *Stack) initQueues() {
 	idle := func(c *Conn) *links[Conn] { return &c.idle }
@@ -87,8 +109,7 @@ func (s *Stack) enqueue(c *Conn, g group) {
 
 // arm sets the timer of c's group, of which c is the first, to c's deadline.
 func (s *Stack) arm(c *Conn) {
-	q := &s.queues[c.group]
-	s.sh.Timers().ArmAt(&q.timer, c.last+q.timeout, place(uint8(c.group), c.stamp), q.run)
+	s.queues[c.group].arm(s.sh.Timers(), c.last, place(uint8(c.group), c.stamp))
 }
 
 // place is where a connection stands among those whose time is up at the same moment: by its group,
@@ -98,7 +119,7 @@ func place(group uint8, stamp uint64) uint64 { return uint64(group)<<56 | stamp 
 // expire ends the first connection of g if it is its turn, and arms the timer for the next.
 func (s *Stack) expire(g group) {
 	q := &s.queues[g]
-	if c := q.first; c != nil && q.timer.Covers(c.last+q.timeout, place(uint8(g), c.stamp)) {
+	if c := q.first; c != nil && q.covers(c.last, place(uint8(g), c.stamp)) {
 		if g >= inHandshake && g != inCut {
 			s.stats.Idle++
 		}

@@ -27,7 +27,7 @@ func NewFront(set *event.Shards, cfg Config) *Front {
 	f.common.apart = set.Drive() == event.Apart
 	f.common.used.raced = f.common.apart
 	for i := range set.Len() {
-		newStack(set.At(i), cfg, &f.common)
+		newStack(set.At(i), f.cfg, &f.common)
 	}
 	f.frags = fragment.New(f.cfg.Fragments)
 	if set.Len() == 1 {
@@ -68,11 +68,30 @@ func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	}
 	f.set.At(0).Advance(ts)
 	f.frames++
-	s := f.sort(&f.pkt, link, data, wireLen, ts)
-	s.frame = f.frames
-	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
-	s.pkt.p = f.pkt
+	p := &f.pkt
+	p.Decode(link, data, wireLen, ts)
+	o := Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	first := f.stackOf(p)
+	first.begin(f.frames, &o)
+	if f.cfg.Blocks.n.Load() > 0 {
+		if first.pkt.p = *p; first.blocked(p) {
+			first.pkt.p.Data = nil
+			return
+		}
+	}
+	f.frags.Add(p)
+	s := f.stackOf(p)
+	s.frame, s.outcome, s.said = f.frames, first.outcome, first.said
+	s.pkt.p = *p
 	s.take(&s.pkt.p)
+}
+
+// Frames returns how many frames came so far. It is for the goroutine that gives them.
+func (f *Front) Frames() uint64 {
+	if len(f.common.stacks) == 1 {
+		return max(f.frames, f.common.stacks[0].frame)
+	}
+	return f.frames
 }
 
 // Parcel is a frame on its way to its stack.
@@ -101,7 +120,9 @@ func (p *Parcel) Size() int { return len(p.pkt.Data) }
 func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64) {
 	f.frames++
 	p.frame, p.pkt.Decap = f.frames, f.cfg.Decap
-	p.shard = f.sort(&p.pkt, link, data, wireLen, ts).sh.Index()
+	p.pkt.Decode(link, data, wireLen, ts)
+	f.frags.Add(&p.pkt)
+	p.shard = f.stackOf(&p.pkt).sh.Index()
 }
 
 // Take runs a frame that was sorted through the pipeline of its stack. The caller has entered its
@@ -109,16 +130,17 @@ func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64)
 func (f *Front) Take(p *Parcel) {
 	s := f.common.stacks[p.shard]
 	s.sh.Advance(p.pkt.TS)
-	s.frame = p.frame
-	s.outcome = Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS}
+	s.begin(p.frame, &Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS})
 	s.pkt.p = p.pkt
+	if s.cfg.Blocks.n.Load() > 0 && s.blocked(&s.pkt.p) {
+		s.pkt.p.Data = nil
+		return
+	}
 	s.take(&s.pkt.p)
 }
 
-// sort decodes a frame and returns the stack that has to take it.
-func (f *Front) sort(p *packet.Packet, link uint16, data []byte, wireLen int, ts int64) *Stack {
-	p.Decode(link, data, wireLen, ts)
-	f.frags.Add(p)
+// stackOf returns the stack that has to take a packet.
+func (f *Front) stackOf(p *packet.Packet) *Stack {
 	if !p.IsIP() {
 		return f.common.stacks[0]
 	}
@@ -202,7 +224,7 @@ func (f *Front) Stats() Stats {
 		sum.add(&st)
 	}
 	u := &f.common.used
-	sum.Fragments = f.frags.Stats()
+	sum.Fragments, sum.Blocks = f.frags.Stats(), f.cfg.Blocks.Stats()
 	sum.Held, sum.Peak, sum.Kept = u.of(waiting), u.most(), u.of(readable)
 	return sum
 }

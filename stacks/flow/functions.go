@@ -1,7 +1,9 @@
 package flow
 
 import (
+	"errors"
 	"sync"
+	"time"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
@@ -49,4 +51,36 @@ func (f *Functions) Conns(c *event.Caller, filter any) (list any, why string, ha
 		return s.(*Stack).Conns(c, filter)
 	}
 	return nil, "flow.conns" + noStack, true
+}
+
+// Block implements [flowev.Functions].
+func (f *Functions) Block(c *event.Caller, what any, ttl time.Duration, hasTTL bool, reason string) error {
+	if s, ok := f.stacks.Load(c.Shard); ok {
+		return s.(*Stack).Block(c, what, ttl, hasTTL, reason)
+	}
+	return errors.New("flow.block" + noStack)
+}
+
+// Unblock implements [flowev.Functions].
+func (f *Functions) Unblock(c *event.Caller, what any) error {
+	if s, ok := f.stacks.Load(c.Shard); ok {
+		return s.(*Stack).Unblock(c, what)
+	}
+	return errors.New("flow.unblock" + noStack)
+}
+
+// Blocks implements [flowev.Functions].
+func (f *Functions) Blocks(c *event.Caller) (list any, total uint64) {
+	if s, ok := f.stacks.Load(c.Shard); ok {
+		return s.(*Stack).Blocks(c)
+	}
+	return []any{}, 0
+}
+
+// Send implements [flowev.Functions].
+func (f *Functions) Send(c *event.Caller, what any) error {
+	if s, ok := f.stacks.Load(c.Shard); ok {
+		return s.(*Stack).Send(c, what)
+	}
+	return errors.New("flow.send" + noStack)
 }

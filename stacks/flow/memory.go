@@ -73,13 +73,12 @@ type memory struct {
 
 // take returns an empty segment, with a block if it is to hold bytes.
 func (m *memory) take(withBytes bool) *segment {
-	s := m.segments
-	if s == nil {
-		s = new(segment)
-	} else {
-		m.segments, s.next = s.next, nil
-		m.nSegments--
+	if m.segments == nil {
+		m.newSegments()
 	}
+	s := m.segments
+	m.segments, s.next = s.next, nil
+	m.nSegments--
 	if withBytes {
 		if len(m.blocks) == 0 {
 			m.newBlocks()
@@ -96,7 +95,7 @@ func (m *memory) give(s *segment) {
 	if s.block != nil && len(m.blocks) < keepBlocks {
 		m.blocks = append(m.blocks, s.block)
 	}
-	if m.nSegments == keepSegments {
+	if m.nSegments >= keepSegments {
 		return
 	}
 	*s = segment{next: m.segments}

@@ -19,6 +19,7 @@ type events struct {
 	closed    flowev.SideClosed
 	connEnd   flowev.ConnEnd
 	orphan    flowev.Orphan
+	blocked   flowev.Blocked
 }
 
 func (s *Stack) raisePktIn(p *Peer, at event.Point[flowev.PktIn]) {

@@ -89,6 +89,12 @@ func (r *record) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict
 		r.word(e.C, "%s/%s:%d/%d", name, letter(e.Side), e.Type, e.Code)
 	case *flowev.Orphan:
 		r.words = append(r.words, name)
+	case *flowev.BlockStart:
+		r.words = append(r.words, fmt.Sprintf("%s:%s:%v:%s", name, e.Prefix, e.TTL, e.Reason))
+	case *flowev.BlockEnd:
+		r.words = append(r.words, fmt.Sprintf("%s:%s:%s:%d", name, e.Prefix, e.Reason, e.Pkts))
+	case *flowev.Blocked:
+		r.words = append(r.words, fmt.Sprintf("%s:%s", name, e.Prefix))
 	default:
 		r.words = append(r.words, fmt.Sprintf("?%T", e))
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type setting struct {
 	word    *uint8
 	words   []string
 	tunnels *packet.Tunnels
+	nets    *[]netip.Prefix
 }
 
 // settings lists what can be set, in the order in which it is documented.
@@ -44,7 +46,9 @@ func (c *Config) settings() []setting {
 		{name: "rst", doc: "which RSTs count: those in the window, those with the exact number, any", word: (*uint8)(&c.RST), words: []string{"window", "exact", "any"}},
 		{name: "overlap_client", doc: "which copy of a byte holds that the client sends twice: the first or the last", word: (*uint8)(&c.ClientOverlap), words: overlaps},
 		{name: "overlap_server", doc: "the same for the server", word: (*uint8)(&c.ServerOverlap), words: overlaps},
+		{name: "never_block", doc: "addresses and prefixes that flow.block refuses, beside the loopback networks and the unspecified addresses", nets: &c.NeverBlock},
 		{name: "max_conns", doc: "connections and flows; one more ends the one that matters least", limit: true, count: &c.MaxConns},
+		{name: "max_blocks", doc: "prefixes that flow.block blocks; more are refused", limit: true, count: &c.MaxBlocks},
 		{name: "buffer_side", doc: "bytes kept of what one end sent, where scripts read streams", limit: true, size: &c.BufferSide},
 		{name: "buffer_total", doc: "the same for all connections together", limit: true, size: &c.BufferTotal},
 		{name: "reorder_side", doc: "bytes of one end held behind missing ones", limit: true, size: &c.ReorderSide},
@@ -112,6 +116,8 @@ func (s *setting) text() string {
 		return s.words[*s.word]
 	case s.tunnels != nil:
 		return s.tunnels.String()
+	case s.nets != nil:
+		return textOfAll(*s.nets)
 	case *s.wait < 0:
 		return s.zero
 	}
@@ -130,6 +136,9 @@ func (s *setting) set(value any) error {
 		return plain.SetEnum(s.word, value, s.words)
 	case s.tunnels != nil:
 		return setTunnels(s.tunnels, value)
+	}
+	if s.nets != nil {
+		return setNets(s.nets, value)
 	}
 	return s.setWait(value)
 }
@@ -175,6 +184,42 @@ func (s *setting) setWait(value any) error {
 		return errors.New("a time is more than 0")
 	}
 	*s.wait = d
+	return nil
+}
+
+// textOfAll writes prefixes as setNets reads them.
+func textOfAll(nets []netip.Prefix) string {
+	if len(nets) == 0 {
+		return "none"
+	}
+	var words []string
+	for _, p := range nets {
+		words = append(words, textOf(p))
+	}
+	return strings.Join(words, ",")
+}
+
+// setNets reads "10.0.0.1,192.0.2.0/24", a list of such, or "none".
+func setNets(dst *[]netip.Prefix, value any) error {
+	var words []string
+	if text, one := value.(string); one {
+		value = []any{text}
+	}
+	if err := plain.SetStrings(&words, value); err != nil {
+		return err
+	}
+	var nets []netip.Prefix
+	for word := range strings.SplitSeq(strings.Join(words, ","), ",") {
+		if word == "none" || word == "" {
+			continue
+		}
+		p, err := ParsePrefix(word)
+		if err != nil {
+			return err
+		}
+		nets = append(nets, p)
+	}
+	*dst = nets
 	return nil
 }
 

@@ -22,3 +22,16 @@ func (m *memory) newBlocks() {
 		m.blocks = append(m.blocks, &slab[len(slab)-1-i])
 	}
 }
+
+// segmentSlab is how many segments are allocated together.
+const segmentSlab = 64
+
+// newSegments makes some and offers them for use.
+func (m *memory) newSegments() {
+	slab := make([]segment, segmentSlab)
+	for i := range slab {
+		slab[i].next = m.segments
+		m.segments = &slab[i]
+	}
+	m.nSegments += segmentSlab
+}

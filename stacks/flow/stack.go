@@ -34,6 +34,7 @@ type Stack struct {
 	outcome  Outcome           // of the frame at hand
 	injected Outcome           // of a frame that the stack made
 	made     []byte            // a frame of our own
+	blocking blockTimers
 }
 
 // slabSize is how many connections are allocated at once: as many as fit into 32 KiB, the largest
@@ -71,19 +72,26 @@ func newStack(sh *event.Shard, cfg Config, c *common) *Stack {
 // datagram. data is not kept.
 func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
-	s.frame++
-	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	s.begin(s.frame+1, &Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts})
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
+	if s.cfg.Blocks.n.Load() > 0 && s.blocked(p) {
+		p.Data = nil
+		return
+	}
 	s.frags.Add(p)
 	s.take(p)
+}
+
+// begin prepares for the frame of that number.
+func (s *Stack) begin(frame uint64, o *Outcome) {
+	s.stats.Frames++
+	s.frame, s.outcome, s.said = frame, *o, event.None
 }
 
 // take runs the decoded frame through the pipeline.
 func (s *Stack) take(p *packet.Packet) {
 	s.sh.Change()
-	s.stats.Frames++
-	s.said = event.None
 	switch {
 	case s.cfg.VerifyChecksums && !p.ChecksumOK():
 		s.stats.BadChecksums++
@@ -163,6 +171,7 @@ func (s *Stack) tidy() {
 	for g := range s.exch.queues {
 		s.sh.Timers().Stop(&s.exch.queues[g].timer)
 	}
+	s.closeBlocks()
 }
 
 // oldest returns what was made first of all that is left: a connection or an exchange, the other is
@@ -194,6 +203,7 @@ func (s *Stack) leave(c *Conn, why flowev.EndReason) {
 func (s *Stack) Stats() Stats {
 	st := s.counted()
 	st.Fragments = s.frags.Stats()
+	st.Blocks = s.cfg.Blocks.Stats()
 	st.Held, st.Peak, st.Kept = s.mem.used.of(waiting), s.mem.used.most(), s.mem.used.of(readable)
 	return st
 }
@@ -268,6 +278,7 @@ func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
 	s.stats.Ended++
 	s.raiseEnd(c, why)
 	c.ended = true
+	c.slots.End()
 	c.client.sent.drop(&s.mem)
 	c.server.sent.drop(&s.mem)
 }

@@ -3,7 +3,7 @@ package flow
 import "github.com/hookd/hookd/stacks/flow/fragment"
 
 // Stats counts what a stack did since it was made. Every frame is in exactly one of NotIP,
-// Malformed, Truncated, Orphans, TCP and Swallowed; what has no IP header that could be read raises
+// Malformed, Truncated, Orphans, TCP, Swallowed and Blocked; what has no IP header that could be read raises
 // nothing.
 type Stats struct {
 	Frames    uint64 // given to Frame
@@ -47,6 +47,13 @@ type Stats struct {
 	// that makes a datagram whole counts as what the datagram is.
 	Fragments fragment.Stats
 
+	// Blocked counts frames from or to a blocked prefix. Where verdicts are applied they are in none of
+	// the kinds above.
+	Blocked uint64
+	Blocks  BlockStats
+	Sent    uint64 // packets that scripts sent
+	Unsent  uint64 // packets that scripts could not send
+
 	Dropped     uint64 // frames of connections, or orphans, that did not pass, swallowed ones not counted
 	Injected    uint64 // RSTs made
 	NotInjected uint64 // RSTs that could not be made: a link header that is not known well enough
@@ -64,6 +71,9 @@ func (st *Stats) add(o *Stats) {
 		{&st.Swallowed, &o.Swallowed},
 		{&st.Datagrams, &o.Datagrams},
 		{&st.ICMPErrors, &o.ICMPErrors},
+		{&st.Blocked, &o.Blocked},
+		{&st.Sent, &o.Sent},
+		{&st.Unsent, &o.Unsent},
 		{&st.BadChecksums, &o.BadChecksums},
 		{&st.CutLists, &o.CutLists},
 		{&st.Conns, &o.Conns},

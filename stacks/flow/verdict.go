@@ -22,7 +22,9 @@ type Outcome struct {
 	// before, about that. It is not followed in mode Record.
 	Verdict event.VerdictKind
 	// Conn is the connection, or the UDP or ICMP flow, nil for none.
-	Conn    flowev.Conn
+	Conn flowev.Conn
+	// Blocked is the prefix that blocked it, see [Blocks]; empty for none.
+	Blocked string
 	Link    uint16 // LINKTYPE_ number
 	Data    []byte // as captured
 	WireLen int

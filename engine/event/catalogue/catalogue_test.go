@@ -62,7 +62,7 @@ func TestMatch(t *testing.T) {
 	defaults := []string{
 		"flow.pkt_in.snd", "flow.conn_start.snd", "flow.conn_adopted", "flow.tcp_state_change.snd", "flow.rexmit.rcv",
 		"flow.gap", "flow.error", "flow.side_closed", "flow.conn_end", "flow.new_data",
-		"flow.udp_start", "flow.datagram", "flow.udp_end", "flow.icmp_error", "flow.orphan",
+		"flow.udp_start", "flow.datagram", "flow.udp_end", "flow.icmp_error", "flow.orphan", "flow.block_start", "flow.block_end", "flow.blocked",
 	}
 	for pattern, want := range map[string][]string{
 		"flow.rexmit":        {"flow.rexmit.rcv"},

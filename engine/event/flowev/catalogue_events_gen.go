@@ -847,3 +847,189 @@ var orphanInfo = &event.Info{
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendOrphan(b, e.(*Orphan)) },
 }
+
+var blockStartInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.block_start",
+	Doc:    "A script blocked an address or a prefix that was not blocked; once the handler that did it has returned.",
+	Points: []event.PointInfo{
+		{ID: OnBlockStart.ID(), Name: "flow.block_start", Doc: "A script blocked an address or a prefix that was not blocked; once the handler that did it has returned."},
+	},
+	Fields: []event.Field{
+		{
+			Name:   "prefix",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The address, or the prefix.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*BlockStart).Prefix },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*BlockStart).Prefix, value) },
+		},
+		{
+			Name:     "ttl",
+			Type:     event.Type{Kind: event.Duration},
+			Doc:      "For how long, nil for until it is taken back.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				Int:     func(e any) int64 { return int64(e.(*BlockStart).TTL) },
+				Present: func(e any) bool { return e.(*BlockStart).HasTTL },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*BlockStart).HasTTL = false
+					return nil
+				}
+				e.(*BlockStart).HasTTL = true
+				return plain.SetDuration(&e.(*BlockStart).TTL, value)
+			},
+		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Why, empty where nothing was said.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*BlockStart).Reason },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*BlockStart).Reason, value) },
+		},
+		{
+			Name:   "script",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The script that did it.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*BlockStart).Script },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*BlockStart).Script, value) },
+		},
+		{
+			Name:   "by",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The rule or timer that did it.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*BlockStart).By },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*BlockStart).By, value) },
+		},
+	},
+	Since: "0.1",
+	Example: `rule "evil" { on = flow.conn_start, run = function(c) flow.block(c.client.ip, "1s", "test") end }
+rule "told" { on = flow.block_start, run = function() log.warn("blocked", { prefix = this.prefix, why = this.reason }) end }`,
+	New: func() any { return new(BlockStart) },
+	Clone: func(e any) any {
+		v := *e.(*BlockStart)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendBlockStart(b, e.(*BlockStart)) },
+}
+
+var blockEndInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.block_end",
+	Doc:    "A block is over.",
+	Points: []event.PointInfo{
+		{ID: OnBlockEnd.ID(), Name: "flow.block_end", Doc: "A block is over."},
+	},
+	Fields: []event.Field{
+		{
+			Name:   "prefix",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The address, or the prefix.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*BlockEnd).Prefix },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*BlockEnd).Prefix, value) },
+		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.Enum, Names: UnblockReasonNames()},
+			Doc:    "expired, or unblocked by a script or a person.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*BlockEnd).Reason) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*BlockEnd).Reason, value, UnblockReasonNames()) },
+		},
+		{
+			Name:   "pkts",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "How many packets it stopped.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*BlockEnd).Pkts },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*BlockEnd).Pkts, value) },
+		},
+	},
+	Since: "0.1",
+	Example: `rule "evil" { on = flow.conn_start, run = function(c) flow.block(c.client.ip, "1s", "test") end }
+rule "over" { on = flow.block_end, run = function() log.info("over", { prefix = this.prefix, stopped = this.pkts }) end }`,
+	New: func() any { return new(BlockEnd) },
+	Clone: func(e any) any {
+		v := *e.(*BlockEnd)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendBlockEnd(b, e.(*BlockEnd)) },
+}
+
+var blockedInfo = &event.Info{
+	Family: "flow",
+	Name:   "flow.blocked",
+	Doc:    "A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are applied nothing follows.",
+	Points: []event.PointInfo{
+		{ID: OnBlocked.ID(), Name: "flow.blocked", Doc: "A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are applied nothing follows."},
+	},
+	Args: []string{"pkt"},
+	Fields: []event.Field{
+		{
+			Name: "pkt",
+			Type: event.Type{Kind: event.ObjectRef, Object: "flow.packet"},
+			Doc:  "The packet.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*Blocked).Pkt },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*Blocked).Pkt, value, "flow.packet", false) },
+		},
+		{
+			Name:   "prefix",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What is blocked.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*Blocked).Prefix },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*Blocked).Prefix, value) },
+		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Why, empty where nothing was said.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*Blocked).Reason },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*Blocked).Reason, value) },
+		},
+	},
+	Since: "0.1",
+	Example: `rule "evil" { on = flow.conn_start, run = function(c) flow.block(c.client.ip, "1h", "test") end }
+rule "hits" { on = flow.blocked, run = function(pkt) state:incr "hits" end }`,
+	New: func() any { return new(Blocked) },
+	Clone: func(e any) any {
+		v := *e.(*Blocked)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendBlocked(b, e.(*Blocked)) },
+}

@@ -26,6 +26,9 @@ var Family = &event.Family{
 		udpEndInfo,
 		icmpErrorInfo,
 		orphanInfo,
+		blockStartInfo,
+		blockEndInfo,
+		blockedInfo,
 	},
 	Objects: []*event.Object{
 		connObject,
@@ -60,6 +63,48 @@ var Family = &event.Family{
 			},
 			Since:   "0.1",
 			Example: `timer "busy" { every = "60s", run = function() for _, c in ipairs(flow.conns "udp dst port 53" or {}) do log.info("resolving", { conn = c, sent = c.client.bytes }) end end }`,
+		},
+		{
+			Name: "flow.block",
+			Doc:  "Blocks an address or a prefix: no packet from it or to it passes, whatever connection it belongs to. Where verdicts are only recorded packets go on, and are counted. What overlaps the loopback networks, the unspecified addresses or the setting never_block is refused. Blocking again sets time and reason anew. The table is one for all shards and scripts, and is not kept over a restart: a store that persists can be, and hookd.start blocks what it has.",
+			Args: []event.Param{
+				{Name: "what", Type: event.Type{Kind: event.Plain}, Doc: `The address, "10.0.0.1", or the prefix, "10.0.0.0/8"; or one end of a connection.`},
+				{Name: "ttl", Type: event.Type{Kind: event.Duration}, Doc: "For how long, in time of events; until it is taken back when absent.", Optional: true},
+				{Name: "reason", Type: event.Type{Kind: event.String}, Doc: "Why, for records and people; at most 256 bytes of it are kept.", Optional: true},
+			},
+			Effects: true,
+			Since:   "0.1",
+			Example: `rule "scanner" { on = flow.conn_start, scope = "dst port 80", threshold = { by = "client.ip", count = 2, within = "60s", fire = "once" }, run = function(c) flow.block(c.client.ip, "10m", "scanner") end }`,
+		},
+		{
+			Name: "flow.unblock",
+			Doc:  "Takes a block back, for the very address or prefix that was blocked.",
+			Args: []event.Param{
+				{Name: "what", Type: event.Type{Kind: event.Plain}, Doc: "The address or the prefix; or one end of a connection."},
+			},
+			Effects: true,
+			Since:   "0.1",
+			Example: `rule "forgive" { on = flow.conn_end, run = function(c) flow.unblock(c.client.ip) end }`,
+		},
+		{
+			Name: "flow.blocks",
+			Doc:  "Lists what is blocked.",
+			Results: []event.Param{
+				{Name: "list", Type: event.Type{Kind: event.Plain}, Doc: "Blocks in the order in which they were made, 1,000 at most, each { prefix = …, since = …, expires = …, reason = …, script = …, rule = …, pkts = … }; expires is absent where it lasts until it is taken back, the texts where there are none."},
+				{Name: "total", Type: event.Type{Kind: event.Uint, Bits: 64}, Doc: "How many there are."},
+			},
+			Since:   "0.1",
+			Example: `timer "blocked" { every = "60s", run = function() local list, n = flow.blocks() log.info("blocked", { n = n, first = list[1] and list[1].prefix }) end }`,
+		},
+		{
+			Name: "flow.send",
+			Doc:  "Sends a packet by the way that packets come in, where that can send: live, inline, and replay --write with --verdicts apply. It is sent before the packet at hand, and does not pass the stacks here.",
+			Args: []event.Param{
+				{Name: "what", Type: event.Type{Kind: event.Plain}, Doc: `A packet, of which a copy is sent; or { src = "10.0.0.1:80", dst = "10.0.0.2:1234" } of TCP with flags = "syn,ack", seq =, ack =, window =; with proto = "udp", or proto = "icmp" or "icmp6" between addresses with type = and code =; and payload =, ttl =; or { frame = bytes, link = 1 }: what stands there.`},
+			},
+			Effects: true,
+			Since:   "0.1",
+			Example: `rule "ping" { on = flow.conn_start, run = function(c) local ok, why = flow.send { proto = "udp", src = c.server.endpoint, dst = c.client.endpoint, payload = "hello" } end }`,
 		},
 	},
 	Verdicts: []event.VerdictInfo{

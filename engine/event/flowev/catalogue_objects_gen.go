@@ -152,6 +152,67 @@ var connObject = &event.Object{
 			Since:   "0.1",
 			Example: `rule "worse" { on = flow.rexmit.rcv, run = function(c) if c:tagged "lossy" then alert "still-lossy" end end }`,
 		},
+		{
+			Name: "on",
+			Doc:  "Binds a handler to a hook point of this connection, from the next event on, in the place of what this script has bound there. It ends with the connection.",
+			Args: []event.Param{
+				{Name: "point", Type: event.Type{Kind: event.Any}, Doc: "A hook point, such as `flow.new_data`, or an event of your own."},
+				{Name: "handler", Type: event.Type{Kind: event.Handler}, Doc: "A function, the name of a declared handler, or what `handler` returned; nil is `off`.", Optional: true},
+				{Name: "param", Type: event.Type{Kind: event.Plain}, Doc: "What the handler finds as `this.param`.", Optional: true},
+			},
+			Effects: true,
+			Native:  true,
+			Since:   "0.1",
+			Example: `handler "first-bytes" { on = flow.new_data, run = function(c, d)
+  log.info("first bytes", { conn = c, bytes = d:peek(16), why = this.param })
+  return rule.off
+end }
+rule "web" { on = flow.conn_start, scope = "dst port 80", run = function(c) c:on(flow.new_data, "first-bytes", "web") end }`,
+		},
+		{
+			Name: "off",
+			Doc:  "Takes what this script has bound at a hook point of this connection off, or ends the timer that runs a handler.",
+			Args: []event.Param{
+				{Name: "point", Type: event.Type{Kind: event.Any}, Doc: "The hook point, or the name of a handler whose timer ends."},
+			},
+			Effects: true,
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "quiet" { on = flow.conn_start, run = function(c)
+  c:on(flow.rexmit.rcv, function(c) c:tag "lossy" end)
+  c:on(flow.new_data, function(c, d) if d.offset > 1e6 then c:off(flow.rexmit.rcv) end end)
+end }`,
+		},
+		{
+			Name: "after",
+			Doc:  "Runs a handler once, a time from now; it gets the connection. A named handler has one timer on a connection: starting it again moves it. The timer ends with the connection.",
+			Args: []event.Param{
+				{Name: "time", Type: event.Type{Kind: event.Duration}, Doc: `The time: a text such as "10s", or seconds.`},
+				{Name: "handler", Type: event.Type{Kind: event.Handler}, Doc: "A function, the name of a handler declared without `on`, or what `handler` returned."},
+				{Name: "param", Type: event.Type{Kind: event.Plain}, Doc: "What the handler finds as `this.param`.", Optional: true},
+			},
+			Effects: true,
+			Native:  true,
+			Since:   "0.1",
+			Example: `handler "silent" { run = function(c) alert("silent", { conn = c }) end }
+rule "watch" { on = flow.conn_start, run = function(c) c:after("5s", "silent") end }
+rule "spoke" { on = flow.new_data, run = function(c) c:off "silent" end }`,
+		},
+		{
+			Name: "every",
+			Doc:  "Runs a handler again and again, a time from now and after each further one, until it returns `rule.off` or the connection ends. A named handler has one timer on a connection.",
+			Args: []event.Param{
+				{Name: "time", Type: event.Type{Kind: event.Duration}, Doc: `The time between runs: a text such as "10s", or seconds.`},
+				{Name: "handler", Type: event.Type{Kind: event.Handler}, Doc: "A function, the name of a handler declared without `on`, or what `handler` returned."},
+				{Name: "param", Type: event.Type{Kind: event.Plain}, Doc: "What the handler finds as `this.param`.", Optional: true},
+			},
+			Effects: true,
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "sample" { on = flow.conn_start, run = function(c)
+  c:every("1s", function(c) log.info("bytes", { conn = c, from_client = c.client.bytes, run = this.count }) end)
+end }`,
+		},
 	},
 	Since: "0.1",
 }

@@ -318,6 +318,43 @@ func ParseErrorReason(word string) (ErrorReason, bool) {
 // ErrorReasonNames returns the words by value. The slice is shared: do not change it.
 func ErrorReasonNames() []string { return errorReasonNames[:] }
 
+// UnblockReason is flow.unblock_reason. Why a prefix is no longer blocked.
+type UnblockReason uint8
+
+// The values of UnblockReason.
+const (
+	UnblockReasonNone UnblockReason = iota
+	UnblockReasonExpired
+	UnblockReasonUnblocked
+)
+
+var unblockReasonNames = [...]string{
+	"none",
+	"expired",
+	"unblocked",
+}
+
+// String returns the word that scripts and records use for v.
+func (v UnblockReason) String() string {
+	if int(v) < len(unblockReasonNames) {
+		return unblockReasonNames[v]
+	}
+	return "unblock_reason(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseUnblockReason returns the value that the word names.
+func ParseUnblockReason(word string) (UnblockReason, bool) {
+	for i, name := range unblockReasonNames {
+		if name == word {
+			return UnblockReason(i), true
+		}
+	}
+	return 0, false
+}
+
+// UnblockReasonNames returns the words by value. The slice is shared: do not change it.
+func UnblockReasonNames() []string { return unblockReasonNames[:] }
+
 // RexmitKind is flow.rexmit_kind. What was sent again.
 type RexmitKind uint8
 

@@ -3,6 +3,8 @@
 package flowev
 
 import (
+	"time"
+
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -80,6 +82,14 @@ var (
 	// (MOS_ON_ORPHAN and mOS's raw monitor); UDP and ICMP too, behind their own
 	// events.
 	OnOrphan = event.MakePoint[Orphan](19)
+	// OnBlockStart is flow.block_start. A script blocked an address or a prefix
+	// that was not blocked; once the handler that did it has returned.
+	OnBlockStart = event.MakePoint[BlockStart](20)
+	// OnBlockEnd is flow.block_end. A block is over.
+	OnBlockEnd = event.MakePoint[BlockEnd](21)
+	// OnBlocked is flow.blocked. A packet comes from or goes to an address that is
+	// blocked; before anything else. Where verdicts are applied nothing follows.
+	OnBlocked = event.MakePoint[Blocked](22)
 )
 
 // PktIn is flow.pkt_in. A packet of a TCP connection arrived (MOS_ON_PKT_IN).
@@ -275,4 +285,41 @@ type Orphan struct {
 	C Conn
 	// The packet.
 	Pkt Packet
+}
+
+// BlockStart is flow.block_start. A script blocked an address or a prefix that
+// was not blocked; once the handler that did it has returned.
+type BlockStart struct {
+	// The address, or the prefix.
+	Prefix string
+	// For how long, nil for until it is taken back.
+	TTL    time.Duration
+	HasTTL bool
+	// Why, empty where nothing was said.
+	Reason string
+	// The script that did it.
+	Script string
+	// The rule or timer that did it.
+	By string
+}
+
+// BlockEnd is flow.block_end. A block is over.
+type BlockEnd struct {
+	// The address, or the prefix.
+	Prefix string
+	// expired, or unblocked by a script or a person.
+	Reason UnblockReason
+	// How many packets it stopped.
+	Pkts uint64
+}
+
+// Blocked is flow.blocked. A packet comes from or goes to an address that is
+// blocked; before anything else. Where verdicts are applied nothing follows.
+type Blocked struct {
+	// The packet.
+	Pkt Packet
+	// What is blocked.
+	Prefix string
+	// Why, empty where nothing was said.
+	Reason string
 }

@@ -3,6 +3,8 @@
 package flowev
 
 import (
+	"time"
+
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -15,4 +17,21 @@ type Functions interface {
 	// Conns is flow.conns. Lists connections that have not ended, in the order of
 	// their numbers, among those of the shard that asks.
 	Conns(c *event.Caller, filter any) (list any, why string, hasWhy bool)
+	// Block is flow.block. Blocks an address or a prefix: no packet from it or to
+	// it passes, whatever connection it belongs to. Where verdicts are only
+	// recorded packets go on, and are counted. What overlaps the loopback networks,
+	// the unspecified addresses or the setting never_block is refused. Blocking
+	// again sets time and reason anew. The table is one for all shards and scripts,
+	// and is not kept over a restart: a store that persists can be, and hookd.start
+	// blocks what it has. It has effects.
+	Block(c *event.Caller, what any, ttl time.Duration, hasTTL bool, reason string) error
+	// Unblock is flow.unblock. Takes a block back, for the very address or prefix
+	// that was blocked. It has effects.
+	Unblock(c *event.Caller, what any) error
+	// Blocks is flow.blocks. Lists what is blocked.
+	Blocks(c *event.Caller) (list any, total uint64)
+	// Send is flow.send. Sends a packet by the way that packets come in, where that
+	// can send: live, inline, and replay --write with --verdicts apply. It is sent
+	// before the packet at hand, and does not pass the stacks here. It has effects.
+	Send(c *event.Caller, what any) error
 }

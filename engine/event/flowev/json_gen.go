@@ -13,7 +13,11 @@ func AppendConnJSON(b []byte, o Conn) []byte {
 	b = append(b, `,"conn":`...)
 	b = strconv.AppendUint(b, o.ID(), 10)
 	b = append(b, `,"cid":`...)
-	b = event.AppendJSONString(b, o.CID())
+	if a, ok := o.(interface{ AppendCID(b []byte) []byte }); ok {
+		b = append(a.AppendCID(append(b, '"')), '"')
+	} else {
+		b = event.AppendJSONString(b, o.CID())
+	}
 	b = append(b, `,"proto":`...)
 	b = event.AppendJSONString(b, o.Proto().String())
 	b = append(b, `,"client":`...)
@@ -211,6 +215,46 @@ func appendOrphan(b []byte, e *Orphan) []byte {
 	b = strconv.AppendUint(b, uint64(e.Pkt.SrcPort()), 10)
 	b = append(b, `,"dst_port":`...)
 	b = strconv.AppendUint(b, uint64(e.Pkt.DstPort()), 10)
+	b = append(b, `,"len":`...)
+	b = strconv.AppendUint(b, uint64(e.Pkt.Len()), 10)
+	return b
+}
+
+func appendBlockStart(b []byte, e *BlockStart) []byte {
+	b = append(b, `,"prefix":`...)
+	b = event.AppendJSONString(b, e.Prefix)
+	if e.HasTTL {
+		b = append(b, `,"ttl":`...)
+		b = event.AppendJSONTime(b, int64(e.TTL))
+	}
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason)
+	b = append(b, `,"script":`...)
+	b = event.AppendJSONString(b, e.Script)
+	b = append(b, `,"by":`...)
+	b = event.AppendJSONString(b, e.By)
+	return b
+}
+
+func appendBlockEnd(b []byte, e *BlockEnd) []byte {
+	b = append(b, `,"prefix":`...)
+	b = event.AppendJSONString(b, e.Prefix)
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason.String())
+	b = append(b, `,"pkts":`...)
+	b = strconv.AppendUint(b, e.Pkts, 10)
+	return b
+}
+
+func appendBlocked(b []byte, e *Blocked) []byte {
+	b = append(b, `,"src":`...)
+	b = event.AppendJSONAddr(b, e.Pkt.Src())
+	b = append(b, `,"dst":`...)
+	b = event.AppendJSONAddr(b, e.Pkt.Dst())
+	b = append(b, `,"prefix":`...)
+	b = event.AppendJSONString(b, e.Prefix)
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason)
 	b = append(b, `,"len":`...)
 	b = strconv.AppendUint(b, uint64(e.Pkt.Len()), 10)
 	return b

@@ -236,6 +236,75 @@ var scriptErrorInfo = &event.Info{
 	AppendJSON: func(b []byte, e any) []byte { return appendScriptError(b, e.(*ScriptError)) },
 }
 
+var handlerDroppedInfo = &event.Info{
+	Family: "hookd",
+	Name:   "hookd.handler_dropped",
+	Doc:    "Something that a handler bound or timed ended before its time: a reload took its handler away, or its script's machine had to go.",
+	Points: []event.PointInfo{
+		{ID: OnHandlerDropped.ID(), Name: "hookd.handler_dropped", Doc: "Something that a handler bound or timed ended before its time: a reload took its handler away, or its script's machine had to go."},
+	},
+	Fields: []event.Field{
+		{
+			Name:   "script",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Path of the script.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HandlerDropped).Script },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HandlerDropped).Script, value) },
+		},
+		{
+			Name:   "name",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The handler, or file and line of the function; `*` for all functions of a machine.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HandlerDropped).Name },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HandlerDropped).Name, value) },
+		},
+		{
+			Name:   "generation",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "The generation that the functions belong to, or that has no such handler.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*HandlerDropped).Generation },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HandlerDropped).Generation, value) },
+		},
+		{
+			Name:   "bindings",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "How many bindings and timers ended.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*HandlerDropped).Bindings },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HandlerDropped).Bindings, value) },
+		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Why.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HandlerDropped).Reason },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HandlerDropped).Reason, value) },
+		},
+	},
+	Since:   "0.1",
+	Example: `rule "watch" { on = hookd.handler_dropped, run = function() log.warn("dropped", { handler = this.name, why = this.reason }) end }`,
+	New:     func() any { return new(HandlerDropped) },
+	Clone: func(e any) any {
+		v := *e.(*HandlerDropped)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHandlerDropped(b, e.(*HandlerDropped)) },
+}
+
 var ruleSuspendedInfo = &event.Info{
 	Family: "hookd",
 	Name:   "hookd.rule_suspended",

@@ -16,6 +16,7 @@ var Family = &event.Family{
 		reloadedInfo,
 		reloadFailedInfo,
 		scriptErrorInfo,
+		handlerDroppedInfo,
 		ruleSuspendedInfo,
 	},
 	Functions: []*event.Function{
@@ -29,6 +30,20 @@ var Family = &event.Family{
 			Effects: true,
 			Since:   "0.1",
 			Example: `rule "telnet" { on = flow.conn_start, scope = "dst port 23", run = function(c) alert("telnet", { from = c.client.ip }) end }`,
+		},
+		{
+			Name: "after",
+			Doc:  "Runs a handler once, a time from now, with nothing. A named handler has one such timer: starting it again moves it.",
+			Args: []event.Param{
+				{Name: "time", Type: event.Type{Kind: event.Duration}, Doc: "The time: a text such as `\"10s\"`, or seconds."},
+				{Name: "handler", Type: event.Type{Kind: event.Handler}, Doc: "A function, the name of a handler declared without `on`, or what `handler` returned."},
+				{Name: "param", Type: event.Type{Kind: event.Plain}, Doc: "What the handler finds as `this.param`.", Optional: true},
+			},
+			Effects: true,
+			Native:  true,
+			Since:   "0.1",
+			Example: `handler "calm" { run = function() state.alarm = nil end }
+rule "storm" { on = flow.rexmit.rcv, run = function() state.alarm = true after("30s", "calm") end }`,
 		},
 		{
 			Name: "log.debug",

@@ -9,21 +9,25 @@ import (
 // The hook points.
 var (
 	// OnStart is hookd.start. The first generation is live, before any traffic.
-	OnStart = event.MakePoint[Start](20)
+	OnStart = event.MakePoint[Start](23)
 	// OnStop is hookd.stop. The engine stops; all traffic has ended, timers run no
 	// more.
-	OnStop = event.MakePoint[Stop](21)
+	OnStop = event.MakePoint[Stop](24)
 	// OnReloaded is hookd.reloaded. A further generation became live.
-	OnReloaded = event.MakePoint[Reloaded](22)
+	OnReloaded = event.MakePoint[Reloaded](25)
 	// OnReloadFailed is hookd.reload_failed. New scripts were refused; the old
 	// generation goes on.
-	OnReloadFailed = event.MakePoint[ReloadFailed](23)
+	OnReloadFailed = event.MakePoint[ReloadFailed](26)
 	// OnScriptError is hookd.script_error. A handler, filter or timer of a script
 	// raised an error or went over its budget.
-	OnScriptError = event.MakePoint[ScriptError](24)
+	OnScriptError = event.MakePoint[ScriptError](27)
+	// OnHandlerDropped is hookd.handler_dropped. Something that a handler bound or
+	// timed ended before its time: a reload took its handler away, or its script's
+	// machine had to go.
+	OnHandlerDropped = event.MakePoint[HandlerDropped](28)
 	// OnRuleSuspended is hookd.rule_suspended. A rule failed too often and does not
 	// run again until its next reload.
-	OnRuleSuspended = event.MakePoint[RuleSuspended](25)
+	OnRuleSuspended = event.MakePoint[RuleSuspended](29)
 )
 
 // Start is hookd.start. The first generation is live, before any traffic.
@@ -72,6 +76,23 @@ type ScriptError struct {
 	Message string
 	// It went over its budget of instructions.
 	Overrun bool
+}
+
+// HandlerDropped is hookd.handler_dropped. Something that a handler bound or
+// timed ended before its time: a reload took its handler away, or its script's
+// machine had to go.
+type HandlerDropped struct {
+	// Path of the script.
+	Script string
+	// The handler, or file and line of the function; `*` for all functions of a
+	// machine.
+	Name string
+	// The generation that the functions belong to, or that has no such handler.
+	Generation uint64
+	// How many bindings and timers ended.
+	Bindings uint64
+	// Why.
+	Reason string
 }
 
 // RuleSuspended is hookd.rule_suspended. A rule failed too often and does not

@@ -50,6 +50,20 @@ func appendScriptError(b []byte, e *ScriptError) []byte {
 	return b
 }
 
+func appendHandlerDropped(b []byte, e *HandlerDropped) []byte {
+	b = append(b, `,"script":`...)
+	b = event.AppendJSONString(b, e.Script)
+	b = append(b, `,"name":`...)
+	b = event.AppendJSONString(b, e.Name)
+	b = append(b, `,"generation":`...)
+	b = strconv.AppendUint(b, e.Generation, 10)
+	b = append(b, `,"bindings":`...)
+	b = strconv.AppendUint(b, e.Bindings, 10)
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason)
+	return b
+}
+
 func appendRuleSuspended(b []byte, e *RuleSuspended) []byte {
 	b = append(b, `,"script":`...)
 	b = event.AppendJSONString(b, e.Script)

@@ -100,7 +100,7 @@ func (c *checker) funcDef(s *ast.FuncDefStmt, e *env) {
 func (c *checker) function(f *ast.FunctionExpr, e *env, infos []*event.Info, as role, method bool) {
 	inner := e.child()
 	inner.role = as
-	if infos != nil {
+	if infos != nil || as == handler {
 		inner.infos = infos
 	}
 	if method {
@@ -228,6 +228,9 @@ func (c *checker) call(x *ast.FuncCallExpr, e *env) {
 		c.reads.name(owner, x.Method)
 		c.attribute(owner, x.Method, x.Line())
 		c.methodEffect(owner, x, e)
+		if c.attached(owner, x, e) {
+			return
+		}
 		c.reads.Escapes = c.reads.Escapes || c.binds(owner, x.Method)
 	} else if x.Func != nil {
 		c.expr(x.Func, e)

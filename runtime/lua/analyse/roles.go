@@ -56,6 +56,49 @@ func (c *checker) functionEffect(x *ast.FuncCallExpr, e *env) {
 	}
 }
 
+// attached checks a call that binds a handler to an object: the function in
+// c:on(flow.new_data, function(c, d) … end) handles what is named there. It
+// reports whether what the handler gets is known; a name is that of a handler
+// that is declared with what it is on.
+func (c *checker) attached(owner typ, x *ast.FuncCallExpr, e *env) bool {
+	if owner.object == nil || len(x.Args) < 2 {
+		return false
+	}
+	m := owner.object.Method(x.Method)
+	if m == nil || !m.Native {
+		return false
+	}
+	infos := c.attachedTo(owner.object, m.Name, x.Args[0], e)
+	switch fn := x.Args[1].(type) {
+	case *ast.StringExpr:
+	case *ast.FunctionExpr:
+		if infos == nil {
+			return false
+		}
+		c.expr(x.Args[0], e)
+		c.function(fn, e, infos, handler, false)
+		c.exprs(x.Args[2:], e)
+		return true
+	default:
+		return false
+	}
+	c.exprs(x.Args, e)
+	return true
+}
+
+// attachedTo returns the event that a handler is bound to; a timer hands over the
+// object.
+func (c *checker) attachedTo(o *event.Object, method string, point ast.Expr, e *env) []*event.Info {
+	if method != "on" {
+		it := event.Field{Name: "it", Type: event.Type{Kind: event.ObjectRef, Object: o.Name}}
+		return []*event.Info{{Name: "timer", Args: []string{"it"}, Fields: []event.Field{it}}}
+	}
+	if info := c.pointInfo(dotted(point), e); info != nil {
+		return []*event.Info{info}
+	}
+	return nil
+}
+
 func (c *checker) effect(line int, word string) {
 	c.report(line, word, "do it in run", "%s changes something: a filter only looks", word)
 }

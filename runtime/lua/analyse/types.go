@@ -33,7 +33,7 @@ type member struct {
 }
 
 // builtinThis are the fields that this has at every hook point.
-var builtinThis = []string{"count", "data", "event", "gen", "phase", "rule", "ts", "verdict"}
+var builtinThis = []string{"count", "data", "event", "gen", "param", "phase", "rule", "ts", "verdict"}
 
 // member looks name up in t.
 func (c *checker) member(t typ, name string) member {

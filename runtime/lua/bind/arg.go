@@ -279,6 +279,16 @@ func toPlain(a arg) any {
 	return v
 }
 
+// toPlainOr reads any plain value, or a live object of type t.
+func toPlainOr[T any](a arg, t TypeID) any {
+	v, err := Plain(a.h, a.v)
+	if _, ok := a.v.(*lua.LUserData); ok && err != nil {
+		return toObject[T](a, t)
+	}
+	a.check(err)
+	return v
+}
+
 // toHandler reads a function or the name of a handler.
 func toHandler(a arg) any {
 	v, err := a.h.Handler(a.L, a.v)

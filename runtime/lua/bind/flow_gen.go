@@ -20,6 +20,8 @@ var flowGapReasonWords = words(flowev.GapReasonNames())
 
 var flowErrorReasonWords = words(flowev.ErrorReasonNames())
 
+var flowUnblockReasonWords = words(flowev.UnblockReasonNames())
+
 var flowRexmitKindWords = words(flowev.RexmitKindNames())
 
 var flowTunnelWords = words(flowev.TunnelNames())
@@ -726,6 +728,55 @@ func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockStart)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "ttl":
+		if !v.HasTTL {
+			return lua.LNil, true
+		}
+		return fromDuration(v.TTL), true
+	case "reason":
+		return fromString(v.Reason), true
+	case "script":
+		return fromString(v.Script), true
+	case "by":
+		return fromString(v.By), true
+	}
+	return nil, false
+}
+
+func flowBlockEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.BlockEnd)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromEnum(flowUnblockReasonWords, v.Reason), true
+	case "pkts":
+		return fromUint(v.Pkts), true
+	}
+	return nil, false
+}
+
+func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*flowev.Blocked)
+	return append(dst, h.Object(FlowPacket, v.Pkt))
+}
+
+func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.Blocked)
+	switch key {
+	case "prefix":
+		return fromString(v.Prefix), true
+	case "reason":
+		return fromString(v.Reason), true
+	}
+	return nil, false
+}
+
 func flowEvents() []*EventType {
 	return []*EventType{
 		{Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis},
@@ -743,6 +794,9 @@ func flowEvents() []*EventType {
 		{Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis},
 		{Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
 		{Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields},
+		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
+		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
+		{Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis},
 	}
 }
 
@@ -771,6 +825,38 @@ func FlowFunctions(fn flowev.Functions) []Function {
 				L.Push(lua.LNil)
 			}
 			return 2
+		}},
+		{Info: flowev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.block")
+			what := toPlain(funcArg(h, L, "flow.block", 1))
+			ttl, hasTTL := optional(funcArg(h, L, "flow.block", 2), toDuration)
+			reason := orZero(funcArg(h, L, "flow.block", 3), toString)
+			if err := fn.Block(h.Caller(L), what, ttl, hasTTL, reason); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: flowev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.unblock")
+			what := toPlain(funcArg(h, L, "flow.unblock", 1))
+			if err := fn.Unblock(h.Caller(L), what); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: flowev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+			rList, rTotal := fn.Blocks(h.Caller(L))
+			L.Push(Value(h, L, rList))
+			L.Push(fromUint(rTotal))
+			return 2
+		}},
+		{Info: flowev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "flow.send")
+			what := toPlainOr[flowev.Packet](funcArg(h, L, "flow.send", 1), FlowPacket)
+			if err := fn.Send(h.Caller(L), what); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
 		}},
 	}
 }

@@ -64,6 +64,23 @@ func hookdScriptErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue,
 	return nil, false
 }
 
+func hookdHandlerDroppedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*hookdev.HandlerDropped)
+	switch key {
+	case "script":
+		return fromString(v.Script), true
+	case "name":
+		return fromString(v.Name), true
+	case "generation":
+		return fromUint(v.Generation), true
+	case "bindings":
+		return fromUint(v.Bindings), true
+	case "reason":
+		return fromString(v.Reason), true
+	}
+	return nil, false
+}
+
 func hookdRuleSuspendedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*hookdev.RuleSuspended)
 	switch key {
@@ -84,7 +101,8 @@ func hookdEvents() []*EventType {
 		{Info: hookdev.Family.Events[2], Args: noArgs, This: hookdReloadedThis},
 		{Info: hookdev.Family.Events[3], Args: noArgs, This: hookdReloadFailedThis},
 		{Info: hookdev.Family.Events[4], Args: noArgs, This: hookdScriptErrorThis},
-		{Info: hookdev.Family.Events[5], Args: noArgs, This: hookdRuleSuspendedThis},
+		{Info: hookdev.Family.Events[5], Args: noArgs, This: hookdHandlerDroppedThis},
+		{Info: hookdev.Family.Events[6], Args: noArgs, This: hookdRuleSuspendedThis},
 	}
 }
 
@@ -101,7 +119,7 @@ func HookdFunctions(fn hookdev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: hookdev.Family.Functions[1], Call: func(h Host, L *lua.LState) int {
+		{Info: hookdev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "log.debug")
 			message := toString(funcArg(h, L, "log.debug", 1))
 			fields := orZero(funcArg(h, L, "log.debug", 2), toPlain)
@@ -110,7 +128,7 @@ func HookdFunctions(fn hookdev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: hookdev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+		{Info: hookdev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "log.info")
 			message := toString(funcArg(h, L, "log.info", 1))
 			fields := orZero(funcArg(h, L, "log.info", 2), toPlain)
@@ -119,7 +137,7 @@ func HookdFunctions(fn hookdev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: hookdev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+		{Info: hookdev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "log.warn")
 			message := toString(funcArg(h, L, "log.warn", 1))
 			fields := orZero(funcArg(h, L, "log.warn", 2), toPlain)
@@ -128,7 +146,7 @@ func HookdFunctions(fn hookdev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: hookdev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+		{Info: hookdev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "log.error")
 			message := toString(funcArg(h, L, "log.error", 1))
 			fields := orZero(funcArg(h, L, "log.error", 2), toPlain)

@@ -13,9 +13,10 @@ import (
 type Holder func(e any) any
 
 // Reader returns what reads a field of the event or object o as scripts see it,
-// apart from whether the object ended; nil for kinds that need a machine.
-func Reader(f *event.Field) func(o any) lua.LValue {
-	read := reader(f)
+// apart from whether the object ended; nil for kinds that need a machine. The texts
+// of addresses are kept in texts.
+func Reader(f *event.Field, texts *Addresses) func(o any) lua.LValue {
+	read := reader(f, texts)
 	has := f.Get.Present
 	if has == nil || read == nil {
 		return read
@@ -28,7 +29,7 @@ func Reader(f *event.Field) func(o any) lua.LValue {
 	}
 }
 
-func reader(f *event.Field) func(o any) lua.LValue {
+func reader(f *event.Field, texts *Addresses) func(o any) lua.LValue {
 	switch g := f.Get; f.Type.Kind {
 	case event.Bool:
 		return func(o any) lua.LValue { return fromBool(g.Bool(o)) }
@@ -48,7 +49,7 @@ func reader(f *event.Field) func(o any) lua.LValue {
 	case event.Bytes:
 		return func(o any) lua.LValue { return fromBytes(g.Bytes(o)) }
 	case event.IP:
-		return func(o any) lua.LValue { return fromIP(g.IP(o)) }
+		return func(o any) lua.LValue { return texts.value(g.IP(o)) }
 	case event.Endpoint:
 		return func(o any) lua.LValue { return fromEndpoint(g.Endpoint(o)) }
 	case event.Enum:

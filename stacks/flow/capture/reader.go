@@ -21,6 +21,8 @@ type Reader struct {
 	ng     bool      // pcapng: ifaces holds; else pcap does
 	pcap   pcapHeader
 	ifaces []ngIface // of the current section
+	raw    *checked  // the source, before decompression
+	size   int64     // of the source if it is a regular file, else 0
 }
 
 // Open opens the capture file at path and reads its header. "-" is standard
@@ -48,7 +50,8 @@ func Open(path string) (*Reader, error) {
 // stream is not one that a Reader reads. src is read in blocks, past the end of
 // the packet that is wanted, and never closed.
 func NewReader(src io.Reader, name string) (*Reader, error) {
-	r := &Reader{win: newWindow(src), name: name}
+	raw := &checked{src: src}
+	r := &Reader{win: newWindow(raw), name: name, raw: raw, size: fileSize(src)}
 	if err := r.unzip(); err != nil {
 		return nil, err
 	}
@@ -72,7 +75,7 @@ func (r *Reader) unzip() error {
 	if err != nil {
 		return r.fault(0, "compressed stream: "+err.Error(), err)
 	}
-	r.win = newWindow(plain)
+	r.win = newWindow(&checked{src: plain})
 	return nil
 }
 
@@ -152,6 +155,43 @@ func (r *Reader) Next(f *Frame) error {
 // Offset returns where the record begins that the next call of Next reads, in
 // bytes of the uncompressed stream.
 func (r *Reader) Offset() int64 { return r.win.offset() }
+
+// Ready reports whether Next has what it needs in memory, so that it does not
+// wait for the source; of pcapng, whether it has the next block.
+func (r *Reader) Ready() bool {
+	if r.err != nil || r.win.err != nil {
+		return true
+	}
+	b := r.win.buf[r.win.r:r.win.w]
+	if r.ng {
+		return len(b) >= 8 && uint64(r.u32(b[4:])) <= uint64(len(b))
+	}
+	if len(b) < r.pcap.head {
+		return false
+	}
+	n := r.u32(b[8:])
+	if r.pcap.lengths == wireFirst || r.pcap.lengths == smallerFirst {
+		n = min(n, r.u32(b[12:]))
+	}
+	return n > MaxFrame || r.pcap.head+int(n) <= len(b)
+}
+
+// Progress returns how many bytes were read from the source, as they are stored,
+// and how many it has; 0 where it is no regular file.
+func (r *Reader) Progress() (read, size int64) { return r.raw.read, r.size }
+
+// fileSize returns the size of src if it is a regular file, else 0.
+func fileSize(src io.Reader) int64 {
+	f, ok := src.(*os.File)
+	if !ok {
+		return 0
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return info.Size()
+}
 
 // Close closes the file that Open opened. Next fails afterwards with
 // fs.ErrClosed. Closing twice is harmless.

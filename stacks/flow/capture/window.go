@@ -24,8 +24,8 @@ type window struct {
 	err  error // why the source has no more; io.EOF at its end
 }
 
-func newWindow(src io.Reader) window {
-	return window{src: &checked{src: src}, buf: make([]byte, firstWindow)}
+func newWindow(src *checked) window {
+	return window{src: src, buf: make([]byte, firstWindow)}
 }
 
 // checked turns a broken source into one that fails, before an impossible count
@@ -33,7 +33,8 @@ func newWindow(src io.Reader) window {
 // decompressor.
 type checked struct {
 	src   io.Reader
-	empty int // reads in a row that gave nothing
+	empty int   // reads in a row that gave nothing
+	read  int64 // bytes that src gave
 }
 
 // Read implements io.Reader.
@@ -44,6 +45,7 @@ func (c *checked) Read(b []byte) (int, error) {
 		return 0, errBadRead
 	case n > 0:
 		c.empty = 0
+		c.read += int64(n)
 	case err == nil:
 		if c.empty++; c.empty == maxEmptyReads {
 			return 0, io.ErrNoProgress

@@ -170,7 +170,7 @@ func TestDecodeOther(t *testing.T) {
 		{"ipv4 header cut by the frame", 1, tcp()[:33], malformed(packet.ErrIPShort)},
 		{"ipv6 header cut by the frame", 1, tcpv6()[:53], malformed(packet.ErrIPShort)},
 		{"too many tags", 1, tcp(pt.VLAN(1, 2, 3, 4, 5, 6, 7, 8, 9)), got{Class: packet.Malformed, Err: packet.ErrVLANDepth, VLANs: 8, VLAN: 1, VLANIn: 2}},
-		{"pppoe shorter than its packet", 1, behind("\x88\x64\x11\x00\x00\x05\x00\x2c\x00\x21", tcp()), with4(malformed(packet.ErrIPBeyondFrame))},
+		{"pppoe shorter than its packet", 1, behind("\x88\x64\x11\x00\x00\x05\x00\x2c\x00\x21", tcp()), tcp4(func(g *got) { g.Err, g.Payload, g.Len = packet.ErrIPBeyondFrame, "he", 2; g.Flags = "." })},
 		{"pppoe discovery", 1, behind("\x88\x63\x11\x09\x00\x00\x00\x00", tcp()), got{}},
 		{"llc without snap", 1, behind("\x00\x26\x42\x42\x03", tcp()), got{}},
 		{"ihl 4", 1, tcp(at(14, 0x44)), with4(malformed(packet.ErrIPHeaderLen))},

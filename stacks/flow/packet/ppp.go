@@ -2,8 +2,8 @@ package packet
 
 import "encoding/binary"
 
-// pppoe reads the header of RFC 2516 section 4. An IP packet that ends beyond its payload is one that
-// the other end of the session drops; what lies there is padding.
+// pppoe reads the header of RFC 2516 section 4. An IP packet that ends beyond its payload is read as it
+// says, as one that ends beyond its frame is.
 func (p *Packet) pppoe(off int) {
 	p.ppp(off + 6)
 	if p.Class < Fragment {
@@ -11,7 +11,10 @@ func (p *Packet) pppoe(off int) {
 	}
 	end := uint32(off) + 6 + uint32(binary.BigEndian.Uint16(p.Data[off+4:]))
 	if p.PayloadOff+p.PayloadLen > end {
-		p.bad(int(p.IPOff), ErrIPBeyondFrame)
+		p.Err, p.ErrOff = ErrIPBeyondFrame, p.IPOff
+		over := p.PayloadOff + p.PayloadLen - end
+		p.PayloadLen -= min(over, p.PayloadLen)
+		p.PayloadCap = min(p.PayloadCap, p.PayloadLen)
 	}
 }
 

@@ -1,0 +1,171 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Limits of a server.
+const (
+	// MaxConns is how many connections are served at a time; more wait.
+	MaxConns = 64
+	// MaxBody bounds a request's body in bytes.
+	MaxBody = 1 << 20
+)
+
+// Error is an answer that says no. A handler returns one to choose its status;
+// other errors are 500. A [Client] returns it too.
+type Error struct {
+	Status  int    `json:"-"`
+	Message string `json:"error"`
+	// Detail is more of the same, such as diagnostics.
+	Detail json.RawMessage `json:"detail,omitempty"`
+}
+
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+// Errorf makes an Error.
+func Errorf(status int, format string, args ...any) *Error {
+	return &Error{Status: status, Message: fmt.Sprintf(format, args...)}
+}
+
+// Server answers requests.
+type Server struct {
+	mux  *http.ServeMux
+	http *http.Server
+	log  *slog.Logger
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	open   sync.WaitGroup // conversations
+}
+
+// NewServer returns a server that answers nothing yet. log receives what cannot
+// be answered; nil discards it.
+func NewServer(log *slog.Logger) *Server {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{mux: http.NewServeMux(), log: log}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.http = &http.Server{
+		Handler:           s.mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return s.ctx },
+	}
+	return s
+}
+
+// Handle answers requests of a method and path ("GET /status") with what answer
+// returns, as JSON.
+func (s *Server) Handle(pattern string, answer func(*http.Request) (any, error)) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		v, err := answer(r)
+		if err != nil {
+			s.refuse(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(v); err != nil {
+			s.log.Debug("an answer was not taken", "path", r.URL.Path, "err", err)
+		}
+	})
+}
+
+// HandleRaw answers requests of a method and path as the handler does.
+func (s *Server) HandleRaw(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// refuse answers with an error.
+func (s *Server) refuse(w http.ResponseWriter, err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Status: http.StatusInternalServerError, Message: err.Error()}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.Status)
+	if err := json.NewEncoder(w).Encode(e); err != nil {
+		s.log.Debug("an answer was not taken", "err", err)
+	}
+}
+
+// Serve answers what comes in at l until Close. Several listeners may be served
+// at a time.
+func (s *Server) Serve(l net.Listener) error {
+	err := s.http.Serve(&guarded{Listener: l, room: make(chan struct{}, MaxConns), log: s.log})
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("control: serve: %w", err)
+}
+
+// Close ends all connections and streams, and waits for what runs.
+func (s *Server) Close() error {
+	s.cancel()
+	err := s.http.Close()
+	s.open.Wait()
+	if err != nil {
+		return fmt.Errorf("control: close: %w", err)
+	}
+	return nil
+}
+
+// guarded is a listener that lets the allowed in, and so many at a time.
+type guarded struct {
+	net.Listener
+	room chan struct{}
+	log  *slog.Logger
+}
+
+// Accept implements [net.Listener].
+func (g *guarded) Accept() (net.Conn, error) {
+	for {
+		g.room <- struct{}{}
+		c, err := g.Listener.Accept()
+		if err != nil {
+			<-g.room
+			return nil, err
+		}
+		err = allowed(c)
+		if err == nil {
+			return &guest{Conn: c, leave: sync.OnceFunc(func() { <-g.room })}, nil
+		}
+		g.log.Warn("refused at the control socket", "err", err)
+		turnAway(c, err)
+		<-g.room
+	}
+}
+
+// turnAway says why, to a client that has not asked anything yet.
+func turnAway(c net.Conn, why error) {
+	body, _ := json.Marshal(&Error{Message: why.Error()}) // a string is always JSON
+	// Who does not read it is not told.
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	_, _ = fmt.Fprintf(c, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
+	_ = c.Close()
+}
+
+// guest is a connection that makes room when it is closed.
+type guest struct {
+	net.Conn
+	leave func()
+}
+
+// Close implements [net.Conn].
+func (g *guest) Close() error {
+	g.leave()
+	return g.Conn.Close()
+}

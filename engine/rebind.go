@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/hookd/hookd/engine/event/hookdev"
+)
+
+// rebind takes over what handlers bound into the generation that was just
+// installed. Named handlers are that generation's from now on; functions stay
+// with the machine that made them, which drains.
+func (s *shard) rebind(old *Generation) {
+	s.rebindNames()
+	s.dropEvents()
+	for _, sc := range old.order {
+		if now := s.gen.scripts[sc.path]; now == nil || now.instance != sc.instance {
+			s.retire(sc)
+		}
+	}
+}
+
+// rebindNames gives each named handler its rule of the live generation, and
+// drops what is bound to one that is gone, or not for that place any more.
+func (s *shard) rebindNames() {
+	keys := make([]ruleKey, 0, len(s.targets))
+	for key := range s.targets {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b ruleKey) int {
+		return cmp.Or(cmp.Compare(a.script, b.script), cmp.Compare(a.name, b.name))
+	})
+	for _, key := range keys {
+		t := s.targets[key]
+		r := s.gen.rule(key.script, key.name)
+		if r == nil || !r.decl.Handler {
+			s.dropAll(t, s.gen.Number, "the script does not declare the handler any more", func(*binding) bool { return true })
+			continue
+		}
+		t.rule = r
+		s.dropAll(t, s.gen.Number, "the handler is not declared for this any more", func(x *binding) bool {
+			if x.delay != nil {
+				return len(r.decl.On) > 0
+			}
+			return r.places[x.place] == nil
+		})
+	}
+}
+
+// dropEvents drops functions that are bound to user-defined events which are
+// gone.
+func (s *shard) dropEvents() {
+	for _, src := range s.inOrder() {
+		for _, t := range src.inOrder() {
+			for p := range t.entries {
+				if p.user == "" {
+					continue
+				}
+				if u := s.gen.users[p.user]; u == nil || u.nodes[p.id] == nil {
+					s.dropAll(t, s.gen.Number, "no script declares event."+p.user+" any more", func(x *binding) bool { return x.delay == nil && x.place == p })
+					delete(t.entries, p)
+				}
+			}
+		}
+	}
+}
+
+// inOrder lists the machines with functions, the oldest first.
+func (s *shard) inOrder() []*source {
+	list := make([]*source, 0, len(s.sources))
+	for _, src := range s.sources {
+		list = append(list, src)
+	}
+	slices.SortFunc(list, func(a, b *source) int {
+		return cmp.Or(cmp.Compare(a.script.path, b.script.path), cmp.Compare(a.gen, b.gen))
+	})
+	return list
+}
+
+// inOrder lists the bound functions by number.
+func (src *source) inOrder() []*target {
+	list := make([]*target, 0, len(src.targets))
+	for _, t := range src.targets {
+		list = append(list, t)
+	}
+	slices.SortFunc(list, func(a, b *target) int { return cmp.Compare(a.rule.run, b.rule.run) })
+	return list
+}
+
+// dropAll ends the bindings of t that which selects, and says so in one event.
+func (s *shard) dropAll(t *target, gen uint64, why string, which func(*binding) bool) {
+	n := uint64(0)
+	for x := t.held; x != nil; {
+		next := x.next
+		if which(x) {
+			s.release(x)
+			n++
+		}
+		x = next
+	}
+	s.dropped(t.script(), t.rule.decl.Name, gen, n, why)
+}
+
+// dropped counts and raises that n bindings ended before their time.
+func (s *shard) dropped(script, name string, gen, n uint64, why string) {
+	if n == 0 {
+		return
+	}
+	s.bound.HandlersDropped += n
+	s.raiseOwn(hookdev.OnHandlerDropped.ID(), &hookdev.HandlerDropped{
+		Script: script, Name: name, Generation: gen, Bindings: n, Reason: why,
+	})
+}
+
+// retire closes the machine of a script that is not live any more, unless
+// functions of it are bound: then it goes on for them. Beyond a few such, the
+// oldest is cut.
+func (s *shard) retire(sc *script) {
+	src := s.sources[sc.instance]
+	if src == nil || len(src.targets) == 0 {
+		delete(s.sources, sc.instance)
+		sc.instance.Close()
+		return
+	}
+	src.retired = true
+	u := s.usage(sc.path)
+	u.draining = append(u.draining, src)
+	s.bound.Draining++
+	if most := s.engine.cfg.Limits.Draining; len(u.draining) > most*len(s.turn.shards) {
+		s.cut(u.draining[0], fmt.Sprintf("%d later generations of the script drain too", most))
+	}
+}
+
+// cut ends all that is bound to functions of a machine, and the machine itself
+// if it only waited for them.
+func (s *shard) cut(src *source, why string) {
+	n := uint64(0)
+	for _, t := range src.inOrder() {
+		for t.held != nil {
+			s.release(t.held)
+			n++
+		}
+	}
+	s.dropped(src.script.path, "*", src.gen, n, why)
+}
+
+// poisoned drops what was bound to functions of a machine that had to be made
+// anew: they are gone with the old one.
+func (s *shard) poisoned(in Instance, se *ScriptError) {
+	if !se.Poisoned {
+		return
+	}
+	for _, t := range s.turn.shards {
+		if src := t.sources[in]; src != nil {
+			t.cut(src, "the script's machine had to be made anew")
+		}
+	}
+}

@@ -1,0 +1,134 @@
+// Command bench compares hookd with other programs and with itself: every
+// program of a comparison runs once a round, round after round, so that a busy
+// machine is busy for all; medians count. It prints a Markdown table and, on
+// request, writes a machine-readable file. See README.md.
+//
+// Comparisons come in sets, one a file: set_flow.go and so on. All run on one
+// goroutine, one program at a time.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+)
+
+// sets are the sets there are, in the order in which they run.
+var sets = []struct {
+	name string
+	make func(*bench) (*set, error)
+}{
+	{"flow", flowSet},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errMissed):
+		os.Exit(1)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+}
+
+// errMissed says that a measured figure is worse than its aim.
+var errMissed = errors.New("an aim was missed")
+
+// options are the command line.
+type options struct {
+	short   bool
+	strict  bool
+	rounds  int
+	only    string
+	capture string
+	truth   string
+	hookd   string
+	json    string
+	profile string
+}
+
+func parse(args []string, w io.Writer) (options, error) {
+	var o options
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(w)
+	f.BoolVar(&o.short, "short", false, "under five minutes: 3 rounds, slow programs once")
+	f.BoolVar(&o.strict, "strict", false, "exit with 1 if an aim is missed")
+	f.IntVar(&o.rounds, "rounds", 0, "how often each program runs; 7, with -short 3")
+	f.StringVar(&o.only, "set", "", "sets to run, with commas; all when empty")
+	f.StringVar(&o.capture, "capture", os.Getenv("HOOKD_BENCH_CAPTURE"), "capture to run on (or HOOKD_BENCH_CAPTURE); made when empty")
+	f.StringVar(&o.truth, "truth", os.Getenv("HOOKD_BENCH_TRUTH"), "TSV of the connections that begin in the capture (or HOOKD_BENCH_TRUTH)")
+	f.StringVar(&o.hookd, "hookd", "", "program to measure; built when empty")
+	f.StringVar(&o.json, "json", "", "write the figures to this file")
+	f.StringVar(&o.profile, "profile", "", "instead of measuring, write a profile for profile-guided builds to this file")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("argument %q: only flags are expected", f.Arg(0))
+	}
+	if o.rounds == 0 {
+		o.rounds = 7
+		if o.short {
+			o.rounds = 3
+		}
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	b, err := newBench(ctx, o, stderr)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	rep := newReport(b)
+	for _, s := range sets {
+		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), s.name) {
+			continue
+		}
+		set, err := s.make(b)
+		if err != nil {
+			return fmt.Errorf("set %s: %w", s.name, err)
+		}
+		if o.profile != "" {
+			if err := b.profile(set, o.profile); err != nil {
+				return fmt.Errorf("set %s: %w", s.name, err)
+			}
+			continue
+		}
+		res, err := b.measure(set)
+		if err != nil {
+			return fmt.Errorf("set %s: %w", s.name, err)
+		}
+		rep.add(res)
+	}
+	if o.profile != "" {
+		return nil
+	}
+	if err := rep.markdown(stdout); err != nil {
+		return err
+	}
+	if o.json != "" {
+		if err := rep.save(o.json); err != nil {
+			return err
+		}
+	}
+	if o.strict && rep.missed() {
+		return errMissed
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package main
+
+// set is the comparisons about one part of the house.
+type set struct {
+	name, doc string
+	// about says what the programs ran on.
+	about    []string
+	programs []*program
+	// probes are figures that are not a program's time.
+	probes []probe
+	aims   []aim
+}
+
+// program is one command line that is measured.
+type program struct {
+	// name is unique in its set; the tables and the aims call it so.
+	name string
+	argv []string
+	// get says how to get a program that may not be installed, empty for ours.
+	get string
+	// slow programs run once with -short, and three times without.
+	slow bool
+	// profiled programs take --cpuprofile and are what profile-guided builds
+	// are made for.
+	profiled bool
+	// check looks whether what the program wrote to standard output, a file, is
+	// right, and says what was found; nil where there is nothing to check.
+	check func(output string) (found string, err error)
+}
+
+// probe measures something once.
+type probe struct {
+	name string
+	run  func() (float64, error)
+}
+
+// aim is what a set is to show.
+type aim struct {
+	what  string
+	bound float64
+	// least: the value is to be at least bound, else at most.
+	least bool
+	unit  string
+	// value computes it; it is not a number where a program or probe is missing.
+	value func(r *result) float64
+}
+
+// met reports whether v satisfies the aim.
+func (a *aim) met(v float64) bool {
+	if a.least {
+		return v >= a.bound
+	}
+	return v <= a.bound
+}
