@@ -63,6 +63,33 @@ rule "told" { on = hookd.script_error, run = function()
 end }
 rule "quiet" { on = hookd.rule_suspended, run = function() alert("suspended", { rule = this.name }) end }
 
+-- What handlers bind, on their own connections and on others.
+handler "watch" { on = flow.conn_end, run = function(c, pkt)
+  log.info("watched", { conn = c, n = state:incr "watched" })
+end }
+handler "late" { run = function(c)
+  log.info("late", { conn = c, n = state:incr "late", at = this.ts })
+end }
+rule "bind" { on = flow.conn_start, run = function(c)
+  if c.id % 2 == 0 then c:on(flow.conn_end, "watch") end
+  if c.id % 3 == 0 then
+    local mine = c.client.port
+    c:on(flow.new_data, function(c, d)
+      log.info("mine", { conn = c, port = mine, len = d.len })
+      return rule.off
+    end)
+  end
+  local first = flow.conns()[1]
+  if first and first ~= c then
+    first:on(flow.conn_end, "watch")
+    first:after("500ms", "late")
+  end
+end }
+rule "bar" { on = flow.conn_end, threshold = { by = "client.ip", count = 4, within = "60s" }, run = function(c)
+  flow.block(c.client, "2s", "four ends")
+end }
+rule "barred" { on = flow.block_end, run = function() log.info("free again", { prefix = this.prefix, pkts = this.pkts }) end }
+
 timer "tick" { every = "7s", run = function()
   local names = {}
   for ip, n in pairs(talkers) do names[#names + 1] = ip .. "=" .. n end
