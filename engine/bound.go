@@ -43,7 +43,7 @@ type bound struct {
 }
 
 // boundPoint lists what is bound at one hook point, in order. The list is never
-// changed in place, but while no event is handled.
+// changed in place.
 type boundPoint struct {
 	id   event.PointID
 	list []*binding
@@ -114,11 +114,13 @@ func (b *bound) at(id event.PointID) []*binding {
 // generation has no handler for was dropped when it was published.
 func (b *bound) renew(gen uint64) {
 	b.gen = gen
-	for _, p := range b.points {
-		for _, x := range p.list {
+	for i := range b.points {
+		list := slices.Clone(b.points[i].list) // an event that waits may be at it
+		for _, x := range list {
 			x.entry = x.target.at(x.on, x.place)
 		}
-		sortBindings(p.list)
+		sortBindings(list)
+		b.points[i].list = list
 	}
 }
 
@@ -295,6 +297,9 @@ func (s *shard) release(x *binding) {
 
 // tryBound runs a bound handler, where its event is reached from n.
 func (s *shard) tryBound(o *outcome, x *binding, n *node) {
+	if o.walk != nil && o.walk.gen != s.gen && x.entry.node != nil {
+		return // the event waited over a reload, and that node is of another plan
+	}
 	if !x.gone && !o.decided && s.reached(o, x.entry.node, n.from()) {
 		s.try(o, x.entry, x)
 	}

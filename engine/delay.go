@@ -128,6 +128,7 @@ func (d *delay) fire(int64) {
 	}
 	s.busy = false
 	s.tidy()
+	s.settle()
 }
 
 // runDelay calls the handler of a timer.

@@ -72,6 +72,9 @@ type outcome struct {
 	verdict event.Verdict
 	// decided ends a point that combines by first.
 	decided bool
+	// walk is set where handlers may wait; canceled where that was ended.
+	walk     *walk
+	canceled bool
 	// bound are the handlers bound to the event's subject at this point.
 	bound []*binding
 	// memo is where the answers of the point's events begin in the shard's.
@@ -110,24 +113,31 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 		return event.Verdict{}
 	}
 	s.busy = true
-	s.events++
-	for _, tap := range p.taps {
-		tap(s.Shard, p.info, p.where, e)
-	}
 	o := outcome{plan: p, event: e}
-	s.begin(&o, id)
-	s.walk(&o, &p.root)
-	s.drain(&o)
-	if len(p.root.last) > 0 {
-		s.walkAlways(&o, &p.root)
-		s.drain(&o)
-	}
-	s.end(&o)
+	s.raiseAt(&o)
 	s.busy = false
 	if len(s.loose) > 0 {
 		s.tidy()
 	}
+	s.settle()
 	return o.verdict
+}
+
+// raiseAt shows an event to all that is bound to its point.
+func (s *shard) raiseAt(o *outcome) {
+	p := o.plan
+	s.events++
+	for _, tap := range p.taps {
+		tap(s.Shard, p.info, p.where, o.event)
+	}
+	s.begin(o, p.where.ID)
+	s.walk(o, &p.root)
+	s.drain(o)
+	if len(p.root.last) > 0 {
+		s.walkAlways(o, &p.root)
+		s.drain(o)
+	}
+	s.end(o)
 }
 
 // begin looks for what is bound to the event's subject and makes room for the
@@ -232,6 +242,9 @@ func (s *shard) ask(o *outcome, n *node) bool {
 func (s *shard) try(o *outcome, en *entry, b *binding) {
 	r := en.rule
 	st := r.state
+	if o.canceled {
+		return
+	}
 	st.Seen++
 	if st.quiet() && s.silent(o, st) {
 		return
@@ -271,7 +284,7 @@ func (s *shard) run(o *outcome, en *entry, b *binding, count uint64) {
 	if b != nil {
 		call.Param = b.param
 	}
-	d, err := r.script.instance.Run(r.run, call)
+	d, err := s.invoke(o, r, call)
 	if err == nil {
 		err = o.plan.check(r, d)
 	}
@@ -287,6 +300,15 @@ func (s *shard) run(o *outcome, en *entry, b *binding, count uint64) {
 		return
 	}
 	s.decide(o, en, d.Verdict)
+}
+
+// invoke calls the rule's function, which may wait where the event was raised for
+// that.
+func (s *shard) invoke(o *outcome, r *rule, call *Call) (Decision, error) {
+	if o.walk != nil {
+		return s.runWaiting(o, r.script, r.run, call)
+	}
+	return r.script.instance.Run(r.run, call)
 }
 
 func (en *entry) inScope(o *outcome) bool {

@@ -55,6 +55,8 @@ type Engine struct {
 	live     *Generation
 	kept     map[string]*kept // by script path
 	rules    map[ruleKey]*ruleShared
+	points   [event.MaxPoints]*event.Info
+	infos    map[string]*event.Info // by name of the point
 	taps     map[event.PointID][]Tap
 	started  bool
 	damaged  map[string]bool // stores whose saved content could not be read
@@ -96,6 +98,13 @@ type shard struct {
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 
+	held       map[event.Kept]*held
+	walks      map[*walk]func() // left where a handler waits, with what ends them
+	spareWalks []*walk
+	closed     bool
+
+	canceled, queueRefused uint64
+
 	events, errors, alerts, skips uint64
 }
 
@@ -107,6 +116,11 @@ type turn struct {
 	depth   int  // of raised events
 	payload any
 	queue   raiseQueue
+
+	ready []func()    // to run when no handler runs
+	rest  event.Timer // for those that were too many
+	jump  int64       // the time that Advance leads to, with
+	wakes int         // how often scripts were woken on the way
 
 	// What handlers bound: by script, how much at each point, and when.
 	used    map[string]*usage
@@ -127,9 +141,18 @@ func New(cfg Config) *Engine {
 		cfg:   cfg,
 		kept:  map[string]*kept{},
 		rules: map[ruleKey]*ruleShared{},
+		infos: map[string]*event.Info{},
 		taps:  map[event.PointID][]Tap{},
 
 		damaged: map[string]bool{},
+	}
+	for _, f := range cfg.Catalogue.Families() {
+		for _, info := range f.Events {
+			for i := range info.Points {
+				e.points[info.Points[i].ID] = info
+				e.infos[info.Points[i].Name] = info
+			}
+		}
 	}
 	e.stateLimits, e.dataLimits = record.StateLimits(), record.ConnLimits()
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
@@ -156,6 +179,7 @@ func newShard(e *Engine, index int, t *turn) *shard {
 		Shard: e.set.At(index), engine: e, gen: e.live, turn: t,
 		timers: map[timerKey]*timer{}, rules: map[ruleKey]*ruleState{},
 		targets: map[ruleKey]*target{}, sources: map[Instance]*source{},
+		held: map[event.Kept]*held{}, walks: map[*walk]func(){},
 	}
 	t.shards = append(t.shards, s)
 	return s
@@ -197,6 +221,7 @@ func (e *Engine) Start(now int64) {
 	e.started = true
 	for _, s := range e.shards {
 		s.Enter()
+		s.closed = false
 		s.Advance(now)
 		s.armAll()
 		if s.Index() == 0 {
@@ -206,7 +231,8 @@ func (e *Engine) Start(now int64) {
 	}
 }
 
-// Stop disarms the timers and raises hookd.stop. Traffic has ended.
+// Stop disarms the timers, raises hookd.stop and ends what still waits. Traffic
+// has ended.
 func (e *Engine) Stop(reason hookdev.StopReason) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -219,6 +245,7 @@ func (e *Engine) Stop(reason hookdev.StopReason) {
 		if s.Index() == 0 && e.started {
 			emit(s, hookdev.OnStop, &hookdev.Stop{Reason: reason})
 		}
+		s.cancelAll()
 		s.Leave()
 	}
 	e.started = false
@@ -237,10 +264,12 @@ func (e *Engine) Close() {
 	defer e.mu.Unlock()
 	for _, s := range e.shards {
 		s.Enter()
+		s.cancelAll()
 		for _, sc := range s.gen.order {
 			sc.instance.Close()
 		}
 		s.closeDraining()
+		s.closeWalks()
 		s.Leave()
 	}
 }
@@ -258,6 +287,7 @@ type Stats struct {
 	AlertsDropped  uint64 // alerts beyond theirs
 	Reloads        uint64
 	ReloadFailures uint64
+	WaitStats
 	DynamicStats
 }
 
@@ -276,6 +306,7 @@ func (e *Engine) Stats() Stats {
 		}
 		st.TimerSkips += s.skips
 		st.PostsRefused += s.PostsRefused()
+		st.WaitStats.add(s)
 		st.DynamicStats.add(&s.bound)
 		s.Leave()
 	}

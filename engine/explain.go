@@ -23,7 +23,7 @@ func (g *Generation) Explain() []string {
 		}
 		for _, r := range sc.rules {
 			for _, info := range r.infos {
-				lines = append(lines, fmt.Sprintf("%s:%d: rule %q on %s", sc.path, r.decl.Line, r.decl.Name, info.Name))
+				lines = append(lines, fmt.Sprintf("%s:%d: %s %q on %s", sc.path, r.decl.Line, r.word(), r.decl.Name, info.Name))
 				verdict := ""
 				if r.decl.Verdict != nil {
 					verdict = decisionName(r.decl.Verdict.Decision)
@@ -60,4 +60,12 @@ func (r *rule) bindTo(info *event.Info) {
 	if !slices.Contains(r.infos, info) {
 		r.infos = append(r.infos, info)
 	}
+}
+
+// word is what the rule is declared with.
+func (r *rule) word() string {
+	if r.decl.Handler {
+		return "handler"
+	}
+	return "rule"
 }

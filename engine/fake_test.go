@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,9 +23,19 @@ type fakeVM struct {
 	plan  engine.Plan
 	funcs []func(*engine.Call) (engine.Decision, error)
 	close int
+	waits []*fakeWait
 
 	released []engine.FuncID
 }
+
+// fakeWait is a handler of a fakeVM that waits, because it returned errWait.
+type fakeWait struct {
+	vm    *fakeVM
+	call  *engine.Call
+	ended func(engine.Decision, error)
+}
+
+var errWait = errors.New("this handler waits")
 
 func (rt fakeRuntime) Compile(src engine.Source) (engine.Program, diag.List) {
 	if string(src.Text) == "broken" {
@@ -96,6 +108,38 @@ func (vm *fakeVM) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, err
 	return vm.funcs[fn-1](call)
 }
 
+func (vm *fakeVM) Start(fn engine.FuncID, call *engine.Call, ended func(engine.Decision, error)) engine.Suspended {
+	d, err := vm.funcs[fn-1](call)
+	if !errors.Is(err, errWait) {
+		ended(d, err)
+		return nil
+	}
+	w := &fakeWait{vm, call, ended}
+	vm.waits = append(vm.waits, w)
+	return w
+}
+
+// end ends the wait as if the handler had returned.
+func (w *fakeWait) end(d engine.Decision, err error) {
+	w.vm.env.Services.Later(func() { w.over(d, err) })
+}
+
+func (w *fakeWait) over(d engine.Decision, err error) {
+	if i := slices.Index(w.vm.waits, w); i >= 0 {
+		w.vm.waits = slices.Delete(w.vm.waits, i, i+1)
+		w.ended(d, err)
+	}
+}
+
+func (w *fakeWait) Cancel(cause error) { w.over(engine.Decision{}, cause) }
+
+func (vm *fakeVM) Waiting() int { return len(vm.waits) }
+
+func (vm *fakeVM) CancelWaits(cause error) {
+	for _, w := range slices.Clone(vm.waits) {
+		w.Cancel(cause)
+	}
+}
 func (vm *fakeVM) Release(fn engine.FuncID) { vm.released = append(vm.released, fn) }
 
 func (vm *fakeVM) Close() { vm.close++ }

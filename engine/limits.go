@@ -43,6 +43,12 @@ type Limits struct {
 	RaiseDepth int
 	// RaiseQueue is how many raised events may wait in a shard.
 	RaiseQueue int
+	// SubjectQueue is how many events of one subject may wait for a handler that
+	// waits.
+	SubjectQueue int
+	// SleepCatchUp is how often coroutines wake up while time jumps, all together,
+	// before the rest of the jump is skipped and counted.
+	SleepCatchUp int
 	// TimerCatchUp is how many periods a repeating timer runs late, one by one,
 	// before the rest of a jump in time is skipped and counted.
 	TimerCatchUp int
@@ -95,7 +101,9 @@ func (l *Limits) named() []limit {
 		n("rules", &l.Rules, "rules of a script"),
 		n("raise_depth", &l.RaiseDepth, "raised events that cause raised events, and so on"),
 		n("raise_queue", &l.RaiseQueue, "raised events that wait for the running handler"),
+		n("subject_queue", &l.SubjectQueue, "events of a connection or transaction that queue while a handler of it waits; beyond, an event is refused and counted"),
 		n("timer_catch_up", &l.TimerCatchUp, "periods that a timer runs late one by one after a jump in time"),
+		n("sleep_catch_up", &l.SleepCatchUp, "wakes of coroutines, of all scripts, during one jump in time; the next come behind it"),
 		n("state_bytes", &l.StateBytes, "a script's state"),
 		n("data_bytes", &l.DataBytes, "a script's data on one connection"),
 		n("threshold_keys", &l.ThresholdKeys, "keys that one threshold follows; the one not touched for longest gives way"),
@@ -195,6 +203,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Draining, 3)
 	set(&l.RaiseDepth, 8)
 	set(&l.RaiseQueue, 1024)
+	set(&l.SubjectQueue, 64)
+	set(&l.SleepCatchUp, 100_000)
 	set(&l.TimerCatchUp, 10_000)
 	set(&l.StateBytes, 1<<20)
 	set(&l.DataBytes, 8<<10)

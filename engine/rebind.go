@@ -16,7 +16,7 @@ func (s *shard) rebind(old *Generation) {
 	s.dropEvents()
 	for _, sc := range old.order {
 		if now := s.gen.scripts[sc.path]; now == nil || now.instance != sc.instance {
-			s.retire(sc)
+			s.retire(sc, old.Number)
 		}
 	}
 }
@@ -38,7 +38,10 @@ func (s *shard) rebindNames() {
 			s.dropAll(t, s.gen.Number, "the script does not declare the handler any more", func(*binding) bool { return true })
 			continue
 		}
-		t.rule = r
+		before := t.rule
+		if t.rule = r; r.covers(before) {
+			continue
+		}
 		s.dropAll(t, s.gen.Number, "the handler is not declared for this any more", func(x *binding) bool {
 			if x.delay != nil {
 				return len(r.decl.On) > 0
@@ -46,6 +49,20 @@ func (s *shard) rebindNames() {
 			return r.places[x.place] == nil
 		})
 	}
+}
+
+// covers reports whether r can stand wherever the handler of the same name
+// before it was bound: then there is nothing to look for.
+func (r *rule) covers(before *rule) bool {
+	if len(r.decl.On) > 0 != (len(before.decl.On) > 0) {
+		return false
+	}
+	for p := range before.places {
+		if r.places[p] == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // dropEvents drops functions that are bound to user-defined events which are
@@ -114,15 +131,19 @@ func (s *shard) dropped(script, name string, gen, n uint64, why string) {
 }
 
 // retire closes the machine of a script that is not live any more, unless
-// functions of it are bound: then it goes on for them. Beyond a few such, the
-// oldest is cut.
-func (s *shard) retire(sc *script) {
+// functions of it are bound or something waits in it: then it goes on for those.
+// Beyond a few such, the oldest is cut. gen is the generation that it was live in.
+func (s *shard) retire(sc *script, gen uint64) {
 	src := s.sources[sc.instance]
-	if src == nil || len(src.targets) == 0 {
+	if src == nil {
+		src = &source{on: s, script: sc, instance: sc.instance, gen: gen}
+	}
+	if len(src.targets) == 0 && !s.needed(sc) {
 		delete(s.sources, sc.instance)
 		sc.instance.Close()
 		return
 	}
+	s.sources[sc.instance] = src
 	src.retired = true
 	u := s.usage(sc.path)
 	u.draining = append(u.draining, src)
@@ -132,8 +153,8 @@ func (s *shard) retire(sc *script) {
 	}
 }
 
-// cut ends all that is bound to functions of a machine, and the machine itself
-// if it only waited for them.
+// cut ends all that is bound to functions of a machine and all that waits in it,
+// and the machine itself if that was what it was kept for.
 func (s *shard) cut(src *source, why string) {
 	n := uint64(0)
 	for _, t := range src.inOrder() {
@@ -141,6 +162,10 @@ func (s *shard) cut(src *source, why string) {
 			s.release(t.held)
 			n++
 		}
+	}
+	n += s.cancel(src.instance)
+	if src.retired && s.sources[src.instance] == src {
+		s.closeSource(src)
 	}
 	s.dropped(src.script.path, "*", src.gen, n, why)
 }

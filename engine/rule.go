@@ -128,7 +128,7 @@ func (p *pointPlan) check(r *rule, d Decision) error {
 	return &ScriptError{
 		Script:  r.script.path,
 		Line:    r.decl.Line,
-		Message: fmt.Sprintf("rule %q decided %s: %s", r.decl.Name, decisionName(d), why),
+		Message: fmt.Sprintf("%s %q decided %s: %s", r.word(), r.decl.Name, decisionName(d), why),
 	}
 }
 

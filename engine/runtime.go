@@ -54,11 +54,27 @@ type Instance interface {
 	Filter(fn FuncID, call *Call) (bool, error)
 	// Run calls a handler and returns what it decided. Errors are [*ScriptError].
 	Run(fn FuncID, call *Call) (Decision, error)
+	// Start calls a handler that may wait. ended is called once, in the shard, when
+	// nothing of the handler runs any more: before Start returns, which then returns
+	// nil, or when what it waited for was there.
+	Start(fn FuncID, call *Call, ended func(Decision, error)) Suspended
+	// Waiting returns how many calls and coroutines wait.
+	Waiting() int
+	// CancelWaits ends all of them. The errors that their handlers end with wrap
+	// cause.
+	CancelWaits(cause error)
 	// Release lets go of a function that was bound while a handler ran. Nothing
 	// of the instance runs at the moment.
 	Release(fn FuncID)
-	// Close releases the VM.
+	// Close releases the VM. What waits in it is canceled.
 	Close()
+}
+
+// Suspended is a handler that waits.
+type Suspended interface {
+	// Cancel ends it: it runs no further instruction, and ended is told an error
+	// that wraps cause. It does nothing to one that ended.
+	Cancel(cause error)
 }
 
 // Decision is a verdict together with the family it belongs to; the zero
@@ -110,6 +126,11 @@ type Services interface {
 	// Raise queues the user-defined event; it is delivered when the running
 	// handler has returned. payload is plain data.
 	Raise(call *Call, name string, payload any) error
+	// Later calls run when no handler runs: at once where that is so now, else
+	// behind the running one. What run causes is delivered behind it.
+	Later(run func())
+	// Failed reports the failure of what call started and did not wait for.
+	Failed(call *Call, err error)
 	// Bind makes a handler run at a hook point of one object, in the place of
 	// what the script has bound there.
 	Bind(call *Call, at *Attachment, point string, h *Handler) error

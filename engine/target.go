@@ -18,8 +18,9 @@ type target struct {
 	entries map[place]*entry
 }
 
-// source is a machine that handlers have bound functions of. When its script
-// changes it goes on for them alone, and goes with the last.
+// source is a machine that handlers have bound functions of, or of an earlier
+// generation in which something waits. When its script changes it goes on for
+// those alone, and goes with the last.
 type source struct {
 	on       *shard
 	script   *script // of the generation that made the machine
@@ -49,7 +50,7 @@ type usage struct {
 type DynamicStats struct {
 	Bindings int // handlers bound at hook points now
 	Delays   int // timers started by handlers that wait now
-	Draining int // machines that go on for the functions they bound
+	Draining int // machines that go on for the functions they bound, or for what waits in them
 	// Unbindable counts what was refused for want of room, HandlersDropped the
 	// bindings and timers that a reload or a broken machine ended.
 	Unbindable, HandlersDropped uint64
@@ -219,7 +220,7 @@ func (s *shard) letGo(t *target) {
 	case src.targets[t.rule.run] == t:
 		delete(src.targets, t.rule.run)
 		src.instance.Release(t.rule.run)
-		if src.retired && len(src.targets) == 0 {
+		if src.retired && len(src.targets) == 0 && !s.needed(src.script) {
 			s.closeSource(src)
 		}
 	}

@@ -124,4 +124,5 @@ func (s *shard) runTimer(t *timer) {
 	s.drain(nil)
 	s.busy = false
 	s.tidy()
+	s.settle()
 }

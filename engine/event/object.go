@@ -79,6 +79,9 @@ type Caller struct {
 	Point  string // hook point being handled; empty outside handlers
 	// Event is the event being handled, nil outside handlers.
 	Event any
+	// Waiter is who waits for the operation that is being started; nil where the
+	// function does not wait.
+	Waiter *Waiter
 }
 
 // KV is one named value of a log line or alert.

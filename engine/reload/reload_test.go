@@ -51,6 +51,13 @@ func (instance) Run(engine.FuncID, *engine.Call) (engine.Decision, error) {
 	return engine.Decision{}, nil
 }
 
+func (in instance) Start(fn engine.FuncID, call *engine.Call, ended func(engine.Decision, error)) engine.Suspended {
+	ended(in.Run(fn, call))
+	return nil
+}
+
+func (instance) Waiting() int          { return 0 }
+func (instance) CancelWaits(error)     {}
 func (instance) Close()                {}
 func (instance) Release(engine.FuncID) {}
 

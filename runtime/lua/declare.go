@@ -54,6 +54,7 @@ func (in *instance) openWords() {
 	g.RawSetString("store", L.NewFunction(in.declareStore))
 	g.RawSetString("after", L.NewFunction(in.startAfter))
 	g.RawSetString("raise", L.NewFunction(in.raiseEvent))
+	g.RawSetString("spawn", L.NewFunction(in.spawn))
 	g.RawSetString("require", L.NewFunction(in.require))
 	g.RawSetString("data", L.NewFunction(in.loadData))
 	g.RawSetString("settings", L.NewFunction(in.settingsInScript))

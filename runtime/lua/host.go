@@ -75,12 +75,6 @@ func (in *instance) Handler(*glua.LState, glua.LValue) (any, error) {
 	return nil, errors.New("handlers are bound at the top level")
 }
 
-// Wait implements [bind.Host]: no hook of the catalogue lets handlers wait.
-func (in *instance) Wait(L *glua.LState, _ func(done func(results ...glua.LValue))) int {
-	L.RaiseError("waiting is not possible here")
-	return 0
-}
-
 // print writes a log line.
 func (in *instance) print(L *glua.LState, line string) error {
 	in.Effect(L, "print")

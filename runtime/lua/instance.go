@@ -48,10 +48,14 @@ type instance struct {
 	// hold any more.
 	rebuilt bool
 
-	call   *engine.Call // being handled
-	caller event.Caller // outside of a call
-	said   remark
-	args   []glua.LValue
+	call *engine.Call // being handled
+	// running is the coroutine that runs, nil in calls that cannot wait; waits are
+	// all that are not finished.
+	running *coroutine
+	waits   []*coroutine
+	caller  event.Caller // outside of a call
+	said    remark
+	args    []glua.LValue
 
 	metas    []*glua.LTable               // of objects, by type
 	methods  []map[string]*glua.LFunction // likewise
@@ -127,9 +131,10 @@ func (in *instance) random() *rand.PCG {
 	return in.numbers
 }
 
-// Close implements [engine.Instance]. Objects that outlive the machine keep the
+// Close implements [engine.Instance]. What waits is canceled. Objects that outlive the machine keep the
 // userdata that stood for them, so what those refer to is let go of.
 func (in *instance) Close() {
+	in.CancelWaits(errClosed)
 	for _, mt := range in.metas {
 		empty(mt)
 	}
@@ -137,8 +142,10 @@ func (in *instance) Close() {
 	in.machine.closed = true
 	in.held, in.vacant = nil, nil
 	in.funcs, in.lent, in.args, in.points = nil, nil, nil, nil
-	in.broken = errors.New("its generation is gone")
+	in.broken = errClosed
 }
+
+var errClosed = errors.New("its generation is gone")
 
 // empty takes everything out of a table.
 func empty(t *glua.LTable) {
@@ -273,8 +280,17 @@ func (in *instance) rebuild() {
 		empty(mt)
 	}
 	in.vm.Close()
+	lost := in.waits
+	in.waits = nil
 	in.machine.closed = true
 	in.open()
+	if len(lost) > 0 {
+		in.env.Services.Later(func() {
+			for _, co := range lost {
+				co.Cancel(errRebuilt)
+			}
+		})
+	}
 	d := &declarer{in: in, plan: &engine.Plan{}, again: true}
 	if !in.load(d) || d.diags.HasErrors() {
 		in.broken = fmt.Errorf("the script could not be rebuilt: %w", d.diags)

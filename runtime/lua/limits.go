@@ -23,7 +23,7 @@ func DocLimits() []engine.Limit {
 		n("string_bytes", l.MaxString, "the longest string that a function or .. makes"),
 		n("call_depth", l.CallDepth, "calls inside one another"),
 		n("call_values", l.Stack, "values that the calls of a thread hold at once"),
-		n("coroutines", l.Coroutines, "a script's coroutines that are not finished"),
+		n("coroutines", l.Coroutines, "a script's coroutines that are not finished, with handlers that wait and what spawn started"),
 		n("store_entries", store.DefaultMax, "a store's entries, where its max says nothing else"),
 		n("store_bytes", store.DefaultMaxBytes, "a store's memory, where its max_bytes says nothing else"),
 	}

@@ -62,7 +62,18 @@ type lentObject struct {
 	ud *glua.LUserData
 }
 
-var errLent = errors.New("lent: its handler returned; copy what you need")
+var (
+	errLent   = errors.New("lent: its handler returned; copy what you need")
+	errWaited = errors.New("lent: its handler waited; copy what you need before")
+)
+
+// notLent is the error about a lent object that is void.
+func (in *instance) notLent() error {
+	if in.running != nil {
+		return errWaited
+	}
+	return errLent
+}
 
 // Object implements [bind.Host].
 func (in *instance) Object(t bind.TypeID, o any) glua.LValue {
@@ -129,7 +140,7 @@ func (in *instance) Live(v glua.LValue, t bind.TypeID) (any, error) {
 		return ob.o, nil
 	}
 	if ob.epoch != in.epoch {
-		return nil, errLent
+		return nil, in.notLent()
 	}
 	return ob.o, nil
 }
@@ -172,7 +183,7 @@ func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
 				return 1
 			}
 			if in.lentOut(ob) {
-				in.raise(L, remark{msg: key + ": " + errLent.Error()})
+				in.raise(L, remark{msg: key + ": " + in.notLent().Error()})
 			}
 			in.noField(L, t, key)
 			return 0
@@ -180,7 +191,7 @@ func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
 		func(L *glua.LState) int {
 			ob, key := in.self(L, t), keyOf(L)
 			if in.lentOut(ob) {
-				in.raise(L, remark{msg: key + ": " + errLent.Error()})
+				in.raise(L, remark{msg: key + ": " + in.notLent().Error()})
 			}
 			if t.SetIndex != nil && t.SetIndex(in, L, ob.o, key, L.Get(3)) {
 				return 0

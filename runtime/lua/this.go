@@ -85,7 +85,7 @@ func (in *instance) noThis(L *glua.LState, key string, info *event.Info) {
 		names = append(names, name)
 	}
 	sort.Strings(names) // of equally near ones, the hint names the first
-	where := "a timer"
+	where := "a timer, and in what spawn runs"
 	if info != nil {
 		where = info.Name
 		for i := range info.Fields {

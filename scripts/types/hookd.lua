@@ -405,6 +405,14 @@ function flow_conn:untag(word) end
 ---@return boolean is Whether it is.
 function flow_conn:tagged(word) end
 
+---Stops watching one end of the connection: no event of that side is raised any more, for no script,
+---and the bytes that it gets are not kept. Its state and counters go on, and the connection's end is
+---told.
+---@param side? flow.side `"client"` or `"server"`; both when absent.
+---@return true? done
+---@return string? message
+function flow_conn:stop(side) end
+
 ---Binds a handler to a hook point of this connection, from the next event on, in the place of what
 ---this script has bound there. It ends with the connection.
 ---@overload fun(self: flow.conn, point: flow.pkt_in.point, handler: flow.pkt_in.handler|hookd.handler|string|nil, param?: any): true?, string?
@@ -759,8 +767,8 @@ flow = {}
 ---@class hookd.script_error.point: hookd.point
 ---@alias hookd.script_error.handler fun()
 
----Something that a handler bound or timed ended before its time: a reload took its handler away, or
----its script's machine had to go.
+---Something that a handler bound, timed or started ended before its time: a reload took its handler
+---away, or its script's machine had to go.
 ---@class hookd.handler_dropped.point: hookd.point
 ---@alias hookd.handler_dropped.handler fun()
 
@@ -776,7 +784,7 @@ flow = {}
 ---@field reloaded hookd.reloaded.point A further generation became live.
 ---@field reload_failed hookd.reload_failed.point New scripts were refused; the old generation goes on.
 ---@field script_error hookd.script_error.point A handler, filter or timer of a script raised an error or went over its budget.
----@field handler_dropped hookd.handler_dropped.point Something that a handler bound or timed ended before its time: a reload took its handler away, or its script's machine had to go.
+---@field handler_dropped hookd.handler_dropped.point Something that a handler bound, timed or started ended before its time: a reload took its handler away, or its script's machine had to go.
 ---@field rule_suspended hookd.rule_suspended.point A rule failed too often and does not run again until its next reload.
 hookd = {}
 
@@ -872,6 +880,22 @@ function log.warn(message, fields) end
 ---@return true? done
 ---@return string? message
 function log.error(message, fields) end
+
+---Waits, and lets everything else go on: where handlers may wait, and in what `spawn` runs. Time is
+---event time, so in a replay it ends when a packet of that time comes, before its handlers.
+---@param time number|string How long: `"300ms"`, or a number of seconds.
+---@return true? done
+---@return string? message
+function sleep(time) end
+
+---Runs a function beside the handler: it begins when the handler has returned, has a budget of its own
+---after each wait, and may wait. It ends with its script: a reload lets it go on with the code that it
+---began with; when the input ends, what still waits is ended.
+---@param fn any The function.
+---@param ... any What it is called with. Lent objects are of no use to it: they end with the handler.
+---@return true? done
+---@return string? message
+function spawn(fn, ...) end
 
 ---@class base64
 base64 = {}

@@ -29,7 +29,7 @@ func luaCall(s *source, fn *model.Function, c call) {
 		args = append(args, read...)
 	}
 	if fn.Waits {
-		luaWait(s, fn, c.target, args)
+		luaWait(s, fn, c, args)
 		return
 	}
 	invoke := fmt.Sprintf("%s(%s)", c.target, strings.Join(args, ", "))
@@ -78,7 +78,7 @@ func luaResult(p *model.Param, statement string) []string {
 }
 
 // luaWait writes the glue of a call that may wait.
-func luaWait(s *source, fn *model.Function, target string, args []string) {
+func luaWait(s *source, fn *model.Function, c call, args []string) {
 	var params []string
 	for _, p := range fn.Results {
 		params = append(params, resultName(p)+" "+goType(p.Type, nil))
@@ -86,8 +86,8 @@ func luaWait(s *source, fn *model.Function, target string, args []string) {
 			params = append(params, hasName(p.Name)+"Result bool")
 		}
 	}
-	s.line("return h.Wait(L, func(done func(results ...lua.LValue)) {")
-	s.line("%s(%s, func(%s) {", target, strings.Join(args, ", "), strings.Join(append(params, "err error"), ", "))
+	s.line("return h.Wait(L, %q, func(done func(results ...lua.LValue)) {", c.name)
+	s.line("%s(%s, func(%s) {", c.target, strings.Join(args, ", "), strings.Join(append(params, "err error"), ", "))
 	s.line("if err != nil {\ndone(lua.LNil, lua.LString(err.Error()))\nreturn\n}")
 	if len(fn.Results) == 0 {
 		s.line("done(lua.LTrue)\n})\n})")

@@ -97,7 +97,7 @@ func (t *stream) commit(m *memory, floor int64) {
 	switch {
 	case a.off > t.wire:
 		t.ahead.hold(m, a.off, a.data, a.end)
-	case m.keep:
+	case t.kept(m):
 		t.keep(m, a, floor)
 	}
 	*a = arriving{}
@@ -130,14 +130,14 @@ func (a *arriving) part(off, end int64) []byte {
 func (t *stream) moveOn(m *memory, floor int64) {
 	for s := t.ahead.first; s != nil && s.off < t.wire; s = t.ahead.first {
 		s = t.ahead.shift(m)
-		if !m.keep || s.end <= floor || len(s.data) == 0 {
+		if !t.kept(m) || s.end <= floor || len(s.data) == 0 {
 			m.give(s)
 			continue
 		}
 		s.end = s.off + int64(len(s.data)) // what the capture cut off counts no longer
 		t.past.put(m, t.past.last, s)
 	}
-	if !m.keep && t.past.first != nil {
+	if !t.kept(m) && t.past.first != nil {
 		t.past.drop(m)
 	}
 }

@@ -2,7 +2,9 @@ package flow
 
 import (
 	"encoding/binary"
-	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
+	"net/netip"
 
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
@@ -43,6 +45,21 @@ func (k *key) endpoint(low bool) (a packet.Addr, port uint16, version uint8) {
 	return a, k.port(low), uint8(k.rest)
 }
 
+// addr returns the lower or the higher endpoint's address.
+func (k *key) addr(low bool) netip.Addr {
+	half := &k.high
+	if low {
+		half = &k.low
+	}
+	if uint8(k.rest) == 4 {
+		var a [4]byte
+		binary.LittleEndian.PutUint32(a[:], uint32(half[0]))
+		return netip.AddrFrom4(a)
+	}
+	a, _, version := k.endpoint(low)
+	return a.Netip(version)
+}
+
 // port returns the lower or the higher endpoint's port.
 func (k *key) port(low bool) uint16 {
 	if low {
@@ -54,7 +71,7 @@ func (k *key) port(low bool) uint16 {
 // keyTable finds connections by key: open addressing with linear probing, at most 3/4 full. The hash is
 // seeded, so nobody outside can choose keys that collide; nothing is ever listed in its order.
 type keyTable[T any] struct {
-	seed  maphash.Seed
+	seed  [5]uint64
 	slots []slot[T] // a power of two
 	n     int
 	keyOf func(*T) *key
@@ -69,12 +86,30 @@ type slot[T any] struct {
 const minSlots = 1024
 
 func newTable[T any](keyOf func(*T) *key) keyTable[T] {
-	return keyTable[T]{seed: maphash.MakeSeed(), slots: make([]slot[T], minSlots), keyOf: keyOf}
+	t := keyTable[T]{slots: make([]slot[T], minSlots), keyOf: keyOf}
+	for i := range t.seed {
+		t.seed[i] = rand.Uint64()
+	}
+	return t
+}
+
+// hash folds products of words and secrets, as wyhash does: a third of what the general hash of
+// the standard library takes for a key.
+func (t *keyTable[T]) hash(k *key) uint64 {
+	low := foldProduct(k.low[0]^t.seed[0], k.low[1]^t.seed[1])
+	high := foldProduct(k.high[0]^t.seed[2], k.high[1]^t.seed[3])
+	return foldProduct(low^k.rest^t.seed[4], high^t.seed[1])
+}
+
+// foldProduct multiplies to 128 bits and folds the halves together.
+func foldProduct(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
 }
 
 // find returns the connection of k, or nil, and k's hash.
 func (t *keyTable[T]) find(k *key) (*T, uint64) {
-	hash := maphash.Comparable(t.seed, *k)
+	hash := t.hash(k)
 	mask := uint64(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		s := &t.slots[i]

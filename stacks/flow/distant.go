@@ -121,6 +121,14 @@ func (d *Distant) Untag(_ *event.Caller, word string) error {
 	return d.post(func(c flowev.Conn) { _ = c.Untag(nil, word) })
 }
 
+// Stop ends the events of a side, of both where none is given, a little later.
+func (d *Distant) Stop(_ *event.Caller, side flowev.Side, hasSide bool) error {
+	if _, _, err := sides(side, hasSide); err != nil {
+		return err
+	}
+	return d.post(func(c flowev.Conn) { _ = c.Stop(nil, side, hasSide) })
+}
+
 // post has f called with the connection in its shard, if it is the same by then.
 func (d *Distant) post(f func(flowev.Conn)) error {
 	conn, id := d.conn, d.id

@@ -77,7 +77,7 @@ func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint
 		s.exch.ev.start = flowev.UDPStart{C: x, Pkt: &s.pkt}
 		s.decideExchange(x, flowev.OnUDPStart.Emit(s.sh, &s.exch.ev.start))
 	}
-	if flowev.OnDatagram.Wanted(s.sh) {
+	if flowev.OnDatagram.Wanted(s.sh) && !from.stopped {
 		s.exch.ev.datagram = flowev.Datagram{C: x, Pkt: &s.pkt, Side: from.side()}
 		s.decideExchange(x, flowev.OnDatagram.Emit(s.sh, &s.exch.ev.datagram))
 	}

@@ -27,6 +27,7 @@ type Peer struct {
 
 	shift      uint8 // its window scale
 	sideClosed bool  // side_closed was raised
+	stopped    bool  // scripts want no event of this side
 }
 
 var _ flowev.Peer = (*Peer)(nil)
@@ -52,10 +53,7 @@ func (p *Peer) Slots() *event.Slots { return &p.extra().slots }
 func (p *Peer) String() string { return p.Endpoint().String() }
 
 // IP returns the address.
-func (p *Peer) IP() netip.Addr {
-	a, _, version := p.conn.key.endpoint(p.client == p.conn.clientLow)
-	return a.Netip(version)
-}
+func (p *Peer) IP() netip.Addr { return p.conn.key.addr(p.client == p.conn.clientLow) }
 
 // Port returns the port.
 func (p *Peer) Port() uint16 { return p.conn.key.port(p.client == p.conn.clientLow) }

@@ -23,14 +23,14 @@ type events struct {
 }
 
 func (s *Stack) raisePktIn(p *Peer, at event.Point[flowev.PktIn]) {
-	if at.Wanted(s.sh) {
-		s.ev.pktIn = flowev.PktIn{C: p.conn, Pkt: &s.pkt, Side: p.side()}
+	if at.Wanted(s.sh) && !p.stopped {
+		s.ev.pktIn.C, s.ev.pktIn.Side = p.conn, p.side() // Pkt is there from the start
 		s.decide(p.conn, at.Emit(s.sh, &s.ev.pktIn))
 	}
 }
 
 func (s *Stack) raiseStart(p *Peer, at event.Point[flowev.ConnStart]) {
-	if at.Wanted(s.sh) {
+	if at.Wanted(s.sh) && !p.stopped {
 		s.ev.connStart = flowev.ConnStart{C: p.conn, Pkt: &s.pkt, Side: p.side()}
 		s.decide(p.conn, at.Emit(s.sh, &s.ev.connStart))
 	}
@@ -38,7 +38,7 @@ func (s *Stack) raiseStart(p *Peer, at event.Point[flowev.ConnStart]) {
 
 // raiseState raises a change of p's state; byPacket is false where a timer caused it.
 func (s *Stack) raiseState(p *Peer, at event.Point[flowev.TCPStateChange], from, to state, byPacket bool) {
-	if at.Wanted(s.sh) {
+	if at.Wanted(s.sh) && !p.stopped {
 		s.ev.state = flowev.TCPStateChange{C: p.conn, Side: p.side(), Old: from, New: to}
 		if byPacket {
 			s.ev.state.Pkt = &s.pkt
@@ -48,7 +48,7 @@ func (s *Stack) raiseState(p *Peer, at event.Point[flowev.TCPStateChange], from,
 }
 
 func (s *Stack) raiseAdopted(p *Peer) {
-	if flowev.OnConnAdopted.Wanted(s.sh) {
+	if flowev.OnConnAdopted.Wanted(s.sh) && !p.stopped {
 		s.ev.adopted = flowev.ConnAdopted{C: p.conn, Pkt: &s.pkt, Side: p.side()}
 		s.decide(p.conn, flowev.OnConnAdopted.Emit(s.sh, &s.ev.adopted))
 	}
@@ -57,7 +57,7 @@ func (s *Stack) raiseAdopted(p *Peer) {
 // raiseRexmit raises that st carries what was sent before, with the first copy as far as it is
 // stored.
 func (s *Stack) raiseRexmit(st *step, p *Peer, at event.Point[flowev.Rexmit]) {
-	if !at.Wanted(s.sh) {
+	if !at.Wanted(s.sh) || p.stopped {
 		return
 	}
 	s.ev.rexmit = flowev.Rexmit{C: p.conn, Pkt: &s.pkt, Side: p.side(), Kind: st.kind}
@@ -81,7 +81,7 @@ func (s *Stack) firstCopy(st *step) {
 
 // raiseData raises the bytes that p received, which the other end's stream has from offset.
 func (s *Stack) raiseData(p *Peer, offset int64, bytes []byte) {
-	if flowev.OnNewData.Wanted(s.sh) {
+	if flowev.OnNewData.Wanted(s.sh) && !p.stopped {
 		s.data = lentData{from: p.other().side(), offset: uint64(offset), bytes: bytes}
 		s.ev.newData = flowev.NewData{C: p.conn, D: &s.data, Side: p.side()}
 		s.decide(p.conn, flowev.OnNewData.Emit(s.sh, &s.ev.newData))
@@ -91,7 +91,7 @@ func (s *Stack) raiseData(p *Peer, offset int64, bytes []byte) {
 
 // raiseGap raises that n bytes from place offset of what the other end of p sent are given up.
 func (s *Stack) raiseGap(p *Peer, offset, n int64, why flowev.GapReason) {
-	if flowev.OnGap.Wanted(s.sh) {
+	if flowev.OnGap.Wanted(s.sh) && !p.stopped {
 		s.ev.gap = flowev.Gap{C: p.conn, Side: p.side(), Offset: uint64(offset), Len: uint64(n), Why: why}
 		s.decide(p.conn, flowev.OnGap.Emit(s.sh, &s.ev.gap))
 	}
@@ -99,7 +99,7 @@ func (s *Stack) raiseGap(p *Peer, offset, n int64, why flowev.GapReason) {
 
 // raiseError raises that bytes which p gets are lost.
 func (s *Stack) raiseError(p *Peer, reason flowev.ErrorReason, lost int64) {
-	if flowev.OnError.Wanted(s.sh) {
+	if flowev.OnError.Wanted(s.sh) && !p.stopped {
 		s.ev.failure = flowev.Error{C: p.conn, Pkt: &s.pkt, Side: p.side(), Reason: reason, Lost: uint64(lost)}
 		s.decide(p.conn, flowev.OnError.Emit(s.sh, &s.ev.failure))
 	}
@@ -107,7 +107,7 @@ func (s *Stack) raiseError(p *Peer, reason flowev.ErrorReason, lost int64) {
 
 // raiseClosed raises that p will send no more.
 func (s *Stack) raiseClosed(p *Peer, why flowev.EndReason) {
-	if flowev.OnSideClosed.Wanted(s.sh) {
+	if flowev.OnSideClosed.Wanted(s.sh) && !p.stopped {
 		s.ev.closed = flowev.SideClosed{C: p.conn, Side: p.side(), Reason: why}
 		s.decide(p.conn, flowev.OnSideClosed.Emit(s.sh, &s.ev.closed))
 	}

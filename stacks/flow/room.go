@@ -7,7 +7,7 @@ import "github.com/hookd/hookd/engine/event/flowev"
 // kept. All is still there when it returns.
 func (s *Stack) makeRoom(y *Peer, t *stream) (floor int64) {
 	m := &s.mem
-	if !m.keep {
+	if !t.kept(m) {
 		return 0
 	}
 	need := t.incoming(m)

@@ -70,7 +70,7 @@ func (v *Sent) Take(c *event.Caller, n uint32, hasN bool) (bytes []byte, lost ui
 	switch {
 	case v.conn.ended:
 		return nil, 0, errEnded
-	case !m.keep:
+	case !t.kept(m):
 		return nil, 0, errNotKept
 	}
 	var script string

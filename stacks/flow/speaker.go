@@ -15,6 +15,8 @@ type Speaker struct {
 	pkts   uint64
 	slots  event.Slots
 	client bool
+	// stopped: scripts want no event of this side.
+	stopped bool
 }
 
 var _ flowev.Peer = (*Speaker)(nil)

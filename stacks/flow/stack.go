@@ -59,6 +59,7 @@ func newStack(sh *event.Shard, cfg Config, c *common) *Stack {
 	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
 	s.mem.cfg, s.mem.used = &s.cfg, &c.used
 	s.pkt.p.Decap = s.cfg.Decap
+	s.ev.pktIn.Pkt = &s.pkt
 	s.initQueues()
 	s.initExchanges()
 	c.stacks = append(c.stacks, s)

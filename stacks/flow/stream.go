@@ -23,6 +23,7 @@ type stream struct {
 	heard  bool   // the other end acknowledged something, so that right means something
 	finGot bool   // the FIN arrived, or was acknowledged
 	latest bool   // of two copies of a byte the later holds
+	unread bool   // scripts stopped the end that gets it
 
 	floating bool // it begins with the first bytes that come: the connection was picked up
 }

@@ -153,6 +153,16 @@ var connObject = &event.Object{
 			Example: `rule "worse" { on = flow.rexmit.rcv, run = function(c) if c:tagged "lossy" then alert "still-lossy" end end }`,
 		},
 		{
+			Name: "stop",
+			Doc:  "Stops watching one end of the connection: no event of that side is raised any more, for no script, and the bytes that it gets are not kept. Its state and counters go on, and the connection's end is told.",
+			Args: []event.Param{
+				{Name: "side", Type: event.Type{Kind: event.Enum, Names: SideNames()}, Doc: "`\"client\"` or `\"server\"`; both when absent.", Optional: true},
+			},
+			Effects: true,
+			Since:   "0.1",
+			Example: `rule "backups" { on = flow.conn_start, scope = "dst port 873", run = function(c) c:stop() end }`,
+		},
+		{
 			Name: "on",
 			Doc:  "Binds a handler to a hook point of this connection, from the next event on, in the place of what this script has bound there. It ends with the connection.",
 			Args: []event.Param{

@@ -41,6 +41,10 @@ type Conn interface {
 	Untag(c *event.Caller, word string) error
 	// Tagged: Tells whether a word is on the connection.
 	Tagged(word string) bool
+	// Stop: Stops watching one end of the connection: no event of that side is
+	// raised any more, for no script, and the bytes that it gets are not kept. Its
+	// state and counters go on, and the connection's end is told. It has effects.
+	Stop(c *event.Caller, side Side, hasSide bool) error
 }
 
 // Peer is flow.peer. One end of a connection, as its emulated stack sees

@@ -239,9 +239,9 @@ var scriptErrorInfo = &event.Info{
 var handlerDroppedInfo = &event.Info{
 	Family: "hookd",
 	Name:   "hookd.handler_dropped",
-	Doc:    "Something that a handler bound or timed ended before its time: a reload took its handler away, or its script's machine had to go.",
+	Doc:    "Something that a handler bound, timed or started ended before its time: a reload took its handler away, or its script's machine had to go.",
 	Points: []event.PointInfo{
-		{ID: OnHandlerDropped.ID(), Name: "hookd.handler_dropped", Doc: "Something that a handler bound or timed ended before its time: a reload took its handler away, or its script's machine had to go."},
+		{ID: OnHandlerDropped.ID(), Name: "hookd.handler_dropped", Doc: "Something that a handler bound, timed or started ended before its time: a reload took its handler away, or its script's machine had to go."},
 	},
 	Fields: []event.Field{
 		{
@@ -277,7 +277,7 @@ var handlerDroppedInfo = &event.Info{
 		{
 			Name:   "bindings",
 			Type:   event.Type{Kind: event.Uint, Bits: 64},
-			Doc:    "How many bindings and timers ended.",
+			Doc:    "How many bindings, timers and coroutines ended.",
 			Stable: event.StableEvent,
 			Get: event.Getter{
 				Uint: func(e any) uint64 { return e.(*HandlerDropped).Bindings },

@@ -90,6 +90,35 @@ rule "storm" { on = flow.rexmit.rcv, run = function() state.alarm = true after("
 			Example: `rule "sick" { on = hookd.rule_suspended, run = function() log.error("suspended", { rule = this.name }) end }`,
 		},
 		{
+			Name: "sleep",
+			Doc:  "Waits, and lets everything else go on: where handlers may wait, and in what `spawn` runs. Time is event time, so in a replay it ends when a packet of that time comes, before its handlers.",
+			Args: []event.Param{
+				{Name: "time", Type: event.Type{Kind: event.Duration}, Doc: "How long: `\"300ms\"`, or a number of seconds."},
+			},
+			Waits: true,
+			Since: "0.1",
+			Example: `rule "later" { on = flow.conn_start, run = function(c) spawn(function()
+  for i = 1, 3 do
+    sleep "10s"
+    log.info("still thinking about it", { conn = c.id, round = i })
+  end
+end) end }`,
+		},
+		{
+			Name: "spawn",
+			Doc:  "Runs a function beside the handler: it begins when the handler has returned, has a budget of its own after each wait, and may wait. It ends with its script: a reload lets it go on with the code that it began with; when the input ends, what still waits is ended.",
+			Args: []event.Param{
+				{Name: "fn", Type: event.Type{Kind: event.Any}, Doc: "The function."},
+				{Name: "arguments", Type: event.Type{Kind: event.Any}, Doc: "What it is called with. Lent objects are of no use to it: they end with the handler.", Optional: true, Rest: true},
+			},
+			Effects: true,
+			Native:  true,
+			Since:   "0.1",
+			Example: `rule "again" { on = flow.rexmit.rcv, run = function(c)
+  spawn(function(id) sleep(1) log.info("a second later", { conn = id }) end, c.id)
+end }`,
+		},
+		{
 			Name: "base64.decode",
 			Doc:  "Reads base64 (RFC 4648), with or without padding; line breaks do not count.",
 			Args: []event.Param{

@@ -21,9 +21,9 @@ var (
 	// OnScriptError is hookd.script_error. A handler, filter or timer of a script
 	// raised an error or went over its budget.
 	OnScriptError = event.MakePoint[ScriptError](27)
-	// OnHandlerDropped is hookd.handler_dropped. Something that a handler bound or
-	// timed ended before its time: a reload took its handler away, or its script's
-	// machine had to go.
+	// OnHandlerDropped is hookd.handler_dropped. Something that a handler bound,
+	// timed or started ended before its time: a reload took its handler away, or
+	// its script's machine had to go.
 	OnHandlerDropped = event.MakePoint[HandlerDropped](28)
 	// OnRuleSuspended is hookd.rule_suspended. A rule failed too often and does not
 	// run again until its next reload.
@@ -78,9 +78,9 @@ type ScriptError struct {
 	Overrun bool
 }
 
-// HandlerDropped is hookd.handler_dropped. Something that a handler bound or
-// timed ended before its time: a reload took its handler away, or its script's
-// machine had to go.
+// HandlerDropped is hookd.handler_dropped. Something that a handler bound,
+// timed or started ended before its time: a reload took its handler away, or
+// its script's machine had to go.
 type HandlerDropped struct {
 	// Path of the script.
 	Script string
@@ -89,7 +89,7 @@ type HandlerDropped struct {
 	Name string
 	// The generation that the functions belong to, or that has no such handler.
 	Generation uint64
-	// How many bindings and timers ended.
+	// How many bindings, timers and coroutines ended.
 	Bindings uint64
 	// Why.
 	Reason string

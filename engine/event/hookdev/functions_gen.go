@@ -3,6 +3,8 @@
 package hookdev
 
 import (
+	"time"
+
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -23,4 +25,9 @@ type Functions interface {
 	// LogError is log.error. Writes a log line about something that failed. It has
 	// effects.
 	LogError(c *event.Caller, message string, fields any) error
+	// Sleep is sleep. Waits, and lets everything else go on: where handlers may
+	// wait, and in what `spawn` runs. Time is event time, so in a replay it ends
+	// when a packet of that time comes, before its handlers. It may wait: done is
+	// called once, in the shard of c, perhaps before the call returns.
+	Sleep(c *event.Caller, timeArg time.Duration, done func(err error))
 }

@@ -86,6 +86,32 @@ rule "b" { on = { flow.conn_start, flow.pkt_in }, run = function() return flow.d
 rule "c" { on = hookd.start, run = function() return flow.cut end } --! flow.cut cannot be decided at hookd.start
 timer "t" { every = "1s", run = function() return flow.cut end } --! flow.cut cannot be decided at timer
 `},
+		{"stores", `
+local bad, n = store "bad" { kind = "set", key = "ip" }, store "n" { kind = "counter" }
+local other = store "bad" { kind = "sett" }
+local moved = store "m" { kind = "map" }
+moved = bad
+rule "a" { on = flow.conn_start, run = function(c)
+  bad:add(c.client.ip) n:incr(c.client.ip) moved:add(1) other:whatever()
+  bad:set(c.client.ip) --! store bad, a set, has no method set (did you mean
+  if n:gett(1) then --! store n, a counter, has no method gett (did you mean get?)
+    n:add(2) --! store n, a counter, has no method add
+  end
+  local bad = {} bad:set(1)
+end }
+`},
+		{"bindings", `
+rule "a" { on = flow.conn_start, run = function(c)
+  c:on(flow.new_data, function(c, d) d:peeek(3) end) --! flow.data has no field or method peeek
+  c:on(flow.gap, function(c) log.info(this.offset, this.len) return flow.reset end)
+  c:on(event.of_others, function(c, x) x.whatever() log.info(this.whatever) return flow.drop end)
+  c:every("1s", function(it)
+    it:tagg "x" --! flow.conn has no field or method tagg (did you mean tag
+    return flow.cut --! flow.cut cannot be decided at timer
+  end)
+end }
+rule "f" { on = flow.conn_start, when = function(c) return c:on(flow.gap, "x") end } --! on changes something
+`},
 		{"comparisons", `
 rule "a" { on = flow.new_data, when = function(c, d)
   return d.from == "clent" --! from is never "clent": it is one of none, client, server (did you mean client?)

@@ -166,6 +166,7 @@ func (c *checker) expr(x ast.Expr, e *env) typ {
 		syntax.Operands(x, func(o *ast.Expr) { c.expr(*o, e) })
 	case *ast.FuncCallExpr:
 		c.call(x, e)
+		return c.storeType(x, e)
 	case *ast.FunctionExpr:
 		c.function(x, e, nil, within(e), false)
 	case *ast.RelationalOpExpr:
@@ -227,14 +228,14 @@ func (c *checker) call(x *ast.FuncCallExpr, e *env) {
 		owner := c.base(x.Receiver, e)
 		c.reads.name(owner, x.Method)
 		c.attribute(owner, x.Method, x.Line())
-		c.methodEffect(owner, x, e)
+		c.methodUse(owner, x, e)
 		if c.attached(owner, x, e) {
 			return
 		}
 		c.reads.Escapes = c.reads.Escapes || c.binds(owner, x.Method)
 	} else if x.Func != nil {
 		c.expr(x.Func, e)
-		c.functionEffect(x, e)
+		c.functionUse(x, e)
 	}
 	c.arguments(x, e)
 }

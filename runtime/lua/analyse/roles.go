@@ -30,36 +30,60 @@ func within(e *env) role {
 	return plain
 }
 
-// methodEffect reports a method that changes something and is called in a
-// filter.
-func (c *checker) methodEffect(owner typ, x *ast.FuncCallExpr, e *env) {
-	if e.role != filter || owner.object == nil {
+// methodUse reports a method that changes something or waits and is called where
+// that cannot be.
+func (c *checker) methodUse(owner typ, x *ast.FuncCallExpr, e *env) {
+	if owner.object == nil {
 		return
 	}
-	if m := owner.object.Method(x.Method); m != nil && m.Effects {
-		c.effect(x.Line(), x.Method)
+	if m := owner.object.Method(x.Method); m != nil {
+		c.use(x.Line(), x.Method, m.Effects, m.Waits, e)
 	}
 }
 
-// functionEffect is the same for functions of the catalogue.
-func (c *checker) functionEffect(x *ast.FuncCallExpr, e *env) {
-	if e.role != filter {
-		return
-	}
+// functionUse is the same for functions of the catalogue.
+func (c *checker) functionUse(x *ast.FuncCallExpr, e *env) {
 	name := dotted(x.Func)
 	head, _, _ := strings.Cut(name, ".")
 	if _, shadowed := e.find(head); shadowed || c.assigned[head] {
 		return
 	}
-	if fn := c.cat.Function(name); fn != nil && fn.Effects {
-		c.effect(x.Line(), name[strings.LastIndexByte(name, '.')+1:])
+	if fn := c.cat.Function(name); fn != nil {
+		c.use(x.Line(), name[strings.LastIndexByte(name, '.')+1:], fn.Effects, fn.Waits, e)
 	}
+}
+
+// use reports what a function does that cannot be where it is called. A function
+// inside a handler may be one that is spawned, so that shows only when it runs.
+func (c *checker) use(line int, word string, effects, waits bool, e *env) {
+	switch {
+	case e.role == filter && effects:
+		c.report(line, word, "do it in run", "%s changes something: a filter only looks", word)
+	case e.role == filter && waits:
+		c.report(line, word, "do it in run", "%s waits: a filter only looks", word)
+	case e.role != handler || !waits:
+	default:
+		for _, info := range e.infos {
+			if info.Waits != event.WaitsSuspend {
+				c.report(line, word, "put it in spawn(function() … end)", "%s waits: %s", word, cannot(info))
+				return
+			}
+		}
+	}
+}
+
+// cannot says who cannot wait.
+func cannot(info *event.Info) string {
+	if len(info.Points) == 0 {
+		return "a timer cannot"
+	}
+	return "handlers of " + info.Name + " cannot"
 }
 
 // attached checks a call that binds a handler to an object: the function in
 // c:on(flow.new_data, function(c, d) … end) handles what is named there. It
-// reports whether what the handler gets is known; a name is that of a handler
-// that is declared with what it is on.
+// reports whether the handler was checked; a name is that of a handler that is
+// declared with what it is on.
 func (c *checker) attached(owner typ, x *ast.FuncCallExpr, e *env) bool {
 	if owner.object == nil || len(x.Args) < 2 {
 		return false
@@ -72,9 +96,7 @@ func (c *checker) attached(owner typ, x *ast.FuncCallExpr, e *env) bool {
 	switch fn := x.Args[1].(type) {
 	case *ast.StringExpr:
 	case *ast.FunctionExpr:
-		if infos == nil {
-			return false
-		}
+		c.reads.Escapes = c.reads.Escapes || infos == nil
 		c.expr(x.Args[0], e)
 		c.function(fn, e, infos, handler, false)
 		c.exprs(x.Args[2:], e)
@@ -97,10 +119,6 @@ func (c *checker) attachedTo(o *event.Object, method string, point ast.Expr, e *
 		return []*event.Info{info}
 	}
 	return nil
-}
-
-func (c *checker) effect(line int, word string) {
-	c.report(line, word, "do it in run", "%s changes something: a filter only looks", word)
 }
 
 // decides reports a verdict that a handler returns and that none of its hook

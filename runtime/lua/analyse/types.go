@@ -17,9 +17,11 @@ type typ struct {
 	tree   *tree         // a table of functions: log
 }
 
-// tree is a global table whose members are functions with a dotted name.
+// tree is a global table whose members are functions with a dotted name, or a
+// store, whose members are methods.
 type tree struct {
 	name    string
+	store   bool
 	members []string
 }
 
@@ -47,7 +49,11 @@ func (c *checker) member(t typ, name string) member {
 	case t.this != nil:
 		return thisMember(t.this, name)
 	case t.tree != nil:
-		return member{known: has(t.tree.members, name), owner: t.tree.name, what: "function", names: t.tree.members}
+		what := "function"
+		if t.tree.store {
+			what = "method"
+		}
+		return member{known: has(t.tree.members, name), owner: t.tree.name, what: what, names: t.tree.members}
 	default:
 		return member{known: true}
 	}

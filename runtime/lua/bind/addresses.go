@@ -12,6 +12,7 @@ import (
 // maxAddresses are in use. The zero value is empty and ready; it belongs to the
 // goroutine of its machine.
 type Addresses struct {
+	last  address   // the one that was read last: often it is read again at once
 	slots []address // a power of two, or none yet
 	n     int
 }
@@ -30,9 +31,18 @@ const (
 
 // value returns what a script sees of an address: its text, nil for none.
 func (t *Addresses) value(addr netip.Addr) lua.LValue {
+	if addr == t.last.addr && t.last.text != nil {
+		return t.last.text
+	}
 	if !addr.IsValid() {
 		return lua.LNil
 	}
+	t.last = address{addr, t.find(addr)}
+	return t.last.text
+}
+
+// find returns the text of an address, which it may make.
+func (t *Addresses) find(addr netip.Addr) lua.LValue {
 	if len(t.slots) == 0 {
 		t.slots = make([]address, minAddresses)
 	}

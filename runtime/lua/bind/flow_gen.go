@@ -88,6 +88,16 @@ func flowConnTagged(h Host, L *lua.LState) int {
 	return 1
 }
 
+func flowConnStop(h Host, L *lua.LState) int {
+	self := toSelf[flowev.Conn](h, L, FlowConn, "stop")
+	h.Effect(L, "stop")
+	side, hasSide := optional(methodArg(h, L, "stop", 1), func(a arg) flowev.Side { return toEnum[flowev.Side](a, flowev.SideNames()) })
+	if err := self.Stop(h.Caller(L), side, hasSide); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func flowPeerIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(flowev.Peer)
 	switch key {
@@ -460,6 +470,7 @@ func flowObjects() []*ObjectType {
 				"tag":    flowConnTag,
 				"untag":  flowConnUntag,
 				"tagged": flowConnTagged,
+				"stop":   flowConnStop,
 			},
 		},
 		{

@@ -155,5 +155,17 @@ func HookdFunctions(fn hookdev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
+		{Info: hookdev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
+			timeArg := toDuration(funcArg(h, L, "sleep", 1))
+			return h.Wait(L, "sleep", func(done func(results ...lua.LValue)) {
+				fn.Sleep(h.Caller(L), timeArg, func(err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					done(lua.LTrue)
+				})
+			})
+		}},
 	}
 }

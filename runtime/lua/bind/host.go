@@ -29,10 +29,12 @@ type Host interface {
 	// Handler returns what a stack holds of a handler: v is a function or a
 	// handler's name.
 	Handler(L *lua.LState, v lua.LValue) (any, error)
-	// Wait calls start and suspends the calling coroutine until done was called,
-	// with what the call shall return; done may be called before start returns.
-	// It raises a Lua error where waiting is not allowed.
-	Wait(L *lua.LState, start func(done func(results ...lua.LValue))) int
+	// Wait calls start and suspends the running call until done was called, with
+	// what the call shall return. done is called once, with the shard entered,
+	// perhaps before start returns; while start runs, the caller that [Host.Caller]
+	// returns has a Waiter. what names the function. It raises a Lua error where
+	// waiting is not allowed, before start is called.
+	Wait(L *lua.LState, what string, start func(done func(results ...lua.LValue))) int
 }
 
 // TypeID numbers the object types of a build, from 0: the index into [Objects].

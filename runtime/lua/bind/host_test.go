@@ -193,7 +193,7 @@ func (h *host) Handler(_ *lua.LState, v lua.LValue) (any, error) {
 	return nil, fmt.Errorf("function or name of a handler expected, got %s", v.Type())
 }
 
-func (h *host) Wait(L *lua.LState, start func(done func(...lua.LValue))) int {
+func (h *host) Wait(L *lua.LState, _ string, start func(done func(...lua.LValue))) int {
 	n := -1
 	start(func(results ...lua.LValue) {
 		n = len(results)

@@ -29,6 +29,7 @@ type budget struct {
 	until time.Time
 	allot time.Duration
 	over  chan struct{}
+	cause error // of an end that is none of the budget's
 }
 
 var _ context.Context = (*budget)(nil)
@@ -41,8 +42,11 @@ func newBudget() budget {
 
 // reset starts a call of n instructions.
 func (b *budget) reset(n int, what string) {
-	b.left, b.more, b.limit, b.what, b.allot = n, 0, n, what, 0
+	b.left, b.more, b.limit, b.what, b.allot, b.cause = n, 0, n, what, 0, nil
 }
+
+// kill lets no further instruction run: each raises cause.
+func (b *budget) kill(cause error) { b.left, b.more, b.cause = -1, 0, cause }
 
 // resetWithin starts a call of n instructions that may also take no longer
 // than d.
@@ -79,6 +83,9 @@ func (b *budget) Err() error {
 	if b.left >= 0 {
 		return nil
 	}
+	if b.cause != nil {
+		return b.cause
+	}
 	if b.more > 0 {
 		return overrunError{what: b.what, allot: b.allot}
 	}
@@ -91,8 +98,11 @@ func (b *budget) Deadline() (time.Time, bool) { return time.Time{}, false }
 // Value implements [context.Context].
 func (b *budget) Value(any) any { return nil }
 
-// overrun reports whether the budget is used up.
-func (b *budget) overrun() bool { return b.left < 0 }
+// spent reports whether no further instruction may run.
+func (b *budget) spent() bool { return b.left < 0 }
+
+// overrun reports whether that is because the budget is used up.
+func (b *budget) overrun() bool { return b.left < 0 && b.cause == nil }
 
 // spend counts n steps of a library function.
 func (b *budget) spend(n int) error {

@@ -9,7 +9,8 @@ import (
 
 // coroutines are those of scripts that are not finished, as far as is known.
 type coroutines struct {
-	live map[weak.Pointer[glua.LState]]struct{}
+	live  map[weak.Pointer[glua.LState]]struct{}
+	tasks int // that are not finished, which are coroutines too
 	// wait is how many further coroutines are refused before the collector is
 	// asked again for those that nothing refers to.
 	wait int
@@ -20,6 +21,7 @@ const collectEvery = 1000
 
 // room reports whether there may be one more of at most limit.
 func (c *coroutines) room(limit int) bool {
+	limit -= c.tasks
 	if len(c.live) < limit || c.sweep() < limit {
 		return true
 	}
@@ -102,6 +104,10 @@ func (v *VM) status(th *glua.LState) string {
 			return "normal"
 		}
 	}
+	if th.Parent != nil {
+		// It resumed another, or waits with its task.
+		return "normal"
+	}
 	return "suspended"
 }
 
@@ -113,7 +119,7 @@ func (v *VM) coCreate(L *glua.LState) int {
 func (v *VM) create(L *glua.LState, fn string) *glua.LState {
 	body := checkFunction(L, 1, fn)
 	if !v.co.room(v.cfg.Limits.Coroutines) {
-		L.RaiseError("too many coroutines: %d are not finished", len(v.co.live))
+		L.RaiseError("too many coroutines: %d are not finished", v.Coroutines())
 	}
 	if body.IsG {
 		L.Push(v.goBody)

@@ -21,6 +21,8 @@ type Failure struct {
 	Frames []Frame
 	// Overrun: the budget was used up.
 	Overrun bool
+	// Canceled: the call was a task that [Task.Cancel] ended.
+	Canceled bool
 	// Broken: gopher-lua failed in a way it does not foresee; its state may be
 	// damaged and should be made anew.
 	Broken bool
@@ -110,10 +112,9 @@ func funcName(dbg *glua.Debug) string {
 	return "function '" + dbg.Name + "'"
 }
 
-// recovered makes a failure of what a call panicked with, and a new thread for
-// the next one.
+// recovered makes a failure of what a call panicked with.
 func (v *VM) recovered(cause any) error {
-	f := &Failure{Overrun: v.budget.overrun(), Frames: v.trace}
+	f := &Failure{Overrun: v.budget.overrun(), Frames: v.trace, Canceled: v.budget.cause != nil}
 	thread := v.root.G.CurrentThread
 	switch cause := cause.(type) {
 	case nil:
@@ -129,9 +130,8 @@ func (v *VM) recovered(cause any) error {
 		f.Chunk, f.Line = f.Frames[0].Chunk, f.Frames[0].Line
 	}
 	f.Message = v.explain(f.Chunk, f.Line, f.Message)
-	v.trace, v.guards, v.yielded = nil, guards{}, nil
+	v.trace, v.guards, v.guarded, v.depth, v.yielded = nil, guards{}, nil, 0, nil
 	v.co.wait = 0 // what the call held is free now
-	v.main = v.newMain(registryMain)
 	return f
 }
 
@@ -141,7 +141,7 @@ func (v *VM) panicText(cause any) (msg string, broken bool) {
 	switch {
 	case text == "lua callstack overflow":
 		return text, false
-	case v.budget.overrun():
+	case v.budget.spent():
 		return v.budget.Err().Error(), true
 	case v.yielded != nil:
 		return lostYield, true

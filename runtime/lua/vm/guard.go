@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"slices"
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
@@ -10,8 +9,7 @@ import (
 // guards are the threads of protected calls. A thread whose call succeeded runs
 // the next one.
 type guards struct {
-	active []*glua.LState // running, the innermost last
-	spare  []*glua.LState
+	spare []*glua.LState
 	// next is what the guard that is being resumed calls, with its arguments.
 	next []glua.LValue
 }
@@ -34,9 +32,6 @@ func (v *VM) openGuards() {
 	v.loop = v.prelude(guardLoop, take, yield)
 }
 
-// isGuard reports whether L runs a protected call.
-func (v *VM) isGuard(L *glua.LState) bool { return slices.Contains(v.guards.active, L) }
-
 // enter counts one more thread that runs inside the others; leave takes it back.
 func (v *VM) enter(L *glua.LState, what string) {
 	if v.depth >= v.cfg.Limits.Nesting {
@@ -51,13 +46,13 @@ func (v *VM) enter(L *glua.LState, what string) {
 func (v *VM) protect(L *glua.LState, what string) int {
 	v.enter(L, what)
 	g := &v.guards
-	active := len(g.active)
-	defer func() { v.depth, g.active = v.depth-1, g.active[:active] }()
+	active := len(v.guarded)
+	defer func() { v.depth, v.guarded = v.depth-1, v.guarded[:active] }()
 	for i := 1; i <= L.GetTop(); i++ {
 		g.next = append(g.next, L.Get(i))
 	}
 	th := v.guard()
-	g.active = append(g.active, th)
+	v.guarded = append(v.guarded, th)
 	L.SetTop(0)
 	L.Push(th)
 	n := v.stockResume(L)

@@ -33,18 +33,18 @@ type Config struct {
 
 // VM is one machine.
 type VM struct {
-	cfg     Config
-	root    *glua.LState // owns the globals; nothing runs on it
-	main    *glua.LState // calls run on it; replaced when one fails
-	budget  budget
-	counted bool    // the main thread counts its instructions
-	trace   []Frame // of the error that ends the running call
-	guards  guards
-	depth   int // of threads running inside one another
-	co      coroutines
-	yielded *glua.LState // by coroutine.yield, until its resumer has the values
-	strs    strlib.Limits
-	rand    random
+	cfg  Config
+	root *glua.LState // owns the globals; nothing runs on it
+	activity
+	budget budget
+	guards guards
+	co     coroutines
+	strs   strlib.Limits
+	rand   random
+
+	task       *Task // that runs; nil outside of one
+	spareTasks []*Task
+	closed     bool
 
 	// gopher-lua's own, and the library's functions in Lua.
 	stockCreate, stockResume glua.LGFunction
@@ -123,8 +123,10 @@ func (v *VM) AddChunk(name string) {
 	}
 }
 
-// Close releases the machine. Its values must not be used afterwards.
+// Close releases the machine. Its values must not be used afterwards, and no task
+// may wait.
 func (v *VM) Close() {
+	v.stopTasks()
 	v.main, v.guards = nil, guards{}
 	if !v.root.IsClosed() {
 		v.root.Close()
@@ -169,7 +171,16 @@ func (v *VM) BeginWithin(budget int, what string, d time.Duration) *glua.LState 
 // A failed call's thread is thrown away rather than repaired: gopher-lua can
 // panic while it unwinds, and what it cuts off of a thread's values, closures
 // that live on may still refer to.
-func (v *VM) Call(nargs, nret int) (err error) {
+func (v *VM) Call(nargs, nret int) error {
+	err := v.call(nargs, nret)
+	if err != nil {
+		v.main = v.newMain(registryMain)
+	}
+	return err
+}
+
+// call is Call of the activity that runs.
+func (v *VM) call(nargs, nret int) (err error) {
 	done := false
 	defer func() {
 		if !done {
@@ -186,6 +197,10 @@ func (v *VM) Result(i int) glua.LValue { return v.main.Get(i) }
 
 // End takes the results of the call off its thread.
 func (v *VM) End() { v.main.SetTop(0) }
+
+// Coroutines returns how many coroutines are not finished, as far as is known,
+// tasks among them.
+func (v *VM) Coroutines() int { return len(v.co.live) + v.co.tasks }
 
 // Spend counts n nanoseconds' worth of work done for the script against the
 // running call's budget; the error's text is meant to be raised.
