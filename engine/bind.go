@@ -93,6 +93,7 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 	if ru.decl.Scope != "" {
 		en.scope = r.compileScope(ru.decl, p.info)
 	}
+	r.wantOverlap(ru, p, en.scope)
 	if ru.decl.Match != nil {
 		en.matches = r.compileMatch(ru.decl.Match, p.info)
 	}

@@ -139,6 +139,7 @@ func (s *shard) runDelay(x *binding) {
 	c := &s.call
 	*c = Call{Count: d.fired, Param: x.param}
 	c.Shard, c.Script, c.Rule, c.Gen = s.Shard, r.script.path, r.decl.Name, s.gen.Number
+	c.Observe = r.decl.Observe || s.engine.cfg.Observe
 	from := Origin{TS: s.Now(), Gen: s.gen.Number, Script: r.script.path, Rule: r.decl.Name}
 	if x.owner != nil {
 		c.Object, c.Type = x.owner.object, d.kind

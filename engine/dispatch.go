@@ -19,6 +19,7 @@ type pointPlan struct {
 	ranks   []int
 	allowed []bool
 	words   []string
+	join    Join // of two verdicts of one kind with arguments; nil: the first holds
 	taps    []Tap
 	root    node
 	// subject is what events of the point are about; nil where that is nothing.
@@ -91,6 +92,8 @@ func (o *outcome) add(v event.Verdict) {
 		}
 	case o.plan.ranks[v.Kind] > o.rank():
 		o.verdict = v
+	case v.Kind == o.verdict.Kind && v.Args != nil && o.plan.join != nil:
+		o.verdict = o.plan.join(o.verdict, v)
 	}
 }
 
@@ -119,7 +122,9 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 	if len(s.loose) > 0 {
 		s.tidy()
 	}
-	s.settle()
+	if len(s.ready) > 0 {
+		s.settle()
+	}
 	return o.verdict
 }
 
@@ -132,7 +137,9 @@ func (s *shard) raiseAt(o *outcome) {
 	}
 	s.begin(o, p.where.ID)
 	s.walk(o, &p.root)
-	s.drain(o)
+	if s.queue.len() > 0 {
+		s.drain(o)
+	}
 	if len(p.root.last) > 0 {
 		s.walkAlways(o, &p.root)
 		s.drain(o)
@@ -176,7 +183,7 @@ func (s *shard) walk(o *outcome, n *node) {
 		if o.decided {
 			return
 		}
-		if s.reached(o, en.node, from) {
+		if en.node == from || s.reached(o, en.node, from) {
 			s.try(o, en, nil)
 		}
 	}
@@ -240,47 +247,63 @@ func (s *shard) ask(o *outcome, n *node) bool {
 // try runs one rule, or the handler that b binds: its filters, cheapest first,
 // then what it decides.
 func (s *shard) try(o *outcome, en *entry, b *binding) {
-	r := en.rule
-	st := r.state
 	if o.canceled {
 		return
 	}
-	st.Seen++
-	if st.quiet() && s.silent(o, st) {
-		return
+	at := s.pass(o, en)
+	if s.engine.cfg.Steps != nil {
+		s.step(o, en, at)
 	}
-	if en.scope != nil && !en.inScope(o) {
-		return
-	}
-	if en.matches != nil && !en.matches(o.event) {
-		return
-	}
-	if st.suspended() {
+	switch r := en.rule; at {
+	case StepSuspended:
 		s.decide(o, en, r.onError)
-		return
-	}
-	if r.decl.When != 0 && !s.filter(o, en) {
-		return
-	}
-	if st.threshold != nil && !st.threshold.hit(en, o.event, s.Now()) {
-		return
-	}
-	st.Matched++
-	if r.run == 0 {
+	case StepDecides:
 		s.decide(o, en, r.verdict)
-		return
-	}
-	count := s.tally(st.matched)
-	if s.native(en.guard, o.event) != No {
-		s.run(o, en, b, count)
+	case StepRuns:
+		s.run(o, en, b)
 	}
 }
 
+// pass asks the rule's filters and says which of them ended it, if any did.
+func (s *shard) pass(o *outcome, en *entry) StepKind {
+	r := en.rule
+	st := r.state
+	st.Seen++
+	if st.quiet() && s.silent(o, st) {
+		return StepOff
+	}
+	if en.scope != nil && !en.inScope(o) {
+		return StepScope
+	}
+	if en.matches != nil && !en.matches(o.event) {
+		return StepMatch
+	}
+	if st.suspended() {
+		return StepSuspended
+	}
+	if r.decl.When != 0 && !s.filter(o, en) {
+		return StepWhen
+	}
+	if st.threshold != nil && !st.threshold.hit(en, o.event, s.Now()) {
+		return StepThreshold
+	}
+	st.Matched++
+	if r.run == 0 {
+		return StepDecides
+	}
+	s.tallied = s.tally(st.matched)
+	if s.native(en.guard, o.event) == No {
+		return StepGuard
+	}
+	return StepRuns
+}
+
 // run calls the rule's function and takes what it decides.
-func (s *shard) run(o *outcome, en *entry, b *binding, count uint64) {
+func (s *shard) run(o *outcome, en *entry, b *binding) {
 	r := en.rule
 	call := s.prepare(o, r.script, r.decl.Name, en.user)
-	call.Count = count
+	call.Observe = call.Observe || r.decl.Observe
+	call.Count = s.tallied
 	if b != nil {
 		call.Param = b.param
 	}
@@ -364,7 +387,7 @@ func (s *shard) prepare(o *outcome, sc *script, name, user string) *Call {
 	c.Shard, c.Script, c.Rule, c.Line, c.Gen = s.Shard, sc.path, name, 0, s.gen.Number
 	c.Point, c.Event = o.plan.where.Name, o.event
 	c.Info, c.Where, c.User = o.plan.info, o.plan.where, user
-	c.Count, c.Verdict = 0, o.verdict
+	c.Count, c.Verdict, c.Observe = 0, o.verdict, s.engine.cfg.Observe
 	c.Payload, c.Param, c.Object, c.Type = s.payload, nil, nil, ""
 	return c
 }

@@ -20,6 +20,9 @@ type Config struct {
 	Catalogue *catalogue.Catalogue
 	// Scopes compile a rule's scope, by family name.
 	Scopes map[string]Scope
+	// Joins make one verdict of two, by family name, where points combine by
+	// strictness. Of a family without one, the first holds.
+	Joins map[string]Join
 	// Sink receives what scripts say; nil discards it.
 	Sink Sink
 	// Limits bound what scripts use; zero fields mean the defaults.
@@ -30,8 +33,14 @@ type Config struct {
 	// where the two differ. It is for tests and for looking into a doubt: it
 	// costs what the native form saves.
 	CheckNative bool
+	// Steps, if not nil, is told what each rule does with each event. It is for
+	// who asks why: it costs more than most rules. The step is lent.
+	Steps func(*Step)
 	// ReadFile reads the data files that scripts name; nil: there are none.
 	ReadFile func(path string) ([]byte, error)
+	// Shipped are modules that every script finds by their name, wherever it is, unless one of that name
+	// is nearer. Only Path, Text and Module count.
+	Shipped []Source
 	// State keeps the stores that persist; nil: they do not.
 	State *statedir.Dir
 	// Shards is how many shards there are; 0 means one.
@@ -95,8 +104,11 @@ type shard struct {
 	*turn
 	memo []Answer // of user-defined events, of the events being handled
 	call Call
+	// tallied is how often the rule at hand matched on all shards.
+	tallied uint64
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
+	lent     Step // to Config.Steps
 
 	held       map[event.Kept]*held
 	walks      map[*walk]func() // left where a handler waits, with what ends them

@@ -33,6 +33,8 @@ type Generation struct {
 	plans   map[event.PointID]*pointPlan
 	users   map[string]*userEvent
 	modules *Modules
+	// overlaps are what rules want of overlaps, in the rules' order.
+	overlaps []overlap
 
 	// others are the same for the shards behind the first, each with VMs of its
 	// own; see shardGeneration.
@@ -143,6 +145,11 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 	}
 	st.gen.Number = e.live.Number + 1
 	scripts, modules := split(sources)
+	shipped := shippedFor(sources, e.cfg.Shipped)
+	for i := range shipped {
+		st.sources[shipped[i].Path] = &shipped[i]
+	}
+	modules = append(modules, shipped...)
 	var diags diag.List
 	st.gen.modules, diags = newModules(modules, e.live.modules)
 	diags = append(diags, st.gen.modules.compile(e.runtime)...)

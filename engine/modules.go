@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"hash"
@@ -86,6 +87,9 @@ func (m *Modules) Find(from, name string) (found *Module) {
 		found = m.at(moduleKey{base, name})
 		return found == nil
 	})
+	if found == nil {
+		found = m.at(moduleKey{path.Clean(shippedBase), name})
+	}
 	return found
 }
 
@@ -99,6 +103,7 @@ func (m *Modules) Names(from string) []string {
 		near = append(near, base)
 		return true
 	})
+	near = append(near, path.Clean(shippedBase))
 	var names []string
 	for key := range m.byName {
 		if slices.Contains(near, key.base) && !slices.Contains(names, key.name) {
@@ -134,6 +139,29 @@ func (m *Modules) compile(rt Runtime) diag.List {
 		mod.compiled = compiled
 	}
 	return diags
+}
+
+// shippedBase stands for the folder of shipped modules. No path is so.
+const shippedBase = "(shipped)/\x00"
+
+// shippedFor returns those of the shipped modules whose name stands in any source or in another one
+// of them: it errs on the side of having them.
+func shippedFor(sources, shipped []Source) []Source {
+	var list []Source
+	taken := make([]bool, len(shipped))
+	for again := true; again; {
+		again = false
+		for i, src := range shipped {
+			named := func(s Source) bool { return bytes.Contains(s.Text, []byte(src.Module)) }
+			if taken[i] || !slices.ContainsFunc(sources, named) && !slices.ContainsFunc(list, named) {
+				continue
+			}
+			taken[i], again = true, true
+			src.Base = shippedBase
+			list = append(list, src)
+		}
+	}
+	return list
 }
 
 // split tells scripts from modules.

@@ -52,3 +52,35 @@ func TestFindModule(t *testing.T) {
 		t.Error("no modules at all, and one was found")
 	}
 }
+
+// TestShippedModules finds a shipped module from anywhere, behind nearer ones, and only where it is
+// named.
+func TestShippedModules(t *testing.T) {
+	t.Parallel()
+	shipped := []Source{
+		{Path: "mos.lua", Module: "mos", Text: []byte(`local b = require "base64x" return {}`)},
+		{Path: "base64x.lua", Module: "base64x", Text: []byte("return {}")},
+		{Path: "unused.lua", Module: "unused", Text: []byte("return {}")},
+	}
+	scripts := []Source{{Path: "/a/b/main.lua", Text: []byte(`local m = require "mos"`)}}
+	list := shippedFor(scripts, shipped)
+	if len(list) != 2 || list[0].Module != "mos" || list[1].Module != "base64x" {
+		t.Fatalf("%v", list)
+	}
+	near := Source{Path: "/c/lib/mos.lua", Base: "/c", Module: "mos", Text: []byte("return 1")}
+	m, diags := newModules(append(list, near), nil)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	for from, want := range map[string]string{"/a/b/main.lua": "mos.lua", "main.lua": "mos.lua", "../x/main.lua": "mos.lua", "/c/main.lua": "/c/lib/mos.lua", "/c/d/e.lua": "/c/lib/mos.lua"} {
+		if got := m.Find(from, "mos"); got == nil || got.Path != want {
+			t.Errorf("%s finds %v, want %s", from, got, want)
+		}
+	}
+	if len(shippedFor([]Source{{Text: []byte("rule")}}, shipped)) != 0 {
+		t.Error("what nobody names is loaded")
+	}
+	if names := m.Names("/a/main.lua"); len(names) != 2 {
+		t.Error(names)
+	}
+}

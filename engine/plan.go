@@ -73,6 +73,7 @@ type RuleDecl struct {
 	Explain  func(info *event.Info) []string
 	Verdict  *VerdictDecl
 	OnError  *VerdictDecl
+	Overlap  *OverlapDecl // nil: the rule wants nothing of overlaps
 	Priority int
 	Observe  bool
 	Always   bool
@@ -115,6 +116,10 @@ type TimerDecl struct {
 	After time.Duration // to the first run; Every where 0
 	Run   FuncID
 }
+
+// Join makes one verdict of two of the same kind and with arguments, of which
+// kept was decided first.
+type Join func(kept, further event.Verdict) event.Verdict
 
 // Scope compiles what a connection's own key decides, for one family. The
 // predicate receives the event's subject.

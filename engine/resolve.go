@@ -37,6 +37,7 @@ func (st *Staged) resolve(g *Generation) diag.List {
 		r.checkTimers(sc)
 		r.bindRules(sc)
 	}
+	r.sortOverlaps()
 	for _, p := range g.plans {
 		p.root.sort()
 	}
@@ -245,7 +246,10 @@ func (r *resolver) plan(info *event.Info, where *event.PointInfo) *pointPlan {
 }
 
 func newPointPlan(e *Engine, info *event.Info, where *event.PointInfo) *pointPlan {
-	p := &pointPlan{info: info, where: where, subject: info.Subject(), root: node{point: true}, family: e.cfg.Catalogue.Family(info.Family)}
+	p := &pointPlan{
+		info: info, where: where, subject: info.Subject(), root: node{point: true},
+		family: e.cfg.Catalogue.Family(info.Family), join: e.cfg.Joins[info.Family],
+	}
 	top := 0
 	for _, v := range p.family.Verdicts {
 		top = max(top, int(v.Kind))

@@ -129,8 +129,9 @@ type Services interface {
 	// Later calls run when no handler runs: at once where that is so now, else
 	// behind the running one. What run causes is delivered behind it.
 	Later(run func())
-	// Failed reports the failure of what call started and did not wait for.
-	Failed(call *Call, err error)
+	// Failed reports the failure of what call started in an instance and did not
+	// wait for.
+	Failed(in Instance, call *Call, err error)
 	// Bind makes a handler run at a hook point of one object, in the place of
 	// what the script has bound there.
 	Bind(call *Call, at *Attachment, point string, h *Handler) error

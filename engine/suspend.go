@@ -86,7 +86,7 @@ func (s *shard) due(d time.Duration) int64 {
 }
 
 // Failed implements [Services].
-func (s *shard) Failed(call *Call, err error) {
+func (s *shard) Failed(in Instance, call *Call, err error) {
 	if errors.Is(err, errCanceled) {
 		return
 	}
@@ -104,6 +104,7 @@ func (s *shard) Failed(call *Call, err error) {
 		h = t.health
 	}
 	s.blame(h, from, call.Where, se)
+	s.poisoned(in, se)
 }
 
 // sleeper is a sleep on its way.
@@ -158,10 +159,19 @@ func (s *shard) closeWalks() {
 // cancel ends what waits in a machine and returns how much that is.
 func (s *shard) cancel(in Instance) uint64 {
 	n := uint64(in.Waiting())
-	if n > 0 {
-		s.canceled += n
+	switch {
+	case n == 0:
+	case s.busy:
 		s.Later(func() { in.CancelWaits(errCanceled) })
+	default:
+		s.busy = true
+		in.CancelWaits(errCanceled)
+		s.drain(nil)
+		s.busy = false
+		s.tidy()
+		s.sweep()
 	}
+	s.canceled += n
 	return n
 }
 
@@ -176,4 +186,6 @@ func (s *shard) cancelAll() {
 			s.cancel(src.instance)
 		}
 	}
+	s.ready = nil // what is left has been canceled
+	s.Timers().Stop(&s.rest)
 }

@@ -118,6 +118,7 @@ func (s *shard) runTimer(t *timer) {
 	c := &s.call
 	*c = Call{Count: t.fired}
 	c.Shard, c.Script, c.Rule, c.Gen = s.Shard, t.script.path, t.decl.Name, s.gen.Number
+	c.Observe = s.engine.cfg.Observe
 	if _, err := t.script.instance.Run(t.decl.Run, c); err != nil {
 		s.failTimer(t, err)
 	}

@@ -1,5 +1,5 @@
-// Package scripts is the Lua that ships: editor stubs now, the standard library
-// and stock policies as they come. It owns nothing that changes.
+// Package scripts is the Lua that ships: editor stubs, and modules that every
+// script can require. It owns nothing that changes.
 package scripts
 
 import "embed"
@@ -8,3 +8,18 @@ import "embed"
 //
 //go:embed types/*.lua
 var Types embed.FS
+
+//go:embed mos/lib/mos.lua
+var mos []byte
+
+// Module is one that ships.
+type Module struct {
+	Name string // as scripts require it
+	Path string // in this folder
+	Text []byte
+}
+
+// Modules lists the modules, by path.
+func Modules() []Module {
+	return []Module{{Name: "mos", Path: "mos/lib/mos.lua", Text: mos}}
+}

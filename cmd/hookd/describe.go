@@ -149,8 +149,20 @@ func describeFunction(w io.Writer, f *event.Function) error {
 }
 
 func describeVerdict(w io.Writer, family *event.Family, v *event.VerdictInfo) error {
-	_, err := fmt.Fprintf(w, "%s.%s\n\n%s\n", family.Name, v.Name, v.Doc)
-	return err
+	fmt.Fprintf(w, "%s.%s\n\n%s\n", family.Name, v.Name, v.Doc)
+	if len(v.Args) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nArguments:")
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, a := range v.Args {
+		word := typeWord(a.Type)
+		if a.Optional {
+			word += "?"
+		}
+		fmt.Fprintf(tw, "  %s\t%s\t%s\n", a.Name, word, a.Doc)
+	}
+	return tw.Flush()
 }
 
 func writeFields(w io.Writer, fields []event.Field) {

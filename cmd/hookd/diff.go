@@ -7,14 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/compare"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
-	"github.com/hookd/hookd/engine/watch"
-	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
 
@@ -65,9 +62,9 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 	var out differences
 	switch o.format {
 	case "text":
-		out = &compare.Text{W: cmd.OutOrStdout(), Describe: ends}
+		out = &compare.Text{W: cmd.OutOrStdout()}
 	case "json":
-		out = compare.NewJSON(cmd.OutOrStdout(), ends)
+		out = compare.NewJSON(cmd.OutOrStdout())
 	default:
 		return usagef("--format %s: text or json", o.format)
 	}
@@ -75,14 +72,14 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 	if err != nil {
 		return err
 	}
-	both := compare.New(catalogue.New(catalogue.All()...))
+	both := compare.New(catalogue.New(catalogue.All()...), ends)
 	var lanes [2]*lane
 	for i, set := range []struct {
 		name  string
 		paths []string
 		side  *compare.Side
 	}{{"--old", o.old, both.Old}, {"--new", o.new, both.New}} {
-		if lanes[i], err = newLane(cmd.ErrOrStderr(), &o.houseOptions, set.paths, set.side); err != nil {
+		if lanes[i], err = newLane(cmd.ErrOrStderr(), &o.houseOptions, set.paths, set.side, nil); err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
 		defer lanes[i].engine.Close()
@@ -112,57 +109,6 @@ func ends(k event.Kept) string {
 		return fmt.Sprintf("%s > %s", c.Client().Endpoint(), c.Server().Endpoint())
 	}
 	return k.Label()
-}
-
-// lane is one of the rule sets with an engine and a stack of its own.
-type lane struct {
-	engine *engine.Engine
-	fns    *flow.Functions
-	stack  *flow.Stack
-}
-
-func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink) (*lane, error) {
-	opts, err := o.engineOptions(w, paths)
-	if err != nil {
-		return nil, err
-	}
-	sources, err := watch.Scan(paths...)
-	if err != nil {
-		return nil, fail(exitIO, err)
-	}
-	l := &lane{fns: flow.NewFunctions()}
-	l.engine = newEngine(opts, sink, l.fns)
-	_, diags := l.engine.Apply(sources)
-	if err := report(w, diags); err != nil {
-		l.engine.Close()
-		return nil, fail(exitIO, err)
-	}
-	if diags.HasErrors() {
-		l.engine.Close()
-		return nil, fail(exitScripts, errors.New("scripts do not load"))
-	}
-	l.stack = flow.New(l.engine.Shard(0), opts.flow)
-	l.stack.WantStreams(l.engine.Reads(flow.StreamFields()...))
-	l.fns.Install(l.stack)
-	return l, nil
-}
-
-// frame runs one packet through the lane.
-func (l *lane) frame(f *capture.Frame) {
-	shard := l.engine.Shard(0)
-	shard.Enter()
-	l.stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-	shard.Leave()
-}
-
-// end ends the lane's connections and tells its rules.
-func (l *lane) end(reason hookdev.StopReason) {
-	shard := l.engine.Shard(0)
-	shard.Enter()
-	l.stack.Close()
-	shard.Leave()
-	l.engine.Stop(reason)
-	l.fns.Remove(l.stack)
 }
 
 // feedLanes runs every packet through both lanes and writes what they say

@@ -156,6 +156,9 @@ func docLimits(w io.Writer) error {
 			fmt.Fprintf(tw, "flow %s\t%s\t%s\n", l.Name, l.Value, l.Doc)
 		}
 	}
+	for _, l := range flow.FixedLimits() {
+		fmt.Fprintf(tw, "flow %s\t%s\t%s (fixed)\n", l.Name, l.Value, l.Doc)
+	}
 	return tw.Flush()
 }
 

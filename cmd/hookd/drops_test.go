@@ -230,3 +230,53 @@ func TestRecordWritesEverything(t *testing.T) {
 		t.Errorf("%d of %d packets say what was decided", noted, len(want))
 	}
 }
+
+// TestOverlapPerRule sends bytes again with other values, and wants of each stream the copies that
+// rules ask for in whose scope the connection is.
+func TestOverlapPerRule(t *testing.T) {
+	t.Parallel()
+	path := frames(t, toServer(0, 0, packet.SYN, ""), toClient(0, 1, packet.SYN|packet.ACK, ""), toServer(1, 1, packet.ACK, ""),
+		toServer(1, 1, packet.ACK, "first"), toServer(1, 1, packet.ACK, "LATER"), toClient(1, 6, packet.ACK, "once"), toClient(1, 6, packet.ACK, "ONCE"))
+	const look = `
+rule "look" { on = flow.conn_end, run = function(c) alert("sent", { text = c.client.sent:peek() .. " " .. c.server.sent:peek() }) end }
+`
+	for _, tc := range []struct {
+		name, rules, want, says string
+		flags                   []string
+	}{
+		{name: "default", want: "first once"},
+		{name: "setting", want: "LATER once", flags: []string{"--flow", "overlap_client=last"}},
+		{name: "both sides", rules: `rule "a" { on = flow.new_data, overlap = "last", run = function() end }`, want: "LATER ONCE"},
+		{name: "a side", rules: `rule "a" { on = flow.new_data, overlap = { server = "last" }, run = function() end }`, want: "first ONCE"},
+		{
+			name: "over the setting", rules: `rule "a" { on = flow.new_data, overlap = { client = "first" }, run = function() end }`,
+			want: "first once", flags: []string{"--flow", "overlap_client=last"},
+		},
+		{name: "in scope", rules: `rule "a" { on = { flow.new_data, flow.rexmit }, scope = "dst port 80", overlap = "last", run = function() end }`, want: "LATER ONCE"},
+		{name: "out of scope", rules: `rule "a" { on = flow.new_data, scope = "dst port 81", overlap = "last", run = function() end }`, want: "first once"},
+		{name: "not enabled", rules: `rule "a" { on = flow.new_data, enabled = false, overlap = "last", run = function() end }`, want: "first once"},
+		{
+			name: "order", rules: `rule "a" { on = flow.new_data, scope = "tcp", overlap = { client = "first" }, run = function() end }
+rule "b" { on = flow.new_data, priority = 5, overlap = { client = "last" }, run = function() end }`,
+			want: "LATER once", says: "1 connections whose rules disagree on overlaps",
+		},
+		{
+			name: "warning", rules: `rule "a" { on = flow.new_data, overlap = "first", run = function() end }
+rule "b" { on = flow.new_data, overlap = "last", run = function() end }`,
+			want: "first once", says: `warning: overlap: rule "a" of `,
+		},
+	} {
+		var out bytes.Buffer
+		rules := filepath.Join(t.TempDir(), "rules.lua")
+		if err := os.WriteFile(rules, []byte(tc.rules+look), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var logs bytes.Buffer
+		if code := run(append([]string{"replay", path, "-s", rules}, tc.flags...), nil, &out, &logs); code != exitDone {
+			t.Fatalf("%s: exit %d\n%s", tc.name, code, &logs)
+		}
+		if !strings.Contains(out.String(), `"text":"`+tc.want+`"`) || !strings.Contains(logs.String(), tc.says) {
+			t.Errorf("%s: want %s, %s\n%s%s", tc.name, tc.want, tc.says, &out, &logs)
+		}
+	}
+}

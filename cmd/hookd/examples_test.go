@@ -31,8 +31,8 @@ func examples(t *testing.T) []string {
 	return dirs
 }
 
-// TestExamples replays each example over its capture, compares what comes out
-// with want.jsonl, and runs its specs.
+// TestExamples replays each example over its capture, with the flags in the file of that name, compares
+// what comes out with want.jsonl, and runs its specs.
 func TestExamples(t *testing.T) {
 	for _, dir := range examples(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
@@ -43,7 +43,11 @@ func TestExamples(t *testing.T) {
 			}
 			t.Chdir(dir)
 			var out, logs bytes.Buffer
-			if code := run([]string{"replay", "capture.pcap", "-s", "main.lua"}, nil, &out, &logs); code != exitDone {
+			args := []string{"replay", "capture.pcap", "-s", "main.lua"}
+			if flags, err := os.ReadFile("flags"); err == nil {
+				args = append(args, strings.Fields(string(flags))...)
+			}
+			if code := run(args, nil, &out, &logs); code != exitDone {
 				t.Fatalf("replay: exit %d\n%s", code, &logs)
 			}
 			if *update {

@@ -9,6 +9,7 @@ import (
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/statedir"
 	"github.com/hookd/hookd/engine/trace"
 	"github.com/hookd/hookd/engine/watch"
@@ -60,6 +61,8 @@ type engineOptions struct {
 	notes       bool // what rules decide is noted for each packet
 	shards      int
 	drive       event.Drive
+	// steps, if not nil, is told what each rule does with each event.
+	steps func(*engine.Step)
 }
 
 // engineOptions reads the settings of the scripts below paths and opens the
@@ -99,6 +102,7 @@ func newHouse(o engineOptions, debug bool, records, logs io.Writer) *house {
 		sink = h.notes
 	}
 	h.engine = newEngine(o, sink, h.flow)
+	h.stack.Overlaps = overlaps(h.engine)
 	return h
 }
 
@@ -109,6 +113,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
+		Joins:     map[string]engine.Join{"flow": flow.Join},
 		Sink:      sink,
 		Observe:   o.observe,
 
@@ -118,9 +123,28 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		State:       o.state,
 		Shards:      o.shards,
 		Drive:       o.drive,
+		Shipped:     shipped(),
+		Steps:       o.steps,
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
 	return e
+}
+
+// overlaps asks the live rules which copies hold of bytes that are sent twice.
+func overlaps(e *engine.Engine) func(*event.Shard, flowev.Conn, flow.Overlap, flow.Overlap) (flow.Overlap, flow.Overlap, bool) {
+	read := func(word string, otherwise flow.Overlap) flow.Overlap {
+		switch word {
+		case "first":
+			return flow.OverlapFirst
+		case "last":
+			return flow.OverlapLast
+		}
+		return otherwise
+	}
+	return func(sh *event.Shard, c flowev.Conn, client, server flow.Overlap) (flow.Overlap, flow.Overlap, bool) {
+		ofClient, ofServer, disputed := e.Overlap(sh, c)
+		return read(ofClient, client), read(ofServer, server), disputed
+	}
 }
 
 // load reads the scripts below paths and makes them live; diagnostics go to w.

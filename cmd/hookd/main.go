@@ -89,7 +89,7 @@ Exit codes: 0 done, 1 the work found a failure, 2 usage, 3 scripts do not load,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(
-		newReplay(), newDiff(), newCheck(), newTest(), newHooks(), newDoc(), newVersion(),
+		newReplay(), newDiff(), newExplain(), newCheck(), newTest(), newHooks(), newDoc(), newVersion(),
 	)
 	return root
 }

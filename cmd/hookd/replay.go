@@ -145,6 +145,8 @@ func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
 	switch {
 	case o.jobs > 1 && o.write != "":
 		return 0, usagef("--write needs the packets in order: leave --jobs out")
+	case o.jobs > 1 && o.verdicts != "record":
+		return 0, usagef("--verdicts %s needs the packets in order: leave --jobs out", o.verdicts)
 	case o.batch < 1:
 		return 0, usagef("--batch %d: 1 or more", o.batch)
 	}
@@ -239,6 +241,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 		{fs.Evicted, "connections evicted"},
 		{fs.NotHeld, "segments not held"},
 		{fs.CutLists, "lists of flow.conns cut short"},
+		{fs.OverlapDisputes, "connections whose rules disagree on overlaps"},
 		{fs.Blocks.Full, "blocks refused"},
 	})
 	writeRules(w, h.engine.Rules())

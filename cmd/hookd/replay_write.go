@@ -202,5 +202,10 @@ func (h *house) forwarded(w io.Writer, fs flow.Stats) {
 		fmt.Fprintf(w, " (%d of connections cut before)", fs.Swallowed)
 	}
 	fmt.Fprintf(w, ", %d RSTs made\n", fs.Injected)
-	writeCounts(w, "not done", []count{{fs.NotInjected, "RSTs that could not be made"}})
+	writeCounts(w, "not done", []count{
+		{fs.NotInjected, "RSTs that could not be made"},
+		{fs.NotReplaced, "packets that could not be replaced, dropped"},
+		{fs.Conflicts, "fields replaced otherwise by an earlier rule"},
+		{fs.AliasesTaken, "connections given addresses and ports that another has"},
+	})
 }

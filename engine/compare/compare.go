@@ -62,8 +62,10 @@ type Difference struct {
 	OldAlert, NewAlert *Alert
 }
 
-// New returns a comparison of engines that were made with the catalogue.
-func New(cat *catalogue.Catalogue) *Comparison {
+// New returns a comparison of engines that were made with the catalogue. describe
+// puts a subject into words, such as "10.0.0.1:4000 > 10.0.0.2:80"; nil uses its
+// label.
+func New(cat *catalogue.Catalogue, describe func(event.Kept) string) *Comparison {
 	places := map[string]place{}
 	ranks := map[string]map[string]int{}
 	for _, f := range cat.Families() {
@@ -77,7 +79,7 @@ func New(cat *catalogue.Catalogue) *Comparison {
 		return true
 	})
 	return &Comparison{
-		Old: newSide(places), New: newSide(places),
+		Old: newSide(places, describe), New: newSide(places, describe),
 		conns: map[uint64]struct{}{}, left: map[string]int{},
 	}
 }

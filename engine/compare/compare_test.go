@@ -79,7 +79,7 @@ func TestStep(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			c := compare.New(catalogue.New(catalogue.All()...))
+			c := compare.New(catalogue.New(catalogue.All()...), nil)
 			for round := range 2 { // a step leaves nothing to the next
 				for _, words := range tc.old {
 					say(c.Old, words)
@@ -128,7 +128,7 @@ func words(d compare.Difference) string {
 // TestConnections checks that a connection counts once over all steps.
 func TestConnections(t *testing.T) {
 	t.Parallel()
-	c := compare.New(catalogue.New(catalogue.All()...))
+	c := compare.New(catalogue.New(catalogue.All()...), nil)
 	for i := range 10 {
 		say(c.New, fmt.Sprintf("%d flow.pkt_in.snd flow.drop r", i%3))
 		c.Step(func(compare.Difference) {})
@@ -141,9 +141,9 @@ func TestConnections(t *testing.T) {
 // TestJSON checks that every line is one JSON value, whatever the words in it.
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	c := compare.New(catalogue.New(catalogue.All()...))
+	c := compare.New(catalogue.New(catalogue.All()...), nil)
 	var out bytes.Buffer
-	j := compare.NewJSON(&out, nil)
+	j := compare.NewJSON(&out)
 	c.New.Alert(&engine.AlertRecord{Name: "no \"fields\"\n", Origin: engine.Origin{Script: "\xff"}})
 	say(c.Old, "1 flow.pkt_in.snd flow.drop r")
 	c.Step(func(d compare.Difference) { j.Write(compare.Place{Packet: 9, TS: 1e9}, d) })

@@ -13,16 +13,14 @@ const Version = 1
 // JSON writes differences as JSON lines, the summary as the last one.
 type JSON struct {
 	enc *json.Encoder
-	// Describe puts a subject into words.
-	Describe func(event.Kept) string
-	err      error
+	err error
 }
 
 // NewJSON returns a writer of lines to w.
-func NewJSON(w io.Writer, describe func(event.Kept) string) *JSON {
+func NewJSON(w io.Writer) *JSON {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return &JSON{enc: enc, Describe: describe}
+	return &JSON{enc: enc}
 }
 
 // Err returns the first error of any write.
@@ -50,12 +48,7 @@ type said struct {
 // Write writes one difference.
 func (j *JSON) Write(at Place, d Difference) {
 	l := line{V: Version, Packet: at.Packet, TS: event.AppendJSONTime(nil, at.TS)}
-	subject := func(conn uint64, k event.Kept) {
-		l.Conn = conn
-		if k != nil && j.Describe != nil {
-			l.Subject = j.Describe(k)
-		}
-	}
+	subject := func(conn uint64, words string) { l.Conn, l.Subject = conn, words }
 	alert := func(a *Alert) *said {
 		if a == nil {
 			return nil

@@ -10,10 +10,11 @@ import (
 // Side collects what one rule set says during a step; it is its engine's
 // [engine.Sink].
 type Side struct {
-	places  map[string]place
-	decided []Decision
-	index   map[spot]int // into decided
-	alerts  []Alert
+	places   map[string]place
+	describe func(event.Kept) string
+	decided  []Decision
+	index    map[spot]int // into decided
+	alerts   []Alert
 
 	// Decisions, Observed, Alerts, Logs and Errors count what was said in all.
 	// An observed decision holds nowhere, so it makes no difference.
@@ -36,9 +37,8 @@ type spot struct {
 // step.
 type Decision struct {
 	Conn uint64 // 0 where the event is about none
-	// Subject is what the event was about where that lives longer than the event;
-	// it is lent until the next step.
-	Subject event.Kept
+	// Subject puts the connection into words, as who made the comparison asked.
+	Subject string
 	Point   string
 	Verdict string // "flow.cut"
 	// Rules are those that gave a verdict here, in their order.
@@ -56,15 +56,27 @@ type Rule struct {
 // Alert is an alert that a rule gave during a step.
 type Alert struct {
 	Conn     uint64
-	Subject  event.Kept // as in Decision
+	Subject  string // as in Decision
 	Name     string
 	Severity string
 	Fields   string // JSON; empty for none
 	Rule     Rule
 }
 
-func newSide(places map[string]place) *Side {
-	return &Side{places: places, index: map[spot]int{}}
+func newSide(places map[string]place, describe func(event.Kept) string) *Side {
+	return &Side{places: places, describe: describe, index: map[spot]int{}}
+}
+
+// subject puts what a record is about into words, at once: the object may stand
+// for another connection by the end of the step.
+func (s *Side) subject(o *engine.Origin) string {
+	switch {
+	case o.Subject == nil:
+		return ""
+	case s.describe == nil:
+		return o.Subject.Label()
+	}
+	return s.describe(o.Subject)
 }
 
 // reset forgets the step.
@@ -87,7 +99,7 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 	i, ok := s.index[at]
 	if !ok {
 		s.index[at] = len(s.decided)
-		s.decided = append(s.decided, Decision{Conn: r.Conn, Subject: r.Subject, Point: r.Point, Verdict: r.Verdict, Rules: []Rule{rule}})
+		s.decided = append(s.decided, Decision{Conn: r.Conn, Subject: s.subject(&r.Origin), Point: r.Point, Verdict: r.Verdict, Rules: []Rule{rule}})
 		return
 	}
 	d := &s.decided[i]
@@ -101,7 +113,7 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 func (s *Side) Alert(r *engine.AlertRecord) {
 	s.Alerts++
 	a := Alert{
-		Conn: r.Conn, Subject: r.Subject, Name: r.Name, Severity: r.Severity,
+		Conn: r.Conn, Subject: s.subject(&r.Origin), Name: r.Name, Severity: r.Severity,
 		Rule: Rule{Script: r.Script, Name: r.Rule, Line: r.Line},
 	}
 	if len(r.Fields) > 0 {

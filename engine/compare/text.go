@@ -5,8 +5,6 @@ import (
 	"io"
 	"strings"
 	"time"
-
-	"github.com/hookd/hookd/engine/event"
 )
 
 // Place says which packet a step was.
@@ -17,11 +15,8 @@ type Place struct {
 
 // Text writes differences for a person.
 type Text struct {
-	W io.Writer
-	// Describe puts a subject into words: "10.0.0.1:4000 > 10.0.0.2:80"; nil uses
-	// its label.
-	Describe func(event.Kept) string
-	err      error
+	W   io.Writer
+	err error
 }
 
 // Err returns the first error of any write.
@@ -54,18 +49,14 @@ func (t *Text) Write(at Place, d Difference) {
 }
 
 // head writes where a difference is.
-func (t *Text) head(at Place, subject event.Kept, conn uint64, what string) {
+func (t *Text) head(at Place, subject string, conn uint64, what string) {
 	where := "end"
 	if at.Packet != 0 {
 		where = fmt.Sprintf("packet %d", at.Packet)
 	}
 	t.printf("%s, %s", where, time.Unix(0, at.TS).UTC().Format("2006-01-02 15:04:05.000000"))
-	switch {
-	case subject == nil:
-	case t.Describe != nil:
-		t.printf("  conn %d %s", conn, t.Describe(subject))
-	default:
-		t.printf("  %s", subject.Label())
+	if subject != "" {
+		t.printf("  conn %d %s", conn, subject)
 	}
 	t.printf("  %s\n", what)
 }

@@ -79,6 +79,8 @@ type Caller struct {
 	Point  string // hook point being handled; empty outside handlers
 	// Event is the event being handled, nil outside handlers.
 	Event any
+	// Observe: what the rule decides is recorded, not done. Calls that decide, as verdicts do, follow.
+	Observe bool
 	// Waiter is who waits for the operation that is being started; nil where the
 	// function does not wait.
 	Waiter *Waiter

@@ -1,7 +1,7 @@
 package lua
 
 import (
-	"fmt"
+	"slices"
 
 	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -32,18 +32,21 @@ type secondForm struct {
 
 // entry is how the second form is called on the events of info.
 type entry struct {
-	info *event.Info
-	args []argument
-	// holders lead to the objects whose fields are arguments, each once.
-	holders []bind.Holder
-	objects []any // of the call at hand
-	hoisted []hoisted
+	info   *event.Info
+	args   []argument
+	groups []group
+	fields int // that are arguments, of all groups
 }
 
-// hoisted is a field that is an argument.
-type hoisted struct {
-	of   int // place in objects
-	read func(o any) glua.LValue
+// group is the fields of one object, or of the event, that are arguments.
+type group struct {
+	of     access.Path // of the first
+	holder bind.Holder
+	alive  bool // the object must not have ended
+	push   func(L *glua.LState, o any, fields []uint8, texts *bind.Addresses)
+	fields []uint8
+	// reads are there in the place of push for the fields of an event.
+	reads []func(o any) glua.LValue
 }
 
 // argument makes one argument that the second form has.
@@ -60,6 +63,10 @@ type pathReader struct {
 	names []string // of the fields behind the first step
 	alive bool     // the last object must not have ended
 	read  func(any) glua.LValue
+	// owner is the type of the last object, nil for the event itself, and place
+	// that of the field in it.
+	owner *bind.ObjectType
+	place uint8
 }
 
 // openAccess installs the hidden functions that the rewritten script calls.
@@ -83,13 +90,23 @@ func (in *instance) openAccess() {
 			g.RawSetString(p.SetName(), L.NewFunction(r.set))
 		}
 	}
-	for _, t := range in.prog.rt.objects {
-		for name, fn := range in.methods[t.ID] {
-			g.RawSetString(access.MethodName(t.Info.Name, name), fn)
-		}
+	if len(rw.Methods) > 0 {
+		in.openMethods(rw.Methods)
 	}
 	for _, key := range rw.StateKeys {
 		in.openStateKey(key)
+	}
+}
+
+// openMethods installs the hidden functions that are methods of objects.
+func (in *instance) openMethods(names map[string]bool) {
+	for _, t := range in.prog.rt.objects {
+		for i := range t.Info.Methods {
+			m := t.Info.Methods[i].Name
+			if name := access.MethodName(t.Info.Name, m); names[name] {
+				in.vm.Globals().RawSetString(name, in.methodsOf(t)[m])
+			}
+		}
 	}
 }
 
@@ -116,7 +133,6 @@ func (in *instance) second(fn *glua.LFunction) *secondForm {
 // entry resolves a plan on one event.
 func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) {
 	e := entry{info: info}
-	places := map[string]int{}
 	for i := range plan.Params {
 		if plan.Uses[i] == access.Unused {
 			continue
@@ -139,31 +155,38 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		}
 		e.args = append(e.args, a)
 	}
-	holder := func(p access.Path, r *pathReader) int {
-		key := fmt.Sprint(p.Arg, p.Fields[:len(p.Fields)-1], r.alive)
-		of, known := places[key]
-		if !known {
-			of = len(e.holders)
-			places[key], e.holders = of, append(e.holders, r.holds())
-		}
-		return of
-	}
 	for _, p := range plan.Hoisted {
 		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
 		if !ok || r.read == nil {
 			return e, false
 		}
-		e.hoisted = append(e.hoisted, hoisted{holder(p, &r), r.read})
+		e.hoist(p, &r)
 	}
 	for _, p := range plan.Needs {
 		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
 		if !ok {
 			return e, false
 		}
-		holder(p, &r)
+		e.groups = append(e.groups, group{of: p, holder: r.holds()})
 	}
-	e.objects = make([]any, len(e.holders))
 	return e, true
+}
+
+// hoist adds a field that is an argument. Those of one object stand together.
+func (e *entry) hoist(p access.Path, r *pathReader) {
+	e.fields++
+	if n := len(e.groups); n == 0 || !e.groups[n-1].of.Beside(p) {
+		e.groups = append(e.groups, group{of: p, holder: r.holds()})
+	}
+	g := &e.groups[len(e.groups)-1]
+	if r.alive && !g.alive {
+		g.alive, g.holder = true, r.holds()
+	}
+	if r.owner == nil {
+		g.reads = append(g.reads, r.read)
+		return
+	}
+	g.push, g.fields = r.owner.Push, append(g.fields, r.place)
 }
 
 func fieldOfArg(info *event.Info, i int) *event.Field {
@@ -202,12 +225,19 @@ func (rt *Runtime) pathReader(p access.Path, info *event.Info, texts *bind.Addre
 		r.steps, r.names = append(r.steps, f.Get.Object), append(r.names, name)
 		f = o.Field(name)
 		r.alive = f != nil && o.Kept && !f.AfterEnd
+		r.owner = rt.objectType(o.Name)
+		r.place = placeOf(o, name)
 	}
 	if f == nil {
 		return r, false
 	}
 	r.field, r.read = f, bind.Reader(f, texts)
 	return r, true
+}
+
+// placeOf returns the place of a field in its object.
+func placeOf(o *event.Object, name string) uint8 {
+	return uint8(slices.IndexFunc(o.Fields, func(f event.Field) bool { return f.Name == name }))
 }
 
 // holds returns what leads to the object without raising: nil where a script
@@ -366,19 +396,19 @@ func (e *entry) push(in *instance, L *glua.LState, ev any) bool {
 		}
 		L.Push(a.value(in, o))
 	}
-	objects := e.objects
-	for i, holder := range e.holders {
-		o := holder(ev)
+	for i := range e.groups {
+		g := &e.groups[i]
+		o := g.holder(ev)
 		if o == nil {
 			return false
 		}
-		objects[i] = o
+		if g.push != nil {
+			g.push(L, o, g.fields, &in.addresses)
+		}
+		for _, read := range g.reads {
+			L.Push(read(o))
+		}
 	}
-	for i := range e.hoisted {
-		h := &e.hoisted[i]
-		L.Push(h.read(objects[h.of]))
-	}
-	clear(objects)
 	return true
 }
 

@@ -12,7 +12,12 @@ import (
 
 // emitter raises flow.conn_start on an engine with one script.
 func emitter(tb testing.TB, src string) (emit func(), done func()) {
-	h := newHouse(tb, engine.Limits{})
+	_, emit, done = emitting(tb, src)
+	return emit, done
+}
+
+func emitting(tb testing.TB, src string) (h *house, emit func(), done func()) {
+	h = newHouse(tb, engine.Limits{})
 	if diags := h.load(src); len(diags) > 0 {
 		tb.Fatal(rendered(diags))
 	}
@@ -20,7 +25,7 @@ func emitter(tb testing.TB, src string) (emit func(), done func()) {
 	s := h.Shard(0)
 	s.Enter()
 	e := &flowev.ConnStart{C: newConn(17), Pkt: &packet{len: 60}, Side: flowev.SideClient}
-	return func() {
+	return h, func() {
 		if flowev.OnConnStartSnd.Wanted(s) {
 			flowev.OnConnStartSnd.Emit(s, e)
 		}
@@ -57,7 +62,10 @@ const (
 	filterMiss = `rule "filter" { on = flow.conn_start, when = function(c, pkt) return pkt.len > 1000 end, run = function() end }`
 	guarded    = `rule "guard" { on = flow.conn_start, run = function(c, pkt) if pkt.len < 1000 or c.server.port ~= 443 then return end c:tag "x" end }`
 	stateCount = `state { n = 0 } rule "count" { on = flow.conn_start, run = function(c) state.n = state.n + 1 end }`
-	counter    = `rule "count" { on = flow.conn_start, run = function(c) c.data.n = (c.data.n or 0) + 1 end }`
+	// A header that is looked for in a request, and found near its end.
+	patternSearch = `local n local text = ("GET /index.html HTTP/1.1\r\n" .. ("X-Header: some value, and more\r\n"):rep(12)):sub(1, 380) .. "User-Agent: scan/1.0"
+		rule "find" { on = flow.conn_start, run = function(c) n = text:find "%a+%-Agent:%s+%a+/%d" end }`
+	counter = `rule "count" { on = flow.conn_start, run = function(c) c.data.n = (c.data.n or 0) + 1 end }`
 )
 
 func BenchmarkEmit(b *testing.B) {

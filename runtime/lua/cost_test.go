@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,6 +38,7 @@ func TestFieldsAllocate(t *testing.T) {
 		{"a field on one path", `local n rule "a" { on = flow.conn_start, run = function(c, pkt) if n == 5 then return end n = 1 if n then n = pkt.ttl end end }`, 0},
 		{"a lent object", `local n rule "a" { on = flow.conn_start, run = function(c, pkt) if pkt == nil then n = 1 end n = 2 end }`, 0},
 		{"guard", guarded, 0},
+		{"a pattern in 400 bytes", patternSearch, 0},
 		{"when", filterMiss, 0},
 	} {
 		emit, done := emitter(t, tt.src)
@@ -53,6 +55,19 @@ type cost struct {
 	run  func()
 	most float64 // as a multiple of the call
 	best time.Duration
+}
+
+// decidesNothing holds that what was measured is rules that do not decide: those
+// with a verdict do not match, and handlers return none.
+func decidesNothing(t *testing.T, h *house, name string) {
+	for _, st := range h.Rules() {
+		if st.Decided != 0 || st.Errors != 0 {
+			t.Errorf("%s: rule %s decided %d times and failed %d times", name, st.Name, st.Decided, st.Errors)
+		}
+		if native := strings.HasPrefix(name, "native match"); native && st.Matched != 0 {
+			t.Errorf("%s: rule %s matched %d times", name, st.Name, st.Matched)
+		}
+	}
 }
 
 // TestCostRatios compares with an empty protected call of gopher-lua, measured
@@ -72,11 +87,15 @@ func TestCostRatios(t *testing.T) {
 		{"native match", nativeMiss, 0.7},
 		{"native guard", guarded, 0.7},
 		{"native when", filterMiss, 0.7},
-		// The aim is 3: dispatch alone takes 2.
+		// The aim is 3, which is not reached: 3.6 to 3.9 on an idle machine. The
+		// machine alone, handed five values to add up, takes 2.2.
 		{"five small fields", fiveFields, 4.5},
 		{"state.n = state.n + 1", stateCount, 8},
+		// The aim is 6 µs; a protected call takes 0.04 and more.
+		{"a pattern in 400 bytes", patternSearch, 140},
 	} {
-		emit, done := emitter(t, tt.src)
+		h, emit, done := emitting(t, tt.src)
+		defer decidesNothing(t, h, tt.name)
 		defer done()
 		costs = append(costs, &cost{name: tt.name, run: emit, most: tt.most})
 	}

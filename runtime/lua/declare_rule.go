@@ -13,7 +13,7 @@ import (
 
 var ruleKeys = []string{
 	"on", "scope", "match", "when", "threshold", "priority", "run", "verdict", "on_error",
-	"mode", "always", "enabled", "doc", "severity", "tags",
+	"mode", "always", "enabled", "overlap", "doc", "severity", "tags",
 }
 
 // maxPriority bounds a rule's priority to both sides.
@@ -31,7 +31,8 @@ func (d *declarer) rule(f *fields) {
 		Priority: int(f.integer("priority", -maxPriority, maxPriority)),
 		Observe:  f.oneOf("mode", "observe") == "observe",
 		Always:   f.boolean("always", false), Disabled: !f.boolean("enabled", true),
-		Doc: f.str("doc"), Severity: f.str("severity"), Tags: f.strs("tags"),
+		Overlap: f.overlap("overlap"),
+		Doc:     f.str("doc"), Severity: f.str("severity"), Tags: f.strs("tags"),
 	}
 	r.Explain = f.explanation(when, guard, r.When, r.Run)
 	if f.has("on") {
@@ -41,6 +42,23 @@ func (d *declarer) rule(f *fields) {
 	}
 	f.decides()
 	d.plan.Rules = append(d.plan.Rules, r)
+}
+
+// overlap reads `overlap = "last"` or `overlap = { client, server }`.
+func (f *fields) overlap(key string) *engine.OverlapDecl {
+	if !f.has(key) {
+		return nil
+	}
+	t, ok := f.get(key).(*glua.LTable)
+	if !ok {
+		both := f.oneOf(key, "first", "last")
+		return &engine.OverlapDecl{Line: f.at(key), Client: both, Server: both}
+	}
+	sub := &fields{d: f.d, title: f.title + ": " + key, line: f.at(key), t: t, node: tableOf(fieldOf(f.node, key))}
+	sub.check([]string{"client", "server"})
+	return &engine.OverlapDecl{
+		Line: f.at(key), Client: sub.oneOf("client", "first", "last"), Server: sub.oneOf("server", "first", "last"),
+	}
 }
 
 // threshold reads `threshold = { by, count, within, fire }`.

@@ -2,12 +2,15 @@ package lua
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
+	"github.com/hookd/hookd/runtime/lua/lib"
 )
 
 // family is a read-only table of the API: flow, hookd, log, is.
@@ -19,42 +22,60 @@ type family struct {
 // String is what tostring gives.
 func (f *family) String() string { return f.name }
 
-// openFamilies installs the catalogue's families and functions.
-func (in *instance) openFamilies() {
-	tables := map[string]map[string]glua.LValue{}
-	add := func(table, name string, v glua.LValue) {
-		if tables[table] == nil {
-			tables[table] = map[string]glua.LValue{}
+// openFunctions installs the catalogue's functions that are in no table.
+func (in *instance) openFunctions() {
+	for _, fn := range in.prog.rt.functions {
+		if !strings.Contains(fn.Info.Name, ".") {
+			in.vm.Globals().RawSetString(fn.Info.Name, in.functionValue(fn))
 		}
-		tables[table][name] = v
 	}
-	for _, f := range in.prog.rt.cfg.Catalogue.Families() {
-		tables[f.Name] = map[string]glua.LValue{}
-		for _, info := range f.Events {
-			add(f.Name, last(info.Name), in.point(&point{name: info.Name, info: info}))
+}
+
+func (in *instance) functionValue(fn bind.Function) glua.LValue {
+	return in.vm.State().NewFunction(func(L *glua.LState) int { return fn.Call(in, L) })
+}
+
+// family makes the catalogue's table of that name, of a family or of functions,
+// and installs it; false if there is none.
+func (in *instance) family(name string) bool {
+	f := &family{name: name, has: "function"}
+	members := map[string]glua.LValue{}
+	if fam := in.prog.rt.cfg.Catalogue.Family(name); fam != nil {
+		f.has = "hook point, verdict or function"
+		for _, info := range fam.Events {
+			members[last(info.Name)] = in.point(&point{name: info.Name, info: info})
 		}
-		for _, ud := range in.verdicts[f] {
+		for _, ud := range in.verdicts[fam] {
 			if ud != nil {
-				add(f.Name, ud.Value.(*verdict).info.Name, ud)
+				members[ud.Value.(*verdict).info.Name] = ud
 			}
 		}
 	}
-	L := in.vm.State()
 	for _, fn := range in.prog.rt.functions {
-		lf := L.NewFunction(func(L *glua.LState) int { return fn.Call(in, L) })
-		if table, name, dotted := strings.Cut(fn.Info.Name, "."); dotted {
-			add(table, name, lf)
-		} else {
-			in.vm.Globals().RawSetString(fn.Info.Name, lf)
+		if table, member, dotted := strings.Cut(fn.Info.Name, "."); dotted && table == name {
+			members[member] = in.functionValue(fn)
 		}
 	}
-	for name, members := range tables {
-		f := &family{name: name, has: "function"}
-		if in.prog.rt.cfg.Catalogue.Family(name) != nil {
-			f.has = "hook point, verdict or function"
-		}
-		in.api(f, members)
+	if len(members) == 0 && f.has == "function" {
+		return false
 	}
+	in.api(f, members)
+	return true
+}
+
+// listTables lists the tables that are made when a script first reads them.
+func (rt *Runtime) listTables() []string {
+	names := append(lib.Names(), "is", "math")
+	for _, f := range rt.cfg.Catalogue.Families() {
+		names = append(names, f.Name)
+	}
+	for _, fn := range rt.functions {
+		if table, _, dotted := strings.Cut(fn.Info.Name, "."); dotted {
+			names = append(names, table)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // api installs a read-only table as a global.

@@ -114,10 +114,9 @@ func (in *instance) open() {
 	in.openMetatables()
 	in.openObjects()
 	in.openVerdicts()
-	in.openFamilies()
+	in.openFunctions()
 	in.openThis()
 	in.openWords()
-	in.openIs()
 	in.openState()
 	in.openAccess()
 }
@@ -136,7 +135,9 @@ func (in *instance) random() *rand.PCG {
 func (in *instance) Close() {
 	in.CancelWaits(errClosed)
 	for _, mt := range in.metas {
-		empty(mt)
+		if mt != nil {
+			empty(mt)
+		}
 	}
 	in.vm.Close()
 	in.machine.closed = true
@@ -187,9 +188,12 @@ func (in *instance) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, e
 	if err := in.enter(fn, call, handling, what); err != nil {
 		return engine.Decision{}, err
 	}
-	d, err := in.decision(in.vm.Result(1), fn, call)
+	result := in.vm.Result(1)
 	in.vm.End()
-	return d, err
+	if result == glua.LNil {
+		return engine.Decision{}, nil
+	}
+	return in.decision(result, fn, call)
 }
 
 // enter calls a function with what the event has for it and leaves its result
@@ -223,7 +227,7 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 			L := in.vm.BeginIf(!f.second.free, budget, what)
 			L.Push(f.second.fn)
 			if e.push(in, L, call.Event) {
-				return len(e.args) + len(e.hoisted)
+				return len(e.args) + e.fields
 			}
 			in.vm.End()
 			break
@@ -277,7 +281,9 @@ func (in *instance) rebuild() {
 		in.funcs[i] = function{}
 	}
 	for _, mt := range in.metas {
-		empty(mt)
+		if mt != nil {
+			empty(mt)
+		}
 	}
 	in.vm.Close()
 	lost := in.waits

@@ -119,7 +119,7 @@ func (in *instance) wrap(t bind.TypeID, o any) *glua.LUserData {
 		ob object
 	}{}
 	w.ob = object{typ: in.prog.rt.objects[t], o: o, epoch: in.epoch}
-	w.ud.Value, w.ud.Metatable = &w.ob, in.metas[t]
+	w.ud.Value, w.ud.Metatable = &w.ob, in.metaOf(t)
 	return &w.ud
 }
 
@@ -148,16 +148,26 @@ func (in *instance) Live(v glua.LValue, t bind.TypeID) (any, error) {
 // lentOut reports whether the object was lent to a call that returned.
 func (in *instance) lentOut(ob *object) bool { return !ob.typ.Info.Kept && ob.epoch != in.epoch }
 
-// openObjects makes the metatable of every type.
+// openObjects forgets the metatables of a machine before.
 func (in *instance) openObjects() {
 	in.metas = make([]*glua.LTable, len(in.prog.rt.objects))
 	in.methods = make([]map[string]*glua.LFunction, len(in.metas))
-	for i, t := range in.prog.rt.objects {
-		in.metas[i] = in.objectMeta(t)
-	}
 }
 
-func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
+// metaOf returns the metatable of a type, made when there is the first object of
+// it: few scripts see all types.
+func (in *instance) metaOf(t bind.TypeID) *glua.LTable {
+	if in.metas[t] == nil {
+		in.metas[t] = in.objectMeta(in.prog.rt.objects[t])
+	}
+	return in.metas[t]
+}
+
+// methodsOf returns the methods of a type, made when the first is needed.
+func (in *instance) methodsOf(t *bind.ObjectType) map[string]*glua.LFunction {
+	if in.methods[t.ID] != nil {
+		return in.methods[t.ID]
+	}
 	L := in.vm.State()
 	methods := make(map[string]*glua.LFunction, len(t.Methods))
 	for name, m := range t.Methods {
@@ -169,6 +179,11 @@ func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
 		}
 	}
 	in.methods[t.ID] = methods
+	return methods
+}
+
+func (in *instance) objectMeta(t *bind.ObjectType) *glua.LTable {
+	methods := in.methodsOf(t)
 	return in.metatable(t.Info.Name,
 		func(L *glua.LState) int {
 			ob, key := in.self(L, t), keyOf(L)

@@ -27,12 +27,14 @@ type file struct {
 	proto *glua.FunctionProto
 	// functions are the expressions that the prototypes were compiled from.
 	functions normalise.Functions
+	// once are the functions that an entry calls at most once: handlers.
+	once map[*ast.FunctionExpr]bool
 
 	reads *engine.Reads
 	// perShard is what its functions keep in their machine.
 	perShard diag.List
 
-	once  sync.Once
+	asked sync.Once
 	names *operands // of the source, made when the first error asks
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
-	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/lib/jsonlib"
 	"github.com/hookd/hookd/runtime/lua/vm"
 )
@@ -100,7 +99,7 @@ const (
 
 // unknownGlobal raises that there is no such global.
 func (in *instance) unknownGlobal(L *glua.LState, name string) {
-	names := append(in.globalNames(maxSuggested), lib.Names()...)
+	names := append(in.globalNames(maxSuggested), in.prog.rt.tables...)
 	// Looking for a name costs far more than the instruction that asked for it,
 	// which a script could repeat.
 	if err := in.vm.Spend(len(names) * stepsPerName); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
-	"github.com/hookd/hookd/runtime/lua/lib"
+	"github.com/hookd/hookd/runtime/lua/counted"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -54,6 +54,7 @@ type Runtime struct {
 	verdicts  []bind.Verdict
 	functions []bind.Function
 	globals   []string
+	tables    []string // those that are made when they are first read, sorted
 }
 
 var _ engine.Runtime = (*Runtime)(nil)
@@ -78,6 +79,7 @@ func New(cfg Config) *Runtime {
 			rt.functions = append(rt.functions, fn)
 		}
 	}
+	rt.tables = rt.listTables()
 	rt.globals = rt.listGlobals()
 	if rt.cfg.Check == nil {
 		rt.cfg.Check = func(chunk *source.Chunk) diag.List {
@@ -95,7 +97,7 @@ func (rt *Runtime) Globals() []string { return slices.Clone(rt.globals) }
 func (rt *Runtime) listGlobals() []string {
 	in := newInstance(&program{rt: rt, file: file{path: "globals"}}, &engine.Env{Shard: event.NewShard(0)})
 	defer in.Close()
-	names := append(in.globalNames(math.MaxInt), lib.Names()...)
+	names := append(in.globalNames(math.MaxInt), rt.tables...)
 	sort.Strings(names)
 	return names
 }
@@ -129,11 +131,17 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 
 // rewrite gives handlers their second forms.
 func (p *program) rewrite(chunk *source.Chunk, handlers []analyse.Handler) {
+	p.once = map[*ast.FunctionExpr]bool{}
+	for _, h := range handlers {
+		// A function with a name may be called from anywhere.
+		p.once[h.Func] = h.Field != nil && h.Field.Value == ast.Expr(h.Func)
+	}
 	stmts, result, second := access.Rewrite(chunk.Stmts, handlers, p.survey, p.rt.cfg.Catalogue)
 	chunk.Stmts = stmts
 	p.access, p.handlers = result, map[*ast.FunctionExpr]*access.Handler{}
 	for _, h := range second {
 		p.handlers[h.Func] = h.Handler
+		p.once[h.Func] = true
 	}
 }
 
@@ -147,6 +155,7 @@ func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
 	diags = append(diags, rt.cfg.Check(chunk)...)
 	f.perShard = analyse.PerShard(chunk, rt.globals)
 	look(chunk)
+	counted.Chunk(chunk.Stmts, func(fn *ast.FunctionExpr) bool { return f.once[fn] })
 	vm.BoundConcat(chunk.Stmts)
 	f.functions = normalise.Functions{}
 	proto, list := normalise.Compile(chunk, f.functions)

@@ -243,7 +243,7 @@ func (in *instance) spawn(L *glua.LState) int {
 	}
 	co.ended = func(_ engine.Decision, err error) {
 		if err != nil {
-			in.env.Services.Failed(call, err)
+			in.env.Services.Failed(in, call, err)
 		}
 	}
 	th := co.task.Thread()

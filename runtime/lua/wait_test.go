@@ -261,7 +261,7 @@ func TestHandlersWait(t *testing.T) {
 	p.want("first\t1\tfirst\nfirst\t2\tfirst\n")
 	two.answer <- "cut"
 	p.settled(func() bool { return strings.Contains(p.out.String(), "kind") })
-	p.want("first again\t2\tfirst\tcut\t3\nfirst: flow.cut at flow.conn_start.snd\nsecond\t2\tat once\nconnection 2: kind 2, <nil>\n")
+	p.want("first again\t2\tfirst\tcut\t3\nfirst: flow.cut at flow.conn_start.snd\nsecond\t2\tat once\nconnection 2: kind 3, <nil>\n")
 	one.answer <- "!gone"
 	p.settled(func() bool { return strings.Contains(p.out.String(), "kind") })
 	p.want("first again\t1\tfirst\tnil\tgone\nerror t.lua:7: gone\nsecond\t1\tat once\nconnection 1: kind 0, <nil>\n")
@@ -387,10 +387,11 @@ end }`)
 func TestARebuiltScriptEndsItsWaits(t *testing.T) {
 	t.Parallel()
 	for _, poison := range []string{"f()", "spawn(function() sleep(0.5) f() end)"} {
-		h := up(t, `local function f(...) return f(1, ...) end
+		h := poisonable(t)
+		h.started(`local function f(...) return f(1, ...) end
 rule "a" { on = flow.conn_start, run = function(c)
   spawn(function() sleep(1) print "never" end)
-  if c.id == 1 then `+poison+` end
+  if c.id == 1 then ` + poison + ` end
 end }
 rule "b" { on = flow.conn_start, run = function(c) spawn(function() sleep(2) print("well", c.id) end) end }`)
 		h.start(newConn(1))
@@ -399,7 +400,7 @@ rule "b" { on = flow.conn_start, run = function(c) spawn(function() sleep(2) pri
 		h.advance(2 * time.Second)
 		got := h.take()
 		for _, want := range []string{
-			"error t.lua:1: stack overflow: a call holds at most 16384 values (poisoned)\n",
+			"error t.lua:1: stack overflow: a call holds at most 2048 values (poisoned)\n",
 			"error t.lua: ended: the script's machine failed and was made anew\n", "well\t2\n",
 		} {
 			if !strings.Contains(got, want) {
@@ -420,7 +421,7 @@ func TestScriptsThatStartThemselvesAgain(t *testing.T) {
 		`spawn(function() while true do sleep(0) end end)`,
 		`local function f() spawn(f) sleep(0) end spawn(f)`,
 	} {
-		h := newHouse(t, engine.Limits{SleepCatchUp: 500})
+		h := newHouse(t, engine.Limits{SleepCatchUp: 20})
 		if diags := h.load(`rule "a" { on = flow.conn_start, match = { id = 1 }, run = function() ` + body + ` end }
 rule "b" { on = flow.conn_start, match = { id = 2 }, run = function() spawn(print, "its turn") end }`); len(diags) > 0 {
 			t.Fatal(rendered(diags))
@@ -436,5 +437,15 @@ rule "b" { on = flow.conn_start, match = { id = 2 }, run = function() spawn(prin
 		if st := h.Stats(); st.TimerSkips == 0 {
 			t.Errorf("%s: nothing was skipped", body)
 		}
+	}
+}
+
+// TestTheEndComesInTheMiddleOfABeginning: more was spawned than runs at once.
+func TestTheEndComesInTheMiddleOfABeginning(t *testing.T) {
+	t.Parallel()
+	h := up(t, `rule "a" { on = hookd.stop, run = function() for i = 1, 5000 do spawn(sleep, 1) end end }`)
+	h.Stop(0)
+	if st := h.Stats(); st.Waiting != 0 || st.Canceled != 5000 || st.Errors != 0 {
+		t.Errorf("counted: %+v", st)
 	}
 }

@@ -44,9 +44,14 @@ function script(decl) end
 ---@field mode? "observe" Record what would have been decided.
 ---@field always? boolean Run after the decision too; cannot decide.
 ---@field enabled? boolean
+---@field overlap? "first"|"last"|hookd.overlap Which copy holds of bytes that are sent twice, on connections in the rule's scope that begin from now on. The first rule that says so decides.
 ---@field doc? string
 ---@field severity? string
 ---@field tags? string[]
+
+---@class hookd.overlap
+---@field client? "first"|"last" Of what the client sends.
+---@field server? "first"|"last" Of what the server sends.
 
 ---A rule that can be switched off and on while the script runs.
 ---@class hookd.rule
@@ -322,6 +327,7 @@ function settings(decl) end
 ---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
+---@field observe boolean at flow.block_start
 ---@field offset integer at flow.gap
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
@@ -715,6 +721,14 @@ function flow_data:u32(at) end
 ---@class flow.blocked.point: hookd.point
 ---@alias flow.blocked.handler fun(pkt: flow.packet)
 
+---@class flow.replace.args
+---@field src? string Source address, of the packet's IP version.
+---@field dst? string Destination address, of the packet's IP version.
+---@field src_port? integer Source port, of TCP and UDP.
+---@field dst_port? integer Destination port, of TCP and UDP; in an ICMP error, of the packet that it quotes, seen from the other end.
+---@field ttl? integer Time to live or hop limit.
+---@field payload? string Payload, not empty: of TCP as long as the one that is there; of UDP of any length that an Ethernet takes.
+
 ---Packets become connections whose both ends' TCP stacks are emulated, as mOS does; what those stacks
 ---see are the events.
 ---@class flow
@@ -736,6 +750,7 @@ function flow_data:u32(at) end
 ---@field block_start flow.block_start.point A script blocked an address or a prefix that was not blocked; once the handler that did it has returned.
 ---@field block_end flow.block_end.point A block is over.
 ---@field blocked flow.blocked.point A packet comes from or goes to an address that is blocked; before anything else. Where verdicts are applied nothing follows.
+---@field replace fun(args: flow.replace.args): hookd.verdict The packet passes changed. Of several rules, and of several hook points, the first that names a field decides it. What is said at snd holds for the receiver's stack too; what is said later, only for what is forwarded. A packet that cannot be changed so does not pass.
 ---@field drop hookd.verdict This packet does not pass.
 ---@field cut hookd.verdict This packet and every later one of the connection do not pass, silently.
 ---@field reset hookd.verdict Cuts, and both ends get a RST.
@@ -804,10 +819,11 @@ function flow.find(tuple) end
 function flow.conns(filter) end
 
 ---Blocks an address or a prefix: no packet from it or to it passes, whatever connection it belongs to.
----Where verdicts are only recorded packets go on, and are counted. What overlaps the loopback
----networks, the unspecified addresses or the setting never_block is refused. Blocking again sets time
----and reason anew. The table is one for all shards and scripts, and is not kept over a restart: a
----store that persists can be, and hookd.start blocks what it has.
+---Where verdicts are only recorded packets go on, and are counted. So do those that a rule blocks
+---which only observes. What overlaps the loopback networks, the unspecified addresses or the setting
+---never_block is refused. Blocking again sets time and reason anew. The table is one for all shards
+---and scripts, and is not kept over a restart: a store that persists can be, and hookd.start blocks
+---what it has.
 ---@param what any The address, "10.0.0.1", or the prefix, "10.0.0.0/8"; or one end of a connection.
 ---@param ttl? number|string For how long, in time of events; until it is taken back when absent.
 ---@param reason? string Why, for records and people; at most 256 bytes of it are kept.

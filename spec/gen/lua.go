@@ -88,6 +88,7 @@ func luaObject(s *source, o *model.Object) {
 	if writable(o) {
 		luaSetIndex(s, o, prefix)
 	}
+	luaPush(s, o, prefix)
 	for _, m := range o.Methods {
 		if !m.Native() {
 			luaMethod(s, o, m, prefix)
@@ -113,6 +114,45 @@ func luaField(s *source, o *model.Object, f *model.Field) {
 	default:
 		s.line("return %s, true", luaFrom(f.Type, read))
 	}
+}
+
+// luaPush writes what pushes several fields at once, by their places.
+func luaPush(s *source, o *model.Object, prefix string) {
+	s.line("func %sPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {", prefix)
+	if slices.ContainsFunc(o.Fields, pushes) {
+		s.line("v := o.(%s)\nfor _, f := range fields {\nswitch f {", goType(model.Type{Kind: event.ObjectRef, Object: o}, nil))
+		for i, f := range o.Fields {
+			if !pushes(f) {
+				continue
+			}
+			s.line("case %d:", i)
+			read := "v." + goName(f.Name) + "()"
+			if f.Optional && !nilable(f.Type) {
+				s.line("if x, ok := %s; ok {\nL.Push(%s)\n} else {\nL.Push(lua.LNil)\n}", read, luaKept(f.Type, "x"))
+			} else {
+				s.line("L.Push(%s)", luaKept(f.Type, read))
+			}
+		}
+		s.line("default:\nL.Push(lua.LNil)\n}\n}")
+	}
+	s.line("}\n")
+}
+
+// luaKept is luaFrom with the texts of addresses kept.
+func luaKept(t model.Type, read string) string {
+	if t.Kind == event.IP {
+		return "texts.value(" + read + ")"
+	}
+	return luaFrom(t, read)
+}
+
+// pushes reports whether a field's value needs nothing of the machine.
+func pushes(f *model.Field) bool {
+	switch f.Type.Kind {
+	case event.ObjectRef, event.Record, event.Plain, event.Handler, event.Strings:
+		return false
+	}
+	return true
 }
 
 func luaSetIndex(s *source, o *model.Object, prefix string) {
@@ -149,7 +189,7 @@ func luaObjectRows(s *source, f *model.Family) {
 	s.line("func %sObjects() []*ObjectType {\nreturn []*ObjectType{", lowerName(f.Name))
 	for i, o := range f.Objects {
 		prefix := lowerName(f.Name) + goName(o.Name)
-		s.line("{\nID: %s,\nInfo: %s.Family.Objects[%d],\nIndex: %sIndex,", luaTypeID(o), goPackage(f), i, prefix)
+		s.line("{\nID: %s,\nInfo: %s.Family.Objects[%d],\nIndex: %sIndex,\nPush: %sPush,", luaTypeID(o), goPackage(f), i, prefix, prefix)
 		if writable(o) {
 			s.line("SetIndex: %sSetIndex,", prefix)
 		}

@@ -41,9 +41,14 @@ function script(decl) end
 ---@field mode? "observe" Record what would have been decided.
 ---@field always? boolean Run after the decision too; cannot decide.
 ---@field enabled? boolean
+---@field overlap? "first"|"last"|hookd.overlap Which copy holds of bytes that are sent twice, on connections in the rule's scope that begin from now on. The first rule that says so decides.
 ---@field doc? string
 ---@field severity? string
 ---@field tags? string[]
+
+---@class hookd.overlap
+---@field client? "first"|"last" Of what the client sends.
+---@field server? "first"|"last" Of what the server sends.
 
 ---A rule that can be switched off and on while the script runs.
 ---@class hookd.rule

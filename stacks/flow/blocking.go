@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -37,7 +38,7 @@ func (s *Stack) Block(c *event.Caller, what any, ttl time.Duration, hasTTL bool,
 	now := s.sh.Now()
 	b := Block{Prefix: p, Reason: reason, Since: now, Until: never}
 	if c != nil {
-		b.Script, b.Rule = c.Script, c.Rule
+		b.Script, b.Rule, b.Observe = c.Script, c.Rule, c.Observe
 	}
 	switch {
 	case !hasTTL:
@@ -152,7 +153,7 @@ func (s *Stack) tellBlock(ch *blockChange) {
 	b := &ch.block
 	switch {
 	case ch.why == flowev.UnblockReasonNone && flowev.OnBlockStart.Wanted(s.sh):
-		e := flowev.BlockStart{Prefix: textOf(b.Prefix), TTL: b.TTL(), HasTTL: b.TTL() != 0, Reason: b.Reason, Script: b.Script, By: b.Rule}
+		e := flowev.BlockStart{Prefix: textOf(b.Prefix), TTL: b.TTL(), HasTTL: b.TTL() != 0, Reason: b.Reason, Script: b.Script, By: b.Rule, Observe: b.Observe}
 		flowev.OnBlockStart.Emit(s.sh, &e)
 	case ch.why != flowev.UnblockReasonNone && flowev.OnBlockEnd.Wanted(s.sh):
 		e := flowev.BlockEnd{Prefix: textOf(b.Prefix), Reason: ch.why, Pkts: b.Pkts}
@@ -183,36 +184,38 @@ func (s *Stack) blocked(p *packet.Packet) bool {
 	}
 	e.pkts.Add(1)
 	s.stats.Blocked++
-	s.said = max(s.said, flowev.VerdictDrop)
-	s.outcome.Blocked = e.text
+	if !e.Observe {
+		s.said = max(s.said, flowev.VerdictDrop)
+		s.outcome.Blocked = e.text
+	}
 	if flowev.OnBlocked.Wanted(s.sh) {
 		s.ev.blocked = flowev.Blocked{Pkt: &s.pkt, Prefix: e.text, Reason: e.Reason}
 		flowev.OnBlocked.Emit(s.sh, &s.ev.blocked)
 	}
-	if s.cfg.Verdicts != Apply {
+	if s.cfg.Verdicts != Apply || e.Observe {
 		return false
 	}
 	s.report(nil, false)
 	return true
 }
 
-// blockOf returns the block of any of the packet's addresses, of a tunnel's ends too.
-func (s *Stack) blockOf(p *packet.Packet) *entry {
-	now := s.sh.Now()
-	for _, a := range [2]packet.Addr{p.Src, p.Dst} {
-		if e := s.cfg.Blocks.find(a.Netip(p.IPVersion), now); e != nil {
+// blockOf returns the block of any of the packet's addresses, of a tunnel's ends too; one that only
+// observes where there is no other.
+func (s *Stack) blockOf(p *packet.Packet) (seen *entry) {
+	ends := [4]netip.Addr{p.Src.Netip(p.IPVersion), p.Dst.Netip(p.IPVersion)}
+	n := 2
+	if p.TunnelDepth > 0 {
+		ends[2], ends[3] = p.OuterSrc.Netip(p.OuterVersion), p.OuterDst.Netip(p.OuterVersion)
+		n = 4
+	}
+	for _, a := range ends[:n] {
+		e := s.cfg.Blocks.find(a, s.sh.Now())
+		if e != nil && !e.Observe {
 			return e
 		}
+		seen = cmp.Or(seen, e)
 	}
-	if p.TunnelDepth == 0 {
-		return nil
-	}
-	for _, a := range [2]packet.Addr{p.OuterSrc, p.OuterDst} {
-		if e := s.cfg.Blocks.find(a.Netip(p.OuterVersion), now); e != nil {
-			return e
-		}
-	}
-	return nil
+	return seen
 }
 
 // closeBlocks tells what is left to tell, and forgets timers.

@@ -24,6 +24,8 @@ type Block struct {
 	Script, Rule string
 	Since        int64 // nanoseconds of event time
 	Until        int64 // the same; math.MaxInt64 for until it is taken back
+	// Observe: the rule that made it only observes, so it stops nothing.
+	Observe bool
 	// Pkts counts the packets that it stopped or, where verdicts are only recorded, would have.
 	Pkts uint64
 }
@@ -159,7 +161,7 @@ func (b *Blocks) Add(what Block) (fresh bool, err error) {
 	}
 	if e := b.table[what.Prefix]; e != nil {
 		b.stats.Renewed++
-		e.Until, e.Reason, e.Script, e.Rule = what.Until, what.Reason, what.Script, what.Rule
+		e.Until, e.Reason, e.Script, e.Rule, e.Observe = what.Until, what.Reason, what.Script, what.Rule, what.Observe
 		heap.Fix(&b.due, e.place)
 		return false, nil
 	}
@@ -234,8 +236,9 @@ func family(a netip.Addr) int {
 	return 1
 }
 
-// find returns the longest prefix in the table that has a and is not over at the time now.
-func (b *Blocks) find(a netip.Addr, now int64) *entry {
+// find returns the longest prefix in the table that has a and is not over at the time now; one that only
+// observes where no other has it.
+func (b *Blocks) find(a netip.Addr, now int64) (seen *entry) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	for _, l := range b.lengths[family(a)] {
@@ -244,10 +247,13 @@ func (b *Blocks) find(a netip.Addr, now int64) *entry {
 			continue
 		}
 		if e := b.table[p]; e != nil && now < e.Until {
-			return e
+			if !e.Observe {
+				return e
+			}
+			seen = cmp.Or(seen, e)
 		}
 	}
-	return nil
+	return seen
 }
 
 // List returns at most limit blocks in the order of blocking, all where limit is 0, and how many there

@@ -61,7 +61,7 @@ func TestBlockedRecorded(t *testing.T) {
 	}
 	words := n.send(n.c(0, 0, syn, ""))
 	n.want("events", words, "block_start:10.0.0.1:0s: blocked:10.0.0.1 pkt_in.snd/C conn_start.snd/C state.snd/C:closed>syn_sent pkt_in.rcv/S conn_start.rcv/S state.rcv/S:closed>syn_received")
-	if diff := cmp.Diff([]string{"0/1/10.0.0.1"}, verdicts); diff != "" {
+	if diff := cmp.Diff([]string{"0/2/10.0.0.1"}, verdicts); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -216,4 +216,28 @@ func TestBlockingCostsNothing(t *testing.T) {
 	if s.Stats().Blocked == 0 {
 		t.Error("nothing was blocked")
 	}
+}
+
+// TestObservedBlocks lets packets pass that rules block which only observe, whatever else they do.
+func TestObservedBlocks(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, flow.Config{})
+	block := func(what string, observe bool) {
+		if err := g.s.Block(&event.Caller{Observe: observe}, what, time.Second, true, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	block("10.0.0.1", true)
+	g.send(g.c(0, 0, syn, ""))
+	g.want("observed", g.fate(), "+")
+	block("10.0.0.0/24", false)
+	g.send(g.c(0, 0, syn, ""))
+	g.want("a wider one does", g.fate(), "-")
+	block("10.0.0.1", false)
+	block("10.0.0.0/24", true)
+	g.send(g.c(0, 0, syn, ""))
+	g.want("a longer one does", g.fate(), "-")
+	block("10.0.0.1", true)
+	g.send(g.c(0, 0, syn, ""))
+	g.want("both observe", g.fate(), "+")
 }

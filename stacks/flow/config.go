@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
@@ -78,6 +80,9 @@ type Config struct {
 	// ClientOverlap and ServerOverlap say which copy of a byte holds that the client, the server
 	// sends twice.
 	ClientOverlap, ServerOverlap Overlap
+	// Overlaps, where set, is asked for each new connection, with what holds otherwise for what its
+	// client and its server send, and returns what holds; and whether rules disagree about that.
+	Overlaps func(sh *event.Shard, c flowev.Conn, client, server Overlap) (Overlap, Overlap, bool)
 	// Verdicts says what becomes of what rules decide.
 	Verdicts VerdictMode
 	// Blocks is what no packet passes from or to. The stacks of a process share one; by default a stack

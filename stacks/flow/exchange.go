@@ -157,6 +157,9 @@ func (x *Exchange) Verdict() event.VerdictKind { return x.decided }
 // decideExchange notes what rules said about the frame at hand and, where it is a cut, about x.
 func (s *Stack) decideExchange(x *Exchange, v event.Verdict) {
 	s.said = max(s.said, v.Kind)
+	if v.Kind == flowev.VerdictReplace {
+		s.replaces(v)
+	}
 	if v.Kind >= flowev.VerdictCut && v.Kind > x.decided {
 		x.decided = v.Kind
 	}

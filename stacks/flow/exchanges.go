@@ -25,6 +25,9 @@ type exchanges struct {
 	queues [numExchangeGroups]queue[Exchange]
 	free   []*Exchange // ended ones that nobody holds
 	ev     exchangeEvents
+
+	at         *Exchange // that the packet at hand belongs to, nil for none
+	fromClient bool      // who sent it
 }
 
 // exchangeEvents are the structs that events are raised with, as in events.
@@ -60,14 +63,15 @@ func (s *Stack) datagram(p *packet.Packet) flowev.Conn {
 // exchange takes a packet of the exchange k, low if its source is the lower endpoint, that carries so
 // many bytes of payload: find or make the exchange, count, and raise what handlers see.
 func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint32) *Exchange {
-	x, hash := s.exch.table.find(k)
+	x, hash, client := s.lookupExchange(k, low)
 	opens := x == nil
 	if opens {
-		x = s.openExchange(k, hash, low, p.VLAN)
+		x, client = s.openExchange(k, hash, low, p.VLAN), true
 		x.reversed = answers
 	}
 	s.stats.Datagrams++
-	from := x.speaker(low == x.clientLow)
+	s.exch.at, s.exch.fromClient = x, client
+	from := x.speaker(client)
 	from.pkts++
 	from.bytes += uint64(bytes)
 	x.last, x.stamp = s.sh.Now(), s.frame
@@ -82,6 +86,19 @@ func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint
 		s.decideExchange(x, flowev.OnDatagram.Emit(s.sh, &s.exch.ev.datagram))
 	}
 	return x
+}
+
+// lookupExchange is lookup for exchanges.
+func (s *Stack) lookupExchange(k *key, low bool) (x *Exchange, hash uint64, client bool) {
+	if x, hash = s.exch.table.find(k); x != nil {
+		return x, hash, low == x.clientLow
+	}
+	if a := s.alias.find(k); a != nil {
+		if x, ok := a.conn.(*Exchange); ok {
+			return x, hash, low == a.clientLow
+		}
+	}
+	return nil, hash, false
 }
 
 // openExchange makes an exchange of key k, started now.
@@ -117,6 +134,7 @@ func (s *Stack) openExchange(k *key, hash uint64, clientLow bool, vlan uint16) *
 // endExchange takes an exchange out of the stack and raises udp_end.
 func (s *Stack) endExchange(x *Exchange, why flowev.EndReason) {
 	e := &s.exch
+	s.alias.forget(x)
 	e.table.remove(x.hash, x)
 	s.common.count(-1)
 	e.all.remove(x)

@@ -41,18 +41,18 @@ func (s *Stack) Find(_ *event.Caller, what any) (conn flowev.Conn, why string, h
 	}
 	owner := s.common.of(&k)
 	if owner == s || !s.common.apart {
-		return owner.lookup(&p, &t), "", false
+		return owner.search(&p, &t), "", false
 	}
 	owner.sh.Look(func() {
-		if c := owner.lookup(&p, &t); c != nil {
+		if c := owner.search(&p, &t); c != nil {
 			conn = s.distant(owner, c)
 		}
 	})
 	return conn, "", false
 }
 
-// lookup finds a connection or flow of this stack, nil if there is none.
-func (s *Stack) lookup(p *packet.Packet, t *tuple) flowev.Conn {
+// search finds a connection or flow of this stack, nil if there is none.
+func (s *Stack) search(p *packet.Packet, t *tuple) flowev.Conn {
 	if t.proto == flowev.ProtoTCP || t.proto == flowev.ProtoOther {
 		if c := s.findConn(p, t.roles); c != nil {
 			return c

@@ -148,10 +148,12 @@ func (f *Front) stackOf(p *packet.Packet) *Stack {
 	switch p.Class {
 	case packet.ICMP:
 		k = icmpKey(p)
+	case packet.UDP:
+		k, _ = exchangeKey(p, query{})
 	default:
 		k, _ = keyOf(p)
 	}
-	return f.common.of(&k)
+	return f.common.holder(&k)
 }
 
 // icmpKey returns the key of what an ICMP message belongs to: of the packet that an error quotes, of

@@ -106,13 +106,13 @@ func (s *Stack) icmpError(p *packet.Packet, message []byte) flowev.Conn {
 // quoted returns what a quoted packet belongs to, nil for none, and the end that sent the packet.
 func (s *Stack) quoted(q *quote) (flowev.Conn, flowev.Side) {
 	if q.tcp {
-		if c := s.living(&q.key); c != nil {
-			return c, c.peer(q.low == c.clientLow).side()
+		if c, _, client := s.lookup(&q.key, q.low); c != nil && c.group != inCut {
+			return c, c.peer(client).side()
 		}
 		return nil, flowev.SideNone
 	}
-	if x, _ := s.exch.table.find(&q.key); x != nil {
-		return x, x.speaker(q.low == x.clientLow).side()
+	if x, _, client := s.lookupExchange(&q.key, q.low); x != nil {
+		return x, x.speaker(client).side()
 	}
 	return nil, flowev.SideNone
 }

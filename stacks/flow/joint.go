@@ -13,6 +13,7 @@ type common struct {
 	lastID atomic.Uint64
 	open   atomic.Int64 // connections and exchanges, counted where stacks are driven apart
 	used   usage
+	alias  aliases
 }
 
 // number returns the next connection's number.
@@ -41,6 +42,30 @@ func (c *common) of(k *key) *Stack {
 		return c.stacks[0]
 	}
 	return c.stacks[k.spread()%uint64(len(c.stacks))]
+}
+
+// holder returns the stack that has to take a packet of key k: where rules gave packets other addresses
+// and ports, that of the connection which they belong to.
+func (c *common) holder(k *key) *Stack {
+	s := c.of(k)
+	if len(c.alias.of) == 0 {
+		return s
+	}
+	if conn, _ := s.conns.find(k); conn != nil {
+		return s
+	}
+	if x, _ := s.exch.table.find(k); x != nil {
+		return s
+	}
+	if a := c.alias.find(k); a != nil {
+		switch c := a.conn.(type) {
+		case *Conn:
+			return c.stack
+		case *Exchange:
+			return c.stack
+		}
+	}
+	return s
 }
 
 // spread mixes the addresses and ports of k; the protocol does not count.

@@ -7,7 +7,8 @@ const blockSize = 2048
 // rangeCharge is what a held range without bytes counts against the limits.
 const rangeCharge = 256
 
-// keepBlocks and keepSegments bound what is kept for reuse; more goes to the collector.
+// keepBlocks and keepSegments bound what is kept for reuse. More goes to the collector, which frees a
+// slab when all of it was given up.
 const (
 	keepBlocks   = 16384
 	keepSegments = 65536

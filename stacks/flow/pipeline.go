@@ -61,6 +61,9 @@ func (s *Stack) segment(p *packet.Packet) {
 	s.send(st)
 	s.raiseSent(st)
 	s.giveUpBefore(st)
+	if s.changes() {
+		s.rewrite(st)
+	}
 	passed := !s.stopped()
 	if passed {
 		passed = s.deliver(st)
@@ -77,18 +80,18 @@ func (s *Stack) segment(p *packet.Packet) {
 // to none, and all is done with it.
 func (s *Stack) find(st *step, p *packet.Packet) *Conn {
 	k, low := keyOf(p)
-	c, hash := s.conns.find(&k)
+	c, hash, client := s.lookup(&k, low)
 	if c != nil && c.group == inCut {
-		*st = step{p: p, x: c.peer(low == c.clientLow)}
+		*st = step{p: p, x: c.peer(client)}
 		if s.swallow(c, st) {
 			return nil
 		}
 		c = nil
 	}
-	if c != nil && p.TCPFlags.Has(packet.SYN) && s.renew(c, p, low) {
+	if c != nil && p.TCPFlags.Has(packet.SYN) && s.renew(c, p, client) {
 		c = nil
 		if p.TCPFlags.Has(packet.ACK) { // the answer to a SYN of another connection
-			c, _ = s.conns.find(&k)
+			c, _, client = s.lookup(&k, low)
 		}
 	}
 	opens := c == nil
@@ -99,13 +102,29 @@ func (s *Stack) find(st *step, p *packet.Packet) *Conn {
 	case s.cfg.PickUp:
 		c = s.adopt(&k, hash, low, p)
 	default:
-		s.orphan()
-		s.report(nil, false)
+		s.flow(nil)
 		return nil
 	}
-	x := c.peer(low == c.clientLow)
+	if opens {
+		client = low == c.clientLow
+	}
+	x := c.peer(client)
 	*st = step{p: p, x: x, y: x.other(), opens: opens}
 	return c
+}
+
+// lookup returns the connection that a packet of key k belongs to, nil for none, k's hash, and whether
+// its client sent the packet; low says that the source is the lower endpoint.
+func (s *Stack) lookup(k *key, low bool) (c *Conn, hash uint64, client bool) {
+	if c, hash = s.conns.find(k); c != nil {
+		return c, hash, low == c.clientLow
+	}
+	if a := s.alias.find(k); a != nil {
+		if c, ok := a.conn.(*Conn); ok {
+			return c, hash, low == a.clientLow
+		}
+	}
+	return nil, hash, false
 }
 
 // giveUpBefore gives up what is missing from either stream and will not come, before the segment's
@@ -129,6 +148,7 @@ func (s *Stack) deliver(st *step) bool {
 	}
 	s.receive(st)
 	floor := s.raiseReceived(st)
+	s.rewriteForwarded(st.x.conn, st.x.client)
 	if s.stopped() {
 		s.undo(st)
 		return false

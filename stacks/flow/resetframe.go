@@ -65,10 +65,15 @@ func (s *Stack) inject(st *step, toSender bool, seq, ack uint32, flags packet.Fl
 		s.stats.NotInjected++
 		return
 	}
-	src, dst, sport, dport := p.Src, p.Dst, p.SrcPort, p.DstPort
+	ends := s.alias.sees(st.x.conn, st.x.client, p)
 	if toSender {
-		src, dst, sport, dport = dst, src, dport, sport
+		ends = endpointsOf(p)
+		if s.repl.changed {
+			ends = s.repl.came
+		}
+		ends = endpoints{ends.dst, ends.src, ends.dstPort, ends.srcPort}
 	}
+	src, dst, sport, dport := ends.src, ends.dst, ends.srcPort, ends.dstPort
 	at := len(b)
 	b = appendIP(b, p.IPVersion, &src, &dst)
 	tcp := len(b)

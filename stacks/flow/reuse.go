@@ -19,11 +19,11 @@ type resyn struct {
 	pkts       uint64 // how often it came
 }
 
-// renew looks at a segment with SYN that has c's addresses, and reports whether c is over because
-// of it. After a SYN that is so because c's ends were done; the SYN then makes a connection. After a
+// renew looks at a segment with SYN that has c's addresses, sent by its client or not, and reports
+// whether c is over because of it. After a SYN that is so because c's ends were done; the SYN then makes a connection. After a
 // SYN/ACK the connection that it answers is made.
-func (s *Stack) renew(c *Conn, p *packet.Packet, low bool) bool {
-	x := c.peer(low == c.clientLow)
+func (s *Stack) renew(c *Conn, p *packet.Packet, client bool) bool {
+	x := c.peer(client)
 	switch {
 	case p.TCPFlags&(packet.RST|packet.FIN) != 0:
 		return false
@@ -59,9 +59,11 @@ func (s *Stack) reopen(c *Conn, r *resyn) {
 	c.peer(r.fromClient).pkts -= r.pkts
 	k, hash, clientLow := c.key, c.hash, c.clientLow == r.fromClient
 	s.stats.Reused++
+	known := s.alias.take(c)
 	s.end(c, flowev.EndReasonReuse)
 
 	c = s.open(&k, hash, clientLow, r.vlan)
+	s.inherit(c, known, r.fromClient)
 	c.started = r.at
 	x, y := &c.client, &c.server
 	x.pkts = r.pkts

@@ -36,7 +36,11 @@ type outgoing struct {
 }
 
 // Send implements [flowev.Functions].
-func (s *Stack) Send(_ *event.Caller, what any) error {
+func (s *Stack) Send(c *event.Caller, what any) error {
+	if c != nil && c.Observe {
+		s.stats.Unsent++
+		return errors.New("flow.send: the rule only observes")
+	}
 	if s.cfg.Send == nil {
 		s.stats.Unsent++
 		return fmt.Errorf("flow.send: %w", ErrCannotSend)

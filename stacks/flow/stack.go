@@ -30,6 +30,8 @@ type Stack struct {
 	step     step
 	before   before
 	ev       events
+	repl     replacing
+	alias    *aliases          // of all stacks, unless they are driven apart
 	said     event.VerdictKind // the strictest that rules decided about it
 	outcome  Outcome           // of the frame at hand
 	injected Outcome           // of a frame that the stack made
@@ -57,7 +59,10 @@ func New(sh *event.Shard, cfg Config) *Stack {
 func newStack(sh *event.Shard, cfg Config, c *common) *Stack {
 	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey), common: c}
 	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
-	s.mem.cfg, s.mem.used = &s.cfg, &c.used
+	s.mem.cfg, s.mem.used, s.alias = &s.cfg, &c.used, &c.alias
+	if c.apart {
+		s.alias = &aliases{}
+	}
 	s.pkt.p.Decap = s.cfg.Decap
 	s.ev.pktIn.Pkt = &s.pkt
 	s.initQueues()
@@ -88,6 +93,8 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 func (s *Stack) begin(frame uint64, o *Outcome) {
 	s.stats.Frames++
 	s.frame, s.outcome, s.said = frame, *o, event.None
+	s.repl.begin()
+	s.exch.at = nil
 }
 
 // take runs the decoded frame through the pipeline.
@@ -96,8 +103,7 @@ func (s *Stack) take(p *packet.Packet) {
 	switch {
 	case s.cfg.VerifyChecksums && !p.ChecksumOK():
 		s.stats.BadChecksums++
-		s.orphan()
-		s.report(nil, false)
+		s.flow(nil)
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
@@ -105,8 +111,7 @@ func (s *Stack) take(p *packet.Packet) {
 	case p.Class == packet.ICMP:
 		s.flow(s.icmp(p))
 	case p.IsIP():
-		s.orphan()
-		s.report(nil, false)
+		s.flow(nil)
 	default:
 		s.unread(p)
 		s.report(nil, false)
@@ -119,6 +124,11 @@ func (s *Stack) take(p *packet.Packet) {
 // for.
 func (s *Stack) flow(x flowev.Conn) {
 	s.orphan()
+	var own flowev.Conn
+	if s.exch.at != nil {
+		own = s.exch.at
+	}
+	s.rewriteForwarded(own, s.exch.fromClient)
 	s.report(x, false)
 }
 
@@ -235,13 +245,27 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	}
 	c.client.conn, c.client.client = c, true
 	c.server.conn = c
-	c.client.sent.start(s.cfg.ClientOverlap)
-	c.server.sent.start(s.cfg.ServerOverlap)
+	client, server := s.overlaps(c)
+	c.client.sent.start(client)
+	c.server.sent.start(server)
 	s.conns.insert(hash, c)
 	s.all.push(c)
 	s.enqueue(c, inHandshake)
 	s.stats.Conns++
 	return c
+}
+
+// overlaps returns which copies hold of what c's ends send twice.
+func (s *Stack) overlaps(c *Conn) (client, server Overlap) {
+	client, server = s.cfg.ClientOverlap, s.cfg.ServerOverlap
+	if s.cfg.Overlaps == nil {
+		return client, server
+	}
+	client, server, disputed := s.cfg.Overlaps(s.sh, c, client, server)
+	if disputed {
+		s.stats.OverlapDisputes++
+	}
+	return client, server
 }
 
 // finish ends a connection whose ends are both done: one that still waits is over first.
@@ -286,6 +310,7 @@ func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
 
 // release takes a connection that was concluded out of the table.
 func (s *Stack) release(c *Conn) {
+	s.alias.forget(c)
 	s.conns.remove(c.hash, c)
 	s.common.count(-1)
 	s.queues[c.group].remove(c)

@@ -35,6 +35,8 @@ type Stats struct {
 	Open       int    // connections and flows now
 	Remembered int    // connections that were cut and still swallow what they send
 
+	OverlapDisputes uint64 // connections of which rules want different copies of bytes to hold
+
 	Gaps     uint64 // ranges given up
 	GapBytes uint64 // bytes in them
 	NotHeld  uint64 // of the gaps, those given up because too much waited behind them
@@ -55,8 +57,14 @@ type Stats struct {
 	Unsent  uint64 // packets that scripts could not send
 
 	Dropped     uint64 // frames of connections, or orphans, that did not pass, swallowed ones not counted
-	Injected    uint64 // RSTs made
-	NotInjected uint64 // RSTs that could not be made: a link header that is not known well enough
+	Replaced    uint64 // frames that rules changed; those that two hook points changed count twice
+	NotReplaced uint64 // frames that could not be changed as rules said, and did not pass
+	Conflicts   uint64 // fields that a second rule would have replaced otherwise
+	// AliasesTaken counts connections that rules gave the same addresses and ports as another that
+	// goes on: answers are taken for the other's.
+	AliasesTaken uint64
+	Injected     uint64 // RSTs made
+	NotInjected  uint64 // RSTs that could not be made: a link header that is not known well enough
 }
 
 // add adds what another stack counted of its own.
@@ -74,6 +82,11 @@ func (st *Stats) add(o *Stats) {
 		{&st.Blocked, &o.Blocked},
 		{&st.Sent, &o.Sent},
 		{&st.Unsent, &o.Unsent},
+		{&st.Replaced, &o.Replaced},
+		{&st.NotReplaced, &o.NotReplaced},
+		{&st.AliasesTaken, &o.AliasesTaken},
+		{&st.OverlapDisputes, &o.OverlapDisputes},
+		{&st.Conflicts, &o.Conflicts},
 		{&st.BadChecksums, &o.BadChecksums},
 		{&st.CutLists, &o.CutLists},
 		{&st.Conns, &o.Conns},

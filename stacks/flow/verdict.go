@@ -26,7 +26,7 @@ type Outcome struct {
 	// Blocked is the prefix that blocked it, see [Blocks]; empty for none.
 	Blocked string
 	Link    uint16 // LINKTYPE_ number
-	Data    []byte // as captured
+	Data    []byte // as captured, or as rules changed it
 	WireLen int
 	TS      int64 // nanoseconds since the epoch
 }
@@ -37,13 +37,19 @@ func (s *Stack) decide(c *Conn, v event.Verdict) {
 		return
 	}
 	s.said = max(s.said, v.Kind)
+	if v.Kind == flowev.VerdictReplace {
+		s.replaces(v)
+	}
 	if c != nil && v.Kind >= flowev.VerdictCut && v.Kind > c.decided {
 		c.decided = v.Kind
 	}
 }
 
-// stopped reports whether rules decided that the frame at hand does not pass, and that is followed.
-func (s *Stack) stopped() bool { return s.cfg.Verdicts == Apply && s.said >= flowev.VerdictDrop }
+// stopped reports whether rules decided that the frame at hand does not pass, or changed in a way that
+// is not possible, and that is followed.
+func (s *Stack) stopped() bool {
+	return s.cfg.Verdicts == Apply && (s.said >= flowev.VerdictDrop || s.repl.failed)
+}
 
 // report tells what became of the frame at hand.
 func (s *Stack) report(c flowev.Conn, swallowed bool) {

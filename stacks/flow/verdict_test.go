@@ -314,7 +314,7 @@ func TestRecordMode(t *testing.T) {
 		return v
 	}
 	n.send(n.c(0, 0, syn, ""), n.srv(0, 1, syn|ack, ""), n.c(1, 1, ack, ""), n.c(1, 1, ack|psh, "data"), n.srv(1, 5, ack, ""), n.from(9).c(5, 5, ack, ""))
-	n.want("outcomes", strings.Join(got, " "), "0 0 true 0 1 true 0 0 true 0 3 true 0 0 true 0 0 false")
+	n.want("outcomes", strings.Join(got, " "), "0 0 true 0 2 true 0 0 true 0 4 true 0 0 true 0 0 false")
 	n.want("bytes", n.got(flowev.SideClient), "data")
 	if v := n.conn().(*flow.Conn).Verdict(); v != flowev.VerdictReset {
 		t.Errorf("remembered %v", v)

@@ -66,7 +66,7 @@ var Family = &event.Family{
 		},
 		{
 			Name: "flow.block",
-			Doc:  "Blocks an address or a prefix: no packet from it or to it passes, whatever connection it belongs to. Where verdicts are only recorded packets go on, and are counted. What overlaps the loopback networks, the unspecified addresses or the setting never_block is refused. Blocking again sets time and reason anew. The table is one for all shards and scripts, and is not kept over a restart: a store that persists can be, and hookd.start blocks what it has.",
+			Doc:  "Blocks an address or a prefix: no packet from it or to it passes, whatever connection it belongs to. Where verdicts are only recorded packets go on, and are counted. So do those that a rule blocks which only observes. What overlaps the loopback networks, the unspecified addresses or the setting never_block is refused. Blocking again sets time and reason anew. The table is one for all shards and scripts, and is not kept over a restart: a store that persists can be, and hookd.start blocks what it has.",
 			Args: []event.Param{
 				{Name: "what", Type: event.Type{Kind: event.Plain}, Doc: `The address, "10.0.0.1", or the prefix, "10.0.0.0/8"; or one end of a connection.`},
 				{Name: "ttl", Type: event.Type{Kind: event.Duration}, Doc: "For how long, in time of events; until it is taken back when absent.", Optional: true},
@@ -109,21 +109,36 @@ var Family = &event.Family{
 	},
 	Verdicts: []event.VerdictInfo{
 		{
+			Kind: VerdictReplace,
+			Name: "replace",
+			Rank: 1,
+			Doc:  "The packet passes changed. Of several rules, and of several hook points, the first that names a field decides it. What is said at snd holds for the receiver's stack too; what is said later, only for what is forwarded. A packet that cannot be changed so does not pass.",
+			Args: []event.Param{
+				{Name: "src", Type: event.Type{Kind: event.IP}, Doc: "Source address, of the packet's IP version.", Optional: true},
+				{Name: "dst", Type: event.Type{Kind: event.IP}, Doc: "Destination address, of the packet's IP version.", Optional: true},
+				{Name: "src_port", Type: event.Type{Kind: event.Uint, Bits: 16}, Doc: "Source port, of TCP and UDP.", Optional: true},
+				{Name: "dst_port", Type: event.Type{Kind: event.Uint, Bits: 16}, Doc: "Destination port, of TCP and UDP; in an ICMP error, of the packet that it quotes, seen from the other end.", Optional: true},
+				{Name: "ttl", Type: event.Type{Kind: event.Uint, Bits: 8}, Doc: "Time to live or hop limit.", Optional: true},
+				{Name: "payload", Type: event.Type{Kind: event.Bytes}, Doc: "Payload, not empty: of TCP as long as the one that is there; of UDP of any length that an Ethernet takes.", Optional: true},
+			},
+			Named: true,
+		},
+		{
 			Kind: VerdictDrop,
 			Name: "drop",
-			Rank: 1,
+			Rank: 2,
 			Doc:  "This packet does not pass.",
 		},
 		{
 			Kind: VerdictCut,
 			Name: "cut",
-			Rank: 2,
+			Rank: 3,
 			Doc:  "This packet and every later one of the connection do not pass, silently.",
 		},
 		{
 			Kind: VerdictReset,
 			Name: "reset",
-			Rank: 3,
+			Rank: 4,
 			Doc:  "Cuts, and both ends get a RST.",
 		},
 	},

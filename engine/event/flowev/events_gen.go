@@ -10,8 +10,13 @@ import (
 
 // What rules may decide.
 const (
+	// VerdictReplace: The packet passes changed. Of several rules, and of several
+	// hook points, the first that names a field decides it. What is said at snd
+	// holds for the receiver's stack too; what is said later, only for what is
+	// forwarded. A packet that cannot be changed so does not pass.
+	VerdictReplace event.VerdictKind = iota + 1
 	// VerdictDrop: This packet does not pass.
-	VerdictDrop event.VerdictKind = iota + 1
+	VerdictDrop
 	// VerdictCut: This packet and every later one of the connection do not pass,
 	// silently.
 	VerdictCut
@@ -301,6 +306,8 @@ type BlockStart struct {
 	Script string
 	// The rule or timer that did it.
 	By string
+	// The rule only observes: packets are counted, and pass.
+	Observe bool
 }
 
 // BlockEnd is flow.block_end. A block is over.

@@ -3,10 +3,33 @@
 package flowev
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
 )
+
+// ReplaceArgs are the arguments of the verdict flow.replace; event.Verdict.Args
+// holds a pointer to them.
+type ReplaceArgs struct {
+	// Src: Source address, of the packet's IP version.
+	Src netip.Addr
+	// Dst: Destination address, of the packet's IP version.
+	Dst netip.Addr
+	// SrcPort: Source port, of TCP and UDP.
+	SrcPort    uint16
+	HasSrcPort bool
+	// DstPort: Destination port, of TCP and UDP; in an ICMP error, of the packet
+	// that it quotes, seen from the other end.
+	DstPort    uint16
+	HasDstPort bool
+	// TTL: Time to live or hop limit.
+	TTL    uint8
+	HasTTL bool
+	// Payload: Payload, not empty: of TCP as long as the one that is there; of UDP
+	// of any length that an Ethernet takes.
+	Payload []byte
+}
 
 // Functions are what scripts call of the flow family. Plain arguments (any)
 // arrive as [event.KV] says.
@@ -21,11 +44,12 @@ type Functions interface {
 	Conns(c *event.Caller, filter any) (list any, why string, hasWhy bool)
 	// Block is flow.block. Blocks an address or a prefix: no packet from it or to
 	// it passes, whatever connection it belongs to. Where verdicts are only
-	// recorded packets go on, and are counted. What overlaps the loopback networks,
-	// the unspecified addresses or the setting never_block is refused. Blocking
-	// again sets time and reason anew. The table is one for all shards and scripts,
-	// and is not kept over a restart: a store that persists can be, and hookd.start
-	// blocks what it has. It has effects.
+	// recorded packets go on, and are counted. So do those that a rule blocks which
+	// only observes. What overlaps the loopback networks, the unspecified addresses
+	// or the setting never_block is refused. Blocking again sets time and reason
+	// anew. The table is one for all shards and scripts, and is not kept over a
+	// restart: a store that persists can be, and hookd.start blocks what it has. It
+	// has effects.
 	Block(c *event.Caller, what any, ttl time.Duration, hasTTL bool, reason string) error
 	// Unblock is flow.unblock. Takes a block back, for the very address or prefix
 	// that was blocked. It has effects.

@@ -233,6 +233,8 @@ func appendBlockStart(b []byte, e *BlockStart) []byte {
 	b = event.AppendJSONString(b, e.Script)
 	b = append(b, `,"by":`...)
 	b = event.AppendJSONString(b, e.By)
+	b = append(b, `,"observe":`...)
+	b = strconv.AppendBool(b, e.Observe)
 	return b
 }
 

@@ -269,6 +269,7 @@ func (b *body) call(x *ast.FuncCallExpr) {
 		return
 	}
 	fn := &ast.IdentExpr{Value: MethodName(o.Name, x.Method)}
+	b.methods[fn.Value] = true
 	fn.SetLine(x.Line())
 	fn.SetLastLine(x.LastLine())
 	x.Args = append([]ast.Expr{x.Receiver}, x.Args...)

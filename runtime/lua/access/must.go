@@ -1,6 +1,8 @@
 package access
 
 import (
+	"slices"
+
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/runtime/lua/syntax"
@@ -11,9 +13,17 @@ import (
 func (b *body) hoist(f *ast.FunctionExpr) {
 	m := &must{body: b, seen: map[string]bool{}}
 	m.block(f.Stmts)
-	b.h.Hoisted = m.paths
-	if len(b.h.Hoisted) > maxHoisted {
-		b.h.Hoisted = b.h.Hoisted[:maxHoisted]
+	paths := m.paths[:min(len(m.paths), maxHoisted)]
+	// Those of one object are read together.
+	for i, p := range paths {
+		if slices.ContainsFunc(paths[:i], p.Beside) {
+			continue
+		}
+		for _, q := range paths[i:] {
+			if q.Beside(p) {
+				b.h.Hoisted = append(b.h.Hoisted, q)
+			}
+		}
 	}
 }
 

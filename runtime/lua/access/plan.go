@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,12 @@ func (p Path) String() string {
 		text += "[" + strconv.Quote(p.Key) + "]"
 	}
 	return text
+}
+
+// Beside reports whether two paths lead to fields of the same object.
+func (p Path) Beside(o Path) bool {
+	n := len(p.Fields) - 1
+	return p.Arg == o.Arg && n == len(o.Fields)-1 && slices.Equal(p.Fields[:n], o.Fields[:n])
 }
 
 // Written renders a path as the script has it.
@@ -113,6 +120,8 @@ type Result struct {
 	Handlers []*Handler
 	// Paths are those that hidden functions are needed for.
 	Paths []Path
+	// Methods are the names of the hidden functions that are methods.
+	Methods map[string]bool
 	// StateKeys are the keys of the state that hidden functions are needed for.
 	StateKeys []string
 }

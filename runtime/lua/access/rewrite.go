@@ -27,7 +27,7 @@ type Rewritten struct {
 // came from, is used up.
 func Rewrite(stmts []ast.Stmt, handlers []analyse.Handler, names *Names, objects match.Objects) ([]ast.Stmt, Result, []Rewritten) {
 	w := &rewriter{
-		names: names, objects: objects, paths: map[string]Path{}, keys: map[string]bool{},
+		names: names, objects: objects, methods: map[string]bool{}, paths: map[string]Path{}, keys: map[string]bool{},
 		helpers: helpersOf(stmts, names), places: placesOf(stmts), added: map[int][]ast.Stmt{},
 	}
 	var list []Rewritten
@@ -52,6 +52,7 @@ type rewriter struct {
 	objects match.Objects
 	paths   map[string]Path
 	keys    map[string]bool
+	methods map[string]bool
 	// helpers are the local functions that calls are followed into, places where
 	// in the chunk each function stands, added what comes behind a statement.
 	helpers map[string]*helper
@@ -61,7 +62,7 @@ type rewriter struct {
 }
 
 func (w *rewriter) result(list []Rewritten) Result {
-	var r Result
+	r := Result{Methods: w.methods}
 	for _, h := range list {
 		r.Handlers = append(r.Handlers, h.Handler)
 	}

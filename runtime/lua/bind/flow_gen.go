@@ -60,6 +60,30 @@ func flowConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func flowConnPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+	v := o.(flowev.Conn)
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromUint(v.ID()))
+		case 1:
+			L.Push(fromString(v.CID()))
+		case 2:
+			L.Push(fromEnum(flowProtoWords, v.Proto()))
+		case 5:
+			L.Push(fromUint(v.VLAN()))
+		case 6:
+			L.Push(fromUint(v.ICMPID()))
+		case 7:
+			L.Push(fromTime(v.Started()))
+		case 8:
+			L.Push(fromDuration(v.Duration()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func flowConnTag(h Host, L *lua.LState) int {
 	self := toSelf[flowev.Conn](h, L, FlowConn, "tag")
 	h.Effect(L, "tag")
@@ -133,6 +157,38 @@ func flowPeerIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func flowPeerPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+	v := o.(flowev.Peer)
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(texts.value(v.IP()))
+		case 1:
+			L.Push(fromUint(v.Port()))
+		case 2:
+			L.Push(fromEndpoint(v.Endpoint()))
+		case 3:
+			L.Push(fromEnum(flowTCPStateWords, v.State()))
+		case 4:
+			L.Push(fromUint(v.ISN()))
+		case 5:
+			L.Push(fromUint(v.Bytes()))
+		case 6:
+			L.Push(fromUint(v.Pkts()))
+		case 7:
+			L.Push(fromUint(v.Rexmits()))
+		case 8:
+			L.Push(fromUint(v.Gaps()))
+		case 9:
+			L.Push(fromUint(v.Window()))
+		case 10:
+			L.Push(fromUint(v.MSS()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func flowStreamIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(flowev.Stream)
 	switch key {
@@ -141,6 +197,18 @@ func flowStreamIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 		return fromEnum(flowSideWords, v.From()), true
 	}
 	return nil, false
+}
+
+func flowStreamPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+	v := o.(flowev.Stream)
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromEnum(flowSideWords, v.From()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
 }
 
 func flowStreamLen(h Host, L *lua.LState) int {
@@ -361,6 +429,180 @@ func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
+func flowPacketPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+	v := o.(flowev.Packet)
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromTime(v.TS()))
+		case 1:
+			L.Push(fromUint(v.Len()))
+		case 2:
+			L.Push(fromUint(v.Caplen()))
+		case 3:
+			L.Push(fromUint(v.Link()))
+		case 4:
+			L.Push(fromBytes(v.Frame()))
+		case 5:
+			if x, ok := v.EthSrc(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 6:
+			if x, ok := v.EthDst(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 7:
+			L.Push(fromUint(v.EtherType()))
+		case 8:
+			L.Push(fromUint(v.VLAN()))
+		case 9:
+			L.Push(fromUint(v.Vlans()))
+		case 10:
+			L.Push(fromUint(v.VLANInner()))
+		case 11:
+			L.Push(fromUint(v.VLANPriority()))
+		case 12:
+			L.Push(fromUint(v.MPLSLabels()))
+		case 13:
+			L.Push(fromUint(v.MPLSLabel()))
+		case 14:
+			L.Push(fromEnum(flowTunnelWords, v.Tunnel()))
+		case 15:
+			L.Push(fromUint(v.TunnelDepth()))
+		case 16:
+			L.Push(fromUint(v.TunnelID()))
+		case 17:
+			if x, ok := v.OuterSrc(); ok {
+				L.Push(texts.value(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 18:
+			if x, ok := v.OuterDst(); ok {
+				L.Push(texts.value(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 19:
+			L.Push(fromUint(v.IPVersion()))
+		case 20:
+			L.Push(fromUint(v.IPHeaderLen()))
+		case 21:
+			L.Push(fromUint(v.IPLen()))
+		case 22:
+			L.Push(fromUint(v.DSCP()))
+		case 23:
+			L.Push(fromUint(v.ECN()))
+		case 24:
+			L.Push(fromUint(v.FlowLabel()))
+		case 25:
+			L.Push(fromUint(v.IPID()))
+		case 26:
+			L.Push(fromBool(v.DontFragment()))
+		case 27:
+			L.Push(fromBool(v.MoreFragments()))
+		case 28:
+			L.Push(fromUint(v.FragmentOffset()))
+		case 29:
+			L.Push(fromUint(v.IPChecksum()))
+		case 30:
+			L.Push(fromEnum(flowChecksumWords, v.IPChecksumState()))
+		case 31:
+			L.Push(fromBytes(v.IPOptions()))
+		case 32:
+			L.Push(texts.value(v.Src()))
+		case 33:
+			L.Push(texts.value(v.Dst()))
+		case 34:
+			L.Push(fromUint(v.Proto()))
+		case 35:
+			L.Push(fromUint(v.TTL()))
+		case 36:
+			L.Push(fromBool(v.Fragment()))
+		case 37:
+			L.Push(fromUint(v.SrcPort()))
+		case 38:
+			L.Push(fromUint(v.DstPort()))
+		case 39:
+			L.Push(fromUint(v.Seq()))
+		case 40:
+			L.Push(fromUint(v.Ack()))
+		case 41:
+			L.Push(fromUint(v.Flags()))
+		case 42:
+			L.Push(fromUint(v.Window()))
+		case 43:
+			L.Push(fromUint(v.TCPHeaderLen()))
+		case 44:
+			L.Push(fromUint(v.Reserved()))
+		case 45:
+			L.Push(fromUint(v.Urgent()))
+		case 46:
+			L.Push(fromUint(v.Checksum()))
+		case 47:
+			L.Push(fromEnum(flowChecksumWords, v.ChecksumState()))
+		case 48:
+			if x, ok := v.MSS(); ok {
+				L.Push(fromUint(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 49:
+			if x, ok := v.WindowScale(); ok {
+				L.Push(fromUint(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 50:
+			L.Push(fromBool(v.SACKPermitted()))
+		case 51:
+			if x, ok := v.TSValue(); ok {
+				L.Push(fromUint(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 52:
+			if x, ok := v.TSEcho(); ok {
+				L.Push(fromUint(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 53:
+			L.Push(fromBytes(v.TCPOptions()))
+		case 54:
+			L.Push(fromUint(v.UDPLen()))
+		case 55:
+			if x, ok := v.ICMPType(); ok {
+				L.Push(fromUint(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 56:
+			if x, ok := v.ICMPCode(); ok {
+				L.Push(fromUint(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 57:
+			if x, ok := v.ICMPRest(); ok {
+				L.Push(fromUint(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 58:
+			L.Push(fromUint(v.PayloadLen()))
+		case 59:
+			L.Push(fromBytes(v.Payload()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func flowPacketHas(h Host, L *lua.LState) int {
 	self := toSelf[flowev.Packet](h, L, FlowPacket, "has")
 	flag := toEnum[flowev.TCPFlag](methodArg(h, L, "has", 1), flowev.TCPFlagNames())
@@ -394,6 +636,22 @@ func flowDataIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 		return fromUint(v.Offset()), true
 	}
 	return nil, false
+}
+
+func flowDataPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+	v := o.(flowev.Data)
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromEnum(flowSideWords, v.From()))
+		case 1:
+			L.Push(fromUint(v.Len()))
+		case 2:
+			L.Push(fromUint(v.Offset()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
 }
 
 func flowDataPeek(h Host, L *lua.LState) int {
@@ -466,6 +724,7 @@ func flowObjects() []*ObjectType {
 			ID:    FlowConn,
 			Info:  flowev.Family.Objects[0],
 			Index: flowConnIndex,
+			Push:  flowConnPush,
 			Methods: map[string]Method{
 				"tag":    flowConnTag,
 				"untag":  flowConnUntag,
@@ -477,11 +736,13 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPeer,
 			Info:  flowev.Family.Objects[1],
 			Index: flowPeerIndex,
+			Push:  flowPeerPush,
 		},
 		{
 			ID:    FlowStream,
 			Info:  flowev.Family.Objects[2],
 			Index: flowStreamIndex,
+			Push:  flowStreamPush,
 			Methods: map[string]Method{
 				"len":    flowStreamLen,
 				"peek":   flowStreamPeek,
@@ -494,6 +755,7 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPacket,
 			Info:  flowev.Family.Objects[3],
 			Index: flowPacketIndex,
+			Push:  flowPacketPush,
 			Methods: map[string]Method{
 				"has":    flowPacketHas,
 				"sacks":  flowPacketSacks,
@@ -504,6 +766,7 @@ func flowObjects() []*ObjectType {
 			ID:    FlowData,
 			Info:  flowev.Family.Objects[4],
 			Index: flowDataIndex,
+			Push:  flowDataPush,
 			Methods: map[string]Method{
 				"peek":   flowDataPeek,
 				"starts": flowDataStarts,
@@ -755,6 +1018,8 @@ func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, b
 		return fromString(v.Script), true
 	case "by":
 		return fromString(v.By), true
+	case "observe":
+		return fromBool(v.Observe), true
 	}
 	return nil, false
 }
@@ -874,8 +1139,29 @@ func FlowFunctions(fn flowev.Functions) []Function {
 
 func flowVerdicts() []Verdict {
 	return []Verdict{
-		{Family: "flow", Info: &flowev.Family.Verdicts[0]},
+		{Family: "flow", Info: &flowev.Family.Verdicts[0], Args: func(h Host, L *lua.LState) any {
+			call := funcArg(h, L, "flow.replace", 1)
+			named := call.table("src", "dst", "src_port", "dst_port", "ttl", "payload")
+			src := orZero(call.named(named, "src"), toIP)
+			dstArg := orZero(call.named(named, "dst"), toIP)
+			srcPort, hasSrcPort := optional(call.named(named, "src_port"), toUint[uint16])
+			dstPort, hasDstPort := optional(call.named(named, "dst_port"), toUint[uint16])
+			ttl, hasTTL := optional(call.named(named, "ttl"), toUint[uint8])
+			payload := orZero(call.named(named, "payload"), toBytes)
+			return &flowev.ReplaceArgs{
+				Src:        src,
+				Dst:        dstArg,
+				SrcPort:    srcPort,
+				HasSrcPort: hasSrcPort,
+				DstPort:    dstPort,
+				HasDstPort: hasDstPort,
+				TTL:        ttl,
+				HasTTL:     hasTTL,
+				Payload:    payload,
+			}
+		}},
 		{Family: "flow", Info: &flowev.Family.Verdicts[1]},
 		{Family: "flow", Info: &flowev.Family.Verdicts[2]},
+		{Family: "flow", Info: &flowev.Family.Verdicts[3]},
 	}
 }

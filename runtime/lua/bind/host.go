@@ -50,6 +50,10 @@ type ObjectType struct {
 	// Index reads a field; false if there is none of that name. It raises a Lua
 	// error if the object ended and the field did not outlive it.
 	Index func(h Host, L *lua.LState, o any, key string) (lua.LValue, bool)
+	// Push pushes fields, by their places in the object's declaration, as Index
+	// would return them. The object is there and has not ended; the fields are
+	// plain values; the texts of addresses are kept in texts.
+	Push func(L *lua.LState, o any, fields []uint8, texts *Addresses)
 	// SetIndex assigns a field; false if there is no writable one of that name.
 	// It raises a Lua error if the value does not fit or is refused. Nil where
 	// the type has no writable fields.

@@ -61,9 +61,12 @@ type VM struct {
 
 // How many values a thread has room for at first, and by how many it grows.
 const (
-	registryMain   = 1024
+	registryMain   = 256
 	registryThread = 128
-	registryGrowth = 256
+	registryGrowth = 128
+	// depthRoot is how deep calls nest on the state that owns the globals, on
+	// which nothing runs.
+	depthRoot = 8
 )
 
 // New returns a machine with its library in place and nothing run.
@@ -73,16 +76,17 @@ func New(cfg Config) *VM {
 	v.strs = strlib.Limits{MaxString: cfg.Limits.MaxString, Steps: v.budget.spend}
 	v.rand.seed(cfg.Seed)
 	v.root = glua.NewState(glua.Options{
-		CallStackSize:       cfg.Limits.CallDepth,
+		CallStackSize:       depthRoot,
 		RegistrySize:        registryThread,
 		RegistryMaxSize:     cfg.Limits.Stack,
 		RegistryGrowStep:    registryGrowth,
 		SkipOpenLibs:        true,
 		MinimizeStackMemory: true,
 	})
+	v.root.Options.CallStackSize = cfg.Limits.CallDepth
 	v.main = v.newMain(registryThread)
 	v.open()
-	v.Settle()
+	v.main = v.newMain(registryThread)
 	return v
 }
 

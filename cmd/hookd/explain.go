@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/explain"
+	"github.com/hookd/hookd/stacks/flow/capture"
+)
+
+type explainOptions struct {
+	houseOptions
+	scripts []string
+	conns   []string
+	filter  string
+	format  string
+	all     bool
+}
+
+func newExplain() *cobra.Command {
+	var o explainOptions
+	cmd := &cobra.Command{
+		Use:   "explain CAPTURE... --conn ID -s PATH",
+		Short: "Show which rule saw what of a connection, and decided what",
+		Long: `Explain replays captures and tells the story of connections: when which rule ran,
+what it decided and said, and how often each rule saw an event and which of its
+filters said no. --conn takes the number that records have, a community id
+("1:…"), or an end: an address with or without a port.
+
+It finds a failure, exit code 1, if there is no such connection.`,
+		Example: `  hookd explain calls.pcap --conn 17 -s scripts
+  hookd explain calls.pcap --conn 10.0.0.1:5060 -s scripts --all`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return explainConns(cmd, args, &o) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.scripts, "scripts", "s", nil, "script, or directory of scripts, to run (repeatable)")
+	f.StringArrayVar(&o.conns, "conn", nil, "which connection: number, community id, address or endpoint (repeatable)")
+	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
+	f.StringVar(&o.format, "format", "text", "text or json")
+	f.BoolVar(&o.all, "all", false, "also show each event, and each rule whose filters said no")
+	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
+	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
+	return cmd
+}
+
+func explainConns(cmd *cobra.Command, paths []string, o *explainOptions) error {
+	if len(o.scripts) == 0 {
+		return usagef("there is nothing to explain without rules: give them with -s")
+	}
+	if o.format != "text" && o.format != "json" {
+		return usagef("--format %s: text or json", o.format)
+	}
+	wanted, err := chooseConns(o.conns)
+	if err != nil {
+		return err
+	}
+	keep, err := newPacketFilter(o.filter)
+	if err != nil {
+		return err
+	}
+	acc := explain.New(wanted, describeConn)
+	acc.All = o.all
+	l, err := newLane(cmd.ErrOrStderr(), &o.houseOptions, o.scripts, acc, acc.Step)
+	if err != nil {
+		return err
+	}
+	defer l.engine.Close()
+	l.engine.Catalogue().Points(func(info *event.Info, p *event.PointInfo) bool {
+		if info.Family == "flow" {
+			l.engine.Tap(p.ID, acc.Event)
+		}
+		return true
+	})
+	stop := newInterrupt(cmd.Context())
+	src, err := openMerged(stop.ctx, paths, cmd.InOrStdin())
+	if err != nil {
+		return fail(exitIO, err)
+	}
+	defer src.Close()
+	src.filter = keep
+	readErr := feedLane(src, l)
+	write := acc.WriteText
+	if o.format == "json" {
+		write = acc.WriteJSON
+	}
+	if err := write(cmd.OutOrStdout()); err != nil {
+		return fail(exitIO, err)
+	}
+	switch {
+	case readErr != nil:
+		return fail(exitIO, readErr)
+	case len(acc.Stories()) == 0:
+		return fail(exitFinding, fmt.Errorf("no connection is %s", strings.Join(o.conns, " or ")))
+	}
+	return nil
+}
+
+// feedLane runs every packet of src through l.
+func feedLane(src *merged, l *lane) error {
+	var f capture.Frame
+	err := src.Next(&f)
+	l.engine.Start(f.TS)
+	for ; err == nil; err = src.Next(&f) {
+		l.frame(&f)
+	}
+	if errors.Is(err, io.EOF) {
+		l.end(hookdev.StopReasonDone)
+		return nil
+	}
+	l.end(hookdev.StopReasonError)
+	return err
+}
+
+// describeConn is what an explanation says of a connection behind its number.
+func describeConn(k event.Kept) string {
+	c, ok := k.(flowev.Conn)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s  %s  %s", ends(k), c.Proto(), c.CID())
+}
+
+// chooseConns reads what --conn says.
+func chooseConns(words []string) (func(event.Kept) bool, error) {
+	if len(words) == 0 {
+		return nil, usagef("which connection? Give --conn: 'hookd replay CAPTURE --print flow.conn_start' lists them")
+	}
+	var tests []func(c flowev.Conn) bool
+	for _, w := range words {
+		test, err := chooseConn(w)
+		if err != nil {
+			return nil, err
+		}
+		tests = append(tests, test)
+	}
+	return func(k event.Kept) bool {
+		c, ok := k.(flowev.Conn)
+		for _, test := range tests {
+			if ok && test(c) {
+				return true
+			}
+		}
+		return false
+	}, nil
+}
+
+func chooseConn(word string) (func(flowev.Conn) bool, error) {
+	if id, err := strconv.ParseUint(word, 10, 64); err == nil {
+		return func(c flowev.Conn) bool { return c.ID() == id }, nil
+	}
+	if at, err := netip.ParseAddrPort(word); err == nil {
+		return func(c flowev.Conn) bool { return c.Client().Endpoint() == at || c.Server().Endpoint() == at }, nil
+	}
+	if addr, err := netip.ParseAddr(word); err == nil {
+		return func(c flowev.Conn) bool { return c.Client().IP() == addr || c.Server().IP() == addr }, nil
+	}
+	if strings.HasPrefix(word, "1:") {
+		return func(c flowev.Conn) bool { return c.CID() == word }, nil
+	}
+	return nil, usagef("--conn %s: a number, a community id (1:…), an address or an endpoint expected", word)
+}
