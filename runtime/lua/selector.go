@@ -3,6 +3,7 @@ package lua
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/hookd/hookd/engine"
@@ -27,7 +28,7 @@ type selectorRule struct {
 func (s *selection) On(sh *event.Shard) (engine.Selector, error) {
 	limits := record.ConnLimits()
 	env := &engine.Env{
-		Shard: sh, Path: selectionName, Services: onlooker{&limits},
+		Shard: sh, Path: selectionName, Services: onlooker{&limits, rand.NewPCG(1, 2)},
 		State: record.NewRoot("state", &limits),
 	}
 	x := &selector{in: newInstance(s.prog, env), rules: map[*event.Info]*selectorRule{}}
@@ -72,7 +73,10 @@ func (x *selector) Selects(info *event.Info, where *event.PointInfo, e any) (boo
 func (x *selector) Close() { x.in.Close() }
 
 // onlooker are the services of what only looks.
-type onlooker struct{ limits *record.Limits }
+type onlooker struct {
+	limits  *record.Limits
+	numbers *rand.PCG
+}
 
 var _ engine.Services = onlooker{}
 
@@ -84,6 +88,9 @@ func (o onlooker) Data(k event.Kept, _ string) *record.Root {
 	r.Freeze()
 	return r
 }
+
+// Random implements [engine.Services]: what scripts get next stays what it is.
+func (o onlooker) Random(*engine.Call, string) *rand.PCG { return o.numbers }
 
 // Raise implements [engine.Services].
 func (onlooker) Raise(*engine.Call, string, any) error { return errOnlooker }
