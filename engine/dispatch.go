@@ -303,7 +303,9 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	if b != nil {
 		call.Param = b.param
 	}
+	began := s.clock(r.state, o)
 	d, err := s.invoke(o, r, call)
+	r.state.since(began)
 	if err == nil {
 		err = o.plan.check(r, d)
 	}
@@ -345,7 +347,9 @@ func (s *shard) filter(o *outcome, en *entry) bool {
 	if answer := s.native(en.when, o.event); answer != Ask {
 		return answer == Yes
 	}
+	began := s.clock(r.state, o)
 	ok, err := r.script.instance.Filter(r.decl.When, s.prepare(o, r.script, r.decl.Name, en.user))
+	r.state.since(began)
 	if err == nil {
 		err = s.compare(en.when, o.event, "when", ok)
 	}

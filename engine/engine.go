@@ -102,6 +102,7 @@ type shard struct {
 	bound   DynamicStats
 
 	*turn
+	sampler
 	memo []Answer // of user-defined events, of the events being handled
 	call Call
 	// tallied is how often the rule at hand matched on all shards.
@@ -150,10 +151,10 @@ func New(cfg Config) *Engine {
 		cfg.Sink = Discard{}
 	}
 	e := &Engine{
-		cfg:   cfg,
-		kept:  map[string]*kept{},
-		rules: map[ruleKey]*ruleShared{},
-		infos: map[string]*event.Info{},
+		cfg:     cfg,
+		kept:    map[string]*kept{},
+		rules:   map[ruleKey]*ruleShared{},
+		infos:   map[string]*event.Info{},
 		damaged: map[string]bool{},
 	}
 	for _, f := range cfg.Catalogue.Families() {
@@ -325,8 +326,10 @@ type RuleStatus struct {
 	Line         int
 	Points       []string
 	Suspended    bool
-	// Handler: it runs only where it is bound. Off: its script switched it off.
-	Handler, Off bool
+	// Handler: it runs only where it is bound. Disabled: its declaration says
+	// enabled = false. Off: its script switched it off. Halted: a person did, by
+	// [Engine.SwitchRule].
+	Handler, Disabled, Off, Halted bool
 	RuleStats
 }
 
@@ -341,7 +344,8 @@ func (e *Engine) Rules() []RuleStatus {
 			st := RuleStatus{
 				Script: sc.path, Name: r.decl.Name, Line: r.decl.Line,
 				Suspended: r.state.suspended(), RuleStats: counts[ruleKey{sc.path, r.decl.Name}],
-				Handler: r.decl.Handler, Off: r.state.off.Load(),
+				Handler: r.decl.Handler, Disabled: r.decl.Disabled,
+				Off: r.state.off.Load()&offByScript != 0, Halted: r.state.off.Load()&offByHand != 0,
 			}
 			for _, ref := range r.decl.On {
 				st.Points = append(st.Points, ref.Name)

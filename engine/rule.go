@@ -53,8 +53,8 @@ type ruleShared struct {
 	health
 	threshold *counted // never changed
 	matched   *uint64  // how often, on all shards
-	// off: a script switched the rule off.
-	off atomic.Bool
+	// off says who switched the rule off: offByScript, offByHand or both.
+	off atomic.Uint32
 }
 
 // tally counts a match on all shards and returns how many there were.
@@ -73,6 +73,7 @@ type RuleStats struct {
 	Decided  uint64 // verdicts it gave, those on errors included
 	Errors   uint64 // failures of its functions
 	Overruns uint64 // of those, by budget
+	CallTimes
 }
 
 // add adds what another shard counted.
@@ -82,6 +83,7 @@ func (st *RuleStats) add(o *RuleStats) {
 	st.Decided += o.Decided
 	st.Errors += o.Errors
 	st.Overruns += o.Overruns
+	st.CallTimes.add(&o.CallTimes)
 }
 
 // failures remembers when the latest errors and overruns happened.
