@@ -204,6 +204,21 @@ func (e *Engine) Use(rt Runtime) { e.runtime = rt }
 // before the first. Any goroutine may ask, also in a handler.
 func (e *Engine) Generation() uint64 { return e.number.Load() }
 
+// Live returns the live generation. Any goroutine may ask that holds no shard; it
+// waits while another generation is staged.
+func (e *Engine) Live() *Generation {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.live
+}
+
+// Stores returns the stores of the live generation.
+func (e *Engine) Stores() *store.Registry { return e.stores }
+
+// Now returns event time, the greatest that any shard saw: nanoseconds since the
+// Unix epoch. Any goroutine may ask.
+func (e *Engine) Now() int64 { return e.set.Clock().Now() }
+
 // Shard returns shard number i, for stacks to raise their events through.
 func (e *Engine) Shard(i int) *event.Shard { return e.shards[i].Shard }
 

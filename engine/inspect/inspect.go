@@ -1,0 +1,70 @@
+package inspect
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/control"
+)
+
+// Version is the version of all answers' format: fields are added, never renamed.
+const Version = 1
+
+// Inspector looks into one engine.
+type Inspector struct {
+	engine *engine.Engine
+	log    *slog.Logger
+
+	mu     sync.Mutex // guards what follows
+	asking int        // who wants calls measured
+	base   uint32     // what is measured where nobody does
+}
+
+// New returns an inspector. What is changed by hand is logged to log, unless it
+// is nil. One in every calls of rules' functions is measured all the time, none
+// where that is 0; [Inspector.Top] measures where nothing is.
+func New(e *engine.Engine, log *slog.Logger, every uint32) *Inspector {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if every > 0 {
+		e.Measure(every)
+	}
+	return &Inspector{engine: e, log: log, base: every}
+}
+
+// Serve registers what the inspector answers:
+//
+//	GET  /rules                      [RulesAnswer]
+//	GET  /rules/plan                 [PlanAnswer]
+//	POST /rules/{disable,enable}     [Switch] as the body; [Switched]
+//	GET  /stores                     [StoresAnswer]
+//	GET  /stores/{name}?limit=N      [StoreAnswer]
+//	GET  /trace?pattern=P&where=E&sample=N   lines: a [Head], then records and [Note]s
+//	GET  /top?interval=1s            lines: [TopAnswer]
+func (in *Inspector) Serve(s *control.Server) {
+	s.Handle("GET /rules", func(*http.Request) (any, error) { return in.Rules(), nil })
+	s.Handle("GET /rules/plan", func(*http.Request) (any, error) { return in.Plan(), nil })
+	s.Handle("POST /rules/disable", func(r *http.Request) (any, error) { return in.switchRule(r, false) })
+	s.Handle("POST /rules/enable", func(r *http.Request) (any, error) { return in.switchRule(r, true) })
+	s.Handle("GET /stores", func(*http.Request) (any, error) { return in.Stores(), nil })
+	s.Handle("GET /stores/{name...}", in.store)
+	s.HandleStream("GET /trace", in.trace)
+	s.HandleStream("GET /top", in.top)
+}
+
+// number reads a query's number from 1 to most; otherwise where there is none.
+func number(r *http.Request, name string, otherwise, most int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, control.Errorf(http.StatusBadRequest, "%s: a number from 1 to %d expected, not %s", name, most, text)
+	}
+	return n, nil
+}
