@@ -190,6 +190,7 @@ func (d *daemon) published(g *engine.Generation) {
 func (d *daemon) serve() {
 	d.serveStatus()
 	d.serveReload()
+	d.serveLooks()
 }
 
 // run serves until ctx ends, a signal comes, or the captures are over.

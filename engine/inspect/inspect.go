@@ -56,8 +56,9 @@ func (in *Inspector) Serve(s *control.Server) {
 	s.HandleStream("GET /top", in.top)
 }
 
-// number reads a query's number from 1 to most; otherwise where there is none.
-func number(r *http.Request, name string, otherwise, most int) (int, error) {
+// Number reads a number from 1 to most of a request's query; otherwise where there
+// is none. The error is a [*control.Error].
+func Number(r *http.Request, name string, otherwise, most int) (int, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
 		return otherwise, nil

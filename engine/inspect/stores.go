@@ -79,7 +79,7 @@ func storeOf(reg *store.Registry, s *store.Store) Store {
 }
 
 func (in *Inspector) store(r *http.Request) (any, error) {
-	limit, err := number(r, "limit", defaultEntries, maxEntries)
+	limit, err := Number(r, "limit", defaultEntries, maxEntries)
 	if err != nil {
 		return nil, err
 	}

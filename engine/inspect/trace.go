@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/control"
-	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/trace"
 )
@@ -24,8 +22,6 @@ const (
 	MaxTraceRate = 10_000
 	// MaxSample is the most that one record may stand for.
 	MaxSample = 1_000_000_000
-	// maxOverruns ends a trace whose expression goes over its budget so often.
-	maxOverruns = 3
 	// tick is how often a trace gets room for records; notes come once a second.
 	tick = 100 * time.Millisecond
 )
@@ -68,23 +64,17 @@ type Trace struct {
 	Head Head
 
 	engine *engine.Engine
+	filter *Filter // nil: every event
 	send   func([]byte) bool
 	sample uint64
-	shards []tracedShard
+	bufs   [][]byte // by shard, each for who entered it
 	detach func()
 	stop   chan struct{}
 	ended  sync.WaitGroup
 
-	matched, dropped, errors, overruns atomic.Uint64
-	room                               atomic.Int64
-	stopped                            atomic.Bool
-	failure                            atomic.Pointer[string]
-}
-
-// tracedShard belongs to who entered the shard.
-type tracedShard struct {
-	selector engine.Selector // nil: every event
-	buf      []byte
+	matched, dropped atomic.Uint64
+	room             atomic.Int64
+	told             uint64 // errors; belongs to tend
 }
 
 // Trace begins a trace, whose lines go to send: the head, then records, and notes
@@ -98,12 +88,17 @@ func (in *Inspector) Trace(q Query, send func(line []byte) bool) (*Trace, error)
 	}
 	t := &Trace{engine: in.engine, send: send, sample: max(q.Sample, 1), stop: make(chan struct{})}
 	t.Head.V = Version
-	t.shards = make([]tracedShard, in.engine.Shards().Len())
+	t.bufs = make([][]byte, in.engine.Shards().Len())
 	t.room.Store(MaxTraceRate)
 	if q.Where != "" {
-		if points, err = t.selectBy(q.Where, points); err != nil {
+		f, diags, err := NewFilter(in.engine, q.Where, points)
+		switch {
+		case err != nil:
 			return nil, err
+		case f == nil:
+			return nil, refusal(diags)
 		}
+		t.filter, points, t.Head.LeftOut = f, f.Taken, f.LeftOutNames()
 	}
 	ids := make([]event.PointID, len(points))
 	for i, p := range points {
@@ -112,6 +107,9 @@ func (in *Inspector) Trace(q Query, send func(line []byte) bool) (*Trace, error)
 	}
 	head, err := json.Marshal(&t.Head)
 	if err != nil {
+		if t.filter != nil {
+			t.filter.Close()
+		}
 		return nil, fmt.Errorf("inspect: trace: %w", err)
 	}
 	send(head)
@@ -140,51 +138,9 @@ func (in *Inspector) match(patterns []string) ([]*event.PointInfo, error) {
 	return slices.Compact(points), nil
 }
 
-// selectBy compiles the expression for the points, leaves those out that it has
-// no meaning for, and makes what decides in each shard.
-func (t *Trace) selectBy(where string, points []*event.PointInfo) ([]*event.PointInfo, error) {
-	infos := make([]*event.Info, len(points))
-	for i, p := range points {
-		infos[i], _ = t.engine.Catalogue().Point(p.ID)
-	}
-	selection, diags := t.engine.Select(where, infos)
-	if selection == nil {
-		return nil, refusal(diags)
-	}
-	var taken []*event.PointInfo
-	for i, p := range points {
-		if selection.Takes(infos[i]) {
-			taken = append(taken, p)
-		} else {
-			t.Head.LeftOut = append(t.Head.LeftOut, p.Name)
-		}
-	}
-	for i := range t.shards {
-		s, err := selection.On(t.engine.Shard(i))
-		if err != nil {
-			t.closeSelectors()
-			return nil, err
-		}
-		t.shards[i].selector = s
-	}
-	return taken, nil
-}
-
-// refusal is the answer to an expression that is wrong.
-func refusal(diags diag.List) error {
-	e := control.Errorf(http.StatusUnprocessableEntity, "%s", diags.Error())
-	detail, err := json.Marshal(diags)
-	if err != nil {
-		return err
-	}
-	e.Detail = detail
-	return e
-}
-
 // event is the trace's [engine.Tap].
 func (t *Trace) event(s *event.Shard, info *event.Info, where *event.PointInfo, e any) {
-	sh := &t.shards[s.Index()]
-	if t.stopped.Load() || sh.selector != nil && !t.selects(sh, info, where, e) {
+	if t.filter != nil && !t.filter.Selects(s, info, where, e) {
 		return
 	}
 	if t.sample > 1 && t.matched.Add(1)%t.sample != 1 {
@@ -194,23 +150,9 @@ func (t *Trace) event(s *event.Shard, info *event.Info, where *event.PointInfo, 
 		t.dropped.Add(1)
 		return
 	}
-	sh.buf = trace.AppendEvent(sh.buf[:0], s.Now(), t.engine.Generation(), info, where, e)
-	t.send(sh.buf) // who does not take it counts it
-}
-
-func (t *Trace) selects(sh *tracedShard, info *event.Info, where *event.PointInfo, e any) bool {
-	ok, err := sh.selector.Selects(info, where, e)
-	if err == nil {
-		return ok
-	}
-	text := err.Error()
-	t.failure.Store(&text)
-	t.errors.Add(1)
-	var se *engine.ScriptError
-	if errors.As(err, &se) && se.Overrun && t.overruns.Add(1) >= maxOverruns {
-		t.stopped.Store(true)
-	}
-	return false
+	buf := &t.bufs[s.Index()]
+	*buf = trace.AppendEvent((*buf)[:0], s.Now(), t.engine.Generation(), info, where, e)
+	t.send(*buf) // who does not take it counts it
 }
 
 // tend gives the trace room for records, and tells what is to be told, until it
@@ -231,19 +173,23 @@ func (t *Trace) tend() {
 			if t.note() {
 				told = now
 			}
-			over = t.stopped.Load()
+			over = t.filter != nil && t.filter.Stopped()
 		}
 	}
 }
 
 // note sends what there is to tell, and reports whether there was anything.
 func (t *Trace) note() bool {
-	n := Note{V: Version, Dropped: t.dropped.Swap(0), Errors: t.errors.Swap(0), Stopped: t.stopped.Load()}
+	n := Note{V: Version, Dropped: t.dropped.Swap(0)}
+	if t.filter != nil {
+		errors, last := t.filter.Errors()
+		if n.Errors = errors - t.told; n.Errors > 0 {
+			n.Error = last
+		}
+		t.told, n.Stopped = errors, t.filter.Stopped()
+	}
 	if n.Dropped == 0 && n.Errors == 0 && !n.Stopped {
 		return false
-	}
-	if text := t.failure.Load(); text != nil && n.Errors > 0 {
-		n.Error = *text
 	}
 	if line, err := json.Marshal(&n); err == nil {
 		t.send(line)
@@ -256,23 +202,14 @@ func (t *Trace) End() {
 	t.detach()
 	close(t.stop)
 	t.ended.Wait()
-	t.closeSelectors()
-}
-
-func (t *Trace) closeSelectors() {
-	for i := range t.shards {
-		if x := t.shards[i].selector; x != nil {
-			s := t.engine.Shard(i)
-			s.Enter()
-			x.Close()
-			s.Leave()
-		}
+	if t.filter != nil {
+		t.filter.Close()
 	}
 }
 
 // trace answers GET /trace.
 func (in *Inspector) trace(r *http.Request, st *control.Stream) (func(), error) {
-	sample, err := number(r, "sample", 1, MaxSample)
+	sample, err := Number(r, "sample", 1, MaxSample)
 	if err != nil {
 		return nil, err
 	}
