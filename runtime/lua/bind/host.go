@@ -42,6 +42,7 @@ type EndedError struct {
 	Label string // what it is called, such as "connection 17"
 }
 
+// Error implements error.
 func (e *EndedError) Error() string { return e.Label + " ended" }
 
 // TypeID numbers the object types of a build, from 0: the index into [Objects].
