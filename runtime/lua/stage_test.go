@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/spec/cputime"
 )
 
 // thousand writes a script of 1000 lines: rules, events, local functions, tables.
@@ -52,7 +53,7 @@ func TestThousandLines(t *testing.T) {
 	rt := New(Config{Catalogue: h.Catalogue(), Functions: h.Functions(), Limits: h.Limits()})
 	best := time.Hour
 	for range 10 {
-		best = min(best, cpuTime(func() {
+		best = min(best, cputime.Of(func() {
 			p, diags := rt.Compile(src)
 			if p == nil {
 				t.Fatal(rendered(diags))
