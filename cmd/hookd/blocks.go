@@ -117,7 +117,7 @@ func writeBlocks(w io.Writer, l *flow.BlockList, width int) error {
 		{title: "left", right: true},
 		{title: "pkts", right: true},
 		{title: "by", cut: true},
-		{title: "reason", cut: true},
+		{title: "reason", cut: true, first: true},
 	}}
 	for i := range l.Blocks {
 		b := &l.Blocks[i]

@@ -63,7 +63,7 @@ func writeConns(w io.Writer, v *flow.Survey, width int) error {
 		{title: "state", cut: true},
 		{title: "bytes", right: true},
 		{title: "age", right: true},
-		{title: "tags", cut: true},
+		{title: "tags", cut: true, first: true},
 	}}
 	for i := range v.Conns {
 		c := &v.Conns[i]

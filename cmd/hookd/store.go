@@ -68,7 +68,7 @@ func writeStores(w io.Writer, all *inspect.StoresAnswer, width int) error {
 		{title: "max", right: true},
 		{title: "ttl", right: true},
 		{title: "refused", right: true},
-		{title: "scripts", cut: true},
+		{title: "scripts", cut: true, first: true},
 	}}
 	for i := range all.Stores {
 		s := &all.Stores[i]
@@ -82,7 +82,7 @@ func writeStores(w io.Writer, all *inspect.StoresAnswer, width int) error {
 }
 
 func writeStore(w io.Writer, s *inspect.StoreAnswer, width int) error {
-	t := table{columns: []column{{title: "key", cut: true}, {title: "ttl", right: true}, {title: "value", cut: true}}}
+	t := table{columns: []column{{title: "key", cut: true}, {title: "ttl", right: true}, {title: "value", cut: true, first: true}}}
 	for i := range s.Items {
 		it := &s.Items[i]
 		ttl := "-"

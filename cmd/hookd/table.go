@@ -14,14 +14,18 @@ import (
 // tableWidth is how wide tables are where the terminal does not say, in COLUMNS.
 const tableWidth = 80
 
-// least is how far a column is cut at most.
-const least = 6
+// How far a column is cut at most, and how far one is that gives way first.
+const (
+	least      = 6
+	leastFirst = 12
+)
 
 // column is one of a table.
 type column struct {
 	title string
 	right bool // numbers
 	cut   bool // may be made narrower, so that the table fits
+	first bool // before others are
 }
 
 // table is written with columns that are as wide as what is in them.
@@ -48,8 +52,8 @@ func (t *table) write(w io.Writer, width int) error {
 	return err
 }
 
-// widths says how wide the columns are: the widest of those that may be cut gives
-// first.
+// widths says how wide the columns are: the widest of those that may be cut gives,
+// at first of those that give way first.
 func (t *table) widths(width int) []int {
 	widths := make([]int, len(t.columns))
 	sum := 2 * (len(widths) - 1)
@@ -61,18 +65,27 @@ func (t *table) widths(width int) []int {
 		sum += widths[i]
 	}
 	for ; sum > width; sum-- {
-		widest := -1
-		for i, c := range t.columns {
-			if c.cut && widths[i] > least && (widest < 0 || widths[i] > widths[widest]) {
-				widest = i
-			}
+		i := t.widest(widths, func(c column) bool { return c.first }, leastFirst)
+		if i < 0 {
+			i = t.widest(widths, func(c column) bool { return c.cut }, least)
 		}
-		if widest < 0 {
+		if i < 0 {
 			break
 		}
-		widths[widest]--
+		widths[i]--
 	}
 	return widths
+}
+
+// widest returns the widest of some columns that is wider than least, -1 for none.
+func (t *table) widest(widths []int, of func(column) bool, least int) int {
+	widest := -1
+	for i, c := range t.columns {
+		if of(c) && widths[i] > least && (widest < 0 || widths[i] > widths[widest]) {
+			widest = i
+		}
+	}
+	return widest
 }
 
 func (t *table) line(b *strings.Builder, cells []string, widths []int) {
