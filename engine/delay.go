@@ -144,13 +144,13 @@ func (s *shard) runDelay(x *binding) {
 		from.Subject, from.Conn = c.Object, c.Object.ID()
 	}
 	dec, err := r.script.instance.Run(r.run, c)
-	if err == nil && dec.Decided() {
+	if err == nil && dec != nil && dec.Decided() {
 		err = &ScriptError{
 			Script: r.script.path, Line: r.decl.Line,
-			Message: fmt.Sprintf("handler %q decided %s: a timer decides nothing", r.decl.Name, decisionName(dec)),
+			Message: fmt.Sprintf("handler %q decided %s: a timer decides nothing", r.decl.Name, decisionName(*dec)),
 		}
 	}
-	if err == nil && dec.Off {
+	if err == nil && dec != nil && dec.Off {
 		s.release(x)
 	}
 	if err == nil {

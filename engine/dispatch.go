@@ -307,14 +307,11 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 		call.Param = b.param
 	}
 	d, err := s.invoke(o, r, call)
-	if err == nil {
-		err = o.plan.check(r, d)
+	if d == nil && err == nil {
+		return
 	}
 	if err == nil {
-		err = s.compareGuard(en.guard, o.event, d.Decided())
-	}
-	if err == nil && d.Off {
-		err = s.leaveHere(o, en, b)
+		err = s.accept(o, en, b, d)
 	}
 	if err != nil {
 		s.fail(o, r, err)
@@ -324,9 +321,23 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	s.decide(o, en, d.Verdict)
 }
 
+// accept checks what a handler decided and unbinds it where it says so.
+func (s *shard) accept(o *outcome, en *entry, b *binding, d *Decision) error {
+	if err := o.plan.check(en.rule, *d); err != nil {
+		return err
+	}
+	if err := s.compareGuard(en.guard, o.event, d.Decided()); err != nil {
+		return err
+	}
+	if d.Off {
+		return s.leaveHere(o, en, b)
+	}
+	return nil
+}
+
 // invoke calls the rule's function, which may wait where the event was raised for
 // that.
-func (s *shard) invoke(o *outcome, r *rule, call *Call) (Decision, error) {
+func (s *shard) invoke(o *outcome, r *rule, call *Call) (*Decision, error) {
 	if o.walk != nil {
 		return s.runWaiting(o, r.script, r.run, call)
 	}

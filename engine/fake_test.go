@@ -104,8 +104,11 @@ func (vm *fakeVM) Filter(fn engine.FuncID, call *engine.Call) (bool, error) {
 	return d.Decided(), err
 }
 
-func (vm *fakeVM) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, error) {
-	return vm.funcs[fn-1](call)
+func (vm *fakeVM) Run(fn engine.FuncID, call *engine.Call) (*engine.Decision, error) {
+	if d, err := vm.funcs[fn-1](call); err != nil || d != (engine.Decision{}) {
+		return &d, err
+	}
+	return nil, nil
 }
 
 func (vm *fakeVM) Start(fn engine.FuncID, call *engine.Call, ended func(engine.Decision, error)) engine.Suspended {

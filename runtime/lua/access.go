@@ -15,16 +15,15 @@ import (
 // function is a function that the engine may call, by its number.
 type function struct {
 	fn *glua.LFunction
-	// free: nobody needs to count its instructions.
-	free bool
+	traits
 	// second is the handler's other form, nil where it has none.
 	second *secondForm
 }
 
 // secondForm is a handler whose fields come as arguments.
 type secondForm struct {
-	fn   *glua.LFunction
-	free bool
+	fn *glua.LFunction
+	traits
 	plan *access.Handler
 	// entries are the ways to call it, one an event that it is bound to.
 	entries []entry
@@ -121,7 +120,7 @@ func (in *instance) second(fn *glua.LFunction) *secondForm {
 	if plan == nil {
 		return nil
 	}
-	s := &secondForm{fn: other, free: in.prog.free[body], plan: plan}
+	s := &secondForm{fn: other, traits: in.prog.traits[body], plan: plan}
 	for _, info := range plan.Infos {
 		if e, ok := in.entry(plan, info); ok {
 			s.entries = append(s.entries, e)
@@ -422,11 +421,19 @@ func (a *argument) value(in *instance, o any) glua.LValue {
 	return a.lent
 }
 
-// freeOf tells which functions need nobody to count their instructions.
-func freeOf(functions map[*glua.FunctionProto]*ast.FunctionExpr, names *access.Names, native func(string) bool) map[*ast.FunctionExpr]bool {
-	free := map[*ast.FunctionExpr]bool{}
+// traits are what is known of a function without running it.
+type traits struct {
+	// free: nobody needs to count its instructions.
+	free bool
+	// silent: it returns no values. Both forms of a handler do, or neither.
+	silent bool
+}
+
+// traitsOf looks at functions.
+func traitsOf(functions map[*glua.FunctionProto]*ast.FunctionExpr, names *access.Names, native func(string) bool) map[*ast.FunctionExpr]traits {
+	all := map[*ast.FunctionExpr]traits{}
 	for _, body := range functions {
-		free[body] = names.Bounded(body, native)
+		all[body] = traits{free: names.Bounded(body, native), silent: access.Silent(body)}
 	}
-	return free
+	return all
 }

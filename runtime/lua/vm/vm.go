@@ -187,8 +187,9 @@ func (v *VM) call(nargs, nret int) (err error) {
 			err = v.recovered(recover())
 		}
 	}()
-	v.main.Call(nargs, nret)
-	done = v.main.GetTop() == nret && v.root.G.CurrentThread == v.main
+	L := v.main
+	L.Call(nargs, nret)
+	done = L.GetTop() == nret && v.root.G.CurrentThread == L
 	return nil
 }
 
