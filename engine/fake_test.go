@@ -22,6 +22,8 @@ type fakeVM struct {
 	env   *engine.Env
 	plan  engine.Plan
 	funcs []func(*engine.Call) (engine.Decision, error)
+	// decided is what the function that returned last decided.
+	decided engine.Decision
 	close int
 	waits []*fakeWait
 
@@ -105,10 +107,12 @@ func (vm *fakeVM) Filter(fn engine.FuncID, call *engine.Call) (bool, error) {
 }
 
 func (vm *fakeVM) Run(fn engine.FuncID, call *engine.Call) (*engine.Decision, error) {
-	if d, err := vm.funcs[fn-1](call); err != nil || d != (engine.Decision{}) {
-		return &d, err
+	d, err := vm.funcs[fn-1](call)
+	if err == nil && d == (engine.Decision{}) {
+		return nil, nil
 	}
-	return nil, nil
+	vm.decided = d
+	return &vm.decided, err
 }
 
 func (vm *fakeVM) Start(fn engine.FuncID, call *engine.Call, ended func(engine.Decision, error)) engine.Suspended {

@@ -44,6 +44,10 @@ type group struct {
 	alive  bool // the object must not have ended
 	push   func(L *glua.LState, o any, fields []uint8, texts *bind.Addresses)
 	fields []uint8
+	// near is there in the place of holder and push for what is at that place of
+	// those that the event leads to.
+	near func(L *glua.LState, e any, at uint8, alive bool, fields []uint8, texts *bind.Addresses) bool
+	at   uint8
 	// reads are there in the place of push for the fields of an event.
 	reads []func(o any) glua.LValue
 }
@@ -159,7 +163,7 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		if !ok || r.read == nil {
 			return e, false
 		}
-		e.hoist(p, &r)
+		e.hoist(p, &r, in.prog.rt.events[info])
 	}
 	for _, p := range plan.Needs {
 		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
@@ -172,7 +176,7 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 }
 
 // hoist adds a field that is an argument. Those of one object stand together.
-func (e *entry) hoist(p access.Path, r *pathReader) {
+func (e *entry) hoist(p access.Path, r *pathReader, et *bind.EventType) {
 	e.fields++
 	if n := len(e.groups); n == 0 || !e.groups[n-1].of.Beside(p) {
 		e.groups = append(e.groups, group{of: p, holder: r.holds()})
@@ -186,6 +190,12 @@ func (e *entry) hoist(p access.Path, r *pathReader) {
 		return
 	}
 	g.push, g.fields = r.owner.Push, append(g.fields, r.place)
+	if et == nil {
+		return
+	}
+	if at := slices.Index(et.Near, p.Holder(e.info)); at >= 0 {
+		g.near, g.at = et.Push, uint8(at)
+	}
 }
 
 func fieldOfArg(info *event.Info, i int) *event.Field {
@@ -397,6 +407,12 @@ func (e *entry) push(in *instance, L *glua.LState, ev any) bool {
 	}
 	for i := range e.groups {
 		g := &e.groups[i]
+		if g.near != nil {
+			if !g.near(L, ev, g.at, g.alive, g.fields, &in.addresses) {
+				return false
+			}
+			continue
+		}
 		o := g.holder(ev)
 		if o == nil {
 			return false

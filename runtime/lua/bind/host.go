@@ -70,6 +70,12 @@ type EventType struct {
 	// This reads one of the event's other fields; false if there is none of that
 	// name. What this has at every hook point is not among them.
 	This func(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
+	// Near are the objects that the event leads to in one step or two, as scripts
+	// write them: "c.client". Push is [ObjectType.Push] for the one at that place;
+	// it pushes nothing and returns false where there is none, or where it ended
+	// and has to be alive.
+	Near []string
+	Push func(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool
 }
 
 // Function is a function that scripts can call.
