@@ -135,6 +135,7 @@ func (s *shard) runDelay(x *binding) {
 	r.state.Seen++
 	r.state.Matched++
 	c := &s.call
+	s.handed = c
 	*c = Call{Count: d.fired, Param: x.param}
 	c.Shard, c.Script, c.Rule, c.Gen = s.Shard, r.script.path, r.decl.Name, s.gen.Number
 	c.Observe = r.decl.Observe || s.engine.cfg.Observe

@@ -97,7 +97,8 @@ type shard struct {
 	depth   int      // of raised events
 	payload any
 	queue   raiseQueue
-	call    Call
+	call    Call  // of what has none of its own
+	handed  *Call // to the function that runs, or ran last
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 	lent     Step // to Config.Steps

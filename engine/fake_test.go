@@ -24,8 +24,8 @@ type fakeVM struct {
 	funcs []func(*engine.Call) (engine.Decision, error)
 	// decided is what the function that returned last decided.
 	decided engine.Decision
-	close int
-	waits []*fakeWait
+	close   int
+	waits   []*fakeWait
 
 	released []engine.FuncID
 }

@@ -35,6 +35,9 @@ type entry struct {
 	args   []argument
 	groups []group
 	fields int // that are arguments, of all groups
+	// pushNear is there in the place of groups where all of them are near.
+	pushNear func(L *glua.LState, e any, groups []bind.Group, texts *bind.Addresses) bool
+	near     []bind.Group
 }
 
 // group is the fields of one object, or of the event, that are arguments.
@@ -44,10 +47,6 @@ type group struct {
 	alive  bool // the object must not have ended
 	push   func(L *glua.LState, o any, fields []uint8, texts *bind.Addresses)
 	fields []uint8
-	// near is there in the place of holder and push for what is at that place of
-	// those that the event leads to.
-	near func(L *glua.LState, e any, at uint8, alive bool, fields []uint8, texts *bind.Addresses) bool
-	at   uint8
 	// reads are there in the place of push for the fields of an event.
 	reads []func(o any) glua.LValue
 }
@@ -163,20 +162,21 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		if !ok || r.read == nil {
 			return e, false
 		}
-		e.hoist(p, &r, in.prog.rt.events[info])
+		e.hoist(p, &r)
 	}
 	for _, p := range plan.Needs {
 		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
 		if !ok {
 			return e, false
 		}
-		e.groups = append(e.groups, group{of: p, holder: r.holds()})
+		e.groups = append(e.groups, group{of: p, holder: r.holds(), alive: r.alive})
 	}
+	e.nearby(in.prog.rt.events[info])
 	return e, true
 }
 
 // hoist adds a field that is an argument. Those of one object stand together.
-func (e *entry) hoist(p access.Path, r *pathReader, et *bind.EventType) {
+func (e *entry) hoist(p access.Path, r *pathReader) {
 	e.fields++
 	if n := len(e.groups); n == 0 || !e.groups[n-1].of.Beside(p) {
 		e.groups = append(e.groups, group{of: p, holder: r.holds()})
@@ -190,11 +190,23 @@ func (e *entry) hoist(p access.Path, r *pathReader, et *bind.EventType) {
 		return
 	}
 	g.push, g.fields = r.owner.Push, append(g.fields, r.place)
+}
+
+// nearby makes near of the groups if the event leads to all of their objects.
+func (e *entry) nearby(et *bind.EventType) {
 	if et == nil {
 		return
 	}
-	if at := slices.Index(et.Near, p.Holder(e.info)); at >= 0 {
-		g.near, g.at = et.Push, uint8(at)
+	var list []bind.Group
+	for _, g := range e.groups {
+		at := slices.Index(et.Near, g.of.Holder(e.info))
+		if at < 0 {
+			return
+		}
+		list = append(list, bind.Group{Near: uint8(at), Alive: g.alive, Fields: g.fields})
+	}
+	if list != nil {
+		e.groups, e.near, e.pushNear = nil, list, et.Push
 	}
 }
 
@@ -405,14 +417,11 @@ func (e *entry) push(in *instance, L *glua.LState, ev any) bool {
 		}
 		L.Push(a.value(in, o))
 	}
+	if e.pushNear != nil {
+		return e.pushNear(L, ev, e.near, &in.addresses)
+	}
 	for i := range e.groups {
 		g := &e.groups[i]
-		if g.near != nil {
-			if !g.near(L, ev, g.at, g.alive, g.fields, &in.addresses) {
-				return false
-			}
-			continue
-		}
 		o := g.holder(ev)
 		if o == nil {
 			return false

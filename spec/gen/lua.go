@@ -273,8 +273,8 @@ func luaNear(s *source, e *model.Event, prefix, typ string) {
 	if len(list) == 0 {
 		return
 	}
-	s.line("func %sPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {", prefix)
-	s.line("v := e.(*%s)\nswitch at {", typ)
+	s.line("func %sPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {", prefix)
+	s.line("v := e.(*%s)\nfor i := range groups {\nswitch g := &groups[i]; g.Near {", typ)
 	for i, n := range list {
 		s.line("case %d:", i)
 		name, last := "o", len(n.reads)-1
@@ -284,14 +284,14 @@ func luaNear(s *source, e *model.Event, prefix, typ string) {
 			}
 			s.line("%s := %s", name, read)
 			if j == last && n.object.Kept() {
-				s.line("if %s == nil || alive && %s.Ended() {\nreturn false\n}", name, name)
+				s.line("if %s == nil || g.Alive && %s.Ended() {\nreturn false\n}", name, name)
 			} else {
 				s.line("if %s == nil {\nreturn false\n}", name)
 			}
 		}
-		s.line("%sPush(L, %s, fields, texts)\nreturn true", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+		s.line("%sPush(L, %s, g.Fields, texts)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
 	}
-	s.line("}\nreturn false\n}\n")
+	s.line("}\n}\nreturn true\n}\n")
 }
 
 // luaEventField returns the expression of an argument's value; an absent scalar

@@ -789,47 +789,45 @@ func flowPktInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowPktInPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowPktInPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.PktIn)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowPktInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -846,47 +844,45 @@ func flowConnStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowConnStartPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowConnStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.ConnStart)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowConnStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -903,47 +899,45 @@ func flowConnAdoptedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowConnAdoptedPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.ConnAdopted)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowConnAdoptedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -960,47 +954,45 @@ func flowTCPStateChangeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowTCPStateChangePush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.TCPStateChange)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowTCPStateChangeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1021,54 +1013,51 @@ func flowRexmitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowRexmitPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowRexmitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.Rexmit)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		case 4:
+			o := v.Old
+			if o == nil {
+				return false
+			}
+			flowDataPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
-	case 4:
-		o := v.Old
-		if o == nil {
-			return false
-		}
-		flowDataPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowRexmitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1094,40 +1083,39 @@ func flowGapArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowGapPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowGapPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.Gap)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowGapThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1150,47 +1138,45 @@ func flowErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowErrorPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.Error)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1211,40 +1197,39 @@ func flowSideClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowSideClosedPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowSideClosedPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.SideClosed)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowSideClosedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1263,40 +1248,39 @@ func flowConnEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowConnEndPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowConnEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.ConnEnd)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowConnEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1313,47 +1297,45 @@ func flowNewDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowData, v.D))
 }
 
-func flowNewDataPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowNewDataPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.NewData)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.D
+			if o == nil {
+				return false
+			}
+			flowDataPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.D
-		if o == nil {
-			return false
-		}
-		flowDataPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowNewDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1370,47 +1352,45 @@ func flowUDPStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowUDPStartPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowUDPStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.UDPStart)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1418,47 +1398,45 @@ func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowDatagramPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowDatagramPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.Datagram)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowDatagramThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1475,40 +1453,39 @@ func flowUDPEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowUDPEndPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowUDPEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.UDPEnd)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowUDPEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1525,47 +1502,45 @@ func flowICMPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowICMPErrorPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowICMPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.ICMPError)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowICMPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1588,47 +1563,45 @@ func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowOrphanPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowOrphanPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.Orphan)
-	switch at {
-	case 0:
-		o := v.C
-		if o == nil || alive && o.Ended() {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowConnPush(L, o, fields, texts)
-		return true
-	case 1:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Client()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 2:
-		o := v.C
-		if o == nil {
-			return false
-		}
-		x := o.Server()
-		if x == nil || alive && x.Ended() {
-			return false
-		}
-		flowPeerPush(L, x, fields, texts)
-		return true
-	case 3:
-		o := v.Pkt
-		if o == nil {
-			return false
-		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1671,18 +1644,19 @@ func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowPacket, v.Pkt))
 }
 
-func flowBlockedPush(L *lua.LState, e any, at uint8, alive bool, fields []uint8, texts *Addresses) bool {
+func flowBlockedPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 	v := e.(*flowev.Blocked)
-	switch at {
-	case 0:
-		o := v.Pkt
-		if o == nil {
-			return false
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
 		}
-		flowPacketPush(L, o, fields, texts)
-		return true
 	}
-	return false
+	return true
 }
 
 func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
