@@ -138,7 +138,10 @@ func (s *shard) raiseAt(o *outcome) {
 	for _, tap := range p.taps {
 		tap(s.Shard, p.info, p.where, o.event)
 	}
-	s.begin(o, p.where.ID)
+	plain := p.nodes == 0 && s.dynamic[p.where.ID] == 0
+	if !plain {
+		s.begin(o, p.where.ID)
+	}
 	s.walk(o, &p.root)
 	if s.queue.len() > 0 {
 		s.drain(o)
@@ -147,7 +150,9 @@ func (s *shard) raiseAt(o *outcome) {
 		s.walkAlways(o, &p.root)
 		s.drain(o)
 	}
-	s.end(o)
+	if !plain {
+		s.end(o)
+	}
 }
 
 // begin looks for what is bound to the event's subject and makes room for the

@@ -256,7 +256,10 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 
 // leave ends a call: what was lent to it is void.
 func (in *instance) leave() {
-	in.mode, in.call, in.payload = idle, nil, nil
+	in.mode, in.call = idle, nil
+	if in.payload != nil {
+		in.payload = nil
+	}
 	in.epoch++
 	if len(in.lent) > 0 {
 		clear(in.lent)
