@@ -309,14 +309,8 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 // run calls the rule's function and takes what it decides.
 func (s *shard) run(o *outcome, en *entry, b *binding) {
 	r := en.rule
-<<<<<<< HEAD
 	call := s.prepare(o, en)
-	call.Count = r.state.Matched
-=======
-	call := s.prepare(o, r.script, r.decl.Name, en.user)
-	call.Observe = call.Observe || r.decl.Observe
 	call.Count = s.tallied
->>>>>>> main
 	if b != nil {
 		call.Param = b.param
 	}
