@@ -101,21 +101,12 @@ type shard struct {
 	loose   []*target // without bindings, to be let go of when nothing runs
 	bound   DynamicStats
 
-<<<<<<< HEAD
-	memo    []Answer // of user-defined events, of the events being handled
-	busy    bool     // a dispatch is running
-	depth   int      // of raised events
-	payload any
-	queue   raiseQueue
-	call    Call  // of what has none of its own
-	handed  *Call // to the function that runs, or ran last
-=======
 	*turn
-	memo []Answer // of user-defined events, of the events being handled
-	call Call
+	memo   []Answer // of user-defined events, of the events being handled
+	call   Call     // of what has none of its own
+	handed *Call    // to the function that runs, or ran last
 	// tallied is how often the rule at hand matched on all shards.
 	tallied uint64
->>>>>>> main
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 	lent     Step // to Config.Steps

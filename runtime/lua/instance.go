@@ -268,14 +268,10 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 
 // leave ends a call: what was lent to it is void.
 func (in *instance) leave() {
-<<<<<<< HEAD
-	in.mode, in.call = idle, nil
+	in.mode, in.call, in.numbers = idle, nil, nil
 	if in.payload != nil {
 		in.payload = nil
 	}
-=======
-	in.mode, in.call, in.payload, in.numbers = idle, nil, nil, nil
->>>>>>> main
 	in.epoch++
 	if len(in.lent) > 0 {
 		clear(in.lent)
