@@ -71,10 +71,18 @@ func (e *Engine) Measure(every uint32) {
 	}
 }
 
+// runMeasured calls a rule's function while calls are measured.
+func (s *shard) runMeasured(r *rule, call *Call) (*Decision, error) {
+	began := s.clock(r.state)
+	d, err := r.script.instance.Run(r.run, call)
+	r.state.since(began)
+	return d, err
+}
+
 // clock begins a call of a rule's function, and says when if it is to be
 // measured; zero if not.
-func (s *shard) clock(st *ruleState, o *outcome) time.Time {
-	if s.every == 0 || o.walk != nil {
+func (s *shard) clock(st *ruleState) time.Time {
+	if s.every == 0 {
 		return time.Time{}
 	}
 	st.Calls++
