@@ -46,6 +46,7 @@ type daemon struct {
 	stack    *flow.Stack
 	feed     *feed.Feed
 	source   sources
+	live     []*liveInterface // of the sources, those that are interfaces
 	passes   passCounts
 
 	begun time.Time
@@ -101,6 +102,11 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	}
 	if err := d.openSources(); err != nil {
 		return d, err
+	}
+	if len(d.live) > 0 || o.user != "" {
+		if err := d.dropPrivileges(); err != nil {
+			return d, err
+		}
 	}
 	d.control = control.NewServer(d.log)
 	d.serve()

@@ -47,6 +47,11 @@ func (d *daemon) openSources() error {
 		cfg.Passed = d.passed
 		cfg.Between = d.records.Room
 	}
+	if len(o.interfaces) > 0 {
+		if err := d.openLive(&cfg); err != nil {
+			return err
+		}
+	}
 	cfg.Sources = d.source.list
 	d.feed = feed.New(cfg)
 	return nil

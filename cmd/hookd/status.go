@@ -45,6 +45,8 @@ type status struct {
 	Open        int    `json:"open"`
 	LinesLost   uint64 `json:"lines_lost"` // records and log lines that could not be written fast enough
 
+	Interfaces []interfaceStatus `json:"interfaces,omitempty"`
+
 	Passes     int    `json:"passes,omitempty"` // over the captures
 	LastPasses []pass `json:"last_passes,omitempty"`
 }
@@ -61,6 +63,7 @@ func (d *daemon) status() *status {
 		Packets: fs.Frames, Connections: fs.Conns, Open: fs.Open,
 		LinesLost: d.records.Dropped() + d.logs.Dropped(),
 	}
+	st.Interfaces = d.interfaces()
 	st.Passes, st.LastPasses = d.passes.latest()
 	scripts := map[string]bool{}
 	for _, r := range d.engine.Rules() {
@@ -159,6 +162,13 @@ func (st *status) write(w io.Writer, now time.Time) {
 	}
 	if st.LinesLost > 0 {
 		fmt.Fprintf(w, "%d records and log lines lost: written too slowly\n", st.LinesLost)
+	}
+	for _, i := range st.Interfaces {
+		fmt.Fprintf(w, "%s: %d packets, %d dropped by the kernel", i.Name, i.Packets, i.Drops)
+		if i.Downs > 0 {
+			fmt.Fprintf(w, ", went away %d times", i.Downs)
+		}
+		fmt.Fprintln(w)
 	}
 	if st.Passes > 0 {
 		fmt.Fprintf(w, "%d passes over the captures\n", st.Passes)
