@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -45,6 +46,8 @@ type daemon struct {
 	listener net.Listener
 	stack    *flow.Stack
 	feed     *feed.Feed
+	manager  serviceManager
+	line     *statusLine // nil: no terminal
 	source   sources
 	live     []*liveInterface // of the sources, those that are interfaces
 	passes   passCounts
@@ -88,6 +91,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	}
 	d.house = newHouse(opts, o.debug, d.records, d.logs)
 	d.log = slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: d.level}))
+	d.manager = serviceManager{d.log}
 	if o.debug {
 		d.level.Set(slog.LevelDebug)
 	}
@@ -118,7 +122,11 @@ func (d *daemon) openOutlets(stdout, stderr io.Writer) (err error) {
 	kept := func(w io.Writer) func() (io.WriteCloser, error) {
 		return func() (io.WriteCloser, error) { return notClosed{w}, nil }
 	}
-	if d.logs, err = trace.NewOutlet(kept(stderr), 0); err != nil {
+	logs := stderr
+	if d.line = newStatusLine(stderr, stdout); d.line != nil {
+		logs = d.line
+	}
+	if d.logs, err = trace.NewOutlet(kept(logs), 0); err != nil {
 		return err
 	}
 	open := kept(stdout)
@@ -189,6 +197,9 @@ func (d *daemon) published(g *engine.Generation) {
 	shard.Enter()
 	d.stack.WantStreams(want)
 	shard.Leave()
+	if phase(d.phase.Load()) == running {
+		d.manager.status(d.liveLine())
+	}
 	d.log.Info("live", "generation", g.Number, "hash", g.Hash, "changed", len(g.Changed))
 }
 
@@ -210,8 +221,12 @@ func (d *daemon) run(parent context.Context) error {
 	d.tasks.Go(func() { d.whileServing(cancel, d.reloader.Run(ctx, d.watcher)) })
 	d.tasks.Go(func() { d.onHangup(ctx) })
 	d.tasks.Go(func() { d.keepWriting(ctx) })
+	d.tasks.Go(func() { d.keepAlive(ctx) })
+	d.tasks.Go(func() { d.showStatus(ctx) })
+	d.manager.ready(d.liveLine())
 	err := d.feed.Run(ctx)
 	d.phase.Store(int32(stopping))
+	d.manager.stopping()
 	reason := hookdev.StopReasonDone
 	switch {
 	case stop.happened():
@@ -244,11 +259,15 @@ func (d *daemon) close() error {
 			errs = append(errs, err)
 		}
 	}
+	// Who gave up being root may not remove the socket that root made: the next
+	// start does.
 	if d.control != nil {
-		add(d.control.Close())
+		if err := d.control.Close(); !errors.Is(err, fs.ErrPermission) {
+			add(err)
+		}
 	}
 	if d.listener != nil {
-		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) {
+		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) && !errors.Is(err, fs.ErrPermission) {
 			add(err)
 		}
 	}

@@ -123,7 +123,10 @@ func (d *daemon) dropPrivileges() error {
 			}
 		}
 	}
-	if err := live.Drop(uid, gid); err != nil {
+	if err := live.Drop(uid, gid); uid < 0 && errors.Is(err, live.ErrNoDrop) {
+		d.log.Warn("rights are kept", "err", err)
+		return nil
+	} else if err != nil {
 		return fail(exitIO, err)
 	}
 	d.log.Info("rights are given up", "uid", os.Getuid(), "gid", os.Getgid())

@@ -104,14 +104,24 @@ func (w *wires) there(name string, args ...string) string {
 	return w.here("nsenter", append([]string{"-t", strconv.Itoa(w.peer), "-n", name}, args...)...)
 }
 
+// sharedDir returns a folder that others may look into.
+func sharedDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // process is a daemon that runs as a process of its own.
 type process struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	socket string
-	logs   string
-	client *control.Client
-	ended  bool
+	t             *testing.T
+	cmd           *exec.Cmd
+	socket        string
+	logs, records string
+	client        *control.Client
+	ended         bool
 }
 
 // start runs `hookd run` with a control socket and a log of its own in dir.
@@ -121,14 +131,14 @@ func start(t *testing.T, dir string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, socket: filepath.Join(dir, "control"), logs: filepath.Join(dir, "stderr")}
+	p := &process{t: t, socket: filepath.Join(dir, "control"), logs: filepath.Join(dir, "stderr"), records: filepath.Join(dir, "records")}
 	logs, err := os.OpenFile(p.logs, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer logs.Close()
 	p.cmd = exec.Command(exe)
-	p.cmd.Args = append([]string{"hookd", "run", "--control", p.socket}, args...)
+	p.cmd.Args = append([]string{"hookd", "run", "--control", p.socket, "--log", p.records}, args...)
 	p.cmd.Stderr = logs
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -207,8 +217,8 @@ func writeFile(t *testing.T, name, text string) {
 }
 
 // countingRules raise an alert for each connection that starts and one that ends.
-const countingRules = `rule "starts" { on = flow.conn_start, scope = "tcp port 8080", run = function(c) alert("start") end }
-rule "ends" { on = flow.conn_end, scope = "tcp port 8080", run = function(c) alert("end", { reason = c.reason }) end }
+const countingRules = `rule "starts" { on = flow.conn_start, scope = "tcp port 8080", run = function(c) alert "start" end }
+rule "ends" { on = flow.conn_end, scope = "tcp port 8080", run = function(c) alert "end" end }
 `
 
 // site is a web server that counts the connections it had.
@@ -237,7 +247,7 @@ func site(t *testing.T, addr string) *atomic.Int64 {
 // rules are reloaded all the time, by a daemon that gave up being root.
 func TestLiveConnections(t *testing.T) {
 	w := newWires(t, "curl")
-	dir := t.TempDir()
+	dir := sharedDir(t)
 	script := filepath.Join(dir, "a.lua")
 	writeFile(t, script, countingRules)
 	p := start(t, dir, script, "-i", "a0", "--user", "nobody", "--filter", "ip")
@@ -274,8 +284,118 @@ func TestLiveConnections(t *testing.T) {
 		t.Errorf("%d saves: %+v", saves, st)
 	}
 	// An end that waits in TIME_WAIT ends with the daemon.
-	records, code := p.stop(t)
+	code := p.end(os.Interrupt)
+	text, err := os.ReadFile(p.records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := string(text)
 	if starts, ends := strings.Count(records, `"name":"start"`), strings.Count(records, `"name":"end"`); code != 0 || starts != 200 || ends != 200 {
 		t.Errorf("exit %d, %d starts, %d ends", code, starts, ends)
+	}
+}
+
+// TestLiveDrops checks that what the kernel drops is known: packets that came are
+// those that were taken and those that were dropped, whatever the load.
+func TestLiveDrops(t *testing.T) {
+	w := newWires(t, "iperf3")
+	dir := sharedDir(t)
+	script := filepath.Join(dir, "slow.lua")
+	writeFile(t, script, `rule "slow" { on = flow.pkt_in, run = function(c) local s = 0 for i = 1, 20000 do s = s + i end end }`+"\n")
+	p := start(t, dir, script, "-i", "a0", "--ring", "1")
+	server := exec.Command("iperf3", "-s", "-1", "-B", "10.99.0.1")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if c, err := net.Dial("tcp", "10.99.0.1:5201"); err == nil {
+			c.Close()
+			break
+		}
+	}
+	_ = server.Wait() // that was its one client
+	server = exec.Command("iperf3", "-s", "-1", "-B", "10.99.0.1")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	w.there("iperf3", "-c", "10.99.0.1", "-u", "-b", "200M", "-l", "200", "-t", "1")
+	if err := server.Wait(); err != nil {
+		t.Error(err)
+	}
+	st := p.quiet()
+	if i := st.Interfaces[0]; i.Drops == 0 || st.Packets == 0 || st.Packets+i.Drops != i.Packets {
+		t.Errorf("%d taken, %+v", st.Packets, i)
+	}
+	if code := p.end(os.Interrupt); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// TestLiveInterfaceComesBack checks that a daemon without rights goes on when its
+// interface is removed and made anew.
+func TestLiveInterfaceComesBack(t *testing.T) {
+	w := newWires(t, "curl")
+	dir := sharedDir(t)
+	script := filepath.Join(dir, "a.lua")
+	writeFile(t, script, countingRules)
+	p := start(t, dir, script, "-i", "a0", "--user", "nobody", "--filter", "ip")
+	site(t, "0.0.0.0:8080")
+	get := func() {
+		w.there("curl", "-s", "-o", "/dev/null", "-H", "Connection: close", "http://10.99.0.1:8080/[1-5]")
+	}
+	get()
+	if st := p.quiet(); st.Connections != 5 {
+		t.Errorf("%+v", st)
+	}
+	w.here("ip", "link", "del", "a0")
+	p.until(func(st *status) bool { return st.Interfaces[0].Downs == 1 })
+	w.connect()
+	for end := time.Now().Add(5 * time.Second); ; {
+		text, err := os.ReadFile(p.logs)
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("it did not come back: %v", err)
+		}
+		if strings.Contains(string(text), "interface came back") {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	get()
+	if st := p.quiet(); st.Connections != 10 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestOthersAreRefused checks that another user neither reaches the control socket
+// nor, where its mode would let them, is answered.
+func TestOthersAreRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		needs(t, errors.New("not root"))
+	}
+	curl, err := exec.LookPath("curl")
+	needs(t, err)
+	dir := sharedDir(t)
+	script := filepath.Join(dir, "a.lua")
+	writeFile(t, script, countingRules)
+	p := start(t, dir, script)
+	ask := func() (string, error) {
+		cmd := exec.Command(curl, "-s", "--unix-socket", p.socket, "http://hookd/status")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := ask(); err == nil || out != "" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if err := os.Chmod(p.socket, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	// It hears why, unless it was still asking when the door was closed.
+	if out, err := ask(); err == nil && out != `{"error":"user 65534 may not use this socket"}` {
+		t.Errorf("%q", out)
+	}
+	if text, err := os.ReadFile(p.logs); err != nil || !strings.Contains(string(text), "user 65534 may not use this socket") {
+		t.Errorf("%s, %v", text, err)
 	}
 }
