@@ -331,7 +331,7 @@ func (s *shard) invoke(o *outcome, r *rule, call *Call) (Decision, error) {
 	if o.walk != nil {
 		return s.runWaiting(o, r.script, r.run, call)
 	}
-	return r.script.instance.Run(r.run, call)
+	return s.timed(r, call)
 }
 
 func (en *entry) inScope(o *outcome) bool {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -44,7 +45,8 @@ type daemon struct {
 	reloader *reload.Reloader
 	control  *control.Server
 	listener net.Listener
-	stack    *flow.Stack
+	scraped  *http.Server // where --metrics says; nil: nowhere
+	front    *flow.Front
 	feed     *feed.Feed
 	manager  serviceManager
 	line     *statusLine // nil: no terminal
@@ -82,6 +84,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err != nil {
 		return d, err
 	}
+	opts.threadCPU = threadCPU
 	if err := d.openOutlets(stdout, stderr); err != nil {
 		return d, fail(exitIO, err)
 	}
@@ -99,8 +102,8 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err := d.tap([]string{alwaysPrinted}); err != nil {
 		return d, err
 	}
-	d.stack = flow.New(d.engine.Shard(0), d.house.stack)
-	d.flow.Install(d.stack)
+	d.front = flow.NewFront(d.engine.Shards(), d.house.stack)
+	d.front.Install(d.flow)
 	if err := d.loadScripts(stderr); err != nil {
 		return d, err
 	}
@@ -113,7 +116,9 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 		}
 	}
 	d.control = control.NewServer(d.log)
-	d.serve()
+	if err := d.serve(); err != nil {
+		return d, err
+	}
 	return d, nil
 }
 
@@ -192,11 +197,7 @@ func (d *daemon) restore(stderr io.Writer) error {
 // published follows each publication.
 func (d *daemon) published(g *engine.Generation) {
 	d.watcher.SetData(g.Files)
-	shard := d.engine.Shard(0)
-	want := d.engine.Reads(flow.StreamFields()...)
-	shard.Enter()
-	d.stack.WantStreams(want)
-	shard.Leave()
+	d.front.WantStreams(d.engine.Reads(flow.StreamFields()...))
 	if phase(d.phase.Load()) == running {
 		d.manager.status(d.liveLine())
 	}
@@ -204,9 +205,10 @@ func (d *daemon) published(g *engine.Generation) {
 }
 
 // serve registers what the control socket answers.
-func (d *daemon) serve() {
+func (d *daemon) serve() error {
 	d.serveStatus()
 	d.serveReload()
+	return d.serveMetrics()
 }
 
 // run serves until ctx ends, a signal comes, or the captures are over.
@@ -270,6 +272,9 @@ func (d *daemon) close() error {
 		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) && !errors.Is(err, fs.ErrPermission) {
 			add(err)
 		}
+	}
+	if d.scraped != nil {
+		add(d.scraped.Close())
 	}
 	d.tasks.Wait()
 	add(d.source.close())

@@ -34,7 +34,7 @@ func (s *sources) close() error {
 func (d *daemon) openSources() error {
 	o := d.options
 	cfg := feed.Config{
-		Shard: d.engine.Shard(0), Stack: d.stack, Clocked: true, Stay: o.stay,
+		Shards: d.engine.Shards(), Front: d.front, Clocked: true, Stay: o.stay,
 		Begin: d.engine.Start,
 	}
 	if len(o.pcap) > 0 {

@@ -28,6 +28,7 @@ type runOptions struct {
 	control     string
 	log         string
 	start       string
+	metrics     string
 	verify      bool
 	maxErrors   uint64
 	probation   time.Duration
@@ -74,6 +75,8 @@ Without --stay it ends too when its captures do.`,
 	f.Uint64Var(&o.maxErrors, "max-errors", 0, "take a generation back whose scripts raise more errors than that within --probation; 0: never")
 	f.DurationVar(&o.probation, "probation", time.Minute, "how long --max-errors looks at a generation")
 	f.BoolVar(&o.poll, "poll", false, "look at the files once a second instead of being told by the kernel")
+	f.IntVar(&o.shards, "shards", 0, "spread connections over so many shards; 1 by default")
+	f.StringVar(&o.metrics, "metrics", "", "ADDRESS:PORT where Prometheus finds /metrics, such as 127.0.0.1:9187; without it only at the control socket")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
 	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")

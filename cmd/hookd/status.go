@@ -47,7 +47,8 @@ type status struct {
 
 	Interfaces []interfaceStatus `json:"interfaces,omitempty"`
 
-	Passes     int    `json:"passes,omitempty"` // over the captures
+	Passes     int    `json:"passes,omitempty"`        // over the captures
+	Unlike     int    `json:"passes_unlike,omitempty"` // that came to something else than the one before
 	LastPasses []pass `json:"last_passes,omitempty"`
 }
 
@@ -64,7 +65,7 @@ func (d *daemon) status() *status {
 		LinesLost: d.records.Dropped() + d.logs.Dropped(),
 	}
 	st.Interfaces = d.interfaces()
-	st.Passes, st.LastPasses = d.passes.latest()
+	st.Passes, st.Unlike, st.LastPasses = d.passes.latest()
 	scripts := map[string]bool{}
 	for _, r := range d.engine.Rules() {
 		scripts[r.Script] = true
@@ -171,7 +172,7 @@ func (st *status) write(w io.Writer, now time.Time) {
 		fmt.Fprintln(w)
 	}
 	if st.Passes > 0 {
-		fmt.Fprintf(w, "%d passes over the captures\n", st.Passes)
+		fmt.Fprintf(w, "%d passes over the captures, %d of them unlike the one before\n", st.Passes, st.Unlike)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -53,6 +54,19 @@ func pair(t *testing.T) {
 		// Neighbour discovery would add packets of its own.
 		must(t, os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0o644), os.ErrNotExist)
 		ip(t, "link", "set", name, "up")
+	}
+	// What is sent before the kernel noticed that both ends are up is lost.
+	for _, name := range []string{"a0", "b0"} {
+		for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+			iface, err := net.InterfaceByName(name)
+			must(t, err)
+			if iface.Flags&net.FlagRunning != 0 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s does not come up", name)
+			}
+		}
 	}
 }
 
