@@ -41,7 +41,7 @@ func (c *CPUStats) note(nanos int64) {
 }
 
 // timed calls a rule's function, and measures one call in many.
-func (s *shard) timed(r *rule, call *Call) (Decision, error) {
+func (s *shard) timed(r *rule, call *Call) (*Decision, error) {
 	st := r.state
 	st.Calls++
 	clock := s.engine.cfg.ThreadCPU
