@@ -312,13 +312,10 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	}
 	var d *Decision
 	var err error
-	switch {
-	case o.walk != nil: // it may wait
+	if o.walk == nil {
+		d, err = s.timed(r, call)
+	} else { // it may wait
 		d, err = s.runWaiting(o, r.script, r.run, call)
-	case s.every > 0:
-		d, err = s.runMeasured(r, call)
-	default:
-		d, err = r.script.instance.Run(r.run, call)
 	}
 	if d == nil && err == nil {
 		return
@@ -363,10 +360,7 @@ func (s *shard) filter(o *outcome, en *entry) bool {
 	if answer := s.native(en.when, o.event); answer != Ask {
 		return answer == Yes
 	}
-	call := s.prepare(o, en)
-	began := s.clock(r.state)
-	ok, err := r.script.instance.Filter(r.decl.When, call)
-	r.state.since(began)
+	ok, err := r.script.instance.Filter(r.decl.When, s.prepare(o, en))
 	if err == nil {
 		err = s.compare(en.when, o.event, "when", ok)
 	}

@@ -194,32 +194,3 @@ func TestSwitchRule(t *testing.T) {
 	r.apply("2")
 	raise(2)
 }
-
-// TestMeasure checks that calls are measured while that is asked for, one in so
-// many, and that nothing is before and after.
-func TestMeasure(t *testing.T) {
-	r := spreadRig(t, 1, event.Together, fakeRuntime{"a.lua": func(vm *fakeVM) {
-		vm.rule("r", startSnd, func(d *engine.RuleDecl) { d.When, d.Run = vm.when(true), vm.note(new([]string), "x") })
-	}}).up()
-	raise := func(n int) {
-		for range n {
-			r.start(newConn(1, "10.0.0.1:1", "10.0.0.2:2"))
-		}
-	}
-	raise(10)
-	r.Measure(8)
-	raise(20)
-	r.Measure(0)
-	raise(10)
-	st := r.Rules()[0]
-	var sum uint64
-	for _, n := range st.Buckets {
-		sum += n
-	}
-	if st.Calls != 40 || st.Measured != 5 || sum != 5 || st.Took <= 0 || st.Time() < 7*st.Took {
-		t.Errorf("%+v", st)
-	}
-	if len(engine.CallBounds()) != len(st.Buckets)-1 {
-		t.Error("one bucket more than bounds")
-	}
-}

@@ -17,13 +17,13 @@ import (
 
 // serveLooks registers what the commands ask that look into the daemon.
 func (d *daemon) serveLooks() {
-	inspect.New(d.engine, d.log, 0).Serve(d.control)
+	inspect.New(d.engine, d.log).Serve(d.control)
 	d.control.Handle("GET /conns", func(r *http.Request) (any, error) {
 		limit, err := inspect.Number(r, "limit", defaultConns, flow.MaxSurveyed)
 		if err != nil {
 			return nil, err
 		}
-		v, err := d.stack.Survey(r.URL.Query().Get("filter"), limit)
+		v, err := d.front.Survey(r.URL.Query().Get("filter"), limit)
 		if err != nil {
 			return nil, control.Errorf(http.StatusBadRequest, "%s", err)
 		}
@@ -52,9 +52,9 @@ func (d *daemon) changeBlocks(r *http.Request) (any, error) {
 	var err error
 	shard.Enter()
 	if r.URL.Path == "/blocks/add" {
-		err = d.stack.Block(caller, b.Prefix, b.TTL, b.TTL != 0, b.Reason)
+		err = d.flow.Block(caller, b.Prefix, b.TTL, b.TTL != 0, b.Reason)
 	} else {
-		err = d.stack.Unblock(caller, b.Prefix)
+		err = d.flow.Unblock(caller, b.Prefix)
 	}
 	shard.Leave()
 	if err != nil {

@@ -23,8 +23,8 @@ func newTop() *cobra.Command {
 		Short: "Show which of a running daemon's rules take most time, match, and fail",
 		Long: `Top shows rules by the share of a processor that their functions take, then by
 how much they match: on a terminal in place until SIGINT, elsewhere one table
-after the other. While somebody looks, the daemon measures one call in 16; what
-is decided natively takes no time here.`,
+after the other. The daemon measures one call of a handler in 64; what is decided
+natively takes no time here.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.out, p.json = cmd.OutOrStdout(), a.json

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"sync"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/control"
@@ -17,23 +16,15 @@ const Version = 1
 type Inspector struct {
 	engine *engine.Engine
 	log    *slog.Logger
-
-	mu     sync.Mutex // guards what follows
-	asking int        // who wants calls measured
-	base   uint32     // what is measured where nobody does
 }
 
 // New returns an inspector. What is changed by hand is logged to log, unless it
-// is nil. One in every calls of rules' functions is measured all the time, none
-// where that is 0; [Inspector.Top] measures where nothing is.
-func New(e *engine.Engine, log *slog.Logger, every uint32) *Inspector {
+// is nil.
+func New(e *engine.Engine, log *slog.Logger) *Inspector {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	if every > 0 {
-		e.Measure(every)
-	}
-	return &Inspector{engine: e, log: log, base: every}
+	return &Inspector{engine: e, log: log}
 }
 
 // Serve registers what the inspector answers:

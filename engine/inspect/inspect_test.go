@@ -81,7 +81,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{lang: &language{}, path: filepath.Join(t.TempDir(), "c")}
 	r.Engine = engine.New(engine.Config{Catalogue: catalogue.New(catalogue.All()...), Shards: 2, Drive: event.Apart})
 	r.Use(r.lang)
-	r.Inspector = inspect.New(r.Engine, nil, 0)
+	r.Inspector = inspect.New(r.Engine, nil)
 	l, err := control.Listen(r.path)
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,6 @@ import (
 	"github.com/hookd/hookd/engine/control"
 )
 
-// measureEvery is one call in how many is measured while somebody looks.
-const measureEvery = 16
-
 // TopAnswer is what rules did within an interval, those that took most first.
 type TopAnswer struct {
 	V          int       `json:"v"`
@@ -30,8 +27,9 @@ type TopAnswer struct {
 // TopRule is one rule with its rates a second.
 type TopRule struct {
 	Rule
-	// CPU is the share of one processor that its functions took, estimated from
-	// the calls that were measured. What is decided natively is not in it.
+	// CPU is the share of one processor that its handler took, estimated from the
+	// calls that were measured: what is decided natively is not in it, nor are
+	// filters, and handlers that may wait. It is 0 where nothing is measured.
 	CPU         float64 `json:"cpu"`
 	SeenRate    float64 `json:"seen_rate"`
 	MatchedRate float64 `json:"matched_rate"`
@@ -46,33 +44,15 @@ type Top struct {
 	before map[ruleKey]engine.RuleStatus
 	events uint64
 	at     time.Time
-	once   sync.Once
 }
 
 type ruleKey struct{ script, name string }
 
-// Top begins to look: calls of rules' functions are measured until End.
+// Top begins to look.
 func (in *Inspector) Top() *Top {
-	in.mu.Lock()
-	if in.asking++; in.asking == 1 && in.base == 0 {
-		in.engine.Measure(measureEvery)
-	}
-	in.mu.Unlock()
 	t := &Top{in: in}
 	t.take(time.Now())
 	return t
-}
-
-// End ends looking.
-func (t *Top) End() {
-	t.once.Do(func() {
-		in := t.in
-		in.mu.Lock()
-		defer in.mu.Unlock()
-		if in.asking--; in.asking == 0 && in.base == 0 {
-			in.engine.Measure(0)
-		}
-	})
 }
 
 // take notes how things are.
@@ -115,16 +95,21 @@ func topOf(r *engine.RuleStatus, before engine.RuleStatus, took time.Duration) T
 		Rule: ruleOf(r), SeenRate: rate(r.Seen, before.Seen),
 		MatchedRate: rate(r.Matched, before.Matched), ErrorRate: rate(r.Errors, before.Errors),
 	}
-	calls := engine.CallTimes{
-		Calls:    r.Calls - min(r.Calls, before.Calls),
-		Measured: r.Measured - min(r.Measured, before.Measured), Took: max(r.Took-before.Took, 0),
+	// Between two answers few calls are measured, or none: then all that were.
+	cpu := r.CPU
+	if cpu.Samples > before.CPU.Samples+minSamples {
+		cpu.Samples -= before.CPU.Samples
+		cpu.Nanos -= min(before.CPU.Nanos, cpu.Nanos)
 	}
-	t.CPU = calls.Time().Seconds() / took.Seconds()
-	if calls.Measured > 0 {
-		t.Mean = (calls.Took / time.Duration(calls.Measured)).Seconds()
+	if cpu.Samples > 0 {
+		t.Mean = float64(cpu.Nanos) / float64(cpu.Samples) / 1e9
+		t.CPU = t.Mean * rate(r.Calls, before.Calls)
 	}
 	return t
 }
+
+// minSamples is how many measured calls tell how long calls take now.
+const minSamples = 10
 
 // Bounds of the interval between two answers.
 const (
@@ -161,6 +146,5 @@ func (in *Inspector) top(r *http.Request, st *control.Stream) (func(), error) {
 	return func() {
 		close(stop)
 		ended.Wait()
-		t.End()
 	}, nil
 }
