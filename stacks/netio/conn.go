@@ -165,7 +165,7 @@ func (c *Conn) Send(p []byte) error {
 		return ErrLimit
 	}
 	if c.out.n == 0 {
-		c.moved = l.sh.Now()
+		c.moved = l.time()
 	}
 	c.out.add(&l.pool, p)
 	l.queued += len(p)
@@ -231,7 +231,7 @@ func (c *Conn) Reset() {
 func (c *Conn) Deadline(what string, in time.Duration) {
 	c.until, c.untilWhat = 0, ""
 	if in > 0 {
-		c.until, c.untilWhat = c.loop.sh.Now()+int64(in), what
+		c.until, c.untilWhat = c.loop.time()+int64(in), what
 	}
 	c.touch()
 }

@@ -178,7 +178,7 @@ func (c *Conn) share(parts int) {
 	if c.opt.Connect <= 0 {
 		return
 	}
-	now := c.loop.sh.Now()
+	now := c.loop.time()
 	left := time.Duration(c.began + int64(c.opt.Connect) - now)
 	c.dial.attemptBy = now + int64(left/time.Duration(parts))
 	c.loop.sh.Timers().Arm(&c.timer, c.dial.attemptBy, c.expire)
@@ -203,7 +203,7 @@ func (c *Conn) settleConnect() {
 		c.flags &^= connecting
 		c.dial = nil
 		d.cancel()
-		c.active = c.loop.sh.Now()
+		c.active = c.loop.time()
 		c.moved = c.active
 		c.h.Connect(c, nil)
 	default:

@@ -40,7 +40,7 @@ func (l *Loop) linger(c *Conn) {
 		g.end()
 		return
 	}
-	l.sh.Timers().Arm(&g.timer, l.sh.Now()+int64(c.opt.Linger), func(int64) { g.end() })
+	l.sh.Timers().Arm(&g.timer, l.time()+int64(c.opt.Linger), func(int64) { g.end() })
 }
 
 func (g *lingerer) ready(readiness) {

@@ -233,7 +233,7 @@ func (ls *Listener) exhausted() bool {
 		return true
 	}
 	l.stats.Muted++
-	l.sh.Timers().Arm(&ls.timer, l.sh.Now()+int64(muted), func(int64) { ls.listen(true) })
+	l.sh.Timers().Arm(&ls.timer, l.time()+int64(muted), func(int64) { ls.listen(true) })
 	ls.listen(false)
 	return true
 }

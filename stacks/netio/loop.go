@@ -14,28 +14,28 @@ import (
 
 // Loop drives sockets in a shard.
 type Loop struct {
-	cfg     Config
-	sh      *event.Shard
-	io      backend
-	slots   slots
-	pool    chunks
-	events  [256]ready
-	read    []byte   // what connections read into
-	vec     [][]byte // what they write from
-	grams   *gramBuffers
-	stats   Stats
-	queued  int // bytes queued by all connections
+	cfg       Config
+	sh        *event.Shard
+	io        backend
+	slots     slots
+	pool      chunks
+	events    [256]ready
+	read      []byte   // what connections read into
+	vec       [][]byte // what they write from
+	grams     *gramBuffers
+	stats     Stats
+	queued    int // bytes queued by all connections
 	open      int // connections and those that linger
 	lingering int
-	ahead   int64
-	turn    uint64
-	turning bool
-	touched []*Conn // whose handlers or others did something
-	closing []*Conn
-	senders []*Packets // with datagrams to send
-	later   []*Conn // that have more to write than a turn's share
-	spare   [2][]*Conn
-	logged  int64
+	ahead     int64
+	turn      uint64
+	turning   bool
+	touched   []*Conn // whose handlers or others did something
+	closing   []*Conn
+	senders   []*Packets // with datagrams to send
+	later     []*Conn    // that have more to write than a turn's share
+	spare     [2][]*Conn
+	logged    int64
 
 	posts   posts
 	lookups int
@@ -203,6 +203,15 @@ func (l *Loop) tick() int64 {
 	return now
 }
 
+// time is event time for what begins now: that of the turn, or the clock's where
+// someone else entered the shard and the loop may have slept for long.
+func (l *Loop) time() int64 {
+	if l.turning {
+		return l.sh.Now()
+	}
+	return max(l.sh.Now(), l.cfg.Clock()+l.ahead)
+}
+
 // resume takes up what the last turn left.
 func (l *Loop) resume() {
 	for i, c := range l.later {
@@ -314,7 +323,7 @@ func (l *Loop) Drain(within time.Duration) {
 			g.touch()
 		}
 	}
-	l.sh.Timers().Arm(&l.drainBy, l.sh.Now()+int64(max(within, 0)), func(int64) { l.ended = true })
+	l.sh.Timers().Arm(&l.drainBy, l.time()+int64(max(within, 0)), func(int64) { l.ended = true })
 	l.drained()
 	l.stir()
 }

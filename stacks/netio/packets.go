@@ -260,7 +260,7 @@ func (s *Packets) went(g *outgram) {
 	}
 	if c := s.loop.Conn(g.peer); c != nil && c.flags&(isClosing|isClosed) == 0 {
 		c.nwriten += uint64(n)
-		c.active = s.loop.sh.Now()
+		c.active = s.loop.time()
 		c.h.Send(c, n)
 	}
 }
@@ -304,5 +304,5 @@ func (s *Packets) shutdown(why Reason) {
 
 // expiry arms the timer that looks for idle peers.
 func (s *Packets) expiry(in time.Duration) {
-	s.loop.sh.Timers().Arm(&s.timer, s.loop.sh.Now()+int64(in), s.peers.expire)
+	s.loop.sh.Timers().Arm(&s.timer, s.loop.time()+int64(in), s.peers.expire)
 }

@@ -24,7 +24,8 @@ type peers struct {
 	cfg         PeerConfig
 	opt         *Options
 	h           Handler
-	table       map[peerKey]*Conn
+	table       map[netip.AddrPort]*Conn // the first of an address; the others follow it
+	count       int
 	first, last *Conn // heard of longest ago, latest
 	alone       bool  // of a socket that was dialled: it ends with its peer
 }
@@ -39,6 +40,7 @@ type peer struct {
 	sock       *Packets
 	key        peerKey
 	prev, next *Conn
+	twin       *Conn // the same address, which asked another of ours
 }
 
 // ListenPeers opens a UDP socket whose peers are connections, which h serves: Accept
@@ -60,7 +62,7 @@ func newPeers(cfg PeerConfig, h Handler) *peers {
 	if cfg.Idle <= 0 {
 		cfg.Idle = 30 * time.Second
 	}
-	return &peers{cfg: cfg, h: h, opt: Options{}.withDefaults(), table: map[peerKey]*Conn{}}
+	return &peers{cfg: cfg, h: h, opt: Options{}.withDefaults(), table: map[netip.AddrPort]*Conn{}}
 }
 
 // DialPeer opens a UDP socket for one peer at a literal address, as a connection: h
@@ -88,12 +90,12 @@ func (s *Packets) Peers() int {
 	if s.peers == nil {
 		return 0
 	}
-	return len(s.peers.table)
+	return s.peers.count
 }
 
 func (p *peers) add(key peerKey) *Conn {
 	l := p.sock.loop
-	if len(p.table) >= p.cfg.Max && p.first != nil {
+	if p.count >= p.cfg.Max && p.first != nil {
 		l.stats.PeersEvicted++
 		oldest := p.first
 		oldest.fail(Reason{Why: Limit, What: "peers"})
@@ -103,7 +105,9 @@ func (p *peers) add(key peerKey) *Conn {
 	c.peer = &peer{sock: p.sock, key: key}
 	c.remote = key.remote
 	c.local = netip.AddrPortFrom(key.local, p.sock.Addr().Port())
-	p.table[key] = c
+	c.peer.twin = p.table[key.remote]
+	p.table[key.remote] = c
+	p.count++
 	p.push(c)
 	if !p.sock.timer.Armed() && p.cfg.Idle < 1<<61 {
 		p.sock.expiry(p.cfg.Idle)
@@ -136,12 +140,31 @@ func (p *peers) unlink(c *Conn) {
 	q.prev, q.next = nil, nil
 }
 
+func (p *peers) find(key peerKey) *Conn {
+	c := p.table[key.remote]
+	for c != nil && c.peer.key != key {
+		c = c.peer.twin
+	}
+	return c
+}
+
 // drop takes a peer out of the table, once.
 func (p *peers) drop(c *Conn) {
-	if p.table[c.peer.key] == c {
-		delete(p.table, c.peer.key)
-		p.unlink(c)
+	first := p.table[c.peer.key.remote]
+	at := &first
+	for *at != nil && *at != c {
+		at = &(*at).peer.twin
 	}
+	if *at == nil {
+		return
+	}
+	if *at = c.peer.twin; first == nil {
+		delete(p.table, c.peer.key.remote)
+	} else {
+		p.table[c.peer.key.remote] = first
+	}
+	p.count--
+	p.unlink(c)
 }
 
 // Datagram implements [PacketHandler].
@@ -150,7 +173,7 @@ func (p *peers) Datagram(_ *Packets, b []byte, from, to netip.AddrPort, cut bool
 	if p.alone {
 		key = peerKey{remote: from}
 	}
-	c := p.table[key]
+	c := p.find(key)
 	if c == nil {
 		if c = p.admit(key); c == nil {
 			return
@@ -164,7 +187,7 @@ func (p *peers) Datagram(_ *Packets, b []byte, from, to netip.AddrPort, cut bool
 		p.unlink(c)
 		p.push(c)
 	}
-	c.active = l.sh.Now()
+	c.active = l.time()
 	c.nread += uint64(len(b))
 	if c.flags&tellConnect != 0 {
 		c.settle()
@@ -202,10 +225,8 @@ func (p *peers) Unreachable(_ *Packets, to netip.AddrPort, why Reason) {
 	if why.Why == Failed {
 		return // about the one datagram, as that it was too big; it is counted
 	}
-	for key, c := range p.table {
-		if key.remote == to {
-			c.fail(why)
-		}
+	for c := p.table[to]; c != nil; c = c.peer.twin {
+		c.fail(why)
 	}
 }
 

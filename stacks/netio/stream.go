@@ -7,7 +7,7 @@ import (
 
 // newConn returns a connection in a slot.
 func (l *Loop) newConn(h Handler, opt *Options) *Conn {
-	now := l.sh.Now()
+	now := l.time()
 	c := &Conn{loop: l, h: h, opt: opt, began: now, active: now}
 	c.id = l.slots.add(c)
 	l.open++
@@ -65,7 +65,7 @@ func (c *Conn) noticeLeaving(what readiness) {
 func (c *Conn) await() {
 	idle := c.flags&(recvFull|isHeld) != 0 || c.flags&(isPaused|sawBroken) == isPaused|sawBroken
 	if c.left == 0 && idle && c.flags&sawGone != 0 && c.flags&(sawEOF|sendFull) == 0 {
-		c.left = c.loop.sh.Now()
+		c.left = c.loop.time()
 	}
 }
 
@@ -87,7 +87,7 @@ func (c *Conn) receive() {
 	case n > 0:
 		l.stats.BytesIn += uint64(n)
 		c.nread += uint64(n)
-		c.active = l.sh.Now()
+		c.active = l.time()
 		c.in.take(&l.pool, l.read[:n])
 		c.h.Recv(c, n)
 		c.in.keep(&l.pool)
@@ -142,8 +142,9 @@ func (c *Conn) settle() {
 		return
 	}
 	if c.flags&connecting == 0 {
+		c.highMark()
 		c.flush()
-		c.marks()
+		c.lowMark()
 		c.finishStream()
 		c.await()
 	}
@@ -156,7 +157,7 @@ func (c *Conn) settle() {
 // flush writes what is queued, once a turn and a turn's share at most.
 func (c *Conn) flush() {
 	l := c.loop
-	if c.out.n == 0 {
+	if c.out.n == 0 || c.flags&isClosing != 0 {
 		return
 	}
 	if c.lastWrite == l.turn {
@@ -192,7 +193,7 @@ func (c *Conn) flush() {
 	l.queued -= sent
 	l.stats.BytesOut += uint64(sent)
 	c.nwriten += uint64(sent)
-	c.active = l.sh.Now()
+	c.active = l.time()
 	c.moved = c.active
 	c.h.Send(c, sent)
 }
@@ -217,15 +218,18 @@ func (c *Conn) dropQueue() {
 	c.out.clear(&c.loop.pool)
 }
 
-// marks tells when the queue crosses its marks. Above the high one nothing is
-// read, so that a peer which does not read is not served for nothing.
-func (c *Conn) marks() {
-	switch {
-	case c.flags&isClosing != 0:
-	case c.flags&sendFull == 0 && c.out.n >= c.opt.SendHigh:
+// highMark tells that the queue reached its high mark. Until it fell to the low
+// one nothing is read, so that a peer which does not read is not served for
+// nothing. It is looked at before writing: who stops at the mark hears Drained.
+func (c *Conn) highMark() {
+	if c.flags&sendFull == 0 && c.out.n >= c.opt.SendHigh {
 		c.flags |= sendFull
 		c.h.Full(c, SendSide)
-	case c.flags&sendFull != 0 && c.out.n <= c.opt.SendLow:
+	}
+}
+
+func (c *Conn) lowMark() {
+	if c.flags&sendFull != 0 && c.out.n <= c.opt.SendLow && c.flags&isClosing == 0 {
 		c.flags &^= sendFull
 		c.h.Drained(c)
 	}

@@ -1,0 +1,3 @@
+package netio
+
+func child(mode string) {}
