@@ -59,7 +59,7 @@ func TestUnreadPeer(t *testing.T) {
 			}
 		}}
 		c := r.peer(r.listen(h, Options{}))
-		_ = c.SetWriteDeadline(time.Now().Add(700 * time.Millisecond))
+		_ = c.SetWriteDeadline(time.Now().Add(400 * time.Millisecond))
 		block, took := make([]byte, 256<<10), 0
 		for {
 			n, err := c.Write(block)
@@ -98,7 +98,7 @@ func TestMarks(t *testing.T) {
 			}
 		}
 		h := &hooks{accept: func(c *Conn) Verdict { fill(c); return Accept }, drained: fill, log: &log}
-		ls := r.listen(h, Options{SendHigh: 256 << 10, SendLow: 32 << 10, SendBuffer: 8 << 10})
+		ls := r.listen(h, Options{SendHigh: 256 << 10, SendLow: 32 << 10, SendBuffer: 64 << 10})
 		if n, err := io.Copy(io.Discard, r.peer(ls)); n != 4<<20 || err != nil {
 			t.Errorf("%d bytes, %v", n, err)
 		}
@@ -142,7 +142,7 @@ func TestSlowLoris(t *testing.T) {
 		r := newRig(t, portable)
 		var gone atomic.Int32
 		h := &hooks{
-			accept: func(c *Conn) Verdict { c.Deadline("header", 600*time.Millisecond); return Accept },
+			accept: func(c *Conn) Verdict { c.Deadline("header", 400*time.Millisecond); return Accept },
 			recv: func(c *Conn, _ int) {
 				if b := c.Bytes(); b[len(b)-1] == '\n' {
 					c.Deadline("", 0)
@@ -162,7 +162,7 @@ func TestSlowLoris(t *testing.T) {
 			slow[i] = r.peer(ls)
 		}
 		var worst time.Duration
-		for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+		for end := time.Now().Add(200 * time.Millisecond); time.Now().Before(end); {
 			for i := 0; i < n; i += 50 {
 				_, _ = slow[rand.IntN(n)].Write([]byte("x"))
 			}

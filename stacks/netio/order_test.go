@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -253,7 +254,11 @@ func TestDialOrder(t *testing.T) {
 						t.Error("told from inside the call")
 					}
 				})
-				if diff := cmp.Diff(row.want, r.logged(&log, "close")); diff != "" {
+				got := r.logged(&log, "close")
+				if i := slices.Index(got, "recv 5"); portable && i == 1 {
+					got[1], got[2] = got[2], got[1] // that a write is done can be heard after its answer
+				}
+				if diff := cmp.Diff(row.want, got); diff != "" {
 					t.Errorf("events (-want +got):\n%s", diff)
 				}
 			})
@@ -309,7 +314,8 @@ func TestUnixAndIPv6(t *testing.T) {
 				_ = c.Send([]byte("hello"))
 			})
 			got := r.logged(&log, "close")
-			if diff := cmp.Diff([]string{"connect <nil>", "send 5", "recv 5", "close local"}, got); diff != "" {
+			slices.Sort(got[1:3])
+			if diff := cmp.Diff([]string{"connect <nil>", "recv 5", "send 5", "close local"}, got); diff != "" {
 				t.Errorf("%s %s (-want +got):\n%s", row.network, row.address, diff)
 			}
 			r.stop()

@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv("NETIO_CHILD"); mode != "" {
 		child(mode)
 	}
+	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		_ = ln.Close() // the runtime's own descriptors are there from now on
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -42,9 +45,12 @@ func newRig(t testing.TB, portable bool, change ...func(*Config)) *rig {
 	t.Helper()
 	before := openFiles()
 	sh := event.NewShard(0)
-	cfg := Config{Shard: sh, Portable: portable, Budget: NewBudget(0)}
+	cfg := Config{Shard: sh, Portable: portable}
 	for _, f := range change {
 		f(&cfg)
+	}
+	if cfg.Budget == nil {
+		cfg.Budget = NewBudget(0)
 	}
 	l, err := New(cfg)
 	if err != nil {

@@ -1,3 +1,0 @@
-package netio
-
-func child(mode string) {}
