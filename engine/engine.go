@@ -102,8 +102,9 @@ type shard struct {
 	bound   DynamicStats
 
 	*turn
-	memo []Answer // of user-defined events, of the events being handled
-	call Call
+	memo   []Answer // of user-defined events, of the events being handled
+	call   Call     // of what has none of its own
+	handed *Call    // to the function that runs, or ran last
 	// tallied is how often the rule at hand matched on all shards.
 	tallied uint64
 	// decision is the record that the sink was lent last.
@@ -446,5 +447,6 @@ func (e *Engine) keptOf(path string) *kept {
 // does for a caller that knows the point by number only. The caller has entered
 // the shard.
 func (e *Engine) Emit(s *event.Shard, id event.PointID, ev any) event.Verdict {
+	s.Tell()
 	return e.shards[s.Index()].Dispatch(s, id, ev)
 }

@@ -14,7 +14,7 @@ type Host interface {
 	Object(t TypeID, o any) lua.LValue
 	// Live returns the object of type t that v stands for. The error says why
 	// not: "flow.conn expected, got nil", "lent: its handler returned; copy what
-	// you need", "connection 17 ended".
+	// you need"; an [EndedError] for one that ended.
 	Live(v lua.LValue, t TypeID) (any, error)
 	// Data returns the calling script's own record of o: c.data.
 	Data(L *lua.LState, o event.Kept) lua.LValue
@@ -36,6 +36,14 @@ type Host interface {
 	// waiting is not allowed, before start is called.
 	Wait(L *lua.LState, what string, start func(done func(results ...lua.LValue))) int
 }
+
+// EndedError says that an object which scripts keep has ended.
+type EndedError struct {
+	Label string // what it is called, such as "connection 17"
+}
+
+// Error implements error.
+func (e *EndedError) Error() string { return e.Label + " ended" }
 
 // TypeID numbers the object types of a build, from 0: the index into [Objects].
 type TypeID int
@@ -70,6 +78,19 @@ type EventType struct {
 	// This reads one of the event's other fields; false if there is none of that
 	// name. What this has at every hook point is not among them.
 	This func(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
+	// Near are the objects that the event leads to in one step or two, as scripts
+	// write them: "c.client". Push pushes fields of them as [ObjectType.Push] does,
+	// group by group; false where an object is not there or has ended, which ends it
+	// with the groups before that on the stack.
+	Near []string
+	Push func(L *lua.LState, e any, groups []Group, texts *Addresses) bool
+}
+
+// Group is fields of one object that an event leads to.
+type Group struct {
+	Near   uint8 // the object's place in [EventType.Near]
+	Alive  bool  // the object must not have ended
+	Fields []uint8
 }
 
 // Function is a function that scripts can call.
