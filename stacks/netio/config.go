@@ -32,8 +32,6 @@ type Config struct {
 	SendTotal int
 	// Lookups is how many names are resolved at once; 256 by default. More fail.
 	Lookups int
-	// Posts is how many posts wait; 4096 by default. More are refused.
-	Posts int
 	// Log gets what an operator should know, at most a line a second; by default none.
 	Log *slog.Logger
 }
@@ -64,19 +62,20 @@ func (c Config) withDefaults() Config {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
+	c.bounds()
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c *Config) bounds() {
 	if c.SendTotal <= 0 {
 		c.SendTotal = 256 << 20
 	}
 	if c.Lookups <= 0 {
 		c.Lookups = 256
 	}
-	if c.Posts <= 0 {
-		c.Posts = 4096
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	return c
 }
 
 // Stats count what a loop did.

@@ -122,12 +122,12 @@ func (c *Conn) resolve(host string) {
 	l.live.Go(func() {
 		defer cancel()
 		addrs, err := l.cfg.Lookup(ctx, host)
-		l.post(func() {
+		l.repay(func() {
 			l.lookups--
 			if c := l.Conn(id); c != nil && c.flags&isClosing == 0 {
 				c.resolved(addrs, err)
 			}
-		}, 1<<31-1)
+		})
 	})
 }
 

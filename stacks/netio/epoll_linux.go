@@ -3,6 +3,7 @@ package netio
 import (
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 type epoll struct {
 	fd, wakefd int
 	woken      atomic.Bool
+	mu         sync.Mutex // guards closed, so that none wakes by a descriptor that is another's
+	closed     bool
 	events     [256]unix.EpollEvent
 }
 
@@ -93,6 +96,11 @@ func (p *epoll) wake() {
 	if p.woken.Swap(true) {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
 	var b [8]byte
 	binary.NativeEndian.PutUint64(b[:], 1)
 	// The counter is read at each wait and cannot be full.
@@ -100,6 +108,9 @@ func (p *epoll) wake() {
 }
 
 func (p *epoll) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
 	_ = unix.Close(p.wakefd)
 	return unix.Close(p.fd)
 }

@@ -34,6 +34,8 @@ type SocketConfig struct {
 	opt *Options
 }
 
+const defaultBacklog = 4096
+
 // Socket is a listening socket at which several loops can listen: each connection
 // goes to one of them. Its counts are over all. Any goroutine may use it.
 type Socket struct {
@@ -47,7 +49,7 @@ type Socket struct {
 // wait in the backlog until a loop listens at it.
 func (l *Loop) Open(cfg SocketConfig) (*Socket, error) {
 	if cfg.Backlog <= 0 {
-		cfg.Backlog = 4096
+		cfg.Backlog = defaultBacklog
 	}
 	cfg.opt = cfg.Options.withDefaults()
 	d, err := l.io.listen(&cfg)

@@ -37,7 +37,7 @@ type Loop struct {
 	spare     [2][]*Conn
 	logged    int64
 
-	posts   posts
+	debts   debts
 	lookups int
 	live    sync.WaitGroup // goroutines that resolve
 	ctx     context.Context
@@ -56,11 +56,11 @@ func New(cfg Config) (*Loop, error) {
 	}
 	cfg = cfg.withDefaults()
 	l := &Loop{cfg: cfg, sh: cfg.Shard, read: make([]byte, turnRead), vec: make([][]byte, 0, 16)}
-	l.posts.limit = cfg.Posts
 	var err error
 	if l.io, err = newBackend(cfg.Portable); err != nil {
 		return nil, fmt.Errorf("netio: new loop: %w", err)
 	}
+	l.sh.WakeBy(l.io.wake)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l, nil
 }
@@ -74,7 +74,7 @@ func (l *Loop) Len() int { return l.slots.used }
 // Stats returns the counters so far.
 func (l *Loop) Stats() Stats {
 	s := l.stats
-	s.PostsRefused = l.posts.refused.Load()
+	s.PostsRefused = l.sh.PostsRefused()
 	return s
 }
 
@@ -124,6 +124,7 @@ func (l *Loop) Close() {
 // finish closes everything.
 func (l *Loop) finish() {
 	l.cancel()
+	l.sh.WakeBy(nil)
 	l.sh.Enter()
 	l.turning, l.stopping = true, true
 	for i := len(l.slots.list) - 1; i >= 0; i-- {
@@ -147,7 +148,6 @@ func (l *Loop) finish() {
 	l.turning = false
 	l.sh.Leave()
 	l.live.Wait()
-	l.posts.close()
 	// The backend's goroutines have sockets that are closed: they end.
 	_ = l.io.close()
 }
@@ -156,7 +156,7 @@ func (l *Loop) finish() {
 // next may wait.
 func (l *Loop) once(timeout time.Duration) (time.Duration, error) {
 	n, err := l.io.wait(l.events[:], 0)
-	if n == 0 && err == nil && timeout != 0 && !l.posts.any() {
+	if n == 0 && err == nil && timeout != 0 && !l.debts.any() {
 		// Other goroutines first: a blocking wait keeps the processor until the
 		// runtime's monitor takes it away (golang/go #76290).
 		runtime.Gosched()
@@ -165,18 +165,20 @@ func (l *Loop) once(timeout time.Duration) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	l.stats.Turns++
-	l.stats.Events += uint64(n)
 	for i := 0; ; {
 		l.sh.Enter()
 		l.turning = true
+		if i == 0 {
+			l.stats.Turns++
+			l.stats.Events += uint64(n)
+		}
 		began := l.tick()
 		l.turn++
 		l.resume()
 		i = l.dispatch(i, n, began)
 		last := i == n
 		if last {
-			l.posts.run()
+			l.debts.run()
 		}
 		l.settleAll()
 		if last && l.cfg.Turn != nil {
@@ -274,7 +276,7 @@ func (l *Loop) sendGrams() {
 
 // sleep returns for how long nothing is to be done.
 func (l *Loop) sleep() time.Duration {
-	if len(l.touched)+len(l.closing)+len(l.later)+len(l.senders) > 0 || l.posts.any() {
+	if len(l.touched)+len(l.closing)+len(l.later)+len(l.senders) > 0 || l.debts.any() {
 		return 0
 	}
 	timeout := time.Duration(-1)

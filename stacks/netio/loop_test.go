@@ -85,7 +85,7 @@ func TestTurn(t *testing.T) {
 // TestPosts runs what goroutines post, all of it, and refuses more than the limit.
 func TestPosts(t *testing.T) {
 	both(t, func(t *testing.T, portable bool) {
-		r := newRig(t, portable, func(c *Config) { c.Posts = 100 })
+		r := newRig(t, portable, func(c *Config) { c.Shard = event.NewShards(1, event.Together, 100).At(0) })
 		count := 0 // guarded by the shard
 		var taken atomic.Int64
 		var wg sync.WaitGroup
@@ -101,7 +101,7 @@ func TestPosts(t *testing.T) {
 		wg.Wait()
 		within(t, 2*time.Second, func() (ok bool) { r.do(func() { ok = count == int(taken.Load()) }); return }, "all posts ran")
 		r.do(func() {
-			before := r.l.posts.refused.Load()
+			before := r.l.Stats().PostsRefused
 			for range 101 {
 				r.l.Post(func() {})
 			}
@@ -110,9 +110,7 @@ func TestPosts(t *testing.T) {
 			}
 		})
 		r.stop()
-		if r.l.Post(func() {}) {
-			t.Error("posted to a loop that ended")
-		}
+		r.l.Wake() // nobody is there
 	})
 }
 

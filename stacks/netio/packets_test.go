@@ -260,7 +260,7 @@ func TestDialPeer(t *testing.T) {
 			idle time.Duration
 			want []string
 		}{
-			{s.Addr(), 50 * time.Millisecond, []string{"connect <nil>", "send 5", "recv 5", "close timeout:idle"}},
+			{s.Addr(), 150 * time.Millisecond, []string{"connect <nil>", "send 5", "recv 5", "close timeout:idle"}},
 			{nobody, 0, []string{"connect <nil>", "send 5", "close refused"}},
 		} {
 			var log []string

@@ -55,14 +55,18 @@ func (l *Loop) ListenPeers(cfg PeerConfig, h Handler) (*Packets, error) {
 	return s, nil
 }
 
+func (c PeerConfig) withDefaults() PeerConfig {
+	if c.Max <= 0 {
+		c.Max = 10_000
+	}
+	if c.Idle <= 0 {
+		c.Idle = 30 * time.Second
+	}
+	return c
+}
+
 func newPeers(cfg PeerConfig, h Handler) *peers {
-	if cfg.Max <= 0 {
-		cfg.Max = 10_000
-	}
-	if cfg.Idle <= 0 {
-		cfg.Idle = 30 * time.Second
-	}
-	return &peers{cfg: cfg, h: h, opt: Options{}.withDefaults(), table: map[netip.AddrPort]*Conn{}}
+	return &peers{cfg: cfg.withDefaults(), h: h, opt: Options{}.withDefaults(), table: map[netip.AddrPort]*Conn{}}
 }
 
 // DialPeer opens a UDP socket for one peer at a literal address, as a connection: h

@@ -5,59 +5,41 @@ import (
 	"sync/atomic"
 )
 
-// posts are what other goroutines want done in the loop.
-type posts struct {
-	limit   int
-	refused atomic.Uint64
+// Post has run called in the loop's shard, entered, in the order of posting, and
+// wakes the loop. It reports false if too many posts wait ([event.Shard.Post]). Any
+// goroutine.
+func (l *Loop) Post(run func()) bool { return l.sh.Post(run) }
+
+// debts are what goroutines of the loop itself bring back. There are only so many
+// of those, so none is refused.
+type debts struct {
 	waiting atomic.Int32
-
-	mu   sync.Mutex // guards what follows
-	list []func()
-	over bool
+	mu      sync.Mutex // guards list
+	list    []func()
 }
 
-// Post has run called in the loop's shard, entered, in the order of posting. It
-// reports false, and counts, if too many wait or the loop ended. Any goroutine.
-func (l *Loop) Post(run func()) bool {
-	return l.post(run, l.posts.limit)
-}
-
-// post is Post with its own limit; what a goroutine of the loop itself owes is
-// bounded by how many there are of them.
-func (l *Loop) post(run func(), limit int) bool {
-	p := &l.posts
-	p.mu.Lock()
-	if p.over || len(p.list) >= limit {
-		p.mu.Unlock()
-		p.refused.Add(1)
-		return false
-	}
-	p.list = append(p.list, run)
-	p.waiting.Store(int32(len(p.list)))
-	p.mu.Unlock()
+func (l *Loop) repay(run func()) {
+	d := &l.debts
+	d.mu.Lock()
+	d.list = append(d.list, run)
+	d.waiting.Store(int32(len(d.list)))
+	d.mu.Unlock()
 	l.io.wake()
-	return true
 }
 
-func (p *posts) any() bool { return p.waiting.Load() != 0 }
+func (d *debts) any() bool { return d.waiting.Load() != 0 }
 
-// run calls what was posted so far.
-func (p *posts) run() {
-	if !p.any() {
+// run calls what was brought so far.
+func (d *debts) run() {
+	if !d.any() {
 		return
 	}
-	p.mu.Lock()
-	list := p.list
-	p.list = nil
-	p.waiting.Store(0)
-	p.mu.Unlock()
+	d.mu.Lock()
+	list := d.list
+	d.list = nil
+	d.waiting.Store(0)
+	d.mu.Unlock()
 	for _, f := range list {
 		f()
 	}
-}
-
-func (p *posts) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.over, p.list = true, nil
 }

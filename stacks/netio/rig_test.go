@@ -52,6 +52,7 @@ func newRig(t testing.TB, portable bool, change ...func(*Config)) *rig {
 	if cfg.Budget == nil {
 		cfg.Budget = NewBudget(0)
 	}
+	sh = cfg.Shard
 	l, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +114,6 @@ func within(t testing.TB, d time.Duration, f func() bool, what string, args ...a
 
 // hooks is a handler made of functions; it notes what it was told.
 type hooks struct {
-	r    *rig
 	name string
 	log  *[]string
 
