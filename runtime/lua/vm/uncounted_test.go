@@ -47,6 +47,35 @@ func TestUncounted(t *testing.T) {
 	}
 }
 
+// TestUncountedDepth checks that what nobody counts may nest calls a little, that
+// more is an error, and that neither keeps counted calls from nesting deep.
+func TestUncountedDepth(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	v := machine(&out)
+	fn := load(t, v, "local function f(n) if n > 0 then return 1 + f(n - 1) end return 0 end return f(DEPTH)")
+	for i, step := range []struct {
+		counted bool
+		depth   int
+		fails   bool
+	}{
+		{false, 16, false},
+		{true, 150, false},
+		{false, 100, true},
+		{true, 150, false},
+		{false, 16, false},
+	} {
+		v.Globals().RawSetString("DEPTH", glua.LNumber(step.depth))
+		v.BeginIf(step.counted, 100_000, "handler").Push(fn)
+		if err := v.Call(0, 1); (err != nil) != step.fails {
+			t.Errorf("call %d: %v", i, err)
+		} else if err == nil && v.Result(1) != glua.LNumber(step.depth) {
+			t.Errorf("call %d: %v", i, v.Result(1))
+		}
+		v.End()
+	}
+}
+
 // TestUncountedCosts compares a call that is not counted with gopher-lua's own
 // protected call of the same function without a context, in turns, by the clock
 // of the thread; the median of the rounds counts.
