@@ -40,7 +40,7 @@ func TestBounded(t *testing.T) {
 	}{
 		{"nothing", `f = function() end`, true},
 		{"branches", `f = function(a) if a then return 1 elseif a == 2 then a = a + 1 else do a = nil end end end`, true},
-		{"calls as deep as may be", chain(access.MaxDepth-1), true},
+		{"calls as deep as may be", chain(access.MaxDepth - 1), true},
 		{"calls deeper", chain(access.MaxDepth), false},
 		{"native call", `f = function(a) log.info(tostring(a)) end`, true},
 		{"store", `local s = store "x" { kind = "set" } f = function(a) s:add(a) return s:has(a) end`, true},
