@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -71,12 +72,18 @@ func decidesNothing(t *testing.T, h *house, name string) {
 }
 
 // TestCostRatios compares with an empty protected call of gopher-lua, measured
-// in turns in the same run; the best round of each counts.
+// in turns in the same run; the best round of each counts. On a machine that does
+// other things besides, the ratios move by a tenth and more: the numbers that are
+// promised are held by spec/prove/run, more generous ones by the suite.
 func TestCostRatios(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector distorts the ratios")
 	}
-	const calls, rounds = 10_000, 60
+	const calls = 10_000
+	rounds, slack := 25, 1.4
+	if os.Getenv("HOOKD_PROVE") == "1" {
+		rounds, slack = 60, 1
+	}
 	call := &cost{name: "protected call", run: protectedCall(t)}
 	costs := []*cost{call}
 	for _, tt := range []struct {
@@ -113,8 +120,8 @@ func TestCostRatios(t *testing.T) {
 	for _, c := range costs {
 		times := float64(c.best) / float64(call.best)
 		t.Logf("%s: %.1f ns, %.3f of a protected call", c.name, float64(c.best.Nanoseconds())/calls, times)
-		if c != call && times > c.most {
-			t.Errorf("%s: %.3f of a protected call, want at most %v", c.name, times, c.most)
+		if most := slack * c.most; c != call && times > most {
+			t.Errorf("%s: %.3f of a protected call, want at most %.2f", c.name, times, most)
 		}
 	}
 }
