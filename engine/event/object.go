@@ -81,6 +81,9 @@ type Caller struct {
 	Event any
 	// Observe: what the rule decides is recorded, not done. Calls that decide, as verdicts do, follow.
 	Observe bool
+	// Shadow numbers the trial that the script runs in, beside what is live; 0: it
+	// is live. What has results keeps what it changes for a trial apart.
+	Shadow uint64
 	// Waiter is who waits for the operation that is being started; nil where the
 	// function does not wait.
 	Waiter *Waiter
