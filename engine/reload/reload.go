@@ -84,12 +84,14 @@ type Status struct {
 type Reloader struct {
 	cfg Config
 
-	mu      sync.Mutex
-	history []set // oldest first
-	live    int   // index in history, -1 before the first
-	status  Status
-	errors  uint64    // of the engine at publication
-	until   time.Time // the end of the probation; zero for none
+	turn    sync.Mutex // one reload at a time; guards what follows
+	history []set      // oldest first
+	live    int        // index in history, -1 before the first
+	errors  uint64     // of the engine at publication
+	until   time.Time  // the end of the probation; zero for none
+
+	mu     sync.Mutex // guards status: who asks for it does not wait for a reload
+	status Status
 }
 
 // set is what one generation was made of.
@@ -116,17 +118,23 @@ func New(cfg Config) *Reloader {
 func (r *Reloader) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	st := r.status
-	st.History = max(r.live, 0)
-	return st
+	return r.status
+}
+
+// note changes the status. The caller has the turn.
+func (r *Reloader) note(change func(*Status)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.status)
+	r.status.History = max(r.live, 0)
 }
 
 // Apply makes a change live. What cannot be read, does not load or is not
 // verified is refused: what was live goes on.
 func (r *Reloader) Apply(c watch.Change) Outcome {
-	r.mu.Lock()
+	r.turn.Lock()
 	out, gen := r.apply(c)
-	r.mu.Unlock()
+	r.turn.Unlock()
 	r.published(gen)
 	return out
 }
@@ -143,6 +151,7 @@ func (r *Reloader) apply(c watch.Change) (Outcome, *engine.Generation) {
 			r.history = append(r.history[:0], r.history[1:]...)
 		}
 		r.live = len(r.history) - 1
+		r.note(func(*Status) {})
 		r.keep()
 	}
 	return out, gen
@@ -167,8 +176,10 @@ func (r *Reloader) publish(begun time.Time, sources []engine.Source) (Outcome, *
 		return r.refuse(begun, append(diags, &diag.Diagnostic{Msg: err.Error()}), err), nil
 	}
 	now := r.cfg.Now()
-	r.status.Generation, r.status.Hash, r.status.Since = gen.Number, gen.Hash, now
-	r.status.LastError, r.status.Stale = "", false
+	r.note(func(st *Status) {
+		st.Generation, st.Hash, st.Since = gen.Number, gen.Hash, now
+		st.LastError, st.Stale = "", false
+	})
 	r.errors, r.until = r.cfg.Engine.Stats().Errors, time.Time{}
 	if r.cfg.MaxErrors > 0 {
 		r.until = now.Add(r.cfg.Probation)
@@ -181,17 +192,19 @@ func (r *Reloader) publish(begun time.Time, sources []engine.Source) (Outcome, *
 
 // refuse notes that a change was not taken, and tells the live generation.
 func (r *Reloader) refuse(begun time.Time, diags diag.List, err error) Outcome {
-	r.status.Failures++
-	r.status.LastError = err.Error()
+	why := err.Error()
 	for _, d := range diags {
 		if d.Severity == diag.Error {
-			r.status.LastError = d.Error()
+			why = d.Error()
 			break
 		}
 	}
-	r.status.Stale = true
+	r.note(func(st *Status) {
+		st.Failures++
+		st.LastError, st.Stale = why, true
+	})
 	r.cfg.Engine.Refuse(diags)
-	r.cfg.Log.Error("scripts are not taken, the generation that is live goes on", "generation", r.status.Generation, "err", r.status.LastError)
+	r.cfg.Log.Error("scripts are not taken, the generation that is live goes on", "generation", r.status.Generation, "err", why)
 	return Outcome{
 		Generation: r.status.Generation, Hash: r.status.Hash,
 		Duration: r.cfg.Now().Sub(begun), Diags: diags, Err: err,
@@ -207,9 +220,9 @@ func (r *Reloader) published(gen *engine.Generation) {
 // Rollback makes the set live that was live before; the files are left alone, and
 // so is it until they change. The error is ErrNothingBefore, or what refused it.
 func (r *Reloader) Rollback() (Outcome, error) {
-	r.mu.Lock()
+	r.turn.Lock()
 	out, gen := r.rollback()
-	r.mu.Unlock()
+	r.turn.Unlock()
 	r.published(gen)
 	return out, out.Err
 }
@@ -223,8 +236,10 @@ func (r *Reloader) rollback() (Outcome, *engine.Generation) {
 		return out, nil
 	}
 	r.live--
-	r.status.Rollbacks++
-	r.status.Stale = true
+	r.note(func(st *Status) {
+		st.Rollbacks++
+		st.Stale = true
+	})
 	r.until = time.Time{} // it was live before
 	r.keep()
 	r.cfg.Log.Warn("rolled back", "generation", out.Generation, "hash", out.Hash)
@@ -234,9 +249,9 @@ func (r *Reloader) rollback() (Outcome, *engine.Generation) {
 // Check takes the live generation back if it is on probation and its scripts
 // raised too many errors. It is to be called a few times a second.
 func (r *Reloader) Check() {
-	r.mu.Lock()
+	r.turn.Lock()
 	gen := r.check()
-	r.mu.Unlock()
+	r.turn.Unlock()
 	r.published(gen)
 }
 
@@ -257,8 +272,11 @@ func (r *Reloader) check() *engine.Generation {
 	if !out.Published {
 		return nil
 	}
-	r.status.Failures++
-	r.status.LastError = fmt.Sprintf("generation %d raised %d errors and was taken back", bad, n)
-	r.cfg.Engine.Refuse(diag.List{{Msg: r.status.LastError}})
+	why := fmt.Sprintf("generation %d raised %d errors and was taken back", bad, n)
+	r.note(func(st *Status) {
+		st.Failures++
+		st.LastError = why
+	})
+	r.cfg.Engine.Refuse(diag.List{{Msg: why}})
 	return gen
 }
