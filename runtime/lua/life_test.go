@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/vm"
 )
 
 func lines(s string) []string { return strings.Split(strings.TrimSpace(s), "\n") }
@@ -104,9 +106,17 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// poisonable is a house whose machines a recursion ruins before it uses up its
+// budget.
+func poisonable(t *testing.T) *house {
+	h := newHouse(t, engine.Limits{HandlerInstructions: 2_000_000})
+	h.Use(New(Config{Catalogue: h.Catalogue(), Functions: h.Functions(), Limits: h.Limits(), VM: vm.Limits{Stack: 2048}}))
+	return h
+}
+
 func TestPoisonedMachineIsRebuilt(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, engine.Limits{})
+	h := poisonable(t)
 	_, diags := h.Apply([]engine.Source{
 		{Path: "bad.lua", Text: []byte(`
 			local n, s = 0, store "s" { kind = "set", key = "string" }
@@ -130,10 +140,10 @@ func TestPoisonedMachineIsRebuilt(t *testing.T) {
 	h.start(two)
 	want := []string{
 		"bad\t1\tnil\tfalse",
-		"error bad.lua:3: stack overflow: a call holds at most 16384 values (poisoned)",
+		"error bad.lua:3: stack overflow: a call holds at most 2048 values (poisoned)",
 		"last\t0", "good\t1",
 		"bad\t1\t1\ttrue",
-		"error bad.lua:3: stack overflow: a call holds at most 16384 values (poisoned)",
+		"error bad.lua:3: stack overflow: a call holds at most 2048 values (poisoned)",
 		"last\t0", "good\t2",
 		"bad\t1\tnil\ttrue", "last\t1", "good\t3",
 	}
@@ -146,7 +156,8 @@ func TestPoisonedMachineIsRebuilt(t *testing.T) {
 // the first run of a top level gives way to the functions of the second.
 func TestConstantsAfterARebuild(t *testing.T) {
 	t.Parallel()
-	h := up(t, `
+	h := poisonable(t)
+	h.started(`
 		state { loads = 0 }
 		state.loads = state.loads + 1
 		local wanted = state.loads
@@ -159,7 +170,7 @@ func TestConstantsAfterARebuild(t *testing.T) {
 	}
 	want := []string{
 		"when\t1", "guard\t1",
-		"error t.lua:5: stack overflow: a call holds at most 16384 values (poisoned)",
+		"error t.lua:5: stack overflow: a call holds at most 2048 values (poisoned)",
 		"when\t2", "guard\t2",
 	}
 	if diff := cmp.Diff(want, lines(h.take())); diff != "" {
@@ -169,7 +180,8 @@ func TestConstantsAfterARebuild(t *testing.T) {
 
 func TestRuleThatGoesMissingInARebuild(t *testing.T) {
 	t.Parallel()
-	h := up(t, `
+	h := poisonable(t)
+	h.started(`
 		state { loads = 0 }
 		state.loads = state.loads + 1
 		local function f(...) return f(1, ...) end
@@ -254,7 +266,7 @@ func callOf(h *house) *engine.Call {
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, engine.Limits{})
-	_, plan := staged(t, h, `script { doc = "What it does", tags = { "x", "y" }, state_version = 4 }
+	_, plan := staged(t, h, `script { doc = "What it does", tags = { "x", "y" }, state_version = 4, shards = "each" } math.randomseed(2)
 rule "full" {
   on = { flow.rexmit, flow.rexmit.snd, event.web.rcv },
   scope = "dst port 80",
@@ -276,7 +288,8 @@ timer "t" { every = 0.5, after = "2h", run = function() end }`)
 		return nil
 	}
 	want := &engine.Plan{
-		Script: engine.ScriptDecl{Line: 1, Doc: "What it does", Tags: []string{"x", "y"}, StateVersion: 4},
+		Script: engine.ScriptDecl{Line: 1, Doc: "What it does", Tags: []string{"x", "y"}, StateVersion: 4, EachShard: true},
+		Seed:   math.Float64bits(2),
 		Rules: []*engine.RuleDecl{{
 			Name: "full", Line: 2,
 			On:    []engine.PointRef{{Name: "flow.rexmit", Line: 3}, {Name: "flow.rexmit.snd", Line: 3}, {Name: "event.web.rcv", Line: 3}},

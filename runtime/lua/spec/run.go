@@ -9,10 +9,12 @@ import (
 	"slices"
 
 	glua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/runtime/lua/counted"
 	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
@@ -101,6 +103,8 @@ func (r *Runner) load(path string) diag.List {
 	if diags.HasErrors() {
 		return diags
 	}
+	counted.Chunk(chunk.Stmts, func(*ast.FunctionExpr) bool { return false })
+	vm.BoundConcat(chunk.Stmts)
 	proto, diags := normalise.Compile(chunk, nil)
 	if diags.HasErrors() {
 		return diags
