@@ -25,7 +25,7 @@ func (d *RuleDecl) decides() []*VerdictDecl {
 
 // bindRules resolves a script's rules and hangs them on their hook points.
 func (r *resolver) bindRules(sc *script) {
-	sc.rules = nil
+	sc.rules, sc.named = nil, make(map[string]*rule, len(sc.plan.Rules))
 	names := map[string]int{}
 	if limit := r.st.engine.cfg.Limits.Rules; len(sc.plan.Rules) > limit {
 		r.errorf(sc.plan.Rules[limit].Line, "rule", "a script may declare %d rules", limit)
@@ -42,6 +42,7 @@ func (r *resolver) bindRules(sc *script) {
 			ru.places = map[place]*entry{}
 		}
 		sc.rules = append(sc.rules, ru)
+		sc.named[d.Name] = ru
 		if d.Verdict != nil {
 			ru.verdict = d.Verdict.Verdict
 		}

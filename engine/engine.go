@@ -57,6 +57,7 @@ type Engine struct {
 	shards  []*shard
 	stores  *store.Registry
 	number  atomic.Uint64 // of the generation that all shards run
+	entered func(func())  // for tests: runs what publishing does in a shard
 
 	stateLimits, dataLimits record.Limits
 
@@ -69,9 +70,19 @@ type Engine struct {
 	taps     map[event.PointID][]Tap
 	started  bool
 	damaged  map[string]bool // stores whose saved content could not be read
+	refused  *attempt        // what was staged last, if it was not published
 	reloads  uint64
 	failures uint64
 }
+
+// dataRoot is a script's record of a kept object; it ends with that.
+type dataRoot struct {
+	*record.Root
+	on *shard
+}
+
+// ObjectEnded implements [event.Ender].
+func (d *dataRoot) ObjectEnded() { d.on.bound.Data-- }
 
 // kept is what a script keeps over its reloads.
 type kept struct {
@@ -80,6 +91,8 @@ type kept struct {
 	lines  lineLimit
 	alerts lineLimit
 	random randomness
+	last   uint64      // generation that the script was in last; guarded by the engine's lock
+	gone   atomic.Bool // what it kept is dropped
 }
 
 type ruleKey struct{ script, name string }
@@ -410,21 +423,39 @@ func (s *shard) Data(o event.Kept, script string) *record.Root {
 		return s.dataAway(away, sc)
 	}
 	slots := o.Slots()
-	if r, ok := slots.Get(sc.kept).(*record.Root); ok {
-		return r
+	if d, ok := slots.Get(sc.kept).(*dataRoot); ok {
+		return d.Root
 	}
-	r := record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
+	return s.makeData(o, sc).Root
+}
+
+// makeData makes the script's record of an object, and drops those of scripts that
+// are gone.
+func (s *shard) makeData(o event.Kept, sc *script) *dataRoot {
+	d := &dataRoot{record.NewRoot("data of "+o.Label(), &s.engine.dataLimits), s}
+	s.bound.Data++
 	s.Change()
-	slots.Set(sc.kept, r)
-	s.Changed()
-	return r
+	defer s.Changed()
+	o.Slots().Drop(func(key, value any) bool {
+		k, ok := key.(*kept)
+		if ok = ok && k.gone.Load(); ok {
+			value.(*dataRoot).ObjectEnded()
+		}
+		return ok
+	})
+	o.Slots().Set(sc.kept, d)
+	return d
 }
 
 // dataAway returns the script's record of an object of another shard: the one
 // that the object has, else an empty one that cannot be written.
 func (s *shard) dataAway(o event.Away, sc *script) (r *record.Root) {
 	home, object := o.Home()
-	home.Look(func() { r, _ = object.Slots().Get(sc.kept).(*record.Root) })
+	home.Look(func() {
+		if d, ok := object.Slots().Get(sc.kept).(*dataRoot); ok {
+			r = d.Root
+		}
+	})
 	if r == nil {
 		r = record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
 		r.Freeze()

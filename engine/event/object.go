@@ -1,5 +1,7 @@
 package event
 
+import "slices"
+
 // Kept is what every kept object implements: a connection, a transaction.
 type Kept interface {
 	// ID returns the object's number, unique within its family for the life of
@@ -50,6 +52,11 @@ func (s *Slots) Set(key, value any) {
 	if value != nil {
 		s.list = append(s.list, slot{key, value})
 	}
+}
+
+// Drop takes away what which selects.
+func (s *Slots) Drop(which func(key, value any) bool) {
+	s.list = slices.DeleteFunc(s.list, func(x slot) bool { return which(x.key, x.value) })
 }
 
 // Ender is what may be attached to an object to hear of its end.
