@@ -60,6 +60,9 @@ type Outcome struct {
 	Changed []string `json:"changed,omitempty"`
 	// Duration is how long it took from the change until it was live, or refused.
 	Duration time.Duration `json:"duration"`
+	// Handover is what the generation took over from the one before; nil where none was
+	// published.
+	Handover *engine.Handover `json:"handover,omitempty"`
 	// Diags are what was found in the scripts.
 	Diags diag.List `json:"diagnostics,omitempty"`
 	// Err says why it was not published; nil where it was or needed not be.
@@ -78,6 +81,11 @@ type Status struct {
 	// Rollbacks counts generations taken back, by a person or for their errors.
 	Rollbacks uint64
 	History   int // sets that Rollback can go back
+	// Changed are the scripts that the live generation was staged anew for, Duration
+	// how long it took until it was live, Handover what it took over.
+	Changed  []string
+	Duration time.Duration
+	Handover engine.Handover
 }
 
 // Reloader makes changes live.
@@ -90,8 +98,9 @@ type Reloader struct {
 	errors  uint64     // of the engine at publication
 	until   time.Time  // the end of the probation; zero for none
 
-	mu     sync.Mutex // guards status: who asks for it does not wait for a reload
+	mu     sync.Mutex // guards what follows: who asks for it does not wait for a reload
 	status Status
+	last   Outcome // of the last change that Run applied
 }
 
 // set is what one generation was made of.
@@ -179,6 +188,7 @@ func (r *Reloader) publish(begun time.Time, sources []engine.Source) (Outcome, *
 	r.note(func(st *Status) {
 		st.Generation, st.Hash, st.Since = gen.Number, gen.Hash, now
 		st.LastError, st.Stale = "", false
+		st.Changed, st.Duration, st.Handover = gen.Changed, now.Sub(begun), gen.Handover
 	})
 	r.errors, r.until = r.cfg.Engine.Stats().Errors, time.Time{}
 	if r.cfg.MaxErrors > 0 {
@@ -186,7 +196,7 @@ func (r *Reloader) publish(begun time.Time, sources []engine.Source) (Outcome, *
 	}
 	return Outcome{
 		Generation: gen.Number, Hash: gen.Hash, Published: true,
-		Changed: gen.Changed, Duration: now.Sub(begun), Diags: diags,
+		Changed: gen.Changed, Duration: now.Sub(begun), Handover: &gen.Handover, Diags: diags,
 	}, gen
 }
 
