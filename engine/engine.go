@@ -36,6 +36,9 @@ type Config struct {
 	// Steps, if not nil, is told what each rule does with each event. It is for
 	// who asks why: it costs more than most rules. The step is lent.
 	Steps func(*Step)
+	// Publishing, if not nil, runs what publishing a generation does while it holds a
+	// shard back from its events, each piece by do. It is for measuring.
+	Publishing func(do func())
 	// ReadFile reads the data files that scripts name; nil: there are none.
 	ReadFile func(path string) ([]byte, error)
 	// Shipped are modules that every script finds by their name, wherever it is, unless one of that name
@@ -57,7 +60,6 @@ type Engine struct {
 	shards  []*shard
 	stores  *store.Registry
 	number  atomic.Uint64 // of the generation that all shards run
-	entered func(func())  // for tests: runs what publishing does in a shard
 
 	stateLimits, dataLimits record.Limits
 

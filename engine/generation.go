@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 	"sort"
-	"time"
 	"sync/atomic"
+	"time"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"

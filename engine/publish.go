@@ -74,8 +74,8 @@ func (e *Engine) swap(st *Staged) error {
 func (e *Engine) enter(s *shard, do func()) {
 	s.Enter()
 	defer s.Leave()
-	if e.entered != nil {
-		e.entered(do)
+	if e.cfg.Publishing != nil {
+		e.cfg.Publishing(do)
 		return
 	}
 	do()
