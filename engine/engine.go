@@ -107,8 +107,6 @@ type shard struct {
 	plans  [event.MaxPoints]*pointPlan
 	timers map[timerKey]*timer
 	rules  map[ruleKey]*ruleState // of gen
-	// leaving is, while another takes its place, the generation before.
-	leaving *Generation
 
 	// What handlers bound: by handler and function, by machine.
 	targets map[ruleKey]*target

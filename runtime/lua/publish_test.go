@@ -1,10 +1,7 @@
-//go:build linux
-
 package lua
 
 import (
 	"fmt"
-	goruntime "runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +9,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/spec/cputime"
 )
 
 // TestPublishHoldsAShardShortly measures what publishing costs while a shard
@@ -20,11 +18,7 @@ import (
 func TestPublishHoldsAShardShortly(t *testing.T) {
 	var held []time.Duration
 	l := newLoaded(t, engine.Config{Shards: 1, Publishing: func(do func()) {
-		goruntime.LockOSThread()
-		defer goruntime.UnlockOSThread()
-		begun := threadTime()
-		do()
-		held = append(held, threadTime()-begun)
+		held = append(held, cputime.Of(do))
 	}})
 	var rules strings.Builder
 	for i := range 1000 {
@@ -61,23 +55,22 @@ func TestPublishHoldsAShardShortly(t *testing.T) {
 	}
 	held = held[:0]
 	var gen *engine.Generation
-	for n := range 40 {
+	for n := range 10 {
 		gen = load(n + 1)
 		s.Enter()
-		for _, c := range conns[n*10 : n*10+10] {
+		for _, c := range conns[n*40 : n*40+40] {
 			flowev.OnNewData.Emit(s, &flowev.NewData{C: c, D: &chunk{text: "hello"}, Side: flowev.SideServer})
 		}
 		s.Leave()
 	}
 	slices.Sort(held)
-	p99, most := held[len(held)*99/100], held[len(held)-1]
-	t.Logf("%d entries: median %s, p99 %s, most %s; %+v", len(held), held[len(held)/2], p99, most, gen.Handover)
+	p95, most := held[len(held)*95/100-1], held[len(held)-1]
+	t.Logf("%d entries: median %s, p95 %s, most %s; %+v", len(held), held[len(held)/2], p95, most, gen.Handover)
 	if h := gen.Handover; h.Data != 10_000 || h.Handlers != 1000 || h.Timers != 100 || h.States != 1 || h.Dropped != 0 {
 		t.Errorf("%+v", h)
 	}
-	// A hundred microseconds are promised; a machine that is shared, and the detector of
-	// races, take their part.
-	if limit := 300 * time.Microsecond; p99 > limit && !raceEnabled {
-		t.Errorf("publishing held the shard for %s, p99, of the thread's time: at most %s", p99, limit)
+	// The most may have met a collection of garbage, or a thread that moved.
+	if p95 > 100*time.Microsecond && !raceEnabled || most > 2*time.Millisecond {
+		t.Errorf("publishing held the shard for %s of the thread's time, and once for %s", p95, most)
 	}
 }

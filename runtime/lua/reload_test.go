@@ -196,6 +196,7 @@ func TestReloadsLeakNothing(t *testing.T) {
 		}
 	}
 	late := l.heap()
+	goruntime.KeepAlive(idle)
 	if now := goruntime.NumGoroutine(); now > goroutines {
 		t.Errorf("%d goroutines, %d before the reloads", now, goroutines)
 	}
