@@ -477,5 +477,6 @@ func (e *Engine) keptOf(path string) *kept {
 // does for a caller that knows the point by number only. The caller has entered
 // the shard.
 func (e *Engine) Emit(s *event.Shard, id event.PointID, ev any) event.Verdict {
+	s.Tell()
 	return e.shards[s.Index()].Dispatch(s, id, ev)
 }

@@ -39,6 +39,7 @@ func (s *Shard) PostsRefused() uint64 { return s.inbox.refused.Load() }
 
 // takePosts runs what was posted so far.
 func (s *Shard) takePosts() {
+	s.Tell()
 	b := &s.inbox
 	b.mu.Lock()
 	list := b.list

@@ -34,6 +34,7 @@ func (p Point[E]) Emit(s *Shard, e *E) Verdict {
 	if s.dispatcher == nil || !p.Wanted(s) {
 		return Verdict{}
 	}
+	s.Tell()
 	if s.showing {
 		return s.pausing(p.id, e)
 	}

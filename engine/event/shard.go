@@ -42,7 +42,10 @@ func (s *Shard) Set() *Shards { return s.set }
 func (s *Shard) Enter() { s.mu.Lock() }
 
 // Leave gives the shard back.
-func (s *Shard) Leave() { s.mu.Unlock() }
+func (s *Shard) Leave() {
+	s.Tell()
+	s.mu.Unlock()
+}
 
 // Now returns event time: nanoseconds since the Unix epoch of the greatest
 // timestamp that the shard saw, or the deadline of the timer that is running.
@@ -68,17 +71,19 @@ func (s *Shard) Advance(ts int64) {
 		if t == nil {
 			break
 		}
-		s.tell(t.when)
+		s.now = max(s.now, t.when)
+		s.Tell()
 		t.fire(s.now)
 	}
-	s.tell(ts)
+	s.now = max(s.now, ts)
 }
 
-// tell moves the shard's time and the clock of all.
-func (s *Shard) tell(ts int64) {
-	if ts > s.now {
-		s.now = ts
-		s.set.clock.raise(ts)
+// Tell moves the clock of all shards to the shard's time. It is done before
+// handlers run and when the shard is left, not for each packet, since it costs as
+// much as a lock.
+func (s *Shard) Tell() {
+	if s.set.clock.now.Load() < s.now {
+		s.set.clock.raise(s.now)
 	}
 }
 

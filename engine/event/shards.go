@@ -77,20 +77,22 @@ func (set *Shards) advance(ts int64) {
 			break
 		}
 		t := first.timers.next(ts)
-		set.tell(t.when)
+		set.move(t.when)
+		first.Tell()
 		t.fire(first.now)
 	}
-	set.tell(ts)
+	set.move(ts)
 }
 
-// tell moves the time of all shards.
-func (set *Shards) tell(ts int64) {
+// move moves the time of all shards.
+func (set *Shards) move(ts int64) {
 	for _, s := range set.list {
-		s.tell(ts)
+		s.now = max(s.now, ts)
 	}
 }
 
-// Clock is event time as all shards have it: the greatest that any of them saw.
+// Clock is event time as all shards have it: the greatest that any of them told.
+// In a handler that is no less than the time of its shard.
 type Clock struct {
 	now   atomic.Int64
 	raced bool // several goroutines move it

@@ -70,9 +70,9 @@ func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	f.frames++
 	p := &f.pkt
 	p.Decode(link, data, wireLen, ts)
-	o := Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
 	first := f.stackOf(p)
-	first.begin(f.frames, &o)
+	first.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	first.begin(f.frames)
 	if f.cfg.Blocks.n.Load() > 0 {
 		if first.pkt.p = *p; first.blocked(p) {
 			first.pkt.p.Data = nil
@@ -130,7 +130,8 @@ func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64)
 func (f *Front) Take(p *Parcel) {
 	s := f.common.stacks[p.shard]
 	s.sh.Advance(p.pkt.TS)
-	s.begin(p.frame, &Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS})
+	s.outcome = Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS}
+	s.begin(p.frame)
 	s.pkt.p = p.pkt
 	if s.cfg.Blocks.n.Load() > 0 && s.blocked(&s.pkt.p) {
 		s.pkt.p.Data = nil

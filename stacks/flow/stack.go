@@ -78,7 +78,8 @@ func newStack(sh *event.Shard, cfg Config, c *common) *Stack {
 // datagram. data is not kept.
 func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
-	s.begin(s.frame+1, &Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts})
+	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	s.begin(s.frame + 1)
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
 	if s.cfg.Blocks.n.Load() > 0 && s.blocked(p) {
@@ -90,9 +91,9 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 }
 
 // begin prepares for the frame of that number.
-func (s *Stack) begin(frame uint64, o *Outcome) {
+func (s *Stack) begin(frame uint64) {
 	s.stats.Frames++
-	s.frame, s.outcome, s.said = frame, *o, event.None
+	s.frame, s.said = frame, event.None
 	s.repl.begin()
 	s.exch.at = nil
 }
