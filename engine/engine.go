@@ -39,6 +39,9 @@ type Config struct {
 	// Publishing, if not nil, runs what publishing a generation does while it holds a
 	// shard back from its events, each piece by do. It is for measuring.
 	Publishing func(do func())
+	// Inherit makes an engine for [Engine.Shadow] of that one: its scripts begin with the
+	// state, the stores and the counts that they have there.
+	Inherit *Engine
 	// ReadFile reads the data files that scripts name; nil: there are none.
 	ReadFile func(path string) ([]byte, error)
 	// Shipped are modules that every script finds by their name, wherever it is, unless one of that name
@@ -71,30 +74,11 @@ type Engine struct {
 	infos    map[string]*event.Info // by name of the point
 	taps     map[event.PointID][]Tap
 	started  bool
+	shadowed bool            // a trial runs beside
 	damaged  map[string]bool // stores whose saved content could not be read
 	refused  *attempt        // what was staged last, if it was not published
 	reloads  uint64
 	failures uint64
-}
-
-// dataRoot is a script's record of a kept object; it ends with that.
-type dataRoot struct {
-	*record.Root
-	on *shard
-}
-
-// ObjectEnded implements [event.Ender].
-func (d *dataRoot) ObjectEnded() { d.on.bound.Data-- }
-
-// kept is what a script keeps over its reloads.
-type kept struct {
-	path   string
-	state  *record.Root
-	lines  lineLimit
-	alerts lineLimit
-	random randomness
-	last   uint64      // generation that the script was in last; guarded by the engine's lock
-	gone   atomic.Bool // what it kept is dropped
 }
 
 type ruleKey struct{ script, name string }
@@ -107,6 +91,10 @@ type shard struct {
 	plans  [event.MaxPoints]*pointPlan
 	timers map[timerKey]*timer
 	rules  map[ruleKey]*ruleState // of gen
+	sink   Sink
+	// follower is the trial that sees what this shard sees; shadow is, of a shard of a
+	// trial, what shows it. Both are nil where there is none.
+	follower, shadow *shadow
 
 	// What handlers bound: by handler and function, by machine.
 	targets map[ruleKey]*target
@@ -201,7 +189,7 @@ func New(cfg Config) *Engine {
 
 func newShard(e *Engine, index int, t *turn) *shard {
 	s := &shard{
-		Shard: e.set.At(index), engine: e, gen: e.live, turn: t,
+		Shard: e.set.At(index), engine: e, gen: e.live, turn: t, sink: e.cfg.Sink,
 		timers: map[timerKey]*timer{}, rules: map[ruleKey]*ruleState{},
 		targets: map[ruleKey]*target{}, sources: map[Instance]*source{},
 		held: map[event.Kept]*held{}, walks: map[*walk]func(){},
@@ -410,67 +398,6 @@ func (e *Engine) ruleStats() map[ruleKey]RuleStats {
 		s.Leave()
 	}
 	return sums
-}
-
-// Data implements [Services]: the record of one script on one kept object.
-func (s *shard) Data(o event.Kept, script string) *record.Root {
-	sc := s.gen.scripts[script]
-	if sc == nil {
-		// Not live: whatever it writes is its own and goes with it.
-		return record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
-	}
-	if away, ok := o.(event.Away); ok {
-		return s.dataAway(away, sc)
-	}
-	slots := o.Slots()
-	if d, ok := slots.Get(sc.kept).(*dataRoot); ok {
-		return d.Root
-	}
-	return s.makeData(o, sc).Root
-}
-
-// makeData makes the script's record of an object, and drops those of scripts that
-// are gone.
-func (s *shard) makeData(o event.Kept, sc *script) *dataRoot {
-	d := &dataRoot{record.NewRoot("data of "+o.Label(), &s.engine.dataLimits), s}
-	s.bound.Data++
-	s.Change()
-	defer s.Changed()
-	o.Slots().Drop(func(key, value any) bool {
-		k, ok := key.(*kept)
-		if ok = ok && k.gone.Load(); ok {
-			value.(*dataRoot).ObjectEnded()
-		}
-		return ok
-	})
-	o.Slots().Set(sc.kept, d)
-	return d
-}
-
-// dataAway returns the script's record of an object of another shard: the one
-// that the object has, else an empty one that cannot be written.
-func (s *shard) dataAway(o event.Away, sc *script) (r *record.Root) {
-	home, object := o.Home()
-	home.Look(func() {
-		if d, ok := object.Slots().Get(sc.kept).(*dataRoot); ok {
-			r = d.Root
-		}
-	})
-	if r == nil {
-		r = record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
-		r.Freeze()
-	}
-	return r
-}
-
-// keptOf returns what the script keeps; it exists since the script was staged.
-func (e *Engine) keptOf(path string) *kept {
-	if k := e.kept[path]; k != nil {
-		return k
-	}
-	k := &kept{path: path, state: record.NewRoot("state", &e.stateLimits)}
-	e.kept[path] = k
-	return k
 }
 
 // Emit raises an event given as a pointer to its struct, as [event.Point.Emit]

@@ -56,6 +56,7 @@ func (e *Engine) swap(st *Staged) error {
 	}
 	e.live = st.gen
 	e.adopt(old, st.gen)
+	e.inherit(st.gen)
 	list := e.take(st.gen)
 	e.number.Store(st.gen.Number)
 	e.keep(st.gen)

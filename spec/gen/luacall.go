@@ -61,7 +61,7 @@ func (c *call) gate(s *source, fn *model.Function) {
 	switch {
 	case c.shared == "":
 	case fn.Waits:
-		s.line("if !h.Does(%q) {\nreturn fail(L, errShadow)\n}", c.shared)
+		s.line("if !h.Does(%q) {\nreturn fail(L, ErrShadow)\n}", c.shared)
 	case fn.Effects && len(fn.Results) == 0:
 		s.line("if !h.Does(%q) {\nreturn succeed(L)\n}", c.shared)
 	}

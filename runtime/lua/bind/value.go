@@ -135,8 +135,8 @@ func fail(L *lua.LState, err error) int {
 	return 2
 }
 
-// errShadow is what a script gets that only is tried, where there is no answer.
-var errShadow = errors.New("not done: these scripts run in a shadow")
+// ErrShadow is what a script gets that only is tried, where there is no answer.
+var ErrShadow = errors.New("not done: these scripts run in a shadow")
 
 // succeed returns true: what a call without results gives Lua.
 func succeed(L *lua.LState) int {
