@@ -32,6 +32,8 @@ import (
 type daemon struct {
 	*house
 	options *runOptions
+	opts    engineOptions // that the engine was made with
+	trials  atomic.Uint64
 	paths   []string
 	log     *slog.Logger
 	level   *slog.LevelVar
@@ -78,6 +80,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err != nil {
 		return d, err
 	}
+	d.opts = opts
 	if err := d.openOutlets(stdout, stderr); err != nil {
 		return d, fail(exitIO, err)
 	}
