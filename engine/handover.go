@@ -10,7 +10,7 @@ type Handover struct {
 	// stores.
 	Scripts int `json:"scripts"`
 	States  int `json:"states"`
-	Data    int `json:"data"`
+	Records int `json:"records"`
 	Stores  int `json:"stores"`
 	// What is bound anew: named handlers that are bound to objects, and started as
 	// timers; declared timers that keep their phase.
@@ -143,7 +143,7 @@ func (h *handover) count(to *Handover) {
 	s := h.shard
 	to.Handlers += s.bound.Named
 	to.Timers += h.phases
-	to.Data += s.bound.Data
+	to.Records += s.bound.Data
 	for _, sc := range h.leaving {
 		if src := s.sources[sc.instance]; src != nil && src.retired {
 			to.Draining++

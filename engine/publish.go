@@ -158,7 +158,7 @@ func (e *Engine) told(g *Generation) {
 	h := &g.Handover
 	ev := &hookdev.Reloaded{
 		Generation: g.Number, Hash: g.Hash, Scripts: g.Scripts(), Changed: g.Changed, Duration: h.Duration,
-		Unchanged: uint64(h.Scripts), States: uint64(h.States), Data: uint64(h.Data), Stores: uint64(h.Stores),
+		Unchanged: uint64(h.Scripts), States: uint64(h.States), Records: uint64(h.Records), Stores: uint64(h.Stores),
 		Handlers: uint64(h.Handlers), Timers: uint64(h.Timers),
 		Functions: uint64(h.Functions), Waiting: uint64(h.Waiting), Draining: uint64(h.Draining), Dropped: h.Dropped,
 	}

@@ -66,7 +66,7 @@ func TestPublishHoldsAShardShortly(t *testing.T) {
 	slices.Sort(held)
 	p95, most := held[len(held)*95/100-1], held[len(held)-1]
 	t.Logf("%d entries: median %s, p95 %s, most %s; %+v", len(held), held[len(held)/2], p95, most, gen.Handover)
-	if h := gen.Handover; h.Data != 10_000 || h.Handlers != 1000 || h.Timers != 100 || h.States != 1 || h.Dropped != 0 {
+	if h := gen.Handover; h.Records != 10_000 || h.Handlers != 1000 || h.Timers != 100 || h.States != 1 || h.Dropped != 0 {
 		t.Errorf("%+v", h)
 	}
 	// The most may have met a collection of garbage, or a thread that moved.

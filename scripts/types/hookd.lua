@@ -319,7 +319,6 @@ function settings(decl) end
 ---@field by string at flow.block_start
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field code integer at flow.icmp_error
----@field data integer at hookd.reloaded
 ---@field differ boolean at flow.rexmit
 ---@field draining integer at hookd.reloaded
 ---@field dropped integer at hookd.reloaded
@@ -344,6 +343,7 @@ function settings(decl) end
 ---@field pkts integer at flow.block_end
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped
+---@field records integer at hookd.reloaded
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
 ---@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error

@@ -136,14 +136,14 @@ var reloadedInfo = &event.Info{
 			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).States, value) },
 		},
 		{
-			Name:   "data",
+			Name:   "records",
 			Type:   event.Type{Kind: event.Uint, Bits: 64},
-			Doc:    "Records of scripts on connections that stay.",
+			Doc:    "Records of scripts on connections, as `c.data`, that stay.",
 			Stable: event.StableEvent,
 			Get: event.Getter{
-				Uint: func(e any) uint64 { return e.(*Reloaded).Data },
+				Uint: func(e any) uint64 { return e.(*Reloaded).Records },
 			},
-			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Data, value) },
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Records, value) },
 		},
 		{
 			Name:   "stores",

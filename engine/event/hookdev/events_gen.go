@@ -58,8 +58,8 @@ type Reloaded struct {
 	Unchanged uint64
 	// Scripts that changed and keep a state that is not empty.
 	States uint64
-	// Records of scripts on connections that stay.
-	Data uint64
+	// Records of scripts on connections, as `c.data`, that stay.
+	Records uint64
 	// Stores that stay.
 	Stores uint64
 	// Named handlers that are bound and mean those of this generation now.

@@ -36,8 +36,8 @@ func hookdReloadedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 		return fromUint(v.Unchanged), true
 	case "states":
 		return fromUint(v.States), true
-	case "data":
-		return fromUint(v.Data), true
+	case "records":
+		return fromUint(v.Records), true
 	case "stores":
 		return fromUint(v.Stores), true
 	case "handlers":
