@@ -42,6 +42,9 @@ type Config struct {
 	// Inherit makes an engine for [Engine.Shadow] of that one: its scripts begin with the
 	// state, the stores and the counts that they have there.
 	Inherit *Engine
+	// ThreadCPU returns the processor time of the calling thread in nanoseconds;
+	// nil: what rules cost is not measured.
+	ThreadCPU func() int64
 	// ReadFile reads the data files that scripts name; nil: there are none.
 	ReadFile func(path string) ([]byte, error)
 	// Shipped are modules that every script finds by their name, wherever it is, unless one of that name

@@ -66,6 +66,8 @@ type engineOptions struct {
 	trial   uint64
 	inherit *engine.Engine
 	undone  func(*event.Shard, string)
+	// threadCPU measures what rules cost; nil: nobody asks.
+	threadCPU func() int64
 	// steps, if not nil, is told what each rule does with each event.
 	steps func(*engine.Step)
 }
@@ -124,6 +126,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 
 		CheckNative: o.checkNative,
 		Limits:      o.limits,
+		ThreadCPU:   o.threadCPU,
 		ReadFile:    watch.ReadData,
 		State:       o.state,
 		Shards:      o.shards,

@@ -48,7 +48,7 @@ func (d *daemon) shadow(r *http.Request) (any, error) {
 	opts.state, opts.inherit, opts.trial, opts.undone = nil, d.engine, d.trials.Add(1), func(_ *event.Shard, what string) { tally.Add(what) }
 	trial := newEngine(opts, engine.Discard{}, fns)
 	defer trial.Close()
-	fns.Serve(trial.Shard(0), d.stack)
+	d.front.Serve(fns, trial.Shards())
 	gen, diags := trial.Apply(sources)
 	if diags.HasErrors() {
 		return nil, refused(reload.Outcome{Diags: diags, Err: errors.New("scripts do not load")})
@@ -69,10 +69,7 @@ func (d *daemon) wantStreams(others ...*engine.Engine) {
 	for _, e := range append(others, d.engine) {
 		want = want || e.Reads(flow.StreamFields()...)
 	}
-	shard := d.engine.Shard(0)
-	shard.Enter()
-	defer shard.Leave()
-	d.stack.WantStreams(want)
+	d.front.WantStreams(want)
 }
 
 // inPlace names scripts as if they were at the first of the paths, so that they take

@@ -31,10 +31,6 @@ func NewFunctions() *Functions { return &Functions{} }
 // Install makes s the stack of its shard, in place of one that may have been there.
 func (f *Functions) Install(s *Stack) { f.stacks.Store(s.sh, s) }
 
-// Serve makes s the stack of another shard too: of one that is entered only by who
-// has entered the stack's own, and that does nothing to it.
-func (f *Functions) Serve(sh *event.Shard, s *Stack) { f.stacks.Store(sh, s) }
-
 // Remove forgets s, if it is still the stack of its shard.
 func (f *Functions) Remove(s *Stack) { f.stacks.CompareAndDelete(s.sh, s) }
 
