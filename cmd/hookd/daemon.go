@@ -34,6 +34,8 @@ import (
 type daemon struct {
 	*house
 	options *runOptions
+	opts    engineOptions // that the engine was made with
+	trials  atomic.Uint64
 	paths   []string
 	log     *slog.Logger
 	level   *slog.LevelVar
@@ -84,6 +86,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err != nil {
 		return d, err
 	}
+	d.opts = opts
 	opts.threadCPU = threadCPU
 	if err := d.openOutlets(stdout, stderr); err != nil {
 		return d, fail(exitIO, err)

@@ -70,6 +70,10 @@ func (s *Shard) takePosts() {
 // look at other shards, and one that looks holds back the change, not the other
 // way round. Where shards are not driven apart both do nothing.
 func (s *Shard) Change() {
+	if s.behind != nil {
+		s.behind.Change()
+		return
+	}
 	if s.set.drive == Apart {
 		s.show.Lock()
 		s.showing = true
@@ -78,6 +82,10 @@ func (s *Shard) Change() {
 
 // Changed ends a change.
 func (s *Shard) Changed() {
+	if s.behind != nil {
+		s.behind.Changed()
+		return
+	}
 	if s.set.drive == Apart {
 		s.showing = false
 		s.show.Unlock()
