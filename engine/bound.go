@@ -39,7 +39,7 @@ type bound struct {
 	points []boundPoint
 	timers []*binding
 	muted  []mute // rules that unbound themselves
-	gen    uint64 // that the entries and their order are of
+	gen    uint64 // edition that the entries and their order are of
 }
 
 // boundPoint lists what is bound at one hook point, in order. The list is never
@@ -68,7 +68,7 @@ func (s *shard) boundTo(k event.Kept) *bound {
 func (s *shard) attach(k event.Kept) *bound {
 	b := s.boundTo(k)
 	if b == nil {
-		b = &bound{shard: s, object: k, gen: s.gen.Number}
+		b = &bound{shard: s, object: k, gen: s.gen.edition}
 		k.Slots().Set(s, b)
 	}
 	return b
@@ -93,7 +93,7 @@ func (s *shard) boundAt(o *outcome, id event.PointID) []*binding {
 	if b == nil {
 		return nil
 	}
-	if b.gen != s.gen.Number {
+	if b.gen != s.gen.edition {
 		b.renew()
 	}
 	return b.at(id)
@@ -111,7 +111,7 @@ func (b *bound) at(id event.PointID) []*binding {
 // renew takes the handlers of the live generation and their order. What this
 // generation has no handler for was dropped when it was published.
 func (b *bound) renew() {
-	b.gen = b.shard.gen.Number
+	b.gen = b.shard.gen.edition
 	for i := range b.points {
 		list := slices.Clone(b.points[i].list) // an event that waits may be at it
 		for _, x := range list {
@@ -211,7 +211,7 @@ func (s *shard) Bind(call *Call, at *Attachment, point string, h *Handler) error
 		return err
 	}
 	b := s.attach(at.Object)
-	if b.gen != s.gen.Number {
+	if b.gen != s.gen.edition {
 		b.renew()
 	}
 	old := b.find(call.Script, p)

@@ -53,6 +53,8 @@ type Engine struct {
 
 	mu       sync.Mutex // guards what follows: staging and publishing
 	live     *Generation
+	guests   []*Guest
+	editions uint64
 	kept     map[string]*kept // by script path
 	rules    map[ruleKey]*ruleState
 	points   [event.MaxPoints]*event.Info

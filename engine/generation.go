@@ -34,6 +34,11 @@ type Generation struct {
 	modules *Modules
 	// overlaps are what rules want of overlaps, in the rules' order.
 	overlaps []overlap
+
+	// base is the same without guests, nil where it has none. edition numbers what
+	// was live, with whatever guests.
+	base    *Generation
+	edition uint64
 }
 
 // script is one script of a generation.
@@ -48,6 +53,7 @@ type script struct {
 	kept     *kept
 	rules    []*rule
 	fresh    bool // staged for this generation; else taken over with its VM
+	guest    bool // it has no file
 }
 
 // userEvent is a declared user-defined event, resolved.
@@ -201,7 +207,7 @@ func (st *Staged) compile(sources []Source) diag.List {
 func (st *Staged) run() diag.List {
 	var diags diag.List
 	s := st.engine.shards[0]
-	for path := range st.engine.live.scripts {
+	for path := range st.engine.live.plain().scripts {
 		if sc := st.gen.scripts[path]; sc == nil || sc.fresh {
 			st.stores.Forget(path)
 		}

@@ -26,6 +26,9 @@ func (st *Staged) Publish() (*Generation, error) {
 		return nil, fmt.Errorf("engine: publish generation %d: %w", st.gen.Number, err)
 	}
 	old := e.live
+	next := e.fit(st.gen)
+	e.editions++
+	next.edition = e.editions
 	s := e.shards[0]
 	s.Enter()
 	defer s.Leave()
@@ -40,10 +43,10 @@ func (st *Staged) Publish() (*Generation, error) {
 	for _, r := range st.states {
 		r.Publish()
 	}
-	e.live = st.gen
-	e.adopt(old, st.gen)
-	e.installLocked(s, st.gen)
-	s.rebindTimers(st.gen)
+	e.live = next
+	e.adopt(old, next)
+	e.installLocked(s, next)
+	s.rebindTimers(next)
 	s.rebind(old)
 	if old.Number > 0 {
 		e.reloads++

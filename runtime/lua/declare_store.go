@@ -58,7 +58,7 @@ func (d *declarer) store(f *fields, L *glua.LState) *store.Store {
 		d.report(remark{msg: err.Error(), word: "store", line: f.line})
 		return d.stray(c)
 	}
-	d.in.stores[f.name] = st
+	d.in.stores[f.name], d.stores = st, true
 	return st
 }
 

@@ -46,6 +46,10 @@ type instance struct {
 	// rebuilt: the top level ran again, so what native forms took from it may not
 	// hold any more.
 	rebuilt bool
+	// locals are those of the top level, desk where a console is in the machine
+	// that is its own.
+	locals map[string]*glua.Upvalue
+	desk   *Desk
 
 	call *engine.Call // being handled
 	// running is the coroutine that runs, nil in calls that cannot wait; waits are
@@ -116,6 +120,7 @@ func (in *instance) open() {
 	in.openWords()
 	in.openState()
 	in.openAccess()
+	in.openLocals()
 }
 
 // Close implements [engine.Instance]. What waits is canceled. Objects that outlive the machine keep the
@@ -212,7 +217,7 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 			if e.info != call.Info {
 				continue
 			}
-			L := in.vm.BeginIf(!f.second.free, budget, what)
+			L := in.vm.BeginIf(!f.second.free || in.rebuilt, budget, what)
 			L.Push(f.second.fn)
 			if e.push(in, L, call.Event) {
 				return len(e.args) + e.fields
@@ -221,7 +226,7 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 			break
 		}
 	}
-	L := in.vm.BeginIf(!f.free, budget, what)
+	L := in.vm.BeginIf(!f.free || in.rebuilt, budget, what)
 	L.Push(f.fn)
 	in.args = in.args[:0]
 	if et := in.prog.rt.events[call.Info]; et != nil {

@@ -122,7 +122,13 @@ func (f *file) explain(line int, msg string) string {
 	if !strings.HasPrefix(msg, "attempt to ") && !strings.HasPrefix(msg, "cannot perform ") && !strings.HasPrefix(msg, "for statement ") && !strings.HasPrefix(msg, "__") {
 		return msg
 	}
-	f.once.Do(func() { f.names = operandsOf(f.path, f.text) })
+	f.once.Do(func() {
+		text := f.text
+		if f.typed != nil {
+			text = f.typed
+		}
+		f.names = operandsOf(f.path, text)
+	})
 	o := f.names
 	switch {
 	case msg == "attempt to call a non-function object":
