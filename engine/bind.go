@@ -248,7 +248,9 @@ func (s *shard) planOf(id event.PointID) *pointPlan {
 	}
 	if len(taps) > 0 {
 		tapped := *p
-		tapped.taps = taps
+		for _, t := range taps {
+			tapped.taps = append(tapped.taps, *t)
+		}
 		p = &tapped
 	}
 	return p

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/hookd/hookd/engine/event"
@@ -59,7 +60,7 @@ type Engine struct {
 	rules    map[ruleKey]*ruleState
 	points   [event.MaxPoints]*event.Info
 	infos    map[string]*event.Info // by name of the point
-	taps     map[event.PointID][]Tap
+	taps     map[event.PointID][]*Tap
 	started  bool
 	damaged  map[string]bool // stores whose saved content could not be read
 	reloads  uint64
@@ -130,7 +131,7 @@ func New(cfg Config) *Engine {
 		kept:  map[string]*kept{},
 		rules: map[ruleKey]*ruleState{},
 		infos: map[string]*event.Info{},
-		taps:  map[event.PointID][]Tap{},
+		taps:  map[event.PointID][]*Tap{},
 
 		damaged: map[string]bool{},
 	}
@@ -175,13 +176,22 @@ func (e *Engine) Limits() Limits { return e.cfg.Limits }
 // Catalogue returns the families the engine was made with.
 func (e *Engine) Catalogue() *catalogue.Catalogue { return e.cfg.Catalogue }
 
-// Tap lets t see every event of the point before rules do. Taps are installed
-// before [Engine.Start].
-func (e *Engine) Tap(id event.PointID, t Tap) {
+// Tap lets t see every event of the point before rules do, until remove.
+func (e *Engine) Tap(id event.PointID, t Tap) (remove func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.taps[id] = append(e.taps[id], t)
+	own := &t
+	e.taps[id] = append(slices.Clone(e.taps[id]), own)
 	e.install(e.live)
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		rest := slices.DeleteFunc(slices.Clone(e.taps[id]), func(x *Tap) bool { return x == own })
+		if e.taps[id] = rest; len(rest) == 0 {
+			delete(e.taps, id)
+		}
+		e.install(e.live)
+	}
 }
 
 // Start sets event time, arms the timers and raises hookd.start. Before it no

@@ -112,7 +112,7 @@ var importRules = []importRule{
 	{from: "", to: module + "/cmd", why: "nothing imports a command", tests: true},
 	{from: "", to: module + "/spec/gen", why: "the generator is a program", tests: true},
 	{from: "", to: "github.com/yuin/gopher-lua", except: []string{"runtime/lua", "spec/gen"}, why: "gopher-lua appears only under runtime/lua", tests: false},
-	{from: "", to: "github.com/gopacket/gopacket", except: []string{"stacks/flow/layers", "spec/bench/gopacket"}, why: "gopacket decodes layers that scripts ask for, and is a test's oracle", tests: false},
+	{from: "", to: "github.com/google/gopacket", except: []string{"stacks/flow/layers", "spec/bench/gopacket"}, why: "gopacket decodes layers that scripts ask for, and is a test's oracle", tests: false},
 	{from: "", to: "golang.org/x/sys/unix", except: []string{"stacks/netio", "stacks/netfilter", "stacks/sock", "stacks/flow/capture"}, why: "x/sys/unix appears only where the kernel is spoken to", tests: false},
 }
 

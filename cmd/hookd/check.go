@@ -22,6 +22,7 @@ type checkOptions struct {
 	plan     bool
 	explain  bool
 	settings bool
+	verify   bool
 }
 
 func newCheck() *cobra.Command {
@@ -38,6 +39,7 @@ binds their rules, as a start or a reload would. Without a path it checks
 	cmd.Flags().BoolVar(&o.settings, "settings", false, "print the settings that hold, and why")
 	cmd.Flags().StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	cmd.Flags().StringArrayVar(&o.flow, "flow", nil, flowUsage)
+	cmd.Flags().BoolVar(&o.verify, "verify", false, "run the scripts' specs too, as 'hookd run --verify' does before it takes scripts")
 	cmd.Flags().BoolVar(&o.plan, "plan", false, "print the order in which rules run at each hook point")
 	cmd.Flags().BoolVar(&o.explain, "explain", false, "print per rule what runs native, which fields become arguments, what escapes and where")
 	return cmd
@@ -66,11 +68,18 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 	e := newEngine(engineOptions{observe: set.observe, limits: set.limits}, engine.Discard{}, flow.NewFunctions())
 	defer e.Close()
 	gen, diags := e.Apply(sources)
+	loaded := !diags.HasErrors()
+	if o.verify && loaded {
+		diags = append(diags, verify(sources, gen.Changed)...)
+	}
 	if err := writeDiagnostics(cmd, o.format, diags); err != nil {
 		return fail(exitIO, err)
 	}
-	if diags.HasErrors() {
+	switch {
+	case !loaded:
 		return fail(exitScripts, errors.New("scripts do not load"))
+	case diags.HasErrors():
+		return fail(exitFinding, errors.New("scripts fail their specs"))
 	}
 	if o.format == "json" {
 		return nil

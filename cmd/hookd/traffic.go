@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/runtime/lua/spec"
 	"github.com/hookd/hookd/stacks/flow"
@@ -25,6 +26,11 @@ func specHost() spec.Host {
 			return t
 		},
 	}
+}
+
+// verify runs the specs of changed scripts before those go live.
+func verify(sources []engine.Source, changed []string) diag.List {
+	return spec.Verify(specHost(), sources, changed)
 }
 
 // traffic is the flow stack of one spec.

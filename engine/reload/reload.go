@@ -25,8 +25,9 @@ type Engine interface {
 type Config struct {
 	Engine Engine
 	// Verify looks at staged sources before they are published, such as by running
-	// their specs; errors in its list refuse them. Nil: nothing is verified.
-	Verify func(sources []engine.Source) diag.List
+	// the specs of the changed scripts, which are given by their paths; errors in
+	// its list refuse them. Nil: nothing is verified.
+	Verify func(sources []engine.Source, changed []string) diag.List
 	// State is where the last set that was live is kept; nil: it is not.
 	State *statedir.Dir
 	// MaxErrors, if not 0, takes a generation back whose scripts raise more errors
@@ -154,7 +155,7 @@ func (r *Reloader) publish(begun time.Time, sources []engine.Source) (Outcome, *
 		return r.refuse(begun, diags, errors.New("scripts do not load")), nil
 	}
 	if r.cfg.Verify != nil {
-		list := r.cfg.Verify(sources)
+		list := r.cfg.Verify(sources, staged.Generation().Changed)
 		diags = append(diags, list...)
 		if list.HasErrors() {
 			staged.Discard()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,8 +106,8 @@ func TestApply(t *testing.T) {
 	var published []uint64
 	r := newRig(t, reload.Config{
 		Published: func(g *engine.Generation) { published = append(published, g.Number) },
-		Verify: func(sources []engine.Source) diag.List {
-			if string(sources[0].Text) == "unsound" {
+		Verify: func(sources []engine.Source, changed []string) diag.List {
+			if string(sources[0].Text) == "unsound" && slices.Equal(changed, []string{"a.lua"}) {
 				return diag.List{{File: "a_spec.lua", Line: 3, Msg: "expected 1"}}
 			}
 			return nil

@@ -217,7 +217,7 @@ func (d *Desk) take(input *Input) {
 		f.text = bytes.Repeat([]byte("\n"), min(d.Line()-1, maxTyped/2))
 	}
 	f.text = append(append(f.text, input.text...), '\n')
-	f.typed, f.names, f.once = input.typed, nil, sync.Once{}
+	f.typed, f.names, f.asked = input.typed, nil, sync.Once{}
 }
 
 // Line returns the line that the next input begins at.

@@ -84,15 +84,21 @@ func (h *house) load(src string) diag.List {
 	return diags
 }
 
-// up loads a script that has to load, and raises hookd.start.
+// up returns a house in which a script is loaded and started.
 func up(t testing.TB, src string) *house {
 	t.Helper()
 	h := newHouse(t, engine.Limits{})
+	h.started(src)
+	return h
+}
+
+// started loads a script that has to load, and raises hookd.start.
+func (h *house) started(src string) {
+	h.t.Helper()
 	if diags := h.load(src); len(diags) > 0 {
-		t.Fatal(rendered(diags))
+		h.t.Fatal(rendered(diags))
 	}
 	h.Start(1000e9)
-	return h
 }
 
 func rendered(diags diag.List) string {

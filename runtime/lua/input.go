@@ -8,6 +8,7 @@ import (
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/runtime/lua/analyse"
+	"github.com/hookd/hookd/runtime/lua/counted"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/syntax"
@@ -152,6 +153,7 @@ func mayChange(stmts []ast.Stmt) bool {
 
 // compileInput compiles the tree, which it uses up.
 func compileInput(chunk *source.Chunk, in *Input, list *diag.List) {
+	counted.Chunk(chunk.Stmts, func(*ast.FunctionExpr) bool { return false })
 	vm.BoundConcat(chunk.Stmts)
 	proto, diags := normalise.Compile(chunk, in.functions)
 	*list = append(*list, diags...)

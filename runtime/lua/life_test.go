@@ -9,6 +9,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/vm"
 )
 
 func lines(s string) []string { return strings.Split(strings.TrimSpace(s), "\n") }
@@ -104,9 +105,17 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// poisonable is a house whose machines a recursion ruins before it uses up its
+// budget.
+func poisonable(t *testing.T) *house {
+	h := newHouse(t, engine.Limits{HandlerInstructions: 2_000_000})
+	h.Use(New(Config{Catalogue: h.Catalogue(), Functions: h.Functions(), Limits: h.Limits(), VM: vm.Limits{Stack: 2048}}))
+	return h
+}
+
 func TestPoisonedMachineIsRebuilt(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, engine.Limits{})
+	h := poisonable(t)
 	_, diags := h.Apply([]engine.Source{
 		{Path: "bad.lua", Text: []byte(`
 			local n, s = 0, store "s" { kind = "set", key = "string" }
@@ -130,10 +139,10 @@ func TestPoisonedMachineIsRebuilt(t *testing.T) {
 	h.start(two)
 	want := []string{
 		"bad\t1\tnil\tfalse",
-		"error bad.lua:3: stack overflow: a call holds at most 16384 values (poisoned)",
+		"error bad.lua:3: stack overflow: a call holds at most 2048 values (poisoned)",
 		"last\t0", "good\t1",
 		"bad\t1\t1\ttrue",
-		"error bad.lua:3: stack overflow: a call holds at most 16384 values (poisoned)",
+		"error bad.lua:3: stack overflow: a call holds at most 2048 values (poisoned)",
 		"last\t0", "good\t2",
 		"bad\t1\tnil\ttrue", "last\t1", "good\t3",
 	}
@@ -146,7 +155,8 @@ func TestPoisonedMachineIsRebuilt(t *testing.T) {
 // the first run of a top level gives way to the functions of the second.
 func TestConstantsAfterARebuild(t *testing.T) {
 	t.Parallel()
-	h := up(t, `
+	h := poisonable(t)
+	h.started(`
 		state { loads = 0 }
 		state.loads = state.loads + 1
 		local wanted = state.loads
@@ -159,7 +169,7 @@ func TestConstantsAfterARebuild(t *testing.T) {
 	}
 	want := []string{
 		"when\t1", "guard\t1",
-		"error t.lua:5: stack overflow: a call holds at most 16384 values (poisoned)",
+		"error t.lua:5: stack overflow: a call holds at most 2048 values (poisoned)",
 		"when\t2", "guard\t2",
 	}
 	if diff := cmp.Diff(want, lines(h.take())); diff != "" {
@@ -169,7 +179,8 @@ func TestConstantsAfterARebuild(t *testing.T) {
 
 func TestRuleThatGoesMissingInARebuild(t *testing.T) {
 	t.Parallel()
-	h := up(t, `
+	h := poisonable(t)
+	h.started(`
 		state { loads = 0 }
 		state.loads = state.loads + 1
 		local function f(...) return f(1, ...) end

@@ -113,16 +113,20 @@ var (
 	arithWords   = regexp.MustCompile(`^cannot perform (\w+) operation between (\w+) and (\w+)$`)
 	concatWords  = regexp.MustCompile(`^attempt to concatenate a (\w+) value$`)
 	compareWords = regexp.MustCompile(`^attempt to compare (\w+) with (\w+)$`)
+	aWords       = regexp.MustCompile(`^attempt to (call|perform arithmetic on|get length of) a (\w+) value$`)
 	forWords     = regexp.MustCompile(`^for statement (init|limit|step) must be a number$`)
 )
 
 // explain words an error of the machine as PUC Lua would, with a name where the
 // line has only one that it can be.
 func (f *file) explain(line int, msg string) string {
-	if !strings.HasPrefix(msg, "attempt to ") && !strings.HasPrefix(msg, "cannot perform ") && !strings.HasPrefix(msg, "for statement ") && !strings.HasPrefix(msg, "__") {
+	if !strings.HasPrefix(msg, "attempt to ") && !strings.HasPrefix(msg, "cannot perform ") && !strings.HasPrefix(msg, "for statement ") && !strings.HasPrefix(msg, "__") && !strings.HasPrefix(msg, "too many recursions in ") {
 		return msg
 	}
-	f.once.Do(func() {
+	if what, ok := strings.CutPrefix(msg, "too many recursions in "); ok {
+		return "loop in " + what
+	}
+	f.asked.Do(func() {
 		text := f.text
 		if f.typed != nil {
 			text = f.typed
@@ -132,11 +136,14 @@ func (f *file) explain(line int, msg string) string {
 	o := f.names
 	switch {
 	case msg == "attempt to call a non-function object":
-		return "attempt to call " + blame(o.called[line], "", "not a function", "something that is no function")
+		// Other values have metatables that say what they are.
+		return "attempt to call " + blame(o.called[line], "table")
 	case msg == "__unm undefined":
-		return "attempt to perform arithmetic on " + blame(o.used[line], "", "not a number", "something that is no number")
-	case msg == "__len undefined":
-		return "attempt to get length of " + blame(o.length[line], "", "it has none", "something that has none")
+		return "attempt to perform arithmetic on " + blame(o.used[line], "table")
+	}
+	if m := aWords.FindStringSubmatch(msg); m != nil {
+		names := map[string]map[int][]string{"call": o.called, "perform arithmetic on": o.used, "get length of": o.length}
+		return "attempt to " + m[1] + " " + blame(names[m[1]][line], m[2])
 	}
 	if m := indexWords.FindStringSubmatch(msg); m != nil {
 		if name := only(o.indexed[indexedAt{line, m[2]}]); name != "" {
@@ -149,10 +156,10 @@ func (f *file) explain(line int, msg string) string {
 		if kind == "number" || kind == "string" && m[3] != "number" && m[3] != "string" {
 			kind = m[3]
 		}
-		return "attempt to perform arithmetic on " + blame(o.used[line], kind, "", "")
+		return "attempt to perform arithmetic on " + blame(o.used[line], kind)
 	}
 	if m := concatWords.FindStringSubmatch(msg); m != nil {
-		return "attempt to concatenate " + blame(o.used[line], m[1], "", "")
+		return "attempt to concatenate " + blame(o.used[line], m[1])
 	}
 	if m := compareWords.FindStringSubmatch(msg); m != nil && m[1] == m[2] {
 		return fmt.Sprintf("attempt to compare two %s values", m[1])
@@ -163,19 +170,13 @@ func (f *file) explain(line int, msg string) string {
 	return msg
 }
 
-// blame names what is at fault: the only name of the line with its type or, where
-// that is unknown, what it lacks; else the type, else something.
-func blame(names []string, kind, lacks, otherwise string) string {
-	name := only(names)
-	switch {
-	case name != "" && kind != "":
+// blame names what is at fault: the only name of the line with its type, else
+// the type.
+func blame(names []string, kind string) string {
+	if name := only(names); name != "" {
 		return fmt.Sprintf("%s (a %s value)", name, kind)
-	case name != "":
-		return fmt.Sprintf("%s (%s)", name, lacks)
-	case kind != "":
-		return fmt.Sprintf("a %s value", kind)
 	}
-	return otherwise
+	return fmt.Sprintf("a %s value", kind)
 }
 
 // only returns the one name in list, literals aside; nothing where there are

@@ -25,10 +25,12 @@ type file struct {
 	proto *glua.FunctionProto
 	// functions are the expressions that the prototypes were compiled from.
 	functions normalise.Functions
+	// once are the functions that an entry calls at most once: handlers.
+	once map[*ast.FunctionExpr]bool
 
 	reads *engine.Reads
 
-	once  sync.Once
+	asked sync.Once
 	names *operands // of the source, made when the first error asks
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
+	"github.com/hookd/hookd/runtime/lua/counted"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
@@ -132,11 +133,17 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 
 // rewrite gives handlers their second forms.
 func (p *program) rewrite(chunk *source.Chunk, handlers []analyse.Handler) {
+	p.once = map[*ast.FunctionExpr]bool{}
+	for _, h := range handlers {
+		// A function with a name may be called from anywhere.
+		p.once[h.Func] = h.Field != nil && h.Field.Value == ast.Expr(h.Func)
+	}
 	stmts, result, second := access.Rewrite(chunk.Stmts, handlers, p.survey, p.rt.cfg.Catalogue)
 	chunk.Stmts = stmts
 	p.access, p.handlers = result, map[*ast.FunctionExpr]*access.Handler{}
 	for _, h := range second {
 		p.handlers[h.Func] = h.Handler
+		p.once[h.Func] = true
 	}
 }
 
@@ -149,6 +156,7 @@ func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
 	}
 	diags = append(diags, rt.cfg.Check(chunk)...)
 	look(chunk)
+	counted.Chunk(chunk.Stmts, func(fn *ast.FunctionExpr) bool { return f.once[fn] })
 	vm.BoundConcat(chunk.Stmts)
 	f.functions = normalise.Functions{}
 	proto, list := normalise.Compile(chunk, f.functions)

@@ -387,10 +387,11 @@ end }`)
 func TestARebuiltScriptEndsItsWaits(t *testing.T) {
 	t.Parallel()
 	for _, poison := range []string{"f()", "spawn(function() sleep(0.5) f() end)"} {
-		h := up(t, `local function f(...) return f(1, ...) end
+		h := poisonable(t)
+		h.started(`local function f(...) return f(1, ...) end
 rule "a" { on = flow.conn_start, run = function(c)
   spawn(function() sleep(1) print "never" end)
-  if c.id == 1 then `+poison+` end
+  if c.id == 1 then ` + poison + ` end
 end }
 rule "b" { on = flow.conn_start, run = function(c) spawn(function() sleep(2) print("well", c.id) end) end }`)
 		h.start(newConn(1))
@@ -399,7 +400,7 @@ rule "b" { on = flow.conn_start, run = function(c) spawn(function() sleep(2) pri
 		h.advance(2 * time.Second)
 		got := h.take()
 		for _, want := range []string{
-			"error t.lua:1: stack overflow: a call holds at most 16384 values (poisoned)\n",
+			"error t.lua:1: stack overflow: a call holds at most 2048 values (poisoned)\n",
 			"error t.lua: ended: the script's machine failed and was made anew\n", "well\t2\n",
 		} {
 			if !strings.Contains(got, want) {

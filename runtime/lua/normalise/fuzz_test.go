@@ -73,10 +73,12 @@ func TestValidity(t *testing.T) {
 	}
 }
 
-func generate(seed, n int) []string {
+func generate(seed, n int) []string { return generateOf(seed, n, false) }
+
+func generateOf(seed, n int, script bool) []string {
 	programs := make([]string, n)
 	for i := range programs {
-		programs[i] = program(uint64(seed + i))
+		programs[i] = programOf(uint64(seed+i), script)
 	}
 	return programs
 }

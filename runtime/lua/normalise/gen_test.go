@@ -20,6 +20,7 @@ type generator struct {
 	dots   bool
 	yields bool // within a coroutine's own function
 	inner  int  // functions and coroutines around this place
+	script bool // also writes what only the machine of scripts has right
 }
 
 const (
@@ -31,8 +32,10 @@ const (
 )
 
 // program writes the program of a seed.
-func program(seed uint64) string {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 51)), left: 14, dots: true}
+func program(seed uint64) string { return programOf(seed, false) }
+
+func programOf(seed uint64, script bool) string {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 51)), left: 14, dots: true, script: script}
 	if g.IntN(25) == 0 {
 		g.manyConstants()
 	}
@@ -84,6 +87,9 @@ func (g *generator) list(n int, item func() string) string {
 
 // int writes an expression with a number for value.
 func (g *generator) int(d int) string {
+	if g.script && d > 0 && g.chance(8) {
+		return g.coerced(d)
+	}
 	if d <= 0 || g.chance(25) {
 		return g.one(g.name(ints), g.name(ints), g.name(ints), "1", "2", "7", "0", "-3", "0x1F", "0012", "2.5", "1e2")
 	}
@@ -275,4 +281,46 @@ func (g *generator) longTable(d int) string {
 		fields = append(fields, "...")
 	}
 	return "{" + strings.Join(fields, ", ") + "}"
+}
+
+// coerced writes arithmetic with strings, and what else gopher-lua's own
+// operators get wrong.
+func (g *generator) coerced(d int) string {
+	digits := g.one("'010'", "' 7 '", "'0x1F'", "'1e1'", "'-3'", "'.5'", "'4.'")
+	switch g.IntN(6) {
+	case 0:
+		return "(" + digits + g.one(" + ", " - ", " * ") + g.term(d-1) + ")"
+	case 1:
+		return "(" + g.term(d-1) + g.one(" + ", " - ", " * ") + digits + ")"
+	case 2:
+		return "(-" + digits + ")"
+	case 3:
+		return "N((E(pcall(function(...) return " + g.operand(d-1) + g.one(" + ", " - ", " % ", " / ") + g.one(digits, "'x1'", "''", "'1_0'") + " end))))"
+	case 4:
+		return "#setmetatable({1, 2}, { __len = function() return 9 end })"
+	default:
+		return "(tonumber(" + digits + ") or 0)"
+	}
+}
+
+// fragile writes a statement whose meaning depends on how a store, a length or a
+// loop is rewritten.
+func (g *generator) fragile() {
+	k := g.name(ints)
+	switch g.IntN(6) {
+	case 0:
+		g.line("for %s = %s, %s do if K() then break end out(%s) end", k, g.one("'1'", "' 2 '", "N("+g.any(2)+")"), g.one("'3'", "4", "N("+g.any(2)+")"), k)
+	case 1:
+		g.line("t.q = {} t.q[N(%s)] = %s", g.any(2), g.any(2))
+		g.line("for k, v in pairs(t.q) do out(k, v) end")
+	case 2:
+		g.line("do local %s = %s local function set(...) %s = %s + 1 return %s end %s[%s] = set() out(%s) end", k, g.int(1), k, k, g.any(1), g.name(tables), k, k)
+	case 3:
+		g.line("do local e = { 1, 2, 3 } for n = #e, 1, -1 do e[n] = nil out(#e) end e[#e + 1] = %s out(#e, e[1]) end", g.int(1))
+	case 4:
+		g.line("do local e = { 1, 2, 3, x = 1 } for k in pairs(e) do e[k] = nil out(k, #e) end out((next(e))) end")
+	default:
+		x, y := g.any(2), g.any(2)
+		g.line("out(E(pcall(function(...) return %s %s %s end)))", g.one("("+x+")"), g.one("<", "<=", ">", ">=", "==", "~="), "("+y+")")
+	}
 }

@@ -34,6 +34,10 @@ func (g *generator) statement() {
 		g.simple()
 		return
 	}
+	if g.script && g.chance(12) {
+		g.fragile()
+		return
+	}
 	switch g.IntN(33) {
 	case 30:
 		g.leave()

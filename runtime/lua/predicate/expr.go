@@ -8,11 +8,12 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/counted"
 )
 
 // truth compiles an expression of which only the truth is asked.
 func (c *compiler) truth(x ast.Expr, sc *scope) (test, error) {
-	switch x := x.(type) {
+	switch x := counted.Operator(x).(type) {
 	case *ast.LogicalOpExpr:
 		a, err := c.truth(x.Lhs, sc)
 		if err != nil {
@@ -59,7 +60,7 @@ func (c *compiler) value(x ast.Expr, sc *scope) (value, error) {
 	if c.nodes++; c.nodes > maxNodes {
 		return value{}, refuse(x, "it is too long")
 	}
-	switch x := x.(type) {
+	switch x := counted.Operator(x).(type) {
 	case *ast.NilExpr:
 		return constant(nil), nil
 	case *ast.TrueExpr:

@@ -9,10 +9,12 @@ import (
 	"slices"
 
 	glua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/runtime/lua/counted"
 	"github.com/hookd/hookd/runtime/lua/lib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
@@ -43,6 +45,8 @@ type Result struct {
 // Runner runs spec files.
 type Runner struct {
 	host Host
+	// scan reads the scripts below paths.
+	scan func(paths ...string) ([]engine.Source, error)
 
 	vm      *vm.VM
 	path    string
@@ -70,36 +74,49 @@ type testCase struct {
 }
 
 // New returns a runner of specs in the worlds that host makes.
-func New(host Host) *Runner { return &Runner{host: host} }
+func New(host Host) *Runner { return &Runner{host: host, scan: watch.Scan} }
 
 // File runs one spec file. The diagnostics say why it could not be run at all;
 // what an `it` found is in its Result.
 func (r *Runner) File(path string) ([]Result, diag.List) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, diag.List{{File: path, Msg: err.Error()}}
-	}
-	*r = Runner{host: r.host, path: path, text: text, scope: []scope{{}}, open: true}
-	chunk, diags := source.Parse(path, text)
-	if diags.HasErrors() {
+	if diags := r.load(path); diags.HasErrors() {
 		return nil, diags
 	}
-	proto, diags := normalise.Compile(chunk, nil)
-	if diags.HasErrors() {
-		return nil, diags
-	}
-	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Print: r.print, Unknown: r.library})
 	defer r.vm.Close()
-	r.openWords()
-	if d, _ := r.call(r.vm.State().NewFunctionFromProto(proto), "the spec"); d != nil {
-		return nil, diag.List{d}
-	}
-	r.open = false
 	results := make([]Result, 0, len(r.cases))
 	for _, c := range r.cases {
-		results = append(results, r.run(c))
+		sources, err := r.sources(c.scripts)
+		results = append(results, r.run(c, sources, err))
 	}
 	return results, nil
+}
+
+// load runs the top level of a spec file. Without errors its machine is to be
+// closed.
+func (r *Runner) load(path string) diag.List {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return diag.List{{File: path, Msg: err.Error()}}
+	}
+	*r = Runner{host: r.host, scan: r.scan, path: path, text: text, scope: []scope{{}}, open: true}
+	chunk, diags := source.Parse(path, text)
+	if diags.HasErrors() {
+		return diags
+	}
+	counted.Chunk(chunk.Stmts, func(*ast.FunctionExpr) bool { return false })
+	vm.BoundConcat(chunk.Stmts)
+	proto, diags := normalise.Compile(chunk, nil)
+	if diags.HasErrors() {
+		return diags
+	}
+	r.vm = vm.New(vm.Config{Chunk: path, Seed: 1, Print: r.print, Unknown: r.library})
+	r.openWords()
+	if d, _ := r.call(r.vm.State().NewFunctionFromProto(proto), "the spec"); d != nil {
+		r.vm.Close()
+		return diag.List{d}
+	}
+	r.open = false
+	return nil
 }
 
 // library gives specs the tables of functions that scripts have.
@@ -154,10 +171,10 @@ func (r *Runner) diagnose(line int, msg string) *diag.Diagnostic {
 	return d
 }
 
-// run gives an `it` a world of its own and runs it there.
-func (r *Runner) run(c testCase) Result {
+// run gives an `it` a world of its own with the sources and runs it there. err
+// says why there are none.
+func (r *Runner) run(c testCase, sources []engine.Source, err error) Result {
 	res := Result{File: r.path, Name: c.name, Line: c.line}
-	sources, err := r.sources(c.scripts)
 	if err != nil {
 		res.Failure = r.diagnose(c.line, err.Error())
 		return res
@@ -222,7 +239,7 @@ func (r *Runner) sources(names []string) ([]engine.Source, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}
-	sources, err := watch.Scan(paths...)
+	sources, err := r.scan(paths...)
 	if err != nil {
 		return nil, err
 	}

@@ -21,20 +21,20 @@ func typeError(L *glua.LState, n int, fn, want string) {
 	argError(L, n, fn, want+" expected, got "+got)
 }
 
-func checkFunction(L *glua.LState, n int, fn string) *glua.LFunction {
-	f, ok := L.Get(n).(*glua.LFunction)
-	if !ok {
-		typeError(L, n, fn, "function")
-	}
-	return f
-}
-
 func checkTable(L *glua.LState, n int, fn string) *glua.LTable {
 	t, ok := L.Get(n).(*glua.LTable)
 	if !ok {
 		typeError(L, n, fn, "table")
 	}
 	return t
+}
+
+func checkString(L *glua.LState, n int, fn string) string {
+	if value := L.Get(n); glua.LVCanConvToString(value) {
+		return string(appendText(nil, value))
+	}
+	typeError(L, n, fn, "string")
+	return ""
 }
 
 func checkNumber(L *glua.LState, n int, fn string) float64 {

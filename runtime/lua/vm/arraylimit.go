@@ -11,11 +11,15 @@ import (
 // it: up to 67 million unless told otherwise.
 const MaxArray = 1 << 20
 
-// arrayLimit guards the one setting of gopher-lua that is a variable of its
-// package. It is the same for all machines of the process and set before the
+// maxChain is how many tables one lookup goes through by way of __index: it
+// counts as one instruction.
+const maxChain = 5
+
+// arrayLimit guards the settings of gopher-lua that are variables of its
+// package. They are the same for all machines of the process and set before the
 // first of them runs.
 var arrayLimit sync.Once
 
 func lowerArrayLimit() {
-	arrayLimit.Do(func() { glua.MaxArrayIndex = MaxArray })
+	arrayLimit.Do(func() { glua.MaxArrayIndex, glua.MaxTableGetLoop = MaxArray, maxChain })
 }

@@ -51,7 +51,7 @@ func (v *VM) open() {
 		{"select", v.selectArgs},
 		{"setmetatable", v.setmetatable},
 		{"tonumber", strlib.ToNumber},
-		{"tostring", strlib.ToString},
+		{"tostring", v.tostringOf},
 		{"type", v.typeName},
 		{"xpcall", v.xpcall},
 		{ConcatName, v.concat},
@@ -62,6 +62,8 @@ func (v *VM) open() {
 	g.RawSetString("_VERSION", glua.LString("Lua 5.1"))
 	strlib.Open(v.root, &v.strs)
 	strlib.OpenTable(v.root, &v.strs)
+	v.openPlain()
+	v.openCounted()
 	v.strict(g)
 }
 
@@ -95,11 +97,11 @@ func (v *VM) assert(L *glua.LState) int {
 	if glua.LVAsBool(L.Get(1)) {
 		return L.GetTop()
 	}
-	if L.GetTop() < 2 {
-		L.Error(glua.LString("assertion failed!"), 0)
+	msg := "assertion failed!"
+	if L.Get(2) != glua.LNil {
+		msg = checkString(L, 2, "assert")
 	}
-	L.Error(L.Get(2), 0)
-	return 0
+	return v.raise(L, 1, msg)
 }
 
 func (v *VM) error(L *glua.LState) int {
@@ -108,18 +110,27 @@ func (v *VM) error(L *glua.LState) int {
 		level = int(checkNumber(L, 2, "error"))
 	}
 	value := L.Get(1)
-	if text, ok := value.(glua.LString); ok && level > 0 {
+	if glua.LVCanConvToString(value) && level > 0 {
 		// gopher-lua counts the function error itself, and so is off by one from
 		// the second level on.
-		value = glua.LString(where(L, level)) + text
+		return v.raise(L, level, string(appendText(nil, value)))
 	}
 	L.Error(value, 0)
 	return 0
 }
 
 // where returns the position of the Lua function at a level as it stands before
-// a message, and nothing where that is no Lua function of a script.
-func where(L *glua.LState, level int) string {
+// a message, and nothing where that is no Lua function of a script. Levels go on
+// outside of a protected call, which is one itself.
+func (v *VM) where(L *glua.LState, level int) string {
+	for v.isGuard(L) {
+		levels := guarded(L)
+		if level < levels {
+			break
+		}
+		level -= levels
+		L = L.Parent
+	}
 	dbg, ok := L.GetStack(level)
 	if !ok {
 		return ""
@@ -129,6 +140,25 @@ func where(L *glua.LState, level int) string {
 	}
 	return dbg.Source + ":" + strconv.Itoa(dbg.CurrentLine) + ": "
 }
+
+// guarded returns how many levels of a guard's thread are above the function
+// that runs the protected calls and, tail called, what it was given to run.
+func guarded(L *glua.LState) int {
+	levels := 0
+	for n := range maxLevels {
+		dbg, ok := L.GetStack(n)
+		if !ok {
+			break
+		}
+		if _, err := L.GetInfo("S", dbg, glua.LNil); err != nil || dbg.Source != preludeChunk {
+			levels = n + 1
+		}
+	}
+	return levels
+}
+
+// maxLevels is how many levels are looked at, for each tail call counts as one.
+const maxLevels = 250
 
 func (v *VM) print(L *glua.LState) int {
 	if v.cfg.Print == nil {
@@ -171,9 +201,10 @@ func (v *VM) getmetatable(L *glua.LState) int {
 	if L.GetTop() == 0 {
 		argError(L, 1, "getmetatable", "value expected")
 	}
-	mt := L.GetMetatable(L.Get(1))
-	if _, isUserdata := L.Get(1).(*glua.LUserData); isUserdata {
-		mt = glua.LNil // those of objects are the daemon's
+	mt := glua.LValue(glua.LNil)
+	switch L.Get(1).Type() {
+	case glua.LTTable, glua.LTString: // those of other values are the daemon's
+		mt = L.GetMetatable(L.Get(1))
 	}
 	L.Push(mt)
 	return 1
@@ -200,19 +231,53 @@ func (v *VM) rawequal(L *glua.LState) int {
 	if L.GetTop() < 2 {
 		argError(L, L.GetTop()+1, "rawequal", "value expected")
 	}
+	v.chargeKey(L, L.Get(1))
 	L.Push(glua.LBool(L.RawEqual(L.Get(1), L.Get(2))))
 	return 1
 }
 
 func (v *VM) rawget(L *glua.LState) int {
-	L.Push(checkTable(L, 1, "rawget").RawGet(L.Get(2)))
+	t := checkTable(L, 1, "rawget")
+	if L.GetTop() < 2 {
+		argError(L, 2, "rawget", "value expected")
+	}
+	v.chargeKey(L, L.Get(2))
+	L.Push(t.RawGet(L.Get(2)))
 	return 1
 }
 
 func (v *VM) rawset(L *glua.LState) int {
-	L.RawSet(checkTable(L, 1, "rawset"), L.Get(2), L.Get(3))
+	t := checkTable(L, 1, "rawset")
+	if n := L.GetTop(); n < 3 {
+		argError(L, n+1, "rawset", "value expected")
+	}
+	switch key := L.Get(2); {
+	case key == glua.LNil:
+		L.Error(glua.LString("table index is nil"), 0)
+	case isNaN(key):
+		L.Error(glua.LString("table index is NaN"), 0)
+	}
+	v.chargeStore(L, t, L.Get(2))
+	L.RawSet(t, L.Get(2), L.Get(3))
 	L.SetTop(1)
 	return 1
+}
+
+func isNaN(value glua.LValue) bool {
+	n, ok := value.(glua.LNumber)
+	return ok && n != n
+}
+
+// stepsPerName is what naming a value by its number counts for.
+const stepsPerName = 800
+
+// tostringOf is tostring.
+func (v *VM) tostringOf(L *glua.LState) int {
+	switch L.Get(1).Type() {
+	case glua.LTTable, glua.LTFunction, glua.LTUserData, glua.LTThread:
+		v.charge(L, stepsPerName)
+	}
+	return strlib.ToString(L)
 }
 
 // selectArgs is select. What it copies counts, because a loop over select can

@@ -33,7 +33,7 @@ func (v *VM) concat(L *glua.LState) int {
 	if size > v.cfg.Limits.MaxString {
 		return v.tooLong(L, size)
 	}
-	if err := v.Spend(size / 16); err != nil {
+	if err := v.Spend(size / 8); err != nil {
 		L.RaiseError("%s", err.Error())
 	}
 	if n == 2 {
@@ -113,7 +113,7 @@ func (v *VM) join(L *glua.LState, left, right glua.LValue) glua.LValue {
 	if len(text) > v.cfg.Limits.MaxString {
 		v.tooLong(L, len(text))
 	}
-	if err := v.Spend(len(text) / 16); err != nil {
+	if err := v.Spend(len(text) / 8); err != nil {
 		L.RaiseError("%s", err.Error())
 	}
 	return glua.LString(text)

@@ -82,6 +82,13 @@ func (v *VM) newCoroutine(body *glua.LFunction) *glua.LState {
 	return th
 }
 
+// stepsPerThread is what making a thread counts for.
+const stepsPerThread = 5000
+
+// made counts the making of a thread; that it was too much shows at the next
+// instruction.
+func (v *VM) made() { _ = v.Spend(stepsPerThread) }
+
 // logical returns the coroutine that th works for: a protected call runs in a
 // thread that scripts do not know of.
 func (v *VM) logical(th *glua.LState) *glua.LState {
@@ -117,7 +124,10 @@ func (v *VM) coCreate(L *glua.LState) int {
 }
 
 func (v *VM) create(L *glua.LState, fn string) *glua.LState {
-	body := checkFunction(L, 1, fn)
+	body, ok := L.Get(1).(*glua.LFunction)
+	if !ok {
+		argError(L, 1, fn, "Lua function expected")
+	}
 	if !v.co.room(v.cfg.Limits.Coroutines) {
 		L.RaiseError("too many coroutines: %d are not finished", v.Coroutines())
 	}
@@ -128,6 +138,7 @@ func (v *VM) create(L *glua.LState, fn string) *glua.LState {
 		body = L.Get(-1).(*glua.LFunction)
 		L.Pop(1)
 	}
+	v.made()
 	th := v.newCoroutine(body)
 	v.co.live[weak.Make(th)] = struct{}{}
 	return th
@@ -157,7 +168,7 @@ func (v *VM) run(L, th *glua.LState) int {
 func (v *VM) coResume(L *glua.LState) int {
 	th, ok := L.Get(1).(*glua.LState)
 	if !ok {
-		typeError(L, 1, "resume", "coroutine")
+		argError(L, 1, "resume", "coroutine expected")
 	}
 	return v.run(L, th)
 }
@@ -181,9 +192,26 @@ func (v *VM) coYield(L *glua.LState) int {
 		L.RaiseError("attempt to yield from outside a coroutine")
 	case v.isGuard(L):
 		L.RaiseError("attempt to yield across a protected call")
+	case callsBack(L):
+		L.RaiseError("attempt to yield across a library function that called back")
 	}
 	v.yielded = L
 	return -1
+}
+
+// callsBack reports whether a native function below the one that runs on L
+// called the functions between them: it cannot be left and entered again.
+func callsBack(L *glua.LState) bool {
+	for level := 1; level < maxLevels; level++ {
+		dbg, ok := L.GetStack(level)
+		if !ok {
+			return false
+		}
+		if _, err := L.GetInfo("S", dbg, glua.LNil); err == nil && dbg.What == "G" {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *VM) coRunning(L *glua.LState) int {
@@ -198,7 +226,7 @@ func (v *VM) coRunning(L *glua.LState) int {
 func (v *VM) coStatus(L *glua.LState) int {
 	th, ok := L.Get(1).(*glua.LState)
 	if !ok {
-		typeError(L, 1, "status", "coroutine")
+		argError(L, 1, "status", "coroutine expected")
 	}
 	L.Push(glua.LString(v.status(th)))
 	return 1

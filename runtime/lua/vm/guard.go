@@ -44,6 +44,12 @@ func (v *VM) enter(L *glua.LState, what string) {
 // leaves true and its results there, or false and the error. It returns how
 // many values it left.
 func (v *VM) protect(L *glua.LState, what string) int {
+	if fn := L.Get(1); !callable(L, fn) {
+		L.SetTop(0)
+		L.Push(glua.LFalse)
+		L.Push(glua.LString("attempt to call a " + fn.Type().String() + " value"))
+		return 2
+	}
 	v.enter(L, what)
 	g := &v.guards
 	active := len(v.guarded)
@@ -66,6 +72,11 @@ func (v *VM) protect(L *glua.LState, what string) int {
 	return n
 }
 
+// callable reports whether a value is a function or has one for __call.
+func callable(L *glua.LState, value glua.LValue) bool {
+	return value.Type() == glua.LTFunction || own(value) && L.GetMetaField(value, "__call").Type() == glua.LTFunction
+}
+
 // guard returns a thread that waits to run what next holds.
 func (v *VM) guard() *glua.LState {
 	g := &v.guards
@@ -74,6 +85,7 @@ func (v *VM) guard() *glua.LState {
 		g.spare = g.spare[:n-1]
 		return th
 	}
+	v.made()
 	return v.newCoroutine(v.loop)
 }
 
@@ -89,7 +101,11 @@ func (v *VM) caught(text string) string {
 }
 
 // stepsPerError is what catching an error counts for.
-const stepsPerError = 1000
+const stepsPerError = 4000
+
+// stepsPerOverflow is what the stack of a thread counts for that grew as far as
+// it may.
+const stepsPerOverflow = 100_000
 
 // rephrase puts an error text that a script catches, on top of L, into words.
 func (v *VM) rephrase(L *glua.LState) {
@@ -100,6 +116,9 @@ func (v *VM) rephrase(L *glua.LState) {
 	// An error is dear to make, and its text may be long. That it was too much
 	// shows at the next instruction.
 	_ = v.Spend(stepsPerError + len(text))
+	if strings.HasSuffix(string(text), "stack overflow") || strings.HasSuffix(string(text), "callstack overflow") || strings.HasSuffix(string(text), "registry overflow") {
+		_ = v.Spend(stepsPerOverflow)
+	}
 	if v.yielded != nil && strings.HasPrefix(string(text), "runtime error: ") {
 		text, v.yielded = lostYield, nil
 	}
@@ -135,8 +154,15 @@ func (v *VM) xpcall(L *glua.LState) int {
 	L.SetTop(0)
 	L.Push(handler)
 	L.Push(value)
-	n = v.protect(L, "xpcall")
-	L.SetTop(L.GetTop() - n + 2)
+	if handler.Type() == glua.LTFunction {
+		n = v.protect(L, "xpcall")
+		L.SetTop(L.GetTop() - n + 2)
+	} else {
+		L.Replace(1, glua.LFalse)
+	}
+	if L.Get(-2) == glua.LFalse {
+		L.Replace(-1, glua.LString("error in error handling"))
+	}
 	L.Replace(-2, glua.LFalse)
 	return 2
 }

@@ -1,6 +1,10 @@
 package vm
 
-import glua "github.com/yuin/gopher-lua"
+import (
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/runtime/lua/lib/strlib"
+)
 
 // Iterable is a value outside Lua that pairs and next go over: a userdata whose
 // Value is one.
@@ -68,7 +72,15 @@ func (v *VM) next(L *glua.LState) int {
 // nextOf is next on a table. gopher-lua keeps holes in the array, and keys that
 // were deleted, and walks over them one by one; in the array that counts.
 func (v *VM) nextOf(L *glua.LState, t *glua.LTable, after glua.LValue) (key, value glua.LValue) {
+	if n, ok := after.(glua.LNumber); ok && beyond(t, n) {
+		after = glua.LNil
+		if n := strlib.Length(t); n > 0 {
+			after = glua.LNumber(n)
+		}
+	}
+	v.chargeKey(L, after)
 	key, value = t.Next(after)
+	v.chargeKey(L, key)
 	at, ok := key.(glua.LNumber)
 	if !ok {
 		return key, value
@@ -80,6 +92,14 @@ func (v *VM) nextOf(L *glua.LState, t *glua.LTable, after glua.LValue) (key, val
 		}
 	}
 	return key, value
+}
+
+// beyond reports whether n is the index of an element that was the last one,
+// and is gone. The array may have become shorter than n since, and then
+// gopher-lua does not know where to go on.
+func beyond(t *glua.LTable, n glua.LNumber) bool {
+	i := int(n)
+	return glua.LNumber(i) == n && 1 <= i && i < MaxArray && t.RawGetInt(i) == glua.LNil && i > t.MaxN()
 }
 
 func (v *VM) ipairs(L *glua.LState) int {
@@ -102,10 +122,12 @@ func (v *VM) ipairs(L *glua.LState) int {
 // inext is what ipairs calls for each element.
 func (v *VM) inext(L *glua.LState) int {
 	i := int(checkNumber(L, 2, "ipairs")) + 1
-	value := glua.LNil
+	value := glua.LValue(glua.LNil)
 	switch x := L.Get(1).(type) {
 	case *glua.LTable:
-		value = x.RawGetInt(i)
+		if value = x.RawGetInt(i); i < 1 {
+			value = x.RawGetH(glua.LNumber(i))
+		}
 	case *glua.LUserData:
 		if l, ok := x.Value.(list); ok {
 			value = l.Index(L, i)

@@ -84,7 +84,8 @@ func (v *VM) unary(name string, f func(float64) float64) *glua.LFunction {
 
 func (v *VM) binary(name string, f func(x, y float64) float64) *glua.LFunction {
 	return v.root.NewFunction(func(L *glua.LState) int {
-		L.Push(glua.LNumber(f(checkNumber(L, 1, name), checkNumber(L, 2, name))))
+		y := checkNumber(L, 2, name) // PUC Lua as compiled looks at it first
+		L.Push(glua.LNumber(f(checkNumber(L, 1, name), y)))
 		return 1
 	})
 }
@@ -114,7 +115,7 @@ func modf(L *glua.LState) int {
 	x := checkNumber(L, 1, "modf")
 	whole, frac := math.Modf(x)
 	if math.IsInf(x, 0) {
-		whole, frac = x, 0
+		whole, frac = x, math.Copysign(0, x)
 	}
 	L.Push(glua.LNumber(whole))
 	L.Push(glua.LNumber(frac))

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/ip4defrag"
-	"github.com/gopacket/gopacket/layers"
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/ip4defrag"
+	"github.com/google/gopacket/layers"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/fragment"

@@ -1,8 +1,8 @@
 package layers
 
 import (
-	"github.com/gopacket/gopacket"
-	decoders "github.com/gopacket/gopacket/layers"
+	"github.com/google/gopacket"
+	decoders "github.com/google/gopacket/layers"
 
 	"github.com/hookd/hookd/engine/event"
 )
@@ -70,7 +70,7 @@ func decoder(link uint16, data []byte) gopacket.Decoder {
 		}
 		return nil
 	}
-	if link >= uint16(decoders.LinkTypeMax) {
+	if int(link) >= len(decoders.LinkTypeMetadata) {
 		return nil
 	}
 	m := decoders.LinkTypeMetadata[link]

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/packet"

@@ -49,7 +49,7 @@ func fromTable(c call.Call) int {
 		n, ok := toNumber(t.RawGetString(name))
 		switch {
 		case !ok && def < 0:
-			c.Raise("field '" + name + "' missing in date table")
+			c.L.RaiseError("field '%s' missing in date table", name)
 		case !ok:
 			return def
 		case math.Abs(n) >= maxField || n != n:

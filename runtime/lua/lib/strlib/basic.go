@@ -66,7 +66,7 @@ func (l *lib) strByte(L *lua.LState) int {
 	if L.GetTop()+n > MaxStack {
 		L.RaiseError("stack overflow (string slice too long)")
 	}
-	l.charge(L, n)
+	l.charge(L, 2*n)
 	for i := from - 1; i < to; i++ {
 		pushInt(L, int(s[i]))
 	}
@@ -76,7 +76,7 @@ func (l *lib) strByte(L *lua.LState) int {
 func (l *lib) strChar(L *lua.LState) int {
 	n := L.GetTop()
 	l.bound(L, "string.char", n)
-	l.charge(L, n)
+	l.charge(L, 2*n)
 	buf := make([]byte, n)
 	for i := range buf {
 		c := checkInt(L, i+1, "char")

@@ -49,12 +49,19 @@ func startAt(L *lua.LState, fn string, length int) int {
 
 func (l *lib) findPlain(L *lua.LState, s, p string, init int) int {
 	i := strings.Index(s[init:], p)
+	looked := i
 	if i < 0 {
-		l.chargeBytes(L, len(s)-init+len(p))
+		looked = len(s) - init
+	}
+	if len(p) > 1 {
+		// What begins as p does takes longer than a byte that is not there.
+		l.charge(L, looked)
+	}
+	l.chargeBytes(L, looked+len(p))
+	if i < 0 {
 		L.Push(lua.LNil)
 		return 1
 	}
-	l.chargeBytes(L, i+len(p))
 	pushInt(L, init+i+1)
 	pushInt(L, init+i+len(p))
 	return 2
@@ -72,8 +79,14 @@ func (l *lib) compiled(L *lua.LState, p string, iterated bool) *pattern.Pattern 
 	return l.cache.Get(p)
 }
 
+// matching is the budget of a pattern: one of its steps takes longer than others.
+type matching struct{ *lib }
+
+// Spend implements [pattern.Budget].
+func (m matching) Spend(n int) error { return m.lib.Spend(2 * n) }
+
 func (l *lib) search(L *lua.LState, p *pattern.Pattern, sc *scratch, s string, init int) bool {
-	found, err := p.Find(&sc.caps, s, init, l)
+	found, err := p.Find(&sc.caps, s, init, matching{l})
 	if err != nil {
 		raise(L, err)
 	}

@@ -8,6 +8,9 @@ import (
 	"github.com/hookd/hookd/runtime/lua/lib/pattern"
 )
 
+// stepsPerMatch is what replacing one match counts for, beside searching it.
+const stepsPerMatch = 15
+
 // strGsub copies the subject once, from left to right, whatever the number of
 // replacements.
 func (l *lib) strGsub(L *lua.LState) int {
@@ -22,6 +25,7 @@ func (l *lib) strGsub(L *lua.LState) int {
 			break
 		}
 		n++
+		l.charge(L, stepsPerMatch)
 		start, end := sc.caps.Start, sc.caps.End
 		l.bound(L, "string.gsub", len(buf)+start-copied)
 		buf = append(buf, s[copied:start]...)

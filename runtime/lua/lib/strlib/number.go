@@ -32,10 +32,18 @@ func appendNumber(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, 'g', 14, 64)
 }
 
+// maxNumeral is the longest text, in bytes, that is read as a number, so that
+// no operand takes longer than others.
+const maxNumeral = 1000
+
 // ParseNumber reads a number as Lua 5.1 does on Linux: what strtod takes,
 // hexadecimal included ("0x10", "0x.8p1"), with white space around it. A number
-// too large is infinite. Unlike strtod it refuses "inf" and "nan".
+// too large is infinite. Unlike strtod it refuses "inf" and "nan", and text of
+// more than 1,000 bytes.
 func ParseNumber(s string) (float64, bool) {
+	if len(s) > maxNumeral {
+		return 0, false
+	}
 	s = trimSpace(s)
 	digits := s
 	if digits != "" && (digits[0] == '-' || digits[0] == '+') {
@@ -126,6 +134,9 @@ func trimSpace(s string) string {
 // 16 perhaps 0x, digits, white space. A minus sign is modulo 2^64; what is too
 // large is 2^64-1.
 func parseBase(s string, base int) (float64, bool) {
+	if len(s) > maxNumeral {
+		return 0, false
+	}
 	s = trimSpace(s)
 	negative := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {

@@ -29,6 +29,7 @@ func Open(L *lua.LState, lim *Limits) {
 		{"sub", l.strSub},
 		{"upper", l.strUpper},
 	})
+	mod.RawSetString("gfind", mod.RawGetString("gmatch"))
 	L.SetGlobal("string", mod)
 
 	mt := L.NewTable()
@@ -44,10 +45,13 @@ func OpenTable(L *lua.LState, lim *Limits) {
 	l := newLib(lim)
 	L.SetGlobal("table", newModule(L, []function{
 		{"concat", l.tabConcat},
+		{"foreach", l.tabForeach},
+		{"foreachi", l.tabForeachi},
 		{"getn", l.tabGetn},
 		{"insert", l.tabInsert},
 		{"maxn", l.tabMaxn},
 		{"remove", l.tabRemove},
+		{"setn", tabSetn},
 		{"sort", l.tabSort},
 	}))
 	L.SetGlobal("unpack", L.NewFunction(l.unpack))

@@ -32,7 +32,7 @@ func checkSequence(L *lua.LState, fn string) (Sequence, *lua.LTable) {
 // functions do.
 type tableSequence struct{ t *lua.LTable }
 
-func (s tableSequence) Len() int { return s.t.Len() }
+func (s tableSequence) Len() int { return Length(s.t) }
 
 func (s tableSequence) Index(_ *lua.LState, i int) lua.LValue {
 	if i >= 1 && i < lua.MaxArrayIndex {
@@ -48,16 +48,22 @@ func (s tableSequence) SetIndex(L *lua.LState, i int, v lua.LValue) {
 	s.t.RawSetInt(i, v)
 }
 
-// trimmedLen returns the length of a list that is about to change. It takes the
-// nils off the end of a table's array, which gopher-lua leaves there and walks
-// over each time it is asked for the length.
-func trimmedLen(seq Sequence, t *lua.LTable) int {
-	n := seq.Len()
-	for t != nil && n > 0 {
-		if v := t.Remove(-1); v != lua.LNil {
-			t.RawSetInt(n, v)
-			break
-		}
+// Length returns the length of a table's array, and takes the nils off the end
+// of it, which gopher-lua leaves where elements were removed and walks over each
+// time it is asked for the length.
+func Length(t *lua.LTable) int {
+	n := t.Len()
+	if n == 0 {
+		// Perhaps all of the array is nil: what is put in front is found when all
+		// behind it is gone.
+		t.RawSetInt(1, lua.LTrue)
+	}
+	last := t.Remove(-1)
+	for last == lua.LNil {
+		last = t.Remove(-1)
+	}
+	if n > 0 {
+		t.RawSetInt(n, last)
 	}
 	return n
 }

@@ -32,7 +32,7 @@ func (l *lib) tabMaxn(L *lua.LState) int {
 
 func (l *lib) tabInsert(L *lua.LState) int {
 	seq, t := checkSequence(L, "insert")
-	n := trimmedLen(seq, t)
+	n := seq.Len()
 	switch L.GetTop() {
 	case 2:
 		l.checkRoom(L, t, n+1)
@@ -65,6 +65,9 @@ func (l *lib) insertAt(L *lua.LState, seq Sequence, t *lua.LTable, n, pos int, v
 		t.Insert(pos, v)
 		return
 	}
+	if t != nil && pos > n {
+		l.charge(L, 8*(pos-n)) // gopher-lua fills the array up to there
+	}
 	for i := n + 1; i > pos; i-- {
 		if i&63 == 0 {
 			l.charge(L, 64*8)
@@ -76,7 +79,7 @@ func (l *lib) insertAt(L *lua.LState, seq Sequence, t *lua.LTable, n, pos int, v
 
 func (l *lib) tabRemove(L *lua.LState) int {
 	seq, t := checkSequence(L, "remove")
-	n := trimmedLen(seq, t)
+	n := seq.Len()
 	pos := optInt(L, 2, "remove", n)
 	if pos < 1 || pos > n {
 		return 0
@@ -125,7 +128,7 @@ func (l *lib) tabConcat(L *lua.LState) int {
 	buf := sc.buf[:0]
 	for i := from; i <= to; i++ {
 		if i&63 == 0 {
-			l.charge(L, 64*4)
+			l.charge(L, 64*12)
 		}
 		text, ok := toString(seq.Index(L, i))
 		if !ok {
@@ -161,7 +164,7 @@ func (l *lib) unpack(L *lua.LState) int {
 	if n := to - from + 1; n <= 0 || n > MaxStack-L.GetTop() {
 		L.RaiseError("too many results to unpack")
 	}
-	l.charge(L, to-from+1)
+	l.charge(L, 3*(to-from+1))
 	for i := from; i <= to; i++ {
 		L.Push(seq.Index(L, i))
 	}

@@ -1,0 +1,11 @@
+-- 5.8 What os keeps: time and date.
+is(type(os.time()), type(os.clock()), type(os.date()), os.difftime(5, 3), os.difftime(5))
+is(os.date("!%Y-%m-%d %H:%M:%S", 0), os.date("!%c", 86400), os.date("!%x %X %p", 3600 * 13), os.date("!%a %A %b %B %d %j %y %%", 1e9), os.date("!%H:%M", 1e9))
+local t = os.date("!*t", 1e9) is(t.year, t.month, t.day, t.hour, t.min, t.sec, t.wday, t.yday, t.isdst)
+is(os.time({year = 2001, month = 9, day = 9, hour = 1, min = 46, sec = 40}) ~= nil)
+refuses(os.time, {year = 2000})
+refuses(os.time, {})
+refuses(os.time, 5)
+refuses(os.date, 5, "x")
+refuses(os.date, {})
+refuses(os.difftime)
