@@ -104,6 +104,8 @@ type shard struct {
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 	lent     Step // to Config.Steps
+	// followers are told of steps too; nil where there are none.
+	followers []*func(*Step)
 
 	ready      []func()    // to run when no handler runs
 	rest       event.Timer // for those that were too many
@@ -163,6 +165,9 @@ func newShard(e *Engine, index int) *shard {
 
 // Use gives the engine the runtime that compiles its scripts.
 func (e *Engine) Use(rt Runtime) { e.runtime = rt }
+
+// Runtime returns the runtime that was given.
+func (e *Engine) Runtime() Runtime { return e.runtime }
 
 // Generation returns the number of the live generation, 0 before the first.
 func (e *Engine) Generation() uint64 { return e.shards[0].gen.Number }

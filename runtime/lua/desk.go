@@ -245,11 +245,11 @@ func (d *Desk) Compile(text string, names []string) (*Input, diag.List) {
 		return nil, diag.List{{File: d.conf.Name, Msg: fmt.Sprintf("an input of %d bytes is too large: the limit is %d", len(text), source.MaxSize-maxTyped)}}
 	}
 	pad := bytes.Repeat([]byte("\n"), d.Line()-1)
-	chunk, diags := parseInput(d.conf.Name, pad, text)
+	chunk, parsed, diags := parseInput(d.conf.Name, pad, text)
 	if chunk == nil {
 		return nil, diags
 	}
-	in := &Input{text: text, typed: chunk.Src, outline: outlineOf(chunk), functions: normalise.Functions{}}
+	in := &Input{text: text, typed: parsed, outline: outlineOf(chunk), functions: normalise.Functions{}}
 	list := checkInput(chunk, d.rt.cfg.Catalogue, append(names, d.rt.globals...))
 	if list.HasErrors() {
 		return nil, list

@@ -3,6 +3,7 @@ package lua
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -145,6 +146,12 @@ func (in *instance) dropLabels(prefix string) {
 			in.Release(id)
 		}
 	}
+}
+
+// Declared reports whether v is the handle of a rule that plan declares.
+func (d *Desk) Declared(v glua.LValue, plan *engine.Plan) bool {
+	h, ok := valueOf[*handle](v)
+	return ok && plan != nil && slices.ContainsFunc(plan.Rules, func(r *engine.RuleDecl) bool { return r.Name == h.name })
 }
 
 // DropRule forgets the functions of a declaration that another took the place

@@ -35,17 +35,19 @@ func Incomplete(text string) bool {
 }
 
 // parseInput reads an input at the line behind pad: as expressions, else as
-// statements. What is wrong is said of the form that got further.
-func parseInput(name string, pad []byte, text string) (*source.Chunk, diag.List) {
+// statements; parsed is the text that it was read from. What is wrong is said of the
+// form that got further.
+func parseInput(name string, pad []byte, text string) (chunk *source.Chunk, parsed []byte, list diag.List) {
 	src := slices.Concat(pad, []byte(text), []byte("\n"))
-	chunk, diags := source.Parse(name, slices.Concat(pad, []byte(returning), []byte(text), []byte("\n")))
+	asked := slices.Concat(pad, []byte(returning), []byte(text), []byte("\n"))
+	chunk, diags := source.Parse(name, asked)
 	if chunk != nil {
-		chunk.Src = src
-		return chunk, nil
+		chunk.Src = src // for messages
+		return chunk, asked, nil
 	}
-	chunk, list := source.Parse(name, src)
+	chunk, list = source.Parse(name, src)
 	if chunk != nil {
-		return chunk, nil
+		return chunk, src, nil
 	}
 	first := len(pad) + 1
 	for _, d := range diags {
@@ -57,9 +59,9 @@ func parseInput(name string, pad []byte, text string) (*source.Chunk, diag.List)
 		}
 	}
 	if further(diags, list) {
-		return nil, diags
+		return nil, nil, diags
 	}
-	return nil, list
+	return nil, nil, list
 }
 
 // further reports whether the first error of a lies behind that of b.
