@@ -89,6 +89,7 @@ Exit codes: 0 done, 1 the work found a failure, 2 usage, 3 scripts do not load,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(
+		newRun(), newStatus(), newReload(), newRollback(),
 		newReplay(), newDiff(), newExplain(), newCheck(), newTest(), newHooks(), newDoc(), newVersion(),
 	)
 	return root

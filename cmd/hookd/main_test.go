@@ -22,6 +22,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("HOOKD_UPDATE") != "",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"await": await},
 		Setup: func(env *testscript.Env) error {
 			wd, err := os.Getwd()
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/watch"
 )
 
@@ -29,11 +30,40 @@ func (r *Reloader) Run(ctx context.Context, w *watch.Watcher) error {
 		}
 	}()
 	err := w.Run(ctx, func(c watch.Change) {
-		if r.Apply(c).Err != nil {
+		out := r.Apply(c)
+		if out.Err != nil {
 			w.Again()
 		}
+		r.mu.Lock()
+		r.outcome = out
+		r.mu.Unlock()
 	})
 	cancel()
 	<-done
 	return err
+}
+
+// Reload has Run make live now what the files hold, and returns what became of
+// it. The error is that of ctx, which ended before.
+func (r *Reloader) Reload(ctx context.Context, w *watch.Watcher) (Outcome, error) {
+	if err := w.Look(ctx); err != nil {
+		return Outcome{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.outcome, nil
+}
+
+// Restore makes a set live that was live in an earlier run, in the place of files
+// that were refused: what was said of those stays true.
+func (r *Reloader) Restore(sources []engine.Source) Outcome {
+	r.mu.Lock()
+	before := r.status
+	out, gen := r.apply(watch.Change{Sources: sources})
+	if out.Published {
+		r.status.LastError, r.status.Stale = before.LastError, true
+	}
+	r.mu.Unlock()
+	r.published(gen)
+	return out
 }

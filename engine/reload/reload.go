@@ -90,6 +90,7 @@ type Reloader struct {
 	status  Status
 	errors  uint64    // of the engine at publication
 	until   time.Time // the end of the probation; zero for none
+	outcome Outcome   // of the last change that Run applied
 }
 
 // set is what one generation was made of.

@@ -63,11 +63,12 @@ type Change struct {
 // changes. It watches directories and not files, because editors replace files,
 // and lets contents decide, because events say little.
 //
-// A Watcher is run once, by [Watcher.Run]; [Watcher.SetData] may be called from
-// any goroutine.
+// A Watcher is run once, by [Watcher.Run]; [Watcher.SetData] and [Watcher.Look] may
+// be called from any goroutine.
 type Watcher struct {
-	cfg  Config
-	seen [sha256.Size]byte // of the latest change given out
+	cfg   Config
+	seen  [sha256.Size]byte  // of the latest change given out
+	asked chan chan struct{} // to look now; what is sent is closed when that is done
 
 	mu    sync.Mutex
 	data  []string
@@ -96,7 +97,7 @@ func New(cfg Config) *Watcher {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Watcher{cfg: cfg, stats: map[string]identity{}}
+	return &Watcher{cfg: cfg, asked: make(chan chan struct{}), stats: map[string]identity{}}
 }
 
 // Read reads the paths now. What it returns counts as seen: Run tells of what
@@ -129,6 +130,20 @@ func (w *Watcher) SetData(paths []string) {
 // read last: what could not be used may depend on files that are not known yet.
 // It is called from within changed.
 func (w *Watcher) Again() { w.seen = [sha256.Size]byte{} }
+
+// Look has Run read the paths now and call changed even if they hold what they
+// did. It returns when that is done, or with the error of ctx; Run must be
+// running.
+func (w *Watcher) Look(ctx context.Context) error {
+	done := make(chan struct{})
+	select {
+	case w.asked <- done:
+	case <-ctx.Done():
+		return fmt.Errorf("watch: look: %w", ctx.Err())
+	}
+	<-done
+	return nil
+}
 
 // Run calls changed for each change until ctx ends, and returns nil then. While
 // changed runs, further changes wait, and are one afterwards.
@@ -173,6 +188,11 @@ func (w *Watcher) Run(ctx context.Context, changed func(Change)) error {
 				s.many = true // what changed is not known
 				s.dirty("", time.Now())
 			}
+		case done := <-w.asked:
+			c, sum := w.read()
+			w.seen = sum
+			changed(c)
+			close(done)
 		case <-s.timer.C:
 			s.clean()
 			last = w.glance(src)

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/control"
+	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/reload"
+	"github.com/hookd/hookd/engine/statedir"
+	"github.com/hookd/hookd/engine/trace"
+	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/feed"
+)
+
+// daemon is a house that stays: its rules are reloaded, it is asked and told over
+// the control socket, and it ends by a signal.
+//
+// Who adds a command against it writes a method that registers its requests and a
+// line in [daemon.serve]. A request runs in a goroutine of its own: it enters the
+// shard where it touches what belongs to it.
+type daemon struct {
+	*house
+	options *runOptions
+	paths   []string
+	log     *slog.Logger
+	level   *slog.LevelVar
+	logs    *trace.Outlet // log lines
+	records *trace.Outlet // alerts, decisions, printed events
+	state   *statedir.Dir
+
+	watcher  *watch.Watcher
+	reloader *reload.Reloader
+	control  *control.Server
+	listener net.Listener
+	stack    *flow.Stack
+	feed     *feed.Feed
+	source   sources
+	passes   passCounts
+
+	begun time.Time
+	phase atomic.Int32 // of type phase
+	tasks sync.WaitGroup
+}
+
+// phase is where a daemon is in its life.
+type phase int32
+
+const (
+	starting phase = iota
+	running
+	stopping
+)
+
+// String returns the word that status shows.
+func (p phase) String() string { return [...]string{"starting", "running", "stopping"}[p] }
+
+// newDaemon wires a daemon, loads its scripts and opens what it needs. Nothing
+// runs yet but what writes records and log lines.
+func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daemon, err error) {
+	d = &daemon{options: o, paths: paths, begun: time.Now(), level: new(slog.LevelVar)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	opts, err := o.engineOptions(stderr, paths)
+	if err != nil {
+		return d, err
+	}
+	if err := d.openOutlets(stdout, stderr); err != nil {
+		return d, fail(exitIO, err)
+	}
+	// First of all: where another daemon runs, its state is not touched.
+	if d.listener, err = control.Listen(o.control); err != nil {
+		return d, fail(exitIO, err)
+	}
+	d.house = newHouse(opts, o.debug, d.records, d.logs)
+	d.log = slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: d.level}))
+	if o.debug {
+		d.level.Set(slog.LevelDebug)
+	}
+	d.state = opts.state
+	if err := d.tap([]string{alwaysPrinted}); err != nil {
+		return d, err
+	}
+	d.stack = flow.New(d.engine.Shard(0), d.house.stack)
+	d.flow.Install(d.stack)
+	if err := d.loadScripts(stderr); err != nil {
+		return d, err
+	}
+	if err := d.openSources(); err != nil {
+		return d, err
+	}
+	d.control = control.NewServer(d.log)
+	d.serve()
+	return d, nil
+}
+
+// openOutlets makes what log lines and records are written through.
+func (d *daemon) openOutlets(stdout, stderr io.Writer) (err error) {
+	kept := func(w io.Writer) func() (io.WriteCloser, error) {
+		return func() (io.WriteCloser, error) { return notClosed{w}, nil }
+	}
+	if d.logs, err = trace.NewOutlet(kept(stderr), 0); err != nil {
+		return err
+	}
+	open := kept(stdout)
+	if name := d.options.log; name != "" {
+		open = func() (io.WriteCloser, error) {
+			return os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+		}
+	}
+	d.records, err = trace.NewOutlet(open, 0)
+	return err
+}
+
+// notClosed is a stream of the process, which outlives the daemon.
+type notClosed struct{ io.Writer }
+
+func (notClosed) Close() error { return nil }
+
+// loadScripts makes the first generation live.
+func (d *daemon) loadScripts(stderr io.Writer) error {
+	o := d.options
+	cfg := reload.Config{
+		Engine: d.engine, State: d.state, Log: d.log, Published: d.published,
+		MaxErrors: o.maxErrors, Probation: o.probation,
+	}
+	if o.verify {
+		cfg.Verify = verify
+	}
+	d.watcher = watch.New(watch.Config{Paths: d.paths, Poll: o.poll, Log: d.log})
+	d.reloader = reload.New(cfg)
+	change := d.watcher.Read()
+	out := d.reloader.Apply(change)
+	if err := report(stderr, out.Diags); err != nil {
+		return fail(exitIO, err)
+	}
+	if out.Err == nil {
+		return nil
+	}
+	d.watcher.Again()
+	if o.start == "last-good" {
+		return d.restore(stderr)
+	}
+	if change.Err != nil {
+		return fail(exitIO, change.Err)
+	}
+	return fail(exitScripts, out.Err)
+}
+
+// restore begins with the scripts that were live last.
+func (d *daemon) restore(stderr io.Writer) error {
+	kept, err := reload.LastGood(d.state)
+	if err != nil {
+		return fail(exitScripts, fmt.Errorf("scripts do not load, and %w", err))
+	}
+	out := d.reloader.Restore(kept)
+	if out.Err != nil {
+		return fail(exitScripts, errors.Join(
+			errors.New("scripts do not load, and neither do those that were live last"), report(stderr, out.Diags), out.Err))
+	}
+	d.log.Warn("scripts do not load; those that were live last are live again", "hash", out.Hash)
+	return nil
+}
+
+// published follows each publication.
+func (d *daemon) published(g *engine.Generation) {
+	d.watcher.SetData(g.Files)
+	shard := d.engine.Shard(0)
+	want := d.engine.Reads(flow.StreamFields()...)
+	shard.Enter()
+	d.stack.WantStreams(want)
+	shard.Leave()
+	d.log.Info("live", "generation", g.Number, "hash", g.Hash, "changed", len(g.Changed))
+}
+
+// serve registers what the control socket answers.
+func (d *daemon) serve() {
+	d.serveStatus()
+	d.serveReload()
+}
+
+// run serves until ctx ends, a signal comes, or the captures are over.
+func (d *daemon) run(parent context.Context) error {
+	stop := newInterrupt(parent)
+	ctx, cancel := context.WithCancel(stop.ctx)
+	defer cancel()
+	over := stop.listen()
+	defer over()
+	d.phase.Store(int32(running))
+	d.tasks.Go(func() { d.whileServing(cancel, d.control.Serve(d.listener)) })
+	d.tasks.Go(func() { d.whileServing(cancel, d.reloader.Run(ctx, d.watcher)) })
+	d.tasks.Go(func() { d.onHangup(ctx) })
+	d.tasks.Go(func() { d.keepWriting(ctx) })
+	err := d.feed.Run(ctx)
+	d.phase.Store(int32(stopping))
+	reason := hookdev.StopReasonDone
+	switch {
+	case stop.happened():
+		reason = hookdev.StopReasonSignal
+	case err != nil:
+		reason = hookdev.StopReasonError
+	}
+	d.engine.Stop(reason)
+	cancel()
+	if err != nil {
+		return fail(exitIO, err)
+	}
+	return nil
+}
+
+// whileServing ends the daemon where one of its parts could not go on.
+func (d *daemon) whileServing(cancel func(), err error) {
+	if err != nil {
+		d.log.Error("the daemon ends", "err", err)
+		cancel()
+	}
+}
+
+// close ends what runs, in the order in which things need each other, and writes
+// what is left.
+func (d *daemon) close() error {
+	var errs []error
+	add := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if d.control != nil {
+		add(d.control.Close())
+	}
+	if d.listener != nil {
+		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			add(err)
+		}
+	}
+	d.tasks.Wait()
+	add(d.source.close())
+	if d.house != nil {
+		add(d.out.Flush())
+		if d.phase.Load() != int32(starting) {
+			add(d.engine.SaveState())
+		}
+		d.engine.Close()
+	}
+	for _, o := range []*trace.Outlet{d.records, d.logs} {
+		if o != nil {
+			add(o.Close())
+		}
+	}
+	if len(errs) > 0 {
+		return fail(exitIO, errors.Join(errs...))
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/capture"
+	"github.com/hookd/hookd/stacks/flow/capture/live"
+)
+
+const (
+	// entryFrames bounds how many frames are handled in one entry of the shard.
+	entryFrames = 64
+	// tickEvery is how often event time moves where no frame comes, and so how
+	// late a timer may be then.
+	tickEvery = 10 * time.Millisecond
+)
+
+// ErrIdle is returned by a source that has no frame for now.
+var ErrIdle = live.ErrIdle
+
+// ErrPass is returned by a source where one pass over its frames ended and another
+// follows.
+var ErrPass = errors.New("the pass ended")
+
+// Source is where frames come from: an interface ([live.Source]) or a [Loop].
+type Source interface {
+	// Next lends the next frame until the next call; [ErrIdle] where none comes
+	// within wait or Wake was called, [ErrPass], and io.EOF behind the last.
+	Next(f *capture.Frame, wait time.Duration) error
+	// Wake ends a Next that waits, from any goroutine.
+	Wake()
+}
+
+// Config says what is fed with what.
+type Config struct {
+	Shard *event.Shard
+	Stack *flow.Stack
+	// Sources may be none: then only time goes on.
+	Sources []Source
+	// Clocked: event time follows the wall clock where no frame comes, Lag behind
+	// it, because a frame may wait so long in its ring. Else only frames move it.
+	Clocked bool
+	Lag     time.Duration
+	// Stay: when all sources ended, time goes on until the context of Run ends.
+	Stay bool
+	// Begin is called once, before the first frame, with its time or, where the
+	// clock is followed, the present.
+	Begin func(ts int64)
+	// Between, if not nil, is called by the goroutine of a source after each entry
+	// of the shard. It may wait, where the source can.
+	Between func()
+	// Passed, if not nil, is called after each pass over a source, when all
+	// connections are ended. No other frame comes meanwhile from that source.
+	Passed func()
+	// Now is the wall clock in nanoseconds; nil is that of the system.
+	Now func() int64
+}
+
+// Feed drives a stack.
+type Feed struct {
+	cfg   Config
+	begun sync.Once
+	// ahead is how much event time is ahead of the wall clock once the clock is
+	// followed.
+	ahead   atomic.Int64
+	clocked atomic.Bool
+	// busy counts the sources that had a frame when they were asked last: what they
+	// have behind it may be older than the clock.
+	busy atomic.Int32
+}
+
+// New returns a feed that does nothing yet.
+func New(cfg Config) *Feed {
+	if cfg.Now == nil {
+		cfg.Now = func() int64 { return time.Now().UnixNano() }
+	}
+	f := &Feed{cfg: cfg}
+	f.clocked.Store(cfg.Clocked)
+	return f
+}
+
+// Run hands over frames until all sources ended or ctx did, then ends the
+// connections that are left. The error joins those of the sources, of which one
+// ends all.
+func (f *Feed) Run(ctx context.Context) error {
+	if f.cfg.Clocked {
+		f.begin(f.cfg.Now())
+	}
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var pumps sync.WaitGroup
+	errs := make([]error, len(f.cfg.Sources))
+	for i, src := range f.cfg.Sources {
+		stop := context.AfterFunc(inner, src.Wake)
+		defer stop()
+		pumps.Go(func() {
+			if errs[i] = f.pump(inner, src); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	pumps.Wait()
+	if f.cfg.Stay || len(f.cfg.Sources) == 0 {
+		f.stay(inner)
+	}
+	f.begin(f.cfg.Now()) // where there was no frame at all
+	f.close()
+	return errors.Join(errs...)
+}
+
+func (f *Feed) begin(ts int64) { f.begun.Do(func() { f.cfg.Begin(ts) }) }
+
+// pump hands over the frames of one source.
+func (f *Feed) pump(ctx context.Context, src Source) error {
+	var frame capture.Frame
+	for ctx.Err() == nil {
+		err := src.Next(&frame, tickEvery)
+		if err == nil {
+			f.busy.Add(1)
+			for err == nil && ctx.Err() == nil {
+				err = f.enter(src, &frame)
+				if err == nil {
+					err = f.between(src, &frame)
+				}
+			}
+			f.busy.Add(-1)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrIdle):
+			f.tick()
+		case errors.Is(err, ErrPass):
+			f.pass()
+		case errors.Is(err, io.EOF):
+			f.pass()
+			return nil
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// between is what happens between two entries of a source that has more.
+func (f *Feed) between(src Source, frame *capture.Frame) error {
+	if f.cfg.Between != nil {
+		f.cfg.Between()
+	}
+	return src.Next(frame, 0)
+}
+
+// enter hands over the frame, and those behind it that are there without waiting,
+// as many as an entry may have.
+func (f *Feed) enter(src Source, frame *capture.Frame) (err error) {
+	f.begin(frame.TS)
+	f.cfg.Shard.Enter()
+	defer f.cfg.Shard.Leave()
+	for n := 1; ; n++ {
+		f.cfg.Stack.Frame(uint16(frame.Link), frame.Data, frame.WireLen, frame.TS)
+		if n == entryFrames {
+			return nil
+		}
+		if err := src.Next(frame, 0); err != nil {
+			return err
+		}
+	}
+}
+
+// tick moves event time to where the clock is, running the timers that are due.
+func (f *Feed) tick() {
+	if !f.clocked.Load() || f.busy.Load() > 0 {
+		return
+	}
+	now := f.Now()
+	f.cfg.Shard.Enter()
+	f.cfg.Shard.Advance(now)
+	f.cfg.Shard.Leave()
+}
+
+// Now returns what event time has to be by the clock. It means something only
+// where the clock is followed.
+func (f *Feed) Now() int64 { return f.cfg.Now() + f.ahead.Load() - int64(f.cfg.Lag) }
+
+// stay lets time go on from where it is.
+func (f *Feed) stay(ctx context.Context) {
+	if !f.clocked.Load() {
+		f.begin(f.cfg.Now())
+		f.cfg.Shard.Enter()
+		f.ahead.Store(f.cfg.Shard.Now() - f.cfg.Now() + int64(f.cfg.Lag))
+		f.cfg.Shard.Leave()
+		f.clocked.Store(true)
+	}
+	every := time.NewTicker(tickEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			f.tick()
+		}
+	}
+}
+
+// pass ends a pass: what it left open ends with it, so that the next one finds
+// what this one found.
+func (f *Feed) pass() {
+	f.close()
+	if f.cfg.Passed != nil {
+		f.cfg.Passed()
+	}
+}
+
+func (f *Feed) close() {
+	f.cfg.Shard.Enter()
+	f.cfg.Stack.Close()
+	f.cfg.Shard.Leave()
+}
+
+// Stats returns what the stack counted so far, over all passes.
+func (f *Feed) Stats() flow.Stats {
+	f.cfg.Shard.Enter()
+	defer f.cfg.Shard.Leave()
+	return f.cfg.Stack.Stats()
+}

@@ -1,0 +1,166 @@
+package feed_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/capture"
+	"github.com/hookd/hookd/stacks/flow/feed"
+	"github.com/hookd/hookd/stacks/flow/packet/packettest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// reader reads n packets of UDP flows, a millisecond apart, from time zero on.
+type reader struct {
+	n, next int
+	err     error
+}
+
+func (r *reader) Next(f *capture.Frame) error {
+	if r.next == r.n {
+		if r.err != nil {
+			return r.err
+		}
+		return io.EOF
+	}
+	from := netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(1024+r.next%10))
+	data := packettest.UDP(from, netip.MustParseAddrPort("10.0.0.2:53"), "hello")
+	*f = capture.Frame{TS: int64(r.next) * 1e6, Data: data, WireLen: len(data), Link: capture.LinkTypeEthernet}
+	r.next++
+	return nil
+}
+
+func (r *reader) Close() error { return nil }
+
+func loop(passes, n int, paced bool, end error) *feed.Loop {
+	return feed.NewLoop(feed.LoopConfig{
+		Passes: passes, Paced: paced,
+		Open: func() (feed.Reader, error) { return &reader{n: n, err: end}, nil },
+	})
+}
+
+// TestLoopTime checks that time goes on over the passes.
+func TestLoopTime(t *testing.T) {
+	t.Parallel()
+	l := loop(3, 2, false, nil)
+	var got []int64
+	for {
+		var f capture.Frame
+		err := l.Next(&f, 0)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if errors.Is(err, feed.ErrPass) {
+			got = append(got, -1)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, f.TS)
+	}
+	const ms, s = 1e6, 1e9
+	want := []int64{0, ms, -1, ms + s, 2*ms + s, -1, 2*ms + 2*s, 3*ms + 2*s}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPasses checks that each pass comes to the same, and that connections end
+// with it.
+func TestPasses(t *testing.T) {
+	t.Parallel()
+	shard := event.NewShard(0)
+	stack := flow.New(shard, flow.Config{})
+	var f *feed.Feed
+	var conns []uint64
+	begun := int64(-1)
+	f = feed.New(feed.Config{
+		Shard: shard, Stack: stack, Sources: []feed.Source{loop(4, 1000, false, nil)},
+		Begin: func(ts int64) { begun = ts },
+		Passed: func() {
+			st := f.Stats()
+			if st.Open != 0 {
+				t.Errorf("%d open at the end of a pass", st.Open)
+			}
+			conns = append(conns, st.Conns)
+		},
+	})
+	if err := f.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]uint64{10, 20, 30, 40}, conns); diff != "" || begun != 0 {
+		t.Error(begun, diff)
+	}
+}
+
+// TestPaced checks that a capture takes as long as it says, stamped as of now, and
+// that timers fire where no packet comes.
+func TestPaced(t *testing.T) {
+	t.Parallel()
+	shard := event.NewShard(0)
+	var fired atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	f := feed.New(feed.Config{
+		Shard: shard, Stack: flow.New(shard, flow.Config{}), Sources: []feed.Source{loop(1, 50, true, nil)},
+		Clocked: true, Stay: true,
+		Begin: func(ts int64) {
+			shard.Enter()
+			defer shard.Leave()
+			shard.Advance(ts)
+			shard.Timers().Arm(new(event.Timer), ts+int64(200*time.Millisecond), func(now int64) { fired.Store(now); cancel() })
+		},
+	})
+	begun := time.Now()
+	if err := f.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(begun)
+	if st := f.Stats(); st.Frames != 50 || took < 190*time.Millisecond || took > 5*time.Second {
+		t.Errorf("%d frames in %s", st.Frames, took)
+	}
+	if off := time.Duration(fired.Load() - begun.UnixNano()); off < 200*time.Millisecond || off > 300*time.Millisecond {
+		t.Errorf("the timer fired at %s", off)
+	}
+}
+
+// TestStop checks that a feed which has nothing to do ends when it is to, and what
+// a source's failure comes to.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	run := func(ctx context.Context, l *feed.Loop, stay bool) error {
+		shard := event.NewShard(0)
+		return feed.New(feed.Config{
+			Shard: shard, Stack: flow.New(shard, flow.Config{}), Sources: []feed.Source{l},
+			Begin: func(int64) {}, Stay: stay,
+		}).Run(ctx)
+	}
+	for _, l := range []*feed.Loop{loop(0, 10, false, nil), loop(0, 100_000, true, nil), loop(1, 10, false, nil)} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if err := run(ctx, l, true); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := run(t.Context(), loop(0, 0, false, nil), false); !errors.Is(err, feed.ErrEmpty) {
+		t.Errorf("%v", err)
+	}
+	damaged := errors.New("damaged")
+	if err := run(t.Context(), loop(0, 5, false, damaged), true); !errors.Is(err, damaged) {
+		t.Errorf("%v", err)
+	}
+}
