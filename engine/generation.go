@@ -54,6 +54,7 @@ type script struct {
 	rules    []*rule
 	fresh    bool // staged for this generation; else taken over with its VM
 	guest    bool // it has no file
+	reads    *Reads // of a guest
 }
 
 // userEvent is a declared user-defined event, resolved.

@@ -41,7 +41,7 @@ func (e *Engine) Invite(name string, open func(*Env) Instance, dropped func(diag
 	}
 	s := e.shards[0]
 	kept := e.keptOf(path)
-	sc := &script{path: path, plan: &Plan{}, kept: kept, guest: true}
+	sc := &script{path: path, plan: &Plan{}, kept: kept, guest: true, reads: &Reads{}}
 	sc.env = &Env{
 		Shard: s.Shard, Path: path, Gen: e.live.Number, Stores: e.stores.Stage(), State: kept.state,
 		Services: s, Modules: e.live.modules, Data: noData,
@@ -65,6 +65,17 @@ func (g *Guest) Path() string { return g.script.path }
 
 // Env is what its machine uses of the engine.
 func (g *Guest) Env() *Env { return g.script.env }
+
+// Reads notes what the guest may read from now on, and reports whether that is
+// more than before: then stacks are to ask [Engine.Reads] again.
+func (g *Guest) Reads(r *Reads) (more bool) {
+	g.engine.mu.Lock()
+	defer g.engine.mu.Unlock()
+	all := g.script.reads
+	fields, names, computed, escapes := len(all.Fields), len(all.Names), all.Computed, all.Escapes
+	all.merge(r)
+	return len(all.Fields) > fields || len(all.Names) > names || all.Computed != computed || all.Escapes != escapes
+}
 
 // Begin lets the guest declare stores until [Guest.Declare].
 func (g *Guest) Begin() {

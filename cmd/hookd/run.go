@@ -26,6 +26,7 @@ type runOptions struct {
 	maxErrors uint64
 	probation time.Duration
 	poll      bool
+	console   bool // somebody sits in this terminal, and signals are for them
 }
 
 func newRun() *cobra.Command {
@@ -62,6 +63,7 @@ Without --stay it ends too when its captures do.`,
 	f.Uint64Var(&o.maxErrors, "max-errors", 0, "take a generation back whose scripts raise more errors than that within --probation; 0: never")
 	f.DurationVar(&o.probation, "probation", time.Minute, "how long --max-errors looks at a generation")
 	f.BoolVar(&o.poll, "poll", false, "look at the files once a second instead of being told by the kernel")
+	f.BoolVar(&o.console, "console", false, "a console in this terminal; the daemon ends when it is left")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
 	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
@@ -111,6 +113,10 @@ func runDaemon(cmd *cobra.Command, paths []string, o *runOptions) error {
 	}
 	if err := o.check(paths); err != nil {
 		return err
+	}
+	if o.console {
+		o.stay = true
+		return runWithConsole(cmd, paths, o)
 	}
 	d, err := newDaemon(o, paths, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	if err != nil {

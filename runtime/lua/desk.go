@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	glua "github.com/yuin/gopher-lua"
@@ -12,6 +13,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/store"
+	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 	"github.com/hookd/hookd/runtime/lua/source"
 )
@@ -233,14 +235,19 @@ type Input struct {
 	outline   *outline
 	text      string
 	typed     []byte // at its line
+	reads     *engine.Reads
 	// changes: it may put a function where the script's own code finds it.
 	changes bool
 }
+
+// Reads returns what the input may read of events and objects.
+func (i *Input) Reads() *engine.Reads { return i.reads }
 
 // Compile compiles an input: expressions, whose values are its results, or
 // statements. names are those of [Desk.Names], asked before: no shard is
 // entered here.
 func (d *Desk) Compile(text string, names []string) (*Input, diag.List) {
+	text = strings.TrimRight(text, "\n")
 	if len(text) > source.MaxSize-maxTyped {
 		return nil, diag.List{{File: d.conf.Name, Msg: fmt.Sprintf("an input of %d bytes is too large: the limit is %d", len(text), source.MaxSize-maxTyped)}}
 	}
@@ -254,6 +261,7 @@ func (d *Desk) Compile(text string, names []string) (*Input, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
+	_, in.reads = analyse.Look(chunk, d.rt.cfg.Catalogue, append(names, d.rt.globals...))
 	in.changes = mayChange(chunk.Stmts)
 	keepLocals(chunk, func(name string) bool {
 		return d.own || !slices.Contains(names, name) || slices.Contains(d.rt.globals, name)

@@ -74,10 +74,7 @@ func (s *Session) enterScript(_ context.Context, arg string) Reply {
 		s.desk, s.in = s.home, ""
 		return Reply{}
 	}
-	path := arg
-	if live := s.conf.Engine.Scripts(); !slices.Contains(live, path) && slices.Contains(live, path+".lua") {
-		path += ".lua"
-	}
+	path := s.scriptNamed(arg)
 	before, was := s.desk, s.in
 	s.desk, s.in = s.home, path
 	if _, err := s.machine(); err != nil {
@@ -90,6 +87,25 @@ func (s *Session) enterScript(_ context.Context, arg string) Reply {
 		return Reply{Text: path + " has no names of its own"}
 	}
 	return Reply{Text: path + " has " + strings.Join(own, ", ")}
+}
+
+// scriptNamed returns the path of the live script that a name means: a path, or
+// the end of just one, with or without .lua.
+func (s *Session) scriptNamed(name string) string {
+	live := s.conf.Engine.Scripts()
+	if slices.Contains(live, name) {
+		return name
+	}
+	var ends []string
+	for _, path := range live {
+		if p := "/" + path; strings.HasSuffix(p, "/"+name) || strings.HasSuffix(p, "/"+name+".lua") {
+			ends = append(ends, path)
+		}
+	}
+	if len(ends) != 1 {
+		return name
+	}
+	return ends[0]
 }
 
 func (s *Session) watchCommand(_ context.Context, arg string) Reply {

@@ -47,6 +47,9 @@ func (s *Session) evaluate(ctx context.Context, text string) Reply {
 	if s.desk == s.home {
 		s.guest.Begin()
 	}
+	if s.guest.Reads(input.Reads()) && s.conf.Changed != nil {
+		s.conf.Changed()
+	}
 	r := &running{more: make(chan struct{}, 1), ended: make(chan struct{})}
 	later := func(step func()) time.Duration {
 		shard.Enter()

@@ -193,7 +193,7 @@ func compareKeys(a, b glua.LValue) int {
 func number(f float64) string {
 	switch {
 	case f == math.Trunc(f) && math.Abs(f) < 1<<63:
-		return strconv.FormatFloat(f, 'f', -1, 64)
+		return strconv.FormatInt(int64(f), 10)
 	case math.IsInf(f, 0):
 		return strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64), "+")
 	}

@@ -23,6 +23,9 @@ type Config struct {
 	Reload, Rollback func(context.Context) (string, error)
 	// Doc explains a name; nil explains nothing.
 	Doc func(w io.Writer, name string) error
+	// Changed is called when what the live generation reads may have changed, and
+	// stacks should ask [engine.Engine.Reads] again; it may be nil.
+	Changed func()
 	// Notes takes lines that nobody asked for at the moment: what is printed, what
 	// is watched. It is called with a shard entered and must not block.
 	Notes func(line string)
