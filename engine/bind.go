@@ -261,9 +261,12 @@ func (s *shard) planOf(id event.PointID) *pointPlan {
 func (s *shard) count(id event.PointID, by int) {
 	was := s.dynamic[id] > 0
 	s.dynamic[id] = uint32(int(s.dynamic[id]) + by)
-	if is := s.dynamic[id] > 0; is != was {
-		s.plans[id] = s.planOf(id)
-		s.Want(id, s.plans[id] != nil)
+	if is := s.dynamic[id] > 0; is == was {
+		return
+	}
+	for _, t := range s.turn.shards {
+		t.plans[id] = t.planOf(id)
+		t.Want(id, t.plans[id] != nil)
 	}
 }
 

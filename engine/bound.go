@@ -20,6 +20,7 @@ type binding struct {
 	target     *target
 	prev, next *binding // of the target
 	owner      *bound   // nil for a timer that belongs to no object
+	on         *shard   // whose handler bound it
 	param      any
 	gone       bool
 
@@ -34,12 +35,11 @@ type binding struct {
 // bound is all that handlers bound to one object. It hangs on the object and
 // ends with it.
 type bound struct {
-	shard  *shard
+	gen    uint64 // that the entries and their order are of
 	object event.Kept
 	points []boundPoint
 	timers []*binding
 	muted  []mute // rules that unbound themselves
-	gen    uint64 // edition that the entries and their order are of
 }
 
 // boundPoint lists what is bound at one hook point, in order. The list is never
@@ -58,7 +58,7 @@ type mute struct {
 // boundTo returns what is bound to an object, or nil.
 func (s *shard) boundTo(k event.Kept) *bound {
 	if slots := k.Slots(); slots != nil {
-		b, _ := slots.Get(s).(*bound)
+		b, _ := slots.Get(s.turn).(*bound)
 		return b
 	}
 	return nil
@@ -68,8 +68,10 @@ func (s *shard) boundTo(k event.Kept) *bound {
 func (s *shard) attach(k event.Kept) *bound {
 	b := s.boundTo(k)
 	if b == nil {
-		b = &bound{shard: s, object: k, gen: s.gen.edition}
-		k.Slots().Set(s, b)
+		b = &bound{object: k, gen: s.gen.edition}
+		s.Change()
+		k.Slots().Set(s.turn, b)
+		s.Changed()
 	}
 	return b
 }
@@ -94,7 +96,7 @@ func (s *shard) boundAt(o *outcome, id event.PointID) []*binding {
 		return nil
 	}
 	if b.gen != s.gen.edition {
-		b.renew()
+		b.renew(s.gen.edition)
 	}
 	return b.at(id)
 }
@@ -110,12 +112,12 @@ func (b *bound) at(id event.PointID) []*binding {
 
 // renew takes the handlers of the live generation and their order. What this
 // generation has no handler for was dropped when it was published.
-func (b *bound) renew() {
-	b.gen = b.shard.gen.edition
+func (b *bound) renew(gen uint64) {
+	b.gen = gen
 	for i := range b.points {
 		list := slices.Clone(b.points[i].list) // an event that waits may be at it
 		for _, x := range list {
-			x.entry = x.target.at(b.shard, x.place)
+			x.entry = x.target.at(x.on, x.place)
 		}
 		sortBindings(list)
 		b.points[i].list = list
@@ -186,15 +188,16 @@ func (b *bound) remove(x *binding) {
 // object.
 func (b *bound) ObjectEnded() {
 	for len(b.points) > 0 {
-		b.shard.release(b.points[0].list[0])
+		x := b.points[0].list[0]
+		x.on.release(x)
 	}
 	for len(b.timers) > 0 {
-		b.shard.release(b.timers[0])
+		x := b.timers[0]
+		x.on.release(x)
 	}
 	for _, m := range b.muted {
 		if m.era == m.state.era {
 			m.state.muted--
-			m.state.hush()
 		}
 	}
 	b.muted = nil
@@ -203,8 +206,8 @@ func (b *bound) ObjectEnded() {
 // Bind implements [Services]. What is bound while an event is handled takes
 // effect with the next one; what it replaces does not run any more.
 func (s *shard) Bind(call *Call, at *Attachment, point string, h *Handler) error {
-	if at.Object.Ended() {
-		return ended(at)
+	if err := reach(at); err != nil {
+		return err
 	}
 	p, err := s.placeNamed(at, point)
 	if err != nil {
@@ -212,7 +215,7 @@ func (s *shard) Bind(call *Call, at *Attachment, point string, h *Handler) error
 	}
 	b := s.attach(at.Object)
 	if b.gen != s.gen.edition {
-		b.renew()
+		b.renew(s.gen.edition)
 	}
 	old := b.find(call.Script, p)
 	u := s.usage(call.Script)
@@ -230,7 +233,7 @@ func (s *shard) Bind(call *Call, at *Attachment, point string, h *Handler) error
 		s.letGo(t)
 		return fmt.Errorf("handler %q is not for %s%s", h.Name, point, t.rule.bindable())
 	}
-	x := &binding{target: t, owner: b, place: p, entry: en, param: h.Param, serial: s.serial}
+	x := &binding{target: t, owner: b, on: s, place: p, entry: en, param: h.Param, serial: s.serial}
 	s.serial++
 	list := append(slices.Clone(b.at(p.id)), x)
 	sortBindings(list)
@@ -247,8 +250,8 @@ func (s *shard) Bind(call *Call, at *Attachment, point string, h *Handler) error
 
 // Unbind implements [Services].
 func (s *shard) Unbind(call *Call, at *Attachment, point string) error {
-	if at.Object.Ended() {
-		return ended(at)
+	if err := reach(at); err != nil {
+		return err
 	}
 	p, err := s.placeNamed(at, point)
 	if err != nil {
@@ -269,7 +272,7 @@ func (s *shard) release(x *binding) {
 	if x.gone {
 		return
 	}
-	x.gone = true
+	x.gone, s = true, x.on
 	u := s.usage(x.target.script())
 	if x.delay != nil {
 		s.Timers().Stop(&x.delay.Timer)
@@ -300,6 +303,17 @@ func (s *shard) tryBound(o *outcome, x *binding, n *node) {
 	if !x.gone && !o.decided && s.reached(o, x.entry.node, n.from()) {
 		s.try(o, x.entry, x)
 	}
+}
+
+// reach tells why nothing can be bound to an object; nil if something can.
+func reach(at *Attachment) error {
+	if _, away := at.Object.(event.Away); away {
+		return fmt.Errorf("%s is of another shard, which runs at the same time: only its own handlers can bind to it", at.Object.Label())
+	}
+	if at.Object.Ended() {
+		return ended(at)
+	}
+	return nil
 }
 
 func ended(at *Attachment) error { return fmt.Errorf("%s has ended", at.Object.Label()) }

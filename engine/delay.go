@@ -23,8 +23,10 @@ type delay struct {
 // A named handler has one timer on an object, and one on none: starting it again
 // moves it.
 func (s *shard) Delay(call *Call, at *Attachment, after time.Duration, repeat bool, h *Handler) error {
-	if at != nil && at.Object.Ended() {
-		return ended(at)
+	if at != nil {
+		if err := reach(at); err != nil {
+			return err
+		}
 	}
 	if int64(after) > math.MaxInt64-s.Now() {
 		return fmt.Errorf("%s from now is behind the end of time", after)
@@ -48,7 +50,7 @@ func (s *shard) Delay(call *Call, at *Attachment, after time.Duration, repeat bo
 		s.letGo(t)
 		return fmt.Errorf("handler %q is not for timers%s: one without on is", h.Name, t.rule.bindable())
 	}
-	x := &binding{target: t, owner: b, param: h.Param}
+	x := &binding{target: t, owner: b, on: s, param: h.Param}
 	x.delay = &delay{shard: s, of: x, next: s.Now() + int64(after)}
 	if repeat {
 		x.delay.every = int64(after)
@@ -88,8 +90,8 @@ func (s *shard) delayNamed(u *usage, b *bound, script, name string) *binding {
 
 // Cancel implements [Services].
 func (s *shard) Cancel(call *Call, at *Attachment, name string) error {
-	if at.Object.Ended() {
-		return ended(at)
+	if err := reach(at); err != nil {
+		return err
 	}
 	if b := s.boundTo(at.Object); b != nil {
 		if x := s.delayNamed(nil, b, call.Script, name); x != nil {
@@ -119,7 +121,7 @@ func (d *delay) fire(int64) {
 		d.next += d.every
 		s.Timers().Arm(&d.Timer, d.next, d.fire)
 	}
-	if st := x.target.rule.state; !st.off && !st.suspended {
+	if st := x.target.rule.state; !st.off.Load() && !st.suspended() {
 		d.fired++
 		s.runDelay(x)
 		s.drain(nil)

@@ -227,7 +227,7 @@ func (s *shard) ask(o *outcome, n *node) bool {
 	if n.decl.When == 0 {
 		return true
 	}
-	if n.health.suspended {
+	if n.health.suspended() {
 		return false
 	}
 	if answer := s.native(n.when, o.event); answer != Ask {
@@ -269,7 +269,7 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 	r := en.rule
 	st := r.state
 	st.Seen++
-	if st.quiet && s.silent(o, st) {
+	if st.quiet() && s.silent(o, st) {
 		return StepOff
 	}
 	if en.scope != nil && !en.inScope(o) {
@@ -278,7 +278,7 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 	if en.matches != nil && !en.matches(o.event) {
 		return StepMatch
 	}
-	if st.suspended {
+	if st.suspended() {
 		return StepSuspended
 	}
 	if r.decl.When != 0 && !s.filter(o, en) {
@@ -291,6 +291,7 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 	if r.run == 0 {
 		return StepDecides
 	}
+	s.tallied = s.tally(st.matched)
 	if s.native(en.guard, o.event) == No {
 		return StepGuard
 	}
@@ -302,7 +303,7 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	r := en.rule
 	call := s.prepare(o, r.script, r.decl.Name, en.user)
 	call.Observe = call.Observe || r.decl.Observe
-	call.Count = r.state.Matched
+	call.Count = s.tallied
 	if b != nil {
 		call.Param = b.param
 	}
@@ -400,14 +401,7 @@ func (s *shard) origin(o *outcome, sc *script, name string, line int) Origin {
 
 // about notes the kept object that e is about.
 func (o *Origin) about(info *event.Info, e any) {
-	if info == nil || e == nil {
-		return
-	}
-	f := info.Subject()
-	if f == nil {
-		return
-	}
-	if k, ok := f.Get.Object(e).(event.Kept); ok {
+	if k := subject(info, e); k != nil {
 		o.Subject, o.Conn = k, k.ID()
 	}
 }

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
@@ -41,14 +43,20 @@ type Config struct {
 	Shipped []Source
 	// State keeps the stores that persist; nil: they do not.
 	State *statedir.Dir
+	// Shards is how many shards there are; 0 means one.
+	Shards int
+	// Drive says how they are entered: in turn, or each by a goroutine of its own.
+	Drive event.Drive
 }
 
 // Engine holds the live generation and what outlives generations.
 type Engine struct {
 	cfg     Config
 	runtime Runtime
+	set     *event.Shards
 	shards  []*shard
 	stores  *store.Registry
+	number  atomic.Uint64 // of the generation that all shards run
 
 	stateLimits, dataLimits record.Limits
 
@@ -57,7 +65,7 @@ type Engine struct {
 	guests   []*Guest
 	editions uint64
 	kept     map[string]*kept // by script path
-	rules    map[ruleKey]*ruleState
+	rules    map[ruleKey]*ruleShared
 	points   [event.MaxPoints]*event.Info
 	infos    map[string]*event.Info // by name of the point
 	taps     map[event.PointID][]*Tap
@@ -73,6 +81,7 @@ type kept struct {
 	state  *record.Root
 	lines  lineLimit
 	alerts lineLimit
+	random randomness
 }
 
 type ruleKey struct{ script, name string }
@@ -84,33 +93,27 @@ type shard struct {
 	gen    *Generation
 	plans  [event.MaxPoints]*pointPlan
 	timers map[timerKey]*timer
+	rules  map[ruleKey]*ruleState // of gen
+	// leaving is, while another takes its place, the generation before.
+	leaving *Generation
 
-	// What handlers bound, and where: by handler and function, by machine, by
-	// script, and how much at each point.
+	// What handlers bound: by handler and function, by machine.
 	targets map[ruleKey]*target
 	sources map[Instance]*source
-	used    map[string]*usage
-	dynamic [event.MaxPoints]uint32
 	loose   []*target // without bindings, to be let go of when nothing runs
 	bound   DynamicStats
-	serial  uint64
 
-	memo    []Answer // of user-defined events, of the events being handled
-	busy    bool     // a dispatch is running
-	depth   int      // of raised events
-	payload any
-	queue   raiseQueue
-	call    Call
+	*turn
+	memo []Answer // of user-defined events, of the events being handled
+	call Call
+	// tallied is how often the rule at hand matched on all shards.
+	tallied uint64
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 	lent     Step // to Config.Steps
 	// followers are told of steps too; nil where there are none.
 	followers []*func(*Step)
 
-	ready      []func()    // to run when no handler runs
-	rest       event.Timer // for those that were too many
-	jump       int64       // the time that Advance leads to, with
-	wakes      int         // how often scripts were woken on the way
 	held       map[event.Kept]*held
 	walks      map[*walk]func() // left where a handler waits, with what ends them
 	spareWalks []*walk
@@ -121,8 +124,30 @@ type shard struct {
 	events, errors, alerts, skips uint64
 }
 
-// New returns an engine with one shard and nothing loaded. The runtime is given
-// later, by [Engine.Use], because a runtime needs the engine's functions.
+// turn is what handlers take: one runs at a time, of those shards that are driven
+// together, and what they cause waits for it.
+type turn struct {
+	shards  []*shard
+	busy    bool // a dispatch is running
+	depth   int  // of raised events
+	payload any
+	queue   raiseQueue
+
+	ready []func()    // to run when no handler runs
+	rest  event.Timer // for those that were too many
+	jump  int64       // the time that Advance leads to, with
+	wakes int         // how often scripts were woken on the way
+
+	// What handlers bound: by script, how much at each point, and when.
+	used    map[string]*usage
+	dynamic [event.MaxPoints]uint32
+	serial  uint64
+}
+
+func newTurn() *turn { return &turn{used: map[string]*usage{}} }
+
+// New returns an engine with nothing loaded. The runtime is given later, by
+// [Engine.Use], because a runtime needs the engine's functions.
 func New(cfg Config) *Engine {
 	cfg.Limits = cfg.Limits.withDefaults()
 	if cfg.Sink == nil {
@@ -131,7 +156,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		cfg:   cfg,
 		kept:  map[string]*kept{},
-		rules: map[ruleKey]*ruleState{},
+		rules: map[ruleKey]*ruleShared{},
 		infos: map[string]*event.Info{},
 		taps:  map[event.PointID][]*Tap{},
 
@@ -147,20 +172,33 @@ func New(cfg Config) *Engine {
 	}
 	e.stateLimits, e.dataLimits = record.StateLimits(), record.ConnLimits()
 	e.stateLimits.Total, e.dataLimits.Total = cfg.Limits.StateBytes, cfg.Limits.DataBytes
-	s := newShard(e, 0)
-	e.shards = []*shard{s}
-	e.stores = store.NewRegistry(s.Shard, 0)
+	e.set = event.NewShards(cfg.Shards, cfg.Drive, cfg.Limits.Inbox)
 	e.live = emptyGeneration()
-	s.gen = e.live
+	common := newTurn()
+	for i := range e.set.Len() {
+		if cfg.Drive == event.Apart {
+			common = newTurn()
+		}
+		s := newShard(e, i, common)
+		if i > 0 {
+			s.gen = emptyGeneration()
+			e.live.others = append(e.live.others, s.gen)
+		}
+		e.shards = append(e.shards, s)
+	}
+	e.stores = store.NewRegistry(e.set.Clock(), 0)
 	return e
 }
 
-func newShard(e *Engine, index int) *shard {
-	return &shard{
-		Shard: event.NewShard(index), engine: e, timers: map[timerKey]*timer{},
-		targets: map[ruleKey]*target{}, sources: map[Instance]*source{}, used: map[string]*usage{},
+func newShard(e *Engine, index int, t *turn) *shard {
+	s := &shard{
+		Shard: e.set.At(index), engine: e, gen: e.live, turn: t,
+		timers: map[timerKey]*timer{}, rules: map[ruleKey]*ruleState{},
+		targets: map[ruleKey]*target{}, sources: map[Instance]*source{},
 		held: map[event.Kept]*held{}, walks: map[*walk]func(){},
 	}
+	t.shards = append(t.shards, s)
+	return s
 }
 
 // Use gives the engine the runtime that compiles its scripts.
@@ -169,11 +207,15 @@ func (e *Engine) Use(rt Runtime) { e.runtime = rt }
 // Runtime returns the runtime that was given.
 func (e *Engine) Runtime() Runtime { return e.runtime }
 
-// Generation returns the number of the live generation, 0 before the first.
-func (e *Engine) Generation() uint64 { return e.shards[0].gen.Number }
+// Generation returns the number of the live generation, which all shards run; 0
+// before the first. Any goroutine may ask, also in a handler.
+func (e *Engine) Generation() uint64 { return e.number.Load() }
 
 // Shard returns shard number i, for stacks to raise their events through.
 func (e *Engine) Shard(i int) *event.Shard { return e.shards[i].Shard }
+
+// Shards returns all shards.
+func (e *Engine) Shards() *event.Shards { return e.set }
 
 // Limits returns the limits in force.
 func (e *Engine) Limits() Limits { return e.cfg.Limits }
@@ -251,7 +293,7 @@ func (e *Engine) Close() {
 	for _, s := range e.shards {
 		s.Enter()
 		s.cancelAll()
-		for _, sc := range e.live.order {
+		for _, sc := range s.gen.order {
 			sc.instance.Close()
 		}
 		s.closeDraining()
@@ -267,6 +309,7 @@ type Stats struct {
 	Errors         uint64 // failures of scripts
 	Alerts         uint64
 	Refused        uint64 // raised events that did not fit their queue or went too deep
+	PostsRefused   uint64 // of one shard to another, that did not fit its inbox
 	TimerSkips     uint64 // periods of repeating timers skipped after jumps in time
 	LinesDropped   uint64 // log lines beyond their limit
 	AlertsDropped  uint64 // alerts beyond theirs
@@ -286,18 +329,18 @@ func (e *Engine) Stats() Stats {
 		st.Events += s.events
 		st.Errors += s.errors
 		st.Alerts += s.alerts
-		st.Refused += s.queue.Refused
+		if e.cfg.Drive == event.Apart || s.Index() == 0 {
+			st.Refused += s.queue.Refused
+		}
 		st.TimerSkips += s.skips
+		st.PostsRefused += s.PostsRefused()
 		st.WaitStats.add(s)
 		st.DynamicStats.add(&s.bound)
 		s.Leave()
 	}
-	s := e.shards[0]
-	s.Enter()
-	defer s.Leave()
 	for _, k := range e.kept {
-		st.LinesDropped += k.lines.Dropped
-		st.AlertsDropped += k.alerts.Dropped
+		st.LinesDropped += k.lines.dropped()
+		st.AlertsDropped += k.alerts.dropped()
 	}
 	return st
 }
@@ -317,25 +360,59 @@ type RuleStatus struct {
 func (e *Engine) Rules() []RuleStatus {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := e.shards[0]
-	s.Enter()
-	defer s.Leave()
+	counts := e.ruleStats()
 	var list []RuleStatus
 	for _, sc := range e.live.order {
 		for _, r := range sc.rules {
 			st := RuleStatus{
 				Script: sc.path, Name: r.decl.Name, Line: r.decl.Line,
-				Suspended: r.state.suspended, RuleStats: r.state.RuleStats,
-				Handler: r.decl.Handler, Off: r.state.off,
+				Suspended: r.state.suspended(), RuleStats: counts[ruleKey{sc.path, r.decl.Name}],
+				Handler: r.decl.Handler, Off: r.state.off.Load(),
 			}
 			for _, ref := range r.decl.On {
 				st.Points = append(st.Points, ref.Name)
 			}
 			list = append(list, st)
 		}
-		list = append(list, s.functionsOf(sc)...)
+		list = append(list, e.functionsOf(sc.path)...)
 	}
 	return list
+}
+
+// functionsOf lists the functions that a live script has bound, by line, with what
+// all shards counted.
+func (e *Engine) functionsOf(path string) []RuleStatus {
+	var list []RuleStatus
+	for _, s := range e.shards {
+		s.Enter()
+		for _, st := range s.functionsOf(s.gen.scripts[path]) {
+			i := slices.IndexFunc(list, func(have RuleStatus) bool { return have.Line == st.Line })
+			if i < 0 {
+				list = append(list, st)
+				continue
+			}
+			list[i].RuleStats.add(&st.RuleStats)
+			list[i].Suspended = list[i].Suspended || st.Suspended
+		}
+		s.Leave()
+	}
+	slices.SortFunc(list, func(a, b RuleStatus) int { return cmp.Compare(a.Line, b.Line) })
+	return list
+}
+
+// ruleStats sums the rules' counters over the shards.
+func (e *Engine) ruleStats() map[ruleKey]RuleStats {
+	sums := map[ruleKey]RuleStats{}
+	for _, s := range e.shards {
+		s.Enter()
+		for key, st := range s.rules {
+			sum := sums[key]
+			sum.add(&st.RuleStats)
+			sums[key] = sum
+		}
+		s.Leave()
+	}
+	return sums
 }
 
 // Data implements [Services]: the record of one script on one kept object.
@@ -345,12 +422,29 @@ func (s *shard) Data(o event.Kept, script string) *record.Root {
 		// Not live: whatever it writes is its own and goes with it.
 		return record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
 	}
+	if away, ok := o.(event.Away); ok {
+		return s.dataAway(away, sc)
+	}
 	slots := o.Slots()
 	if r, ok := slots.Get(sc.kept).(*record.Root); ok {
 		return r
 	}
 	r := record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
+	s.Change()
 	slots.Set(sc.kept, r)
+	s.Changed()
+	return r
+}
+
+// dataAway returns the script's record of an object of another shard: the one
+// that the object has, else an empty one that cannot be written.
+func (s *shard) dataAway(o event.Away, sc *script) (r *record.Root) {
+	home, object := o.Home()
+	home.Look(func() { r, _ = object.Slots().Get(sc.kept).(*record.Root) })
+	if r == nil {
+		r = record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
+		r.Freeze()
+	}
 	return r
 }
 
@@ -368,5 +462,6 @@ func (e *Engine) keptOf(path string) *kept {
 // does for a caller that knows the point by number only. The caller has entered
 // the shard.
 func (e *Engine) Emit(s *event.Shard, id event.PointID, ev any) event.Verdict {
+	s.Tell()
 	return e.shards[s.Index()].Dispatch(s, id, ev)
 }

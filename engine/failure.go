@@ -1,15 +1,31 @@
 package engine
 
 import (
+	"sync"
+	"sync/atomic"
+
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/hookdev"
 )
 
-// health tells how a rule, the filter of an event or a timer fares: what keeps
-// failing is suspended until its script changes.
+// health tells how a rule, the filter of an event or a timer fares, on all shards:
+// what keeps failing is suspended until its script changes.
 type health struct {
-	suspended bool
-	failures  failures
+	off atomic.Bool // suspended
+
+	mu       sync.Mutex // guards failures
+	failures failures
+}
+
+// suspended reports whether the thing does not run.
+func (h *health) suspended() bool { return h.off.Load() }
+
+// fail notes a failure at event time now and reports whether it suspended the
+// thing.
+func (h *health) fail(now int64, overrun bool, l *Limits) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.failures.add(now, overrun, l) && !h.off.Swap(true)
 }
 
 // fail counts a rule's failure, reports it, and suspends the rule when it keeps
@@ -36,7 +52,7 @@ func (s *shard) failEvent(o *outcome, n *node, err error) {
 // failTimer reports the failure of a timer.
 func (s *shard) failTimer(t *timer, err error) {
 	se := asScriptError(err, t.script.path)
-	s.blame(&t.health, Origin{TS: s.Now(), Gen: s.gen.Number, Script: t.script.path, Rule: t.decl.Name, Line: se.Line}, nil, se)
+	s.blame(t.health, Origin{TS: s.Now(), Gen: s.gen.Number, Script: t.script.path, Rule: t.decl.Name, Line: se.Line}, nil, se)
 	s.poisoned(t.script.instance, se)
 }
 
@@ -48,9 +64,7 @@ func (s *shard) blame(h *health, from Origin, where *event.PointInfo, se *Script
 	if where != nil {
 		rec.Point, at = where.Name, where.ID
 	}
-	many := h.failures.add(s.Now(), se.Overrun, &s.engine.cfg.Limits)
-	rec.Suspended = many && !h.suspended
-	h.suspended = h.suspended || many
+	rec.Suspended = h.fail(s.Now(), se.Overrun, &s.engine.cfg.Limits)
 	s.report(rec, at)
 	if rec.Suspended {
 		s.raiseOwn(hookdev.OnRuleSuspended.ID(), &hookdev.RuleSuspended{

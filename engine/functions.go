@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/hookdev"
@@ -112,19 +113,30 @@ func (f functions) origin(c *event.Caller, s *shard) Origin {
 	return o
 }
 
-// lineLimit counts lines within one second of event time.
+// lineLimit counts lines within one second of event time, of all shards.
 type lineLimit struct {
-	second  int64
-	n       int
-	Dropped uint64
+	mu     sync.Mutex // guards what follows
+	second int64
+	n      int
+	over   uint64
+}
+
+// dropped counts what was not allowed.
+func (l *lineLimit) dropped() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
 }
 
 func (l *lineLimit) allow(now int64, limit int) bool {
-	if sec := now / 1e9; sec != l.second {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// Shards that are driven apart may be a little behind each other.
+	if sec := now / 1e9; sec > l.second {
 		l.second, l.n = sec, 0
 	}
 	if l.n >= limit {
-		l.Dropped++
+		l.over++
 		return false
 	}
 	l.n++

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
@@ -39,6 +40,10 @@ type Generation struct {
 	// was live, with whatever guests.
 	base    *Generation
 	edition uint64
+
+	// others are the same for the shards behind the first, each with VMs of its
+	// own; see shardGeneration. Guests are in the first alone.
+	others []*Generation
 }
 
 // script is one script of a generation.
@@ -52,8 +57,8 @@ type script struct {
 	env      *Env
 	kept     *kept
 	rules    []*rule
-	fresh    bool // staged for this generation; else taken over with its VM
-	guest    bool // it has no file
+	fresh    bool   // staged for this generation; else taken over with its VM
+	guest    bool   // it has no file
 	reads    *Reads // of a guest
 }
 
@@ -160,7 +165,13 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 		diags = append(diags, st.run()...)
 	}
 	if !diags.HasErrors() {
-		diags = append(diags, st.resolve()...)
+		diags = append(diags, st.runOthers()...)
+	}
+	if !diags.HasErrors() {
+		diags = append(diags, st.resolve(st.gen)...)
+		for _, g := range st.gen.others {
+			st.resolve(g) // says the same again
+		}
 	}
 	if !diags.HasErrors() {
 		diags = append(diags, st.fill()...)
@@ -204,23 +215,25 @@ func (st *Staged) compile(sources []Source) diag.List {
 	return diags
 }
 
-// run executes the top level of what is fresh.
+// run executes the top level of what is fresh, outside of the shards, which go on
+// meanwhile.
 func (st *Staged) run() diag.List {
 	var diags diag.List
-	s := st.engine.shards[0]
 	for path := range st.engine.live.plain().scripts {
 		if sc := st.gen.scripts[path]; sc == nil || sc.fresh {
 			st.stores.Forget(path)
 		}
 	}
+	now := st.engine.set.Clock().Now()
 	for _, sc := range st.gen.order {
 		if !sc.fresh {
 			continue
 		}
 		state := sc.kept.state.Stage()
 		st.states = append(st.states, state)
+		s := st.engine.shards[0]
 		sc.env = &Env{
-			Shard: s.Shard, Path: sc.path, Gen: st.gen.Number,
+			Shard: s.Shard, Path: sc.path, Gen: st.gen.Number, Loaded: now, Serials: &atomic.Uint64{},
 			Stores: st.stores, State: state, Services: s, Modules: st.gen.modules, Data: st.data,
 		}
 		instance, plan, list := sc.program.Stage(sc.env)
@@ -246,9 +259,11 @@ func (st *Staged) discard() {
 	for _, r := range st.states {
 		r.Discard()
 	}
-	for _, sc := range st.gen.order {
-		if sc.fresh && sc.instance != nil {
-			sc.instance.Close()
+	for _, g := range st.gen.shards() {
+		for _, sc := range g.order {
+			if sc.fresh && sc.instance != nil {
+				sc.instance.Close()
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/store"
@@ -28,7 +29,8 @@ var errGuests = fmt.Errorf("engine: %d consoles are open, which is the most", Ma
 // Invite makes a guest. open makes its machine, which declares nothing yet.
 // dropped is told, with the shard entered, when what it declared does not fit a
 // new generation and is gone. name is made one that no script and no other guest
-// has.
+// has. It is in the first shard: where there are several, its rules see what that
+// one has.
 func (e *Engine) Invite(name string, open func(*Env) Instance, dropped func(diag.List)) (*Guest, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -45,6 +47,7 @@ func (e *Engine) Invite(name string, open func(*Env) Instance, dropped func(diag
 	sc.env = &Env{
 		Shard: s.Shard, Path: path, Gen: e.live.Number, Stores: e.stores.Stage(), State: kept.state,
 		Services: s, Modules: e.live.modules, Data: noData,
+		Loaded: e.set.Clock().Now(), Serials: &atomic.Uint64{},
 	}
 	s.Enter()
 	sc.instance = open(sc.env)
@@ -96,7 +99,9 @@ func (g *Guest) Declare(plan *Plan, text []byte, stores bool) diag.List {
 	before := *g.script
 	g.script.plan, g.script.text, g.script.fresh = plan, text, true
 	defer func() { g.script.fresh = false }()
-	next, diags := e.live.plain().with(e, e.guests)
+	base := e.live.plain()
+	base.known()
+	next, diags := base.with(e, e.guests)
 	if !diags.HasErrors() && stores {
 		if err := g.publishStores(g.script.env.Stores); err != nil {
 			diags = append(diags, &diag.Diagnostic{File: g.script.path, Msg: err.Error(), Hint: "try again"})
@@ -174,17 +179,24 @@ func (g *Generation) with(e *Engine, guests []*Guest) (*Generation, diag.List) {
 		add(guest.script)
 	}
 	st := &Staged{engine: e, gen: &next}
-	return &next, st.resolve()
+	return &next, st.resolve(&next)
 }
 
 // seat makes g with all guests live. Guests whose declarations do not fit lose
 // them.
 func (e *Engine) seat(g *Generation) {
-	// What the scripts of g are new for was dealt with when g itself became live.
-	for _, sc := range g.order {
-		sc.fresh = false
-	}
+	g.known()
 	e.settleOn(e.fit(g))
+}
+
+// known notes that what the scripts of g are new for was dealt with, when g itself
+// became live.
+func (g *Generation) known() {
+	for _, part := range g.shards() {
+		for _, sc := range part.order {
+			sc.fresh = false
+		}
+	}
 }
 
 // fit returns g with those guests that fit it.
@@ -220,16 +232,21 @@ func (e *Engine) fit(g *Generation) *Generation {
 // and other guests.
 func (e *Engine) settleOn(next *Generation) {
 	old := e.live
+	e.edit(next)
 	s := e.shards[0]
 	s.Enter()
-	defer s.Leave()
-	e.editions++
-	next.edition = e.editions
 	e.live = next
 	e.adopt(old, next)
-	e.installLocked(s, next)
-	s.rebindTimers(next)
-	s.rebind(old)
+	s.Leave()
+	e.take(next)
+}
+
+// edit numbers what is about to be live.
+func (e *Engine) edit(g *Generation) {
+	e.editions++
+	for _, part := range g.shards() {
+		part.edition = e.editions
+	}
 }
 
 // Visit calls see with the machine of a live script and with what that uses of

@@ -59,6 +59,8 @@ type Limits struct {
 	ThresholdKeys int
 	// Rules bounds the rules of one script.
 	Rules int
+	// Inbox is how much may wait in a shard that others want done there.
+	Inbox int
 }
 
 // Limit describes one limit for documentation.
@@ -105,6 +107,7 @@ func (l *Limits) named() []limit {
 		n("state_bytes", &l.StateBytes, "a script's state"),
 		n("data_bytes", &l.DataBytes, "a script's data on one connection"),
 		n("threshold_keys", &l.ThresholdKeys, "keys that one threshold follows; the one not touched for longest gives way"),
+		n("shard_inbox", &l.Inbox, "what waits in a shard of what others want done there; more is refused and counted"),
 	}
 }
 
@@ -207,6 +210,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.DataBytes, 8<<10)
 	set(&l.ThresholdKeys, 100_000)
 	set(&l.Rules, 10_000)
+	set(&l.Inbox, 4096)
 	if l.SuspendWindow == 0 {
 		l.SuspendWindow = 10 * time.Second
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
 )
@@ -20,6 +21,11 @@ type Plan struct {
 	// Files are the data files that the script and its modules read. Those that
 	// fill stores are not among them.
 	Files []DataUse
+	// PerShard says, each at its place, what the functions of the script and its
+	// modules keep in the machine they run in: on several shards each has its own.
+	PerShard diag.List
+	// Seed is what the random numbers of handlers begin with.
+	Seed uint64
 }
 
 // ScriptDecl is what `script { … }` says of the file.
@@ -29,6 +35,8 @@ type ScriptDecl struct {
 	Tags         []string
 	StateVersion int    // 0 where none is given
 	Migrate      FuncID // called with the old state when the version grew
+	// EachShard: the script knows that every shard has its own globals and upvalues.
+	EachShard bool
 }
 
 // PointRef names a hook point or a user-defined event: "flow.rexmit",

@@ -7,9 +7,10 @@ import (
 	"github.com/hookd/hookd/engine/event/hookdev"
 )
 
-// Publish makes the staged generation live: between two events of the shard the
-// bindings are swapped, declared stores and state take effect, timers are
-// re-armed with their phase kept. It returns what is live now.
+// Publish makes the staged generation live: declared stores and state take
+// effect, then in each shard, between two of its events, the bindings are
+// swapped; timers are re-armed with their phase kept. Traffic may flow
+// meanwhile. It returns what is live now, on all shards.
 func (st *Staged) Publish() (*Generation, error) {
 	e := st.engine
 	e.mu.Lock()
@@ -25,16 +26,22 @@ func (st *Staged) Publish() (*Generation, error) {
 		st.discard()
 		return nil, fmt.Errorf("engine: publish generation %d: %w", st.gen.Number, err)
 	}
-	old := e.live
-	next := e.fit(st.gen)
-	e.editions++
-	next.edition = e.editions
-	s := e.shards[0]
-	s.Enter()
-	defer s.Leave()
-	if err := st.stores.Publish(); err != nil {
-		st.discard()
+	if err := e.swap(st); err != nil {
 		return nil, fmt.Errorf("engine: publish generation %d: %w", st.gen.Number, err)
+	}
+	return st.gen, nil
+}
+
+// swap puts the staged generation in the place of the live one.
+func (e *Engine) swap(st *Staged) error {
+	old, next := e.live, e.fit(st.gen)
+	e.edit(next)
+	first := e.shards[0]
+	first.Enter()
+	if err := st.stores.Publish(); err != nil {
+		first.Leave()
+		st.discard()
+		return err
 	}
 	st.done = true
 	for _, name := range st.damaged {
@@ -45,19 +52,68 @@ func (st *Staged) Publish() (*Generation, error) {
 	}
 	e.live = next
 	e.adopt(old, next)
-	e.installLocked(s, next)
-	s.rebindTimers(next)
-	s.rebind(old)
-	if old.Number > 0 {
-		e.reloads++
+	first.Leave()
+	e.take(next)
+	e.number.Store(next.Number)
+	if old.Number == 0 {
+		return nil
 	}
-	if old.Number > 0 && e.started {
-		emit(s, hookdev.OnReloaded, &hookdev.Reloaded{
+	e.reloads++
+	if e.started {
+		first.Enter()
+		emit(first, hookdev.OnReloaded, &hookdev.Reloaded{
 			Generation: st.gen.Number, Hash: st.gen.Hash,
 			Scripts: st.gen.Scripts(), Changed: st.gen.Changed,
 		})
+		first.Leave()
 	}
-	return st.gen, nil
+	return nil
+}
+
+// take makes g live on all shards: those that are driven together at once.
+func (e *Engine) take(g *Generation) {
+	parts := g.shards()
+	for i, s := range e.shards {
+		if s.turn.shards[0] != s {
+			continue // taken with the first
+		}
+		s.Enter()
+		for k, t := range s.turn.shards {
+			t.takeRules(parts[i+k])
+		}
+		for k, t := range s.turn.shards {
+			old := t.gen
+			e.installLocked(t, parts[i+k])
+			t.rebindTimers(parts[i+k])
+			t.leaving = old
+		}
+		for _, t := range s.turn.shards {
+			t.rebind(t.leaving)
+			t.leaving = nil
+		}
+		s.Leave()
+	}
+}
+
+// takeRules lets the rules of g go on with what they are on this shard.
+func (s *shard) takeRules(g *Generation) {
+	rules := make(map[ruleKey]*ruleState)
+	for _, sc := range g.order {
+		for _, r := range sc.rules {
+			key := ruleKey{sc.path, r.decl.Name}
+			st := s.rules[key]
+			if st == nil {
+				st = &ruleState{}
+			}
+			if sc.fresh {
+				st.muted = 0
+				st.era++
+			}
+			st.ruleShared = s.engine.rules[key]
+			r.state, rules[key] = st, st
+		}
+	}
+	s.rules = rules
 }
 
 // Apply stages the sources and publishes them; on errors the live generation
@@ -101,31 +157,43 @@ func (e *Engine) Refuse(diags diag.List) {
 func (e *Engine) adopt(old, g *Generation) {
 	for name, u := range g.users {
 		if before := old.users[name]; before != nil && !u.script.fresh {
-			*u.health = *before.health
+			u.fareAs(before.health)
+		}
+		for _, other := range g.others {
+			if same := other.users[name]; same != nil { // guests are in the first shard alone
+				same.fareAs(u.health)
+			}
 		}
 	}
-	kept := make(map[ruleKey]*ruleState)
+	kept := make(map[ruleKey]*ruleShared)
 	for _, sc := range g.order {
 		for _, r := range sc.rules {
 			key := ruleKey{sc.path, r.decl.Name}
 			st := e.rules[key]
-			if st == nil {
-				st = &ruleState{}
+			switch {
+			case st == nil:
+				st = &ruleShared{threshold: r.threshold, matched: new(uint64)}
+			case sc.fresh:
+				st = &ruleShared{threshold: st.threshold.adopt(r.threshold), matched: st.matched}
 			}
-			if sc.fresh {
-				st.renew()
-			}
-			st.threshold = st.threshold.adopt(r.threshold)
 			kept[key] = st
-			r.state = st
 		}
 	}
 	e.rules = kept
 }
 
+// fareAs lets an event be suspended when another with that health is.
+func (u *userEvent) fareAs(h *health) {
+	u.health = h
+	for _, n := range u.nodes {
+		n.health = h
+	}
+}
+
 // install binds g on every shard.
 func (e *Engine) install(g *Generation) {
-	for _, s := range e.shards {
+	for i, g := range g.shards() {
+		s := e.shards[i]
 		s.Enter()
 		e.installLocked(s, g)
 		s.Leave()

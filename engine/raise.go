@@ -13,6 +13,7 @@ type raised struct {
 	event   any
 	payload any
 	depth   int
+	on      *shard // whose event it is
 }
 
 // raiseQueue holds what handlers caused, in order.
@@ -34,6 +35,7 @@ func (q *raiseQueue) push(s *shard, r raised) error {
 		q.Refused++
 		return fmt.Errorf("%d raised events wait already", q.len())
 	}
+	r.on = s
 	q.list = append(q.list, r)
 	return nil
 }
@@ -62,19 +64,19 @@ func (s *shard) drain(o *outcome) {
 			s.end(o)
 			o.memo = memo
 		default:
-			own := outcome{plan: r.plan, event: r.event}
-			s.begin(&own, r.plan.where.ID)
+			own, on := outcome{plan: r.plan, event: r.event}, r.on
+			on.begin(&own, r.plan.where.ID)
 			root := r.node
 			if root == nil {
 				root = &r.plan.root
-				s.events++
+				on.events++
 				for _, tap := range r.plan.taps {
-					tap(s.Shard, r.plan.info, r.plan.where, r.event)
+					tap(on.Shard, r.plan.info, r.plan.where, r.event)
 				}
 			}
-			s.walk(&own, root)
-			s.walkAlways(&own, root)
-			s.end(&own)
+			on.walk(&own, root)
+			on.walkAlways(&own, root)
+			on.end(&own)
 		}
 	}
 	s.depth, s.payload = 0, nil

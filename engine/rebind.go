@@ -136,7 +136,7 @@ func (s *shard) dropped(script, name string, gen, n uint64, why string) {
 func (s *shard) retire(sc *script, gen uint64) {
 	src := s.sources[sc.instance]
 	if src == nil {
-		src = &source{script: sc, instance: sc.instance, gen: gen}
+		src = &source{on: s, script: sc, instance: sc.instance, gen: gen}
 	}
 	if len(src.targets) == 0 && !s.needed(sc) {
 		delete(s.sources, sc.instance)
@@ -148,7 +148,7 @@ func (s *shard) retire(sc *script, gen uint64) {
 	u := s.usage(sc.path)
 	u.draining = append(u.draining, src)
 	s.bound.Draining++
-	if most := s.engine.cfg.Limits.Draining; len(u.draining) > most {
+	if most := s.engine.cfg.Limits.Draining; len(u.draining) > most*len(s.turn.shards) {
 		s.cut(u.draining[0], fmt.Sprintf("%d later generations of the script drain too", most))
 	}
 }
@@ -173,7 +173,12 @@ func (s *shard) cut(src *source, why string) {
 // poisoned drops what was bound to functions of a machine that had to be made
 // anew: they are gone with the old one.
 func (s *shard) poisoned(in Instance, se *ScriptError) {
-	if src := s.sources[in]; src != nil && se.Poisoned {
-		s.cut(src, "the script's machine had to be made anew")
+	if !se.Poisoned {
+		return
+	}
+	for _, t := range s.turn.shards {
+		if src := t.sources[in]; src != nil {
+			t.cut(src, "the script's machine had to be made anew")
+		}
 	}
 }

@@ -21,26 +21,27 @@ type resolver struct {
 	script *script // whose declarations are being read
 }
 
-// resolve binds names, paths and verdicts and reports what does not fit.
-func (st *Staged) resolve() diag.List {
-	r := &resolver{st: st, gen: st.gen}
-	st.gen.plans = map[event.PointID]*pointPlan{}
-	for _, sc := range st.gen.order {
+// resolve binds names, paths and verdicts of one shard's generation and reports
+// what does not fit.
+func (st *Staged) resolve(g *Generation) diag.List {
+	r := &resolver{st: st, gen: g}
+	g.plans = map[event.PointID]*pointPlan{}
+	for _, sc := range g.order {
 		r.script = sc
 		r.declareEvents(sc)
 	}
 	r.resolveBases()
 	r.placeEvents()
-	for _, sc := range st.gen.order {
+	for _, sc := range g.order {
 		r.script = sc
 		r.checkTimers(sc)
 		r.bindRules(sc)
 	}
 	r.sortOverlaps()
-	for _, p := range st.gen.plans {
+	for _, p := range g.plans {
 		p.root.sort()
 	}
-	for _, u := range st.gen.users {
+	for _, u := range g.users {
 		if u.free != nil {
 			u.free.root.sort()
 		}

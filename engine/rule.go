@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/event"
 )
@@ -35,18 +36,34 @@ func inOrder(a, b *rule) bool {
 	) <= 0
 }
 
-// ruleState outlives generations: a rule is the same while its script and name
-// are.
+// ruleState is a rule on one shard: a rule is the same over generations while its
+// script and name are.
 type ruleState struct {
 	RuleStats
-	health
-	threshold *counted
-	// off: a script switched the rule off. muted counts the objects that it is
-	// unbound from since its script changed last, which is era. quiet: either.
-	off   bool
-	quiet bool
+	*ruleShared
+	// muted counts the objects that the rule is unbound from since its script
+	// changed last, which is era.
 	muted int
 	era   uint64
+}
+
+// ruleShared is what is one for all shards. It lasts until its script changes;
+// then another goes on with what it counted.
+type ruleShared struct {
+	health
+	threshold *counted // never changed
+	matched   *uint64  // how often, on all shards
+	// off: a script switched the rule off.
+	off atomic.Bool
+}
+
+// tally counts a match on all shards and returns how many there were.
+func (s *shard) tally(matched *uint64) uint64 {
+	if s.engine.cfg.Drive == event.Apart {
+		return atomic.AddUint64(matched, 1)
+	}
+	*matched++
+	return *matched
 }
 
 // RuleStats counts what a rule did since the engine started.
@@ -56,6 +73,15 @@ type RuleStats struct {
 	Decided  uint64 // verdicts it gave, those on errors included
 	Errors   uint64 // failures of its functions
 	Overruns uint64 // of those, by budget
+}
+
+// add adds what another shard counted.
+func (st *RuleStats) add(o *RuleStats) {
+	st.Seen += o.Seen
+	st.Matched += o.Matched
+	st.Decided += o.Decided
+	st.Errors += o.Errors
+	st.Overruns += o.Overruns
 }
 
 // failures remembers when the latest errors and overruns happened.

@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookd/hookd/engine/diag"
@@ -91,6 +93,12 @@ type Env struct {
 	Path string
 	// Gen is the generation that the instance was staged for.
 	Gen uint64
+	// Loaded is event time while the top level runs: the shard's clock, which
+	// others move meanwhile, is not asked then.
+	Loaded int64
+	// Again: another shard's instance ran the same top level before, with the same
+	// Stores and State. What it did to the state is done.
+	Again bool
 	// Stores takes declarations while the top level runs.
 	Stores *store.Staging
 	// Modules are those of the generation that the instance was staged for.
@@ -101,6 +109,9 @@ type Env struct {
 	// State is the script's own record. While the instance is staged, reads see
 	// live values and writes wait for the publish.
 	State *record.Root
+	// Serials number what has no text of its own, once the top level ran: for all
+	// shards of the script; nil: the instance numbers for itself.
+	Serials *atomic.Uint64
 	// Services are the engine's functions.
 	Services Services
 }
@@ -109,6 +120,9 @@ type Env struct {
 type Services interface {
 	// Data returns the script's record of a kept object, made on first use.
 	Data(o event.Kept, script string) *record.Root
+	// Random returns the numbers that are the script's own for what the call is
+	// about; reseed says from where they go on.
+	Random(call *Call, script string) *rand.PCG
 	// Raise queues the user-defined event; it is delivered when the running
 	// handler has returned. payload is plain data.
 	Raise(call *Call, name string, payload any) error

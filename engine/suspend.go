@@ -57,7 +57,7 @@ func (s *shard) settle() {
 	if len(s.ready) == 0 {
 		s.ready = nil
 	} else if !s.rest.Armed() {
-		s.Timers().Arm(&s.rest, s.due(0), func(int64) { s.settle() })
+		s.turn.shards[0].Timers().Arm(&s.rest, s.due(0), func(int64) { s.settle() })
 	}
 	s.sweep()
 }
@@ -101,7 +101,7 @@ func (s *shard) Failed(in Instance, call *Call, err error) {
 		}
 		h = &r.state.health
 	} else if t := s.timers[timerKey{call.Script, call.Rule}]; t != nil {
-		h = &t.health
+		h = t.health
 	}
 	s.blame(h, from, call.Where, se)
 	s.poisoned(in, se)

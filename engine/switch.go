@@ -2,22 +2,13 @@ package engine
 
 import "fmt"
 
-// hush notes whether events have to ask [shard.silent] before the rule runs.
-func (st *ruleState) hush() { st.quiet = st.off || st.muted > 0 }
-
-// renew makes the state that of a rule whose script changed: on, and running for
-// every object.
-func (st *ruleState) renew() {
-	st.health = health{}
-	st.off, st.muted = false, 0
-	st.era++
-	st.hush()
-}
+// quiet reports whether events have to ask [shard.silent] before the rule runs.
+func (st *ruleState) quiet() bool { return st.muted > 0 || st.off.Load() }
 
 // silent reports whether a rule does not run for the event: it is switched off,
 // or unbound from the event's subject.
 func (s *shard) silent(o *outcome, st *ruleState) bool {
-	if st.off {
+	if st.off.Load() {
 		return true
 	}
 	k := o.subject()
@@ -66,7 +57,6 @@ func (s *shard) leaveHere(o *outcome, en *entry, x *binding) error {
 	}
 	b.muted = append(kept, mute{st, st.era})
 	st.muted++
-	st.hush()
 	return nil
 }
 
@@ -76,14 +66,13 @@ func (s *shard) Switch(call *Call, name string, on bool) error {
 	switch {
 	case r == nil:
 		return fmt.Errorf("no rule named %q", name)
-	case r.state.off != on:
+	case r.state.off.Load() != on:
 		word := "off"
 		if on {
 			word = "on"
 		}
 		return fmt.Errorf("%q is %s already", name, word)
 	}
-	r.state.off = !on
-	r.state.hush()
+	r.state.off.Store(!on)
 	return nil
 }

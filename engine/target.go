@@ -22,6 +22,7 @@ type target struct {
 // generation in which something waits. When its script changes it goes on for
 // those alone, and goes with the last.
 type source struct {
+	on       *shard
 	script   *script // of the generation that made the machine
 	instance Instance
 	gen      uint64
@@ -167,7 +168,7 @@ func (s *shard) target(path string, h *Handler) (*target, error) {
 func (s *shard) source(path string, in Instance) *source {
 	src := s.sources[in]
 	if sc := s.gen.scripts[path]; src == nil && sc != nil && sc.instance == in {
-		src = &source{script: sc, instance: in, gen: s.gen.Number, targets: map[FuncID]*target{}, states: map[int]*functionState{}}
+		src = &source{on: s, script: sc, instance: in, gen: s.gen.Number, targets: map[FuncID]*target{}, states: map[int]*functionState{}}
 		s.sources[in] = src
 	}
 	return src
@@ -179,7 +180,7 @@ func (src *source) target(h *Handler) *target {
 	if t == nil {
 		f := src.states[h.Line]
 		if f == nil {
-			f = &functionState{decl: &RuleDecl{Name: fmt.Sprintf("%s:%d", src.script.path, h.Line), Line: h.Line, Handler: true}}
+			f = &functionState{state: ruleState{ruleShared: &ruleShared{matched: new(uint64)}}, decl: &RuleDecl{Name: fmt.Sprintf("%s:%d", src.script.path, h.Line), Line: h.Line, Handler: true}}
 			src.states[h.Line] = f
 		}
 		t = &target{source: src, rule: &rule{decl: f.decl, script: src.script, index: math.MaxInt, run: h.Func, state: &f.state}}
@@ -230,9 +231,9 @@ func (s *shard) closeSource(src *source) {
 	u := s.usage(src.script.path)
 	if i := slices.Index(u.draining, src); i >= 0 {
 		u.draining = slices.Delete(u.draining, i, i+1)
-		s.bound.Draining--
+		src.on.bound.Draining--
 	}
-	delete(s.sources, src.instance)
+	delete(src.on.sources, src.instance)
 	src.instance.Close()
 }
 
@@ -256,7 +257,7 @@ func (s *shard) functionsOf(sc *script) []RuleStatus {
 		f := src.states[line]
 		list = append(list, RuleStatus{
 			Script: sc.path, Name: f.decl.Name, Line: line, Handler: true,
-			Suspended: f.state.suspended, RuleStats: f.state.RuleStats,
+			Suspended: f.state.suspended(), RuleStats: f.state.RuleStats,
 		})
 	}
 	return list

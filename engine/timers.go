@@ -17,12 +17,16 @@ type timer struct {
 	next   int64 // deadline, kept while disarmed
 	done   bool  // it never runs again
 	fired  uint64
-	health health
+	health *health
 }
 
-// rebindTimers gives the shard the timers of a new generation. One that exists
-// under the same script and name with the same period goes on as it was.
+// rebindTimers gives the shard the timers of a new generation: timers run once a
+// process, so it is the first. One that exists under the same script and name
+// with the same period goes on as it was.
 func (s *shard) rebindTimers(g *Generation) {
+	if s.Index() != 0 {
+		return
+	}
 	old := s.timers
 	s.timers = make(map[timerKey]*timer, len(old))
 	for _, sc := range g.order {
@@ -35,8 +39,8 @@ func (s *shard) rebindTimers(g *Generation) {
 				delete(old, key)
 			}
 			t.script, t.decl = sc, d
-			if sc.fresh {
-				t.health = health{}
+			if sc.fresh || t.health == nil {
+				t.health = &health{}
 			}
 			s.timers[key] = t
 			if s.engine.started && !t.Armed() && !t.done {
@@ -51,6 +55,9 @@ func (s *shard) rebindTimers(g *Generation) {
 
 // armAll arms every timer in declaration order, at the start.
 func (s *shard) armAll() {
+	if s.Index() != 0 {
+		return
+	}
 	for _, sc := range s.gen.order {
 		for _, d := range sc.plan.Timers {
 			if t := s.timers[timerKey{sc.path, d.Name}]; !t.Armed() && !t.done {
@@ -90,7 +97,7 @@ func (t *timer) fire(int64) {
 		t.catchUp()
 		t.push(int64(t.decl.Every))
 	}
-	if t.health.suspended {
+	if t.health.suspended() {
 		return // it keeps its phase for the reload
 	}
 	t.fired++

@@ -39,6 +39,7 @@ binds their rules, as a start or a reload would. Without a path it checks
 	cmd.Flags().BoolVar(&o.settings, "settings", false, "print the settings that hold, and why")
 	cmd.Flags().StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	cmd.Flags().StringArrayVar(&o.flow, "flow", nil, flowUsage)
+	cmd.Flags().IntVar(&o.shards, "shards", 0, "check for so many shards: names what each of them would have for itself")
 	cmd.Flags().BoolVar(&o.verify, "verify", false, "run the scripts' specs too, as 'hookd run --verify' does before it takes scripts")
 	cmd.Flags().BoolVar(&o.plan, "plan", false, "print the order in which rules run at each hook point")
 	cmd.Flags().BoolVar(&o.explain, "explain", false, "print per rule what runs native, which fields become arguments, what escapes and where")
@@ -65,7 +66,12 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 			return fail(exitIO, err)
 		}
 	}
-	e := newEngine(engineOptions{observe: set.observe, limits: set.limits}, engine.Discard{}, flow.NewFunctions())
+	shards, drive, err := o.spread()
+	if err != nil {
+		return err
+	}
+	opts := engineOptions{observe: set.observe, limits: set.limits, shards: shards, drive: drive}
+	e := newEngine(opts, engine.Discard{}, flow.NewFunctions())
 	defer e.Close()
 	gen, diags := e.Apply(sources)
 	loaded := !diags.HasErrors()

@@ -27,6 +27,9 @@ type house struct {
 	// notes and packets are there where packets are written.
 	notes   *trace.Notes
 	packets *packetWriter
+	// jobs is how many goroutines run shards, batch how many packets they handle in
+	// one entry; 0 means 1 and entryFrames.
+	jobs, batch int
 	// progress is shown while captures are read; nil shows nothing.
 	progress *progress
 }
@@ -40,6 +43,8 @@ type houseOptions struct {
 	limit       []string // NAME=VALUE
 	flow        []string // NAME=VALUE, or NAME for what is true
 	state       string   // directory; empty: nothing persists
+	shards      int      // 0: as many as jobs, else one
+	jobs        int      // more than one: shards run at the same time
 }
 
 // flowUsage describes --flow.
@@ -54,6 +59,8 @@ type engineOptions struct {
 	flow        flow.Config
 	state       *statedir.Dir
 	notes       bool // what rules decide is noted for each packet
+	shards      int
+	drive       event.Drive
 	// steps, if not nil, is told what each rule does with each event.
 	steps func(*engine.Step)
 }
@@ -66,6 +73,9 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 		return engineOptions{}, err
 	}
 	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow}
+	if opts.shards, opts.drive, err = o.spread(); err != nil {
+		return engineOptions{}, err
+	}
 	if o.state != "" {
 		if opts.state, err = statedir.Open(o.state); err != nil {
 			return opts, fail(exitIO, err)
@@ -111,6 +121,8 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Limits:      o.limits,
 		ReadFile:    watch.ReadData,
 		State:       o.state,
+		Shards:      o.shards,
+		Drive:       o.drive,
 		Shipped:     shipped(),
 		Steps:       o.steps,
 	})

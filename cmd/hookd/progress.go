@@ -5,8 +5,6 @@ import (
 	"io"
 	"os"
 	"time"
-
-	"github.com/hookd/hookd/stacks/flow"
 )
 
 // progress shows how far a replay is, on one line of a terminal that it rewrites.
@@ -39,7 +37,7 @@ func startProgress(w io.Writer, now func() time.Time) *progress {
 }
 
 // tell rewrites the line if it is time to.
-func (p *progress) tell(src frameSource, stack *flow.Stack) {
+func (p *progress) tell(src frameSource, packets uint64) {
 	if p == nil {
 		return
 	}
@@ -49,7 +47,6 @@ func (p *progress) tell(src frameSource, stack *flow.Stack) {
 	}
 	p.due = now.Add(progressEvery)
 	p.shown = true
-	packets := stack.Stats().Frames
 	took := now.Sub(p.begun)
 	line := fmt.Sprintf("%d packets, %.2gM a second", packets, float64(packets)/took.Seconds()/1e6)
 	if read, size := src.progress(); size > 0 && read > 0 {

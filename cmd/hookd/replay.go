@@ -10,9 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/flow"
-	"github.com/hookd/hookd/stacks/flow/capture"
 )
 
 type replayOptions struct {
@@ -26,6 +24,7 @@ type replayOptions struct {
 
 	verdicts string
 	write    string
+	batch    int // packets an entry of a shard
 }
 
 func newReplay() *cobra.Command {
@@ -38,6 +37,13 @@ by time, and runs rules over them. Alerts and decisions are written to standard
 output as JSON lines, and so are the events that --print names; log lines and a
 summary go to standard error. The same input gives the same output.
 
+With --shards connections are spread over several shards, each with a Lua machine
+of its own a script; the output is the same for any number of them, as long as no
+handler assigns globals or outer locals, which 'hookd check --shards' looks for.
+--jobs runs shards at the same time, which is faster. Then what happens in one
+connection happens in order, but the order between connections, and with it their
+numbers, changes from run to run.
+
 What rules decide is recorded, and the capture goes on as it went; with
 --verdicts apply it is done, as inline: a dropped packet does not reach the
 receiver. --write makes a capture of what passed, which says at each packet what
@@ -48,6 +54,7 @@ written. The exit code is then 130.`,
 		Example: `  hookd replay calls.pcap -s scripts
   hookd replay calls.pcap --print flow.conn_end
   hookd replay calls.pcap --print 'flow.rexmit.*' -s rules.lua
+  hookd replay big.pcap -s rules --jobs 4
   hookd replay calls.pcap -s rules --verdicts apply --write passed.pcapng`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return replay(cmd, args, o) },
@@ -64,6 +71,10 @@ written. The exit code is then 130.`,
 	f.StringVar(&o.state, "state", "", "directory in which stores that persist are kept")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
 	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
+	f.IntVar(&o.shards, "shards", 0, shardsUsage)
+	f.IntVar(&o.jobs, "jobs", 1, "how many shards run at the same time; more than 1 gives up the order between connections")
+	f.IntVar(&o.batch, "batch", entryFrames, "how many packets are handled in one entry of a shard")
+	_ = f.MarkHidden("batch")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
 	f.BoolVar(&o.stats, "stats", false, "tell what the replay cost: time, memory, allocations")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile, for go tool pprof, to this file")
@@ -86,6 +97,7 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	}
 	h := newHouse(opts, o.debug, records, cmd.ErrOrStderr())
 	defer h.engine.Close()
+	h.jobs, h.batch = o.jobs, o.batch
 	if err := h.tap(append([]string{alwaysPrinted}, o.print...)); err != nil {
 		return err
 	}
@@ -129,6 +141,14 @@ func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
 	}
 	if err := notAmong(o.write, paths); err != nil {
 		return 0, err
+	}
+	switch {
+	case o.jobs > 1 && o.write != "":
+		return 0, usagef("--write needs the packets in order: leave --jobs out")
+	case o.jobs > 1 && o.verdicts != "record":
+		return 0, usagef("--verdicts %s needs the packets in order: leave --jobs out", o.verdicts)
+	case o.batch < 1:
+		return 0, usagef("--batch %d: 1 or more", o.batch)
 	}
 	return verdictMode(o.verdicts)
 }
@@ -199,79 +219,6 @@ func (h *house) tap(patterns []string) error {
 // as verdicts are.
 const alwaysPrinted = "flow.block_*"
 
-// entryFrames bounds how many packets are handled in one entry of the shard.
-const entryFrames = 64
-
-// frameSource is where packets come from: captures, merged.
-type frameSource interface {
-	// Next gives the next packet, lent until the call after; io.EOF behind the
-	// last one.
-	Next(f *capture.Frame) error
-	// waits reports whether Next may have to wait for a program that is writing.
-	waits() bool
-	// progress returns how much was read of how much; 0 where that is not known.
-	progress() (read, size int64)
-}
-
-// feed runs every packet of src through the flow stack. What was read before an
-// error counts: connections end, and the stop is announced, all the same. Before
-// it waits for packets it writes the records out.
-func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
-	shard := h.engine.Shard(0)
-	stack := flow.New(shard, h.stack)
-	stack.WantStreams(h.engine.Reads(flow.StreamFields()...))
-	h.flow.Install(stack)
-	defer h.flow.Remove(stack)
-	var f capture.Frame
-	err := src.Next(&f)
-	h.engine.Start(f.TS)
-	for err == nil {
-		shard.Enter()
-		for n := 1; ; n++ {
-			stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-			if n == entryFrames || src.waits() {
-				break
-			}
-			if err = src.Next(&f); err != nil {
-				break
-			}
-		}
-		shard.Leave()
-		if err != nil || !h.goesOn(src, stack, stop) {
-			break
-		}
-		err = src.Next(&f)
-	}
-	h.progress.clear()
-	shard.Enter()
-	stack.Close()
-	shard.Leave()
-	reason := hookdev.StopReasonDone
-	switch {
-	case stop.happened():
-		reason, err = hookdev.StopReasonSignal, errInterrupted
-	case errors.Is(err, io.EOF):
-		err = nil
-	default:
-		reason = hookdev.StopReasonError
-	}
-	h.engine.Stop(reason)
-	return stack.Stats(), err
-}
-
-// goesOn does what is due between two entries of the shard, and reports whether
-// anybody wants more.
-func (h *house) goesOn(src frameSource, stack *flow.Stack, stop *interrupt) bool {
-	if src.waits() {
-		h.out.Push()
-	}
-	if h.out.Err() != nil || h.packets != nil && h.packets.err != nil {
-		return false // a closed pipe: nobody reads on
-	}
-	h.progress.tell(src, stack)
-	return !stop.happened()
-}
-
 // summary tells a person what happened.
 func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
@@ -287,6 +234,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	writeCounts(w, "sent", []count{{fs.Sent, "packets by scripts"}, {fs.Unsent, "could not be sent"}})
 	writeCounts(w, "limits", []count{
 		{st.Refused, "raised events refused"},
+		{st.PostsRefused, "posts between shards refused"},
 		{st.LinesDropped, "log lines dropped"},
 		{st.AlertsDropped, "alerts dropped"},
 		{st.TimerSkips, "timer periods skipped"},

@@ -26,6 +26,7 @@ func (p Point[E]) Await(s *Shard, e *E, then func(Verdict, error)) {
 		then(p.Emit(s, e), nil)
 		return
 	}
+	s.Tell()
 	a.Await(s, p.id, e, then)
 }
 

@@ -92,3 +92,12 @@ type KV struct {
 	// Value is nil, bool, float64, string, a Kept object, []any of those, or []KV.
 	Value any
 }
+
+// Away is what a handle on an object of another shard implements. What it shows
+// is what was when the object was looked for.
+type Away interface {
+	Kept
+	// Home returns the object's shard, and the object, which is to be used there
+	// or by [Shard.Look].
+	Home() (*Shard, Kept)
+}

@@ -34,7 +34,18 @@ func (p Point[E]) Emit(s *Shard, e *E) Verdict {
 	if s.dispatcher == nil || !p.Wanted(s) {
 		return Verdict{}
 	}
+	s.Tell()
+	if s.showing {
+		return s.pausing(p.id, e)
+	}
 	return s.dispatcher.Dispatch(s, p.id, e)
+}
+
+// pausing dispatches in the middle of a change.
+func (s *Shard) pausing(id PointID, e any) Verdict {
+	s.Changed()
+	defer s.Change()
+	return s.dispatcher.Dispatch(s, id, e)
 }
 
 // Dispatcher runs what is bound to a point. The engine implements it.

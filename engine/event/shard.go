@@ -3,40 +3,68 @@ package event
 import "sync"
 
 // Shard is one partition of the state that stacks and scripts keep: one lock,
-// one clock, one timer queue. Everything that runs handlers runs inside a shard,
-// so a handler never races another. A goroutine holds at most one shard.
+// one clock, one timer queue, one inbox. Everything that runs handlers runs
+// inside a shard, so a handler never races another. A goroutine holds at most
+// one shard.
 type Shard struct {
-	mu         sync.Mutex
+	mu         *sync.Mutex // own, or the one of shards that are driven together
 	index      int
 	now        int64
 	goal       int64
 	timers     Timers
 	wanted     [MaxPoints / 64]uint64
 	dispatcher Dispatcher
+
+	set   *Shards
+	own   sync.Mutex
+	inbox inbox
+	// show is held while what other shards may look at is being changed.
+	show    sync.Mutex
+	showing bool
 }
 
-// NewShard returns shard number index, with its clock at zero and nothing bound.
-func NewShard(index int) *Shard { return &Shard{index: index} }
+// NewShard returns shard number index, alone, with its clock at zero and nothing
+// bound.
+func NewShard(index int) *Shard {
+	s := NewShards(1, Together, 0).list[0]
+	s.index = index
+	return s
+}
 
 // Index returns the shard's number, from 0.
 func (s *Shard) Index() int { return s.index }
+
+// Set returns the shards that s is one of.
+func (s *Shard) Set() *Shards { return s.set }
 
 // Enter takes the shard for this goroutine; Leave gives it back. An entry lasts
 // for a bounded amount of work: nothing under it may block.
 func (s *Shard) Enter() { s.mu.Lock() }
 
 // Leave gives the shard back.
-func (s *Shard) Leave() { s.mu.Unlock() }
+func (s *Shard) Leave() {
+	s.Tell()
+	s.mu.Unlock()
+}
 
 // Now returns event time: nanoseconds since the Unix epoch of the greatest
-// timestamp seen, or the deadline of the timer that is running. Zero before
-// the first event.
+// timestamp that the shard saw, or the deadline of the timer that is running.
+// Zero before the first event. The caller has entered s; others ask
+// [Shards.Clock].
 func (s *Shard) Now() int64 { return s.now }
 
 // Advance moves event time to ts, first running every timer that is due at or
-// before ts, each at its own deadline and in the order of deadlines. A ts in
-// the past moves nothing. The caller has entered s.
+// before ts, each at its own deadline and in the order of deadlines, of all
+// shards that are driven together. What was posted runs before. A ts in the past
+// moves nothing. The caller has entered s.
 func (s *Shard) Advance(ts int64) {
+	if s.inbox.waiting.Load() != 0 {
+		s.takePosts()
+	}
+	if s.set.several {
+		s.set.advance(ts)
+		return
+	}
 	s.goal = max(s.now, ts)
 	for {
 		t := s.timers.next(ts)
@@ -44,9 +72,19 @@ func (s *Shard) Advance(ts int64) {
 			break
 		}
 		s.now = max(s.now, t.when)
+		s.Tell()
 		t.fire(s.now)
 	}
 	s.now = max(s.now, ts)
+}
+
+// Tell moves the clock of all shards to the shard's time. It is done before
+// handlers run and when the shard is left, not for each packet, since it costs as
+// much as a lock.
+func (s *Shard) Tell() {
+	if s.set.clock.now.Load() < s.now {
+		s.set.clock.raise(s.now)
+	}
 }
 
 // Goal returns the time that the running [Shard.Advance] leads to: how far a

@@ -4,8 +4,8 @@ package event
 // in what it belongs to, so that arming allocates nothing.
 type Timer struct {
 	when  int64
-	seq   uint64
-	place int // index in the heap + 1; 0 while stopped
+	seq   uint64 // its place among equal deadlines
+	place int    // index in the heap + 1; 0 while stopped
 	run   func(now int64)
 }
 
@@ -15,6 +15,12 @@ func (t *Timer) Armed() bool { return t.place != 0 }
 // When returns the deadline in nanoseconds of event time; meaningful while Armed.
 func (t *Timer) When() int64 { return t.when }
 
+// Covers reports whether a deadline, and its place among equal ones, comes no
+// later than those which t was armed with last by [Timers.ArmAt].
+func (t *Timer) Covers(when int64, place uint64) bool {
+	return when < t.when || when == t.when && place <= t.seq
+}
+
 // fire calls the timer's function at event time now.
 func (t *Timer) fire(now int64) { t.run(now) }
 
@@ -23,9 +29,14 @@ func (t *Timer) fire(now int64) { t.run(now) }
 // the same input runs timers in the same order. It belongs to its shard's
 // goroutine.
 type Timers struct {
-	heap []*Timer
-	seq  uint64
+	heap   []*Timer
+	seq    uint64
+	common *uint64 // takes the place of seq for shards that are driven together
 }
+
+// armed marks the place among equal deadlines of a timer that was given none:
+// behind all that were.
+const armed = 1 << 63
 
 // Len returns how many timers are armed.
 func (q *Timers) Len() int { return len(q.heap) }
@@ -34,8 +45,19 @@ func (q *Timers) Len() int { return len(q.heap) }
 // timer that is armed already is moved. A deadline in the past runs at the next
 // [Shard.Advance].
 func (q *Timers) Arm(t *Timer, when int64, run func(now int64)) {
-	q.seq++
-	t.when, t.seq, t.run = when, q.seq, run
+	seq := &q.seq
+	if q.common != nil {
+		seq = q.common
+	}
+	*seq++
+	q.ArmAt(t, when, *seq|armed, run)
+}
+
+// ArmAt is [Timers.Arm] with t's place among timers of the same deadline, below
+// 1<<63: the lowest runs first, before all that were given no place. So the order
+// does not depend on when, and in which shard, timers were armed.
+func (q *Timers) ArmAt(t *Timer, when int64, place uint64, run func(now int64)) {
+	t.when, t.seq, t.run = when, place, run
 	if t.place == 0 {
 		q.heap = append(q.heap, t)
 		t.place = len(q.heap)
@@ -56,9 +78,20 @@ func (q *Timers) Stop(t *Timer) bool {
 	return true
 }
 
+// due reports whether a timer is due at or before ts.
+func (q *Timers) due(ts int64) bool { return len(q.heap) != 0 && q.heap[0].when <= ts }
+
+// earlier reports whether the first timer of q runs before that of o; both have
+// one.
+func (q *Timers) earlier(o *Timers) bool { return q.heap[0].before(o.heap[0]) }
+
+func (t *Timer) before(o *Timer) bool {
+	return t.when < o.when || t.when == o.when && t.seq < o.seq
+}
+
 // next removes and returns the earliest timer due at or before ts, or nil.
 func (q *Timers) next(ts int64) *Timer {
-	if len(q.heap) == 0 || q.heap[0].when > ts {
+	if !q.due(ts) {
 		return nil
 	}
 	t := q.heap[0]
@@ -79,10 +112,7 @@ func (q *Timers) remove(i int) {
 	}
 }
 
-func (q *Timers) less(i, j int) bool {
-	a, b := q.heap[i], q.heap[j]
-	return a.when < b.when || a.when == b.when && a.seq < b.seq
-}
+func (q *Timers) less(i, j int) bool { return q.heap[i].before(q.heap[j]) }
 
 func (q *Timers) swap(i, j int) {
 	h := q.heap

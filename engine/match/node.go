@@ -2,6 +2,7 @@ package match
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/hookd/hookd/engine/event"
 )
@@ -141,6 +142,29 @@ func Text(s string) Value { return Value{Kind: TextValue, Text: s} }
 
 // In returns the value that stands for everything in s.
 func In(s Set) Value { return Value{Kind: SetValue, Set: s} }
+
+// Equal reports whether n says the same as o, stores compared by their names;
+// either may be nil.
+func (n *Node) Equal(o *Node) bool {
+	if n == nil || o == nil {
+		return n == o
+	}
+	return n.Line == o.Line && slices.Equal(n.Path, o.Path) && n.Op == o.Op &&
+		slices.EqualFunc(n.Values, o.Values, Value.equal) &&
+		equalNodes(n.All, o.All) && equalNodes(n.None, o.None) &&
+		(n.Any == nil) == (o.Any == nil) && equalNodes(n.Any, o.Any)
+}
+
+func equalNodes(a, b []Node) bool {
+	return slices.EqualFunc(a, b, func(x, y Node) bool { return x.Equal(&y) })
+}
+
+func (v Value) equal(w Value) bool {
+	if v.Kind == SetValue && w.Kind == SetValue {
+		return v.Set.Name() == w.Set.Name()
+	}
+	return v.Kind == w.Kind && v.Bool == w.Bool && v.Number == w.Number && v.Text == w.Text
+}
 
 // Set is a store whose keys a field is looked up among. Beside this interface
 // it implements those of [IPSet], [EndpointSet], [StringSet], [NumberSet] that

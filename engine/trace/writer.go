@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hookd/hookd/engine"
@@ -17,8 +18,10 @@ const Version = 1
 
 // Writer is an [engine.Sink] that writes records to one stream and log lines to
 // a slog handler. Write errors are kept and returned by Flush, so that a closed
-// pipe is noticed once and not at each event.
+// pipe is noticed once and not at each event. Shards may write at the same time:
+// records stay whole lines.
 type Writer struct {
+	mu   sync.Mutex // guards all that follows
 	out  *bufio.Writer
 	log  slog.Handler
 	buf  []byte
@@ -43,6 +46,8 @@ func NewWriter(w io.Writer, h slog.Handler, gen func() uint64) *Writer {
 // Flush writes out what is buffered, tells of repeated errors, and returns the
 // first error of any write.
 func (t *Writer) Flush() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.tellAll(nil)
 	if err := t.out.Flush(); t.err == nil {
 		t.err = err
@@ -53,16 +58,24 @@ func (t *Writer) Flush() error {
 // Push writes out what is buffered, where nothing more may come for a while.
 // Repeated errors go on being counted.
 func (t *Writer) Push() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if err := t.out.Flush(); t.err == nil {
 		t.err = err
 	}
 }
 
 // Err returns the first error of any write so far.
-func (t *Writer) Err() error { return t.err }
+func (t *Writer) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
 
 // Event writes one event; it is an [engine.Tap].
 func (t *Writer) Event(s *event.Shard, info *event.Info, where *event.PointInfo, e any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.Seen.Events++
 	b := t.head(s.Now(), info.Name)
 	if where.Phase != "" {
@@ -77,6 +90,8 @@ func (t *Writer) Event(s *event.Shard, info *event.Info, where *event.PointInfo,
 
 // Alert implements [engine.Sink].
 func (t *Writer) Alert(r *engine.AlertRecord) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.Seen.Alerts++
 	b := t.origin("alert", &r.Origin)
 	b = append(b, `,"name":`...)
@@ -94,6 +109,8 @@ func (t *Writer) Alert(r *engine.AlertRecord) {
 
 // Decision implements [engine.Sink].
 func (t *Writer) Decision(r *engine.DecisionRecord) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.Seen.Decisions++
 	b := t.origin("decision", &r.Origin)
 	b = append(b, `,"point":"`...)
@@ -109,6 +126,8 @@ func (t *Writer) Decision(r *engine.DecisionRecord) {
 
 // Log implements [engine.Sink].
 func (t *Writer) Log(r *engine.LogRecord) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.Seen.Logs++
 	t.slog(r.Level, r.Message, &r.Origin, r.Fields)
 }
@@ -118,6 +137,8 @@ func (t *Writer) Log(r *engine.LogRecord) {
 // they have gone on for ten seconds of event time, when the rule is suspended,
 // and at [Writer.Flush].
 func (t *Writer) ScriptError(r *engine.ErrorRecord) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.Seen.Errors++
 	if !t.repeats(r) {
 		t.scriptError(r)

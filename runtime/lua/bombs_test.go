@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/spec/cputime"
 )
 
 // bomb is what is meant to keep a shard busy. Setup runs at the top level, body
@@ -191,7 +192,7 @@ func setOff(t *testing.T, b bomb, limit time.Duration) (least time.Duration, sai
 	h.Start(1000e9)
 	for i := range 5 {
 		runtime.GC()
-		took := cpuTime(func() { h.start(newConn(1)) })
+		took := cputime.Of(func() { h.start(newConn(1)) })
 		if said = h.take(); !strings.HasSuffix(said, "other\n") {
 			t.Errorf("%s: the other script did not run: %q", b.name, said)
 		}

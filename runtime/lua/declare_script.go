@@ -19,9 +19,8 @@ func (in *instance) declareScript(L *glua.LState) int {
 		return 0
 	}
 	d.script = true
-	_ = f.oneOf("shards", "each")
 	d.plan.Script = engine.ScriptDecl{
-		Line: line, Doc: f.str("doc"), Tags: f.strs("tags"),
+		Line: line, EachShard: f.oneOf("shards", "each") == "each", Doc: f.str("doc"), Tags: f.strs("tags"),
 		StateVersion: int(f.integer("state_version", 1, plain.MaxExact)), Migrate: f.fn("migrate"),
 	}
 	if f.has("migrate") && !f.has("state_version") {
@@ -36,7 +35,7 @@ func (in *instance) declareScript(L *glua.LState) int {
 // frozen copy. What it writes takes effect with the publish.
 func (d *declarer) migrate() {
 	in, version := d.in, d.plan.Script.StateVersion
-	if version == 0 || in.env.State == nil || d.diags.HasErrors() {
+	if version == 0 || in.env.State == nil || in.env.Again || d.diags.HasErrors() {
 		return
 	}
 	from := in.env.State.Version()

@@ -12,6 +12,10 @@ import (
 // Caller implements [bind.Host].
 func (in *instance) Caller(L *glua.LState) *event.Caller {
 	c := &in.caller
+	if in.mode == loading {
+		// The shard goes on meanwhile: what is in it is not for this goroutine.
+		c = &event.Caller{Script: in.caller.Script, Gen: in.caller.Gen}
+	}
 	if in.call != nil {
 		c = &in.call.Caller
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math/rand/v2"
 	"sort"
 
 	glua "github.com/yuin/gopher-lua"
@@ -67,6 +68,7 @@ type instance struct {
 	lent     []lentObject
 	verdicts map[*event.Family][]*glua.LUserData // constants, by kind
 	points   map[string]*glua.LUserData
+	numbers  *rand.PCG   // of the running call, once it asked for some
 	payload  glua.LValue // of the running call, once it was asked for
 	// pairs are the two forms of handlers, while loading.
 	pairs map[*glua.LFunction]*glua.LFunction
@@ -104,6 +106,7 @@ func (in *instance) open() {
 		Chunk:   in.prog.path,
 		Limits:  in.prog.rt.cfg.VM,
 		Seed:    seed.Sum64(),
+		Random:  in.random,
 		Print:   in.print,
 		Explain: in.explain,
 		Unknown: in.absent,
@@ -121,6 +124,15 @@ func (in *instance) open() {
 	in.openState()
 	in.openAccess()
 	in.openLocals()
+}
+
+// random returns where the running call's random numbers come from; nil while the
+// script loads: then they are the machine's.
+func (in *instance) random() *rand.PCG {
+	if in.numbers == nil && in.mode != loading && in.call != nil && in.env.Services != nil {
+		in.numbers = in.env.Services.Random(in.call, in.prog.path)
+	}
+	return in.numbers
 }
 
 // Close implements [engine.Instance]. What waits is canceled. Objects that outlive the machine keep the
@@ -242,7 +254,7 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 
 // leave ends a call: what was lent to it is void.
 func (in *instance) leave() {
-	in.mode, in.call, in.payload = idle, nil, nil
+	in.mode, in.call, in.payload, in.numbers = idle, nil, nil, nil
 	in.epoch++
 	if len(in.lent) > 0 {
 		clear(in.lent)

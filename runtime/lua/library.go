@@ -17,7 +17,7 @@ func (in *instance) table(name string) glua.LValue {
 	}
 	members := lib.Open(in.vm.State(), name, lib.Config{
 		Limits: in.vm.Strings(), Plain: in.Plain,
-		Clock: func() int64 { return in.env.Shard.Now() },
+		Clock: in.now,
 	})
 	switch {
 	case members != nil:
@@ -28,6 +28,14 @@ func (in *instance) table(name string) glua.LValue {
 		return nil
 	}
 	return in.vm.Globals().RawGetString(name)
+}
+
+// now is event time in nanoseconds.
+func (in *instance) now() int64 {
+	if in.mode == loading {
+		return in.env.Loaded
+	}
+	return in.env.Shard.Now()
 }
 
 // absent is asked for a global that is not there.

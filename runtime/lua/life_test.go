@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -265,7 +266,7 @@ func callOf(h *house) *engine.Call {
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, engine.Limits{})
-	_, plan := staged(t, h, `script { doc = "What it does", tags = { "x", "y" }, state_version = 4 }
+	_, plan := staged(t, h, `script { doc = "What it does", tags = { "x", "y" }, state_version = 4, shards = "each" } math.randomseed(2)
 rule "full" {
   on = { flow.rexmit, flow.rexmit.snd, event.web.rcv },
   scope = "dst port 80",
@@ -287,7 +288,8 @@ timer "t" { every = 0.5, after = "2h", run = function() end }`)
 		return nil
 	}
 	want := &engine.Plan{
-		Script: engine.ScriptDecl{Line: 1, Doc: "What it does", Tags: []string{"x", "y"}, StateVersion: 4},
+		Script: engine.ScriptDecl{Line: 1, Doc: "What it does", Tags: []string{"x", "y"}, StateVersion: 4, EachShard: true},
+		Seed:   math.Float64bits(2),
 		Rules: []*engine.RuleDecl{{
 			Name: "full", Line: 2,
 			On:    []engine.PointRef{{Name: "flow.rexmit", Line: 3}, {Name: "flow.rexmit.snd", Line: 3}, {Name: "event.web.rcv", Line: 3}},

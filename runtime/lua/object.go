@@ -93,7 +93,9 @@ func (in *instance) Object(t bind.TypeID, o any) glua.LValue {
 		return ud
 	}
 	ud := in.wrap(t, o)
+	in.env.Shard.Change()
 	slots.Set(in.slot, &keptObject{in.machine, ud, k.running()})
+	in.env.Shard.Changed()
 	return ud
 }
 

@@ -1,6 +1,8 @@
 package lua
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/runtime/lua/access"
+	"github.com/hookd/hookd/runtime/lua/lib/strlib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 )
 
@@ -29,6 +32,8 @@ type file struct {
 	once map[*ast.FunctionExpr]bool
 
 	reads *engine.Reads
+	// perShard is what its functions keep in their machine.
+	perShard diag.List
 
 	asked sync.Once
 	names *operands // of the source, made when the first error asks
@@ -58,8 +63,19 @@ func (p *program) Stage(env *engine.Env) (engine.Instance, *engine.Plan, diag.Li
 		d.finish()
 		d.migrate()
 	}
+	d.plan.PerShard, d.plan.Seed = in.perShard(), in.vm.Seed()
 	d.diags.Sort()
 	return in, d.plan, d.diags
+}
+
+// perShard lists what the script and the modules that it required keep in their
+// machine.
+func (in *instance) perShard() diag.List {
+	list := slices.Clone(in.prog.file.perShard)
+	for _, path := range slices.Sorted(maps.Keys(in.required.files)) {
+		list = append(list, in.required.files[path].perShard...)
+	}
+	return list
 }
 
 // load runs the top level with d taking the declarations and reports whether it
@@ -72,6 +88,9 @@ func (in *instance) load(d *declarer) bool {
 	in.vm.End()
 	in.vm.Settle()
 	in.decl, in.mode, in.pairs = nil, idle, nil
+	if in.env.Serials != nil {
+		strlib.ShareSerials(in.vm.State(), in.env.Serials)
+	}
 	if err != nil {
 		d.diags = append(d.diags, in.diagnostic(err))
 		return false

@@ -90,6 +90,9 @@ func (in *instance) setRecord(L *glua.LState, t *record.Table, key record.Value,
 	if in.mode == filtering {
 		in.Effect(L, t.Root().Name())
 	}
+	if in.stateDone() {
+		return
+	}
 	val, err := in.toRecord(t.Root(), v)
 	if err == nil {
 		err = t.Set(key, val)
@@ -98,6 +101,10 @@ func (in *instance) setRecord(L *glua.LState, t *record.Table, key record.Value,
 		L.RaiseError("%s", err.Error())
 	}
 }
+
+// stateDone reports whether what the running code does to the state was done
+// before: by the top level of another shard's machine.
+func (in *instance) stateDone() bool { return in.mode == loading && in.env.Again && !in.rebuilt }
 
 // recordMeta makes the metatable of records.
 func (in *instance) recordMeta() *glua.LTable {
@@ -168,6 +175,9 @@ func (in *instance) recordIncr(L *glua.LState) int {
 		n = 1
 	case !ok:
 		L.RaiseError("bad argument #2 to 'incr' (number expected, got %s)", L.Get(3).Type())
+	}
+	if in.stateDone() {
+		n = 0
 	}
 	sum, err := r.t.Incr(key, float64(n))
 	if err != nil {

@@ -155,6 +155,7 @@ func (rt *Runtime) compile(f *file, look func(*source.Chunk)) diag.List {
 		return diags
 	}
 	diags = append(diags, rt.cfg.Check(chunk)...)
+	f.perShard = analyse.PerShard(chunk, rt.globals)
 	look(chunk)
 	counted.Chunk(chunk.Stmts, func(fn *ast.FunctionExpr) bool { return f.once[fn] })
 	vm.BoundConcat(chunk.Stmts)

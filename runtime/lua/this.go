@@ -34,7 +34,7 @@ var thisFields = map[string]func(in *instance, L *glua.LState, c *engine.Call) g
 	},
 	"rule": func(_ *instance, _ *glua.LState, c *engine.Call) glua.LValue { return glua.LString(c.Rule) },
 	"ts": func(in *instance, _ *glua.LState, _ *engine.Call) glua.LValue {
-		return glua.LNumber(float64(in.env.Shard.Now()) / 1e9)
+		return glua.LNumber(float64(in.now()) / 1e9)
 	},
 	"verdict": func(in *instance, _ *glua.LState, c *engine.Call) glua.LValue {
 		if c.Info == nil {

@@ -803,14 +803,16 @@ flow = {}
 ---@field rule_suspended hookd.rule_suspended.point A rule failed too often and does not run again until its next reload.
 hookd = {}
 
----Finds a connection that has not ended, among those of the shard that asks.
+---Finds a connection that has not ended. Where shards run at the same time, one of another shard shows
+---what it was when it was looked for, its streams cannot be read, and words that are put on it come
+---there a little later.
 ---@param tuple any "10.0.0.1:1234 10.0.0.2:80", in either order; "udp " or "tcp " before it says which, else TCP is tried first. Or { proto =, client =, server = } with ends as they are: endpoints, or addresses and icmp_id = where proto is icmp or icmp6.
 ---@return flow.conn? conn The connection, nil for none.
 ---@return string? why What is wrong with the tuple, nil if nothing is.
 function flow.find(tuple) end
 
----Lists connections that have not ended, in the order of their numbers, among those of the shard that
----asks.
+---Lists connections that have not ended, in the order of their numbers. Those of other shards are as
+---flow.find gives them.
 ---@param filter? any Which ones: a pcap-filter expression as a scope has it; or a table of fields and their values, { proto = "udp", server = { port = 53 } }, where a list stands for any of its values and a word holds of tags that contain it. Absent: all.
 ---@return any? list The connections, 1,000 at most; nil where the filter is wrong.
 ---@return string? why What is wrong with the filter, or which limit kept the list from being whole; nil when it is whole. 100,000 connections are looked at.

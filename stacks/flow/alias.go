@@ -57,7 +57,7 @@ const kindOfExchange = 0xff<<48 | 0xff<<8
 
 // learn puts an alias into the table in the place of the one that its connection had before.
 func (s *Stack) learn(a *alias) {
-	t := &s.alias
+	t := s.alias
 	if t.of == nil {
 		t.table, t.of = newTable((*alias).tableKey), map[flowev.Conn]*[2]*alias{}
 	}

@@ -51,6 +51,7 @@ func (s *Stack) Block(c *event.Caller, what any, ttl time.Duration, hasTTL bool,
 	if err != nil {
 		return fmt.Errorf("flow.block: %w", err)
 	}
+	s = s.teller()
 	if t := &s.blocking.due; b.Until != never && (!t.Armed() || b.Until < t.When()) {
 		s.sh.Timers().Arm(t, b.Until, s.expireBlocks)
 	}
@@ -70,7 +71,7 @@ func (s *Stack) Unblock(_ *event.Caller, what any) error {
 	if err != nil {
 		return fmt.Errorf("flow.unblock: %w", err)
 	}
-	if flowev.OnBlockEnd.Wanted(s.sh) {
+	if s = s.teller(); flowev.OnBlockEnd.Wanted(s.sh) {
 		s.tellLater(blockChange{b, flowev.UnblockReasonUnblocked})
 	}
 	return nil
@@ -118,6 +119,15 @@ func later(now int64, d time.Duration) int64 {
 		return t
 	}
 	return never
+}
+
+// teller returns the stack that tells what happens to blocks: one for all, unless they are driven
+// apart.
+func (s *Stack) teller() *Stack {
+	if s.common.apart {
+		return s
+	}
+	return s.common.stacks[0]
 }
 
 // tellLater has a change raised before the next packet or timer.

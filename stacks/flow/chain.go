@@ -10,8 +10,7 @@ type chain struct {
 // count adds n to what the chain counts.
 func (c *chain) count(m *memory, n int) {
 	c.charge += int32(n)
-	m.used[c.what] += n
-	m.peak = max(m.peak, m.used[waiting])
+	m.used.add(c.what, n)
 }
 
 // put links s in behind before; nil is the front.

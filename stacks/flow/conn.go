@@ -25,7 +25,8 @@ type Conn struct {
 	decided   event.VerdictKind // the strictest of cut and reset that rules said so far
 	vlan      uint16
 	started   int64
-	last      int64 // time of the latest packet
+	last      int64  // time of the latest packet
+	stamp     uint64 // number of the frame that had it
 
 	client, server Peer
 
@@ -98,6 +99,8 @@ func (c *Conn) Tag(_ *event.Caller, word string) error {
 	if c.ended {
 		return errEnded
 	}
+	c.stack.sh.Change()
+	defer c.stack.sh.Changed()
 	return c.tags.add(word)
 }
 
@@ -106,7 +109,9 @@ func (c *Conn) Untag(_ *event.Caller, word string) error {
 	if c.ended {
 		return errEnded
 	}
+	c.stack.sh.Change()
 	c.tags.drop(word)
+	c.stack.sh.Changed()
 	return nil
 }
 

@@ -20,8 +20,11 @@ type Exchange struct {
 	hash uint64
 	id   uint64
 
+	stack *Stack
+
 	started int64
-	last    int64 // time of the latest packet
+	last    int64  // time of the latest packet
+	stamp   uint64 // number of the frame that had it
 
 	client, server Speaker
 
@@ -132,6 +135,8 @@ func (x *Exchange) Tag(_ *event.Caller, word string) error {
 	if x.ended {
 		return errEnded
 	}
+	x.stack.sh.Change()
+	defer x.stack.sh.Changed()
 	return x.tags.add(word)
 }
 
@@ -140,7 +145,9 @@ func (x *Exchange) Untag(_ *event.Caller, word string) error {
 	if x.ended {
 		return errEnded
 	}
+	x.stack.sh.Change()
 	x.tags.drop(word)
+	x.stack.sh.Changed()
 	return nil
 }
 

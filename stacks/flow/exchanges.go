@@ -49,7 +49,7 @@ func (s *Stack) initExchanges() {
 	} {
 		e.queues[g] = queue[Exchange]{
 			list: list[Exchange]{of: idle}, timeout: int64(d),
-			run: func(now int64) { s.expireExchanges(exchangeGroup(g), now) },
+			run: func(int64) { s.expireExchange(exchangeGroup(g)) },
 		}
 	}
 }
@@ -74,7 +74,7 @@ func (s *Stack) exchange(p *packet.Packet, k *key, low, answers bool, bytes uint
 	from := x.speaker(client)
 	from.pkts++
 	from.bytes += uint64(bytes)
-	x.last = s.sh.Now()
+	x.last, x.stamp = s.sh.Now(), s.frame
 	s.said = max(s.said, x.decided) // what was cut stays cut
 	s.touchExchange(x)
 	if opens && flowev.OnUDPStart.Wanted(s.sh) {
@@ -113,9 +113,8 @@ func (s *Stack) openExchange(k *key, hash uint64, clientLow bool, vlan uint16) *
 	}
 	x := e.free[len(e.free)-1]
 	e.free = e.free[:len(e.free)-1]
-	s.lastID++
 	now := s.sh.Now()
-	*x = Exchange{key: *k, hash: hash, id: s.lastID, clientLow: clientLow, vlan: vlan, started: now, last: now, tags: x.tags[:0]}
+	*x = Exchange{key: *k, hash: hash, id: s.common.number(), stack: s, stamp: s.frame, clientLow: clientLow, vlan: vlan, started: now, last: now, tags: x.tags[:0]}
 	x.client.of, x.client.client = x, true
 	x.server.of = x
 	e.table.insert(hash, x)
@@ -137,6 +136,7 @@ func (s *Stack) endExchange(x *Exchange, why flowev.EndReason) {
 	e := &s.exch
 	s.alias.forget(x)
 	e.table.remove(x.hash, x)
+	s.common.count(-1)
 	e.all.remove(x)
 	e.queues[x.group].remove(x)
 	s.stats.Ended++
@@ -170,30 +170,29 @@ func (s *Stack) touchExchange(x *Exchange) {
 func (s *Stack) enqueueExchange(x *Exchange) {
 	q := &s.exch.queues[x.group]
 	q.push(x)
-	if q.timeout >= 0 && !q.timer.Armed() {
-		q.arm(s.sh.Timers(), x.last)
+	if !q.timer.Armed() {
+		s.armExchanges(x)
 	}
 }
 
-// expireExchanges ends the exchanges of g whose time is up, and arms the timer for the next.
-func (s *Stack) expireExchanges(g exchangeGroup, now int64) {
+// armExchanges sets the timer of x's group, of which x is the first, to x's deadline.
+func (s *Stack) armExchanges(x *Exchange) {
+	q := &s.exch.queues[x.group]
+	if q.timeout >= 0 {
+		q.arm(s.sh.Timers(), x.last, place(uint8(numGroups)+uint8(x.group), x.stamp))
+	}
+}
+
+// expireExchange ends the first exchange of g if it is its turn, and arms the timer for the next.
+func (s *Stack) expireExchange(g exchangeGroup) {
 	q := &s.exch.queues[g]
-	for x := q.first; x != nil && q.over(x.last, now); x = q.first {
+	if x := q.first; x != nil && q.covers(x.last, place(uint8(numGroups)+uint8(g), x.stamp)) {
+		s.sh.Change()
 		s.stats.Idle++
 		s.endExchange(x, flowev.EndReasonIdle)
+		s.sh.Changed()
 	}
 	if q.first != nil {
-		q.arm(s.sh.Timers(), q.first.last)
+		s.armExchanges(q.first)
 	}
-}
-
-// evictExchange ends the exchange of g that was silent for longest; false if there is none.
-func (s *Stack) evictExchange(g exchangeGroup) bool {
-	x := s.exch.queues[g].first
-	if x == nil {
-		return false
-	}
-	s.stats.Evicted++
-	s.endExchange(x, flowev.EndReasonEvicted)
-	return true
 }

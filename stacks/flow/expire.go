@@ -41,7 +41,8 @@ func groupOf(c *Conn) group {
 
 // queue is the members of a group, the one silent for longest first. Time never goes back and
 // the timeout is one for all, so that order is the order of their deadlines too, and one timer does
-// for the group: it is armed for a deadline that was the first once, which can only be early.
+// for the group: it is armed for a deadline that was the first once, which can only be early. It ends
+// one member at a time, so that those of other shards get their turn.
 type queue[T any] struct {
 	list[T]
 	timeout int64
@@ -56,16 +57,17 @@ const never = math.MaxInt64
 // the end of time.
 func (q *queue[T]) deadline(last int64) int64 { return later(last, time.Duration(q.timeout)) }
 
-// over reports whether such a member is over at now.
-func (q *queue[T]) over(last, now int64) bool {
+// covers reports whether it is the turn of such a member, which has that place among those of the same
+// deadline: whether the timer, which runs, was armed for it, or for one behind it.
+func (q *queue[T]) covers(last int64, place uint64) bool {
 	d := q.deadline(last)
-	return d <= now && d != never
+	return d != never && q.timer.Covers(d, place)
 }
 
 // arm arms the group's timer for such a member.
-func (q *queue[T]) arm(timers *event.Timers, last int64) {
+func (q *queue[T]) arm(timers *event.Timers, last int64, place uint64) {
 	if d := q.deadline(last); d != never {
-		timers.Arm(&q.timer, d, q.run)
+		timers.ArmAt(&q.timer, d, place, q.run)
 	}
 }
 
@@ -78,7 +80,7 @@ func (s *Stack) initQueues() {
 	} {
 		s.queues[g] = queue[Conn]{
 			list: list[Conn]{of: idle}, timeout: int64(d),
-			run: func(now int64) { s.expire(group(g), now) },
+			run: func(int64) { s.expire(group(g)) },
 		}
 	}
 }
@@ -101,20 +103,31 @@ func (s *Stack) enqueue(c *Conn, g group) {
 	c.group = g
 	q.push(c)
 	if !q.timer.Armed() {
-		q.arm(s.sh.Timers(), c.last)
+		s.arm(c)
 	}
 }
 
-// expire ends the connections of g whose time is up, and arms the timer for the next.
-func (s *Stack) expire(g group, now int64) {
+// arm sets the timer of c's group, of which c is the first, to c's deadline.
+func (s *Stack) arm(c *Conn) {
+	s.queues[c.group].arm(s.sh.Timers(), c.last, place(uint8(c.group), c.stamp))
+}
+
+// place is where a connection stands among those whose time is up at the same moment: by its group,
+// then by its latest packet. It does not depend on the shard that the connection is in.
+func place(group uint8, stamp uint64) uint64 { return uint64(group)<<56 | stamp }
+
+// expire ends the first connection of g if it is its turn, and arms the timer for the next.
+func (s *Stack) expire(g group) {
 	q := &s.queues[g]
-	for c := q.first; c != nil && q.over(c.last, now); c = q.first {
+	if c := q.first; c != nil && q.covers(c.last, place(uint8(g), c.stamp)) {
 		if g >= inHandshake && g != inCut {
 			s.stats.Idle++
 		}
+		s.sh.Change()
 		s.leave(c, flowev.EndReasonIdle)
+		s.sh.Changed()
 	}
 	if q.first != nil {
-		q.arm(s.sh.Timers(), q.first.last)
+		s.arm(q.first)
 	}
 }

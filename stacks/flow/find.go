@@ -20,7 +20,8 @@ type tuple struct {
 	roles          bool   // the client has to be the client
 }
 
-// Find implements [flowev.Functions]: it looks for the connection or flow of a tuple, in this stack.
+// Find implements [flowev.Functions]: it looks for the connection or flow of a tuple. One of another
+// shard is given as a [Distant] where shards are driven apart.
 func (s *Stack) Find(_ *event.Caller, what any) (conn flowev.Conn, why string, hasWhy bool) {
 	t, err := readTuple(what)
 	if err != nil {
@@ -33,17 +34,36 @@ func (s *Stack) Find(_ *event.Caller, what any) (conn flowev.Conn, why string, h
 	if t.client.Addr().Is6() {
 		p.IPVersion = 6
 	}
+	k, _ := keyOf(&p)
+	if t.proto == flowev.ProtoICMP || t.proto == flowev.ProtoICMP6 {
+		p.Class = packet.ICMP
+		k, _ = exchangeKey(&p, query{id: t.id})
+	}
+	owner := s.common.of(&k)
+	if owner == s || !s.common.apart {
+		return owner.search(&p, &t), "", false
+	}
+	owner.sh.Look(func() {
+		if c := owner.search(&p, &t); c != nil {
+			conn = s.distant(owner, c)
+		}
+	})
+	return conn, "", false
+}
+
+// search finds a connection or flow of this stack, nil if there is none.
+func (s *Stack) search(p *packet.Packet, t *tuple) flowev.Conn {
 	if t.proto == flowev.ProtoTCP || t.proto == flowev.ProtoOther {
-		if c := s.findConn(&p, t.roles); c != nil {
-			return c, "", false
+		if c := s.findConn(p, t.roles); c != nil {
+			return c
 		}
 	}
 	if t.proto != flowev.ProtoTCP {
-		if x := s.findExchange(&p, &t); x != nil {
-			return x, "", false
+		if x := s.findExchange(p, t); x != nil {
+			return x
 		}
 	}
-	return nil, "", false
+	return nil
 }
 
 // findConn returns the connection of p's ends; with roles, only if p's source is its client.

@@ -57,8 +57,7 @@ const (
 type memory struct {
 	cfg  *Config
 	keep bool // streams are read: what became readable is kept
-	used [purposes]int
-	peak int // of what waits
+	used *usage
 
 	// arriving is the segment that is on its way through the receiver's stack: it is read as if it
 	// were stored, and stored once it is sure that the receiver gets it.
@@ -107,5 +106,5 @@ func (m *memory) give(s *segment) {
 
 // room reports whether a chain of what waits that counts charge may count more by n.
 func (m *memory) room(charge, n int) bool {
-	return charge+n <= m.cfg.ReorderSide && m.used[waiting]+n <= m.cfg.ReorderTotal
+	return charge+n <= m.cfg.ReorderSide && m.used.of(waiting)+n <= m.cfg.ReorderTotal
 }

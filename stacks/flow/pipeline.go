@@ -57,7 +57,7 @@ func (s *Stack) segment(p *packet.Packet) {
 		return
 	}
 	s.stats.TCP++
-	c.last = s.sh.Now()
+	c.last, c.stamp = s.sh.Now(), s.frame
 	s.send(st)
 	s.raiseSent(st)
 	s.giveUpBefore(st)

@@ -15,7 +15,7 @@ func (s *Stack) makeRoom(y *Peer, t *stream) (floor int64) {
 		return 0
 	}
 	side := int(t.past.charge) + need - s.cfg.BufferSide
-	total := m.used[readable] + need - s.cfg.BufferTotal
+	total := m.used.of(readable) + need - s.cfg.BufferTotal
 	over := max(side, total)
 	if over <= 0 {
 		return 0

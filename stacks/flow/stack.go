@@ -16,10 +16,12 @@ type Stack struct {
 	queues [numGroups]queue[Conn]
 	free   []*Conn // ended ones that nobody holds
 	exch   exchanges
-	frags  *fragment.Table
+	frags  *fragment.Table // nil behind a Front, which has it
 	mem    memory
-	lastID uint64
+	common *common
+	frame  uint64 // number of the frame at hand, among those of all stacks
 	stats  Stats
+	away   map[uint64]*Distant // connections of other shards that were looked at
 
 	// What one packet needs, kept here so that it costs no allocation.
 	pkt      lentPacket
@@ -29,7 +31,7 @@ type Stack struct {
 	before   before
 	ev       events
 	repl     replacing
-	alias    aliases
+	alias    *aliases          // of all stacks, unless they are driven apart
 	said     event.VerdictKind // the strictest that rules decided about it
 	outcome  Outcome           // of the frame at hand
 	injected Outcome           // of a frame that the stack made
@@ -41,21 +43,31 @@ type Stack struct {
 // size that Go's allocator does not round up to pages. maxFree bounds how many ended ones are kept
 // for reuse.
 const (
-	slabSize = 62
+	slabSize = 61
 	maxFree  = 65536
 )
 
-// New returns a stack that raises its events on sh. Its methods are called by the goroutine that has
-// entered sh.
+// New returns a stack that raises its events on sh, and is alone. Its methods are called by the
+// goroutine that has entered sh. Where there are several shards, see [NewFront].
 func New(sh *event.Shard, cfg Config) *Stack {
-	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey)}
-	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
-	s.mem.cfg = &s.cfg
+	s := newStack(sh, cfg, &common{})
 	s.frags = fragment.New(s.cfg.Fragments)
+	return s
+}
+
+// newStack returns one of the stacks that share c.
+func newStack(sh *event.Shard, cfg Config, c *common) *Stack {
+	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey), common: c}
+	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
+	s.mem.cfg, s.mem.used, s.alias = &s.cfg, &c.used, &c.alias
+	if c.apart {
+		s.alias = &aliases{}
+	}
 	s.pkt.p.Decap = s.cfg.Decap
 	s.ev.pktIn.Pkt = &s.pkt
 	s.initQueues()
 	s.initExchanges()
+	c.stacks = append(c.stacks, s)
 	return s
 }
 
@@ -66,11 +78,8 @@ func New(sh *event.Shard, cfg Config) *Stack {
 // datagram. data is not kept.
 func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
-	s.stats.Frames++
-	s.said = event.None
-	s.repl.begin()
-	s.exch.at = nil
 	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	s.begin(s.frame + 1)
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
 	if s.cfg.Blocks.n.Load() > 0 && s.blocked(p) {
@@ -78,6 +87,20 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 		return
 	}
 	s.frags.Add(p)
+	s.take(p)
+}
+
+// begin prepares for the frame of that number.
+func (s *Stack) begin(frame uint64) {
+	s.stats.Frames++
+	s.frame, s.said = frame, event.None
+	s.repl.begin()
+	s.exch.at = nil
+}
+
+// take runs the decoded frame through the pipeline.
+func (s *Stack) take(p *packet.Packet) {
+	s.sh.Change()
 	switch {
 	case s.cfg.VerifyChecksums && !p.ChecksumOK():
 		s.stats.BadChecksums++
@@ -95,6 +118,7 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 		s.report(nil, false)
 	}
 	p.Data = nil
+	s.sh.Changed()
 }
 
 // flow ends the pipeline for a packet outside TCP; x is its UDP or ICMP flow, or what it is an error
@@ -127,13 +151,29 @@ func (s *Stack) Advance(ts int64) { s.sh.Advance(ts) }
 // Close ends the connections that are left, in the order they were made, with the reason shutdown
 // (fin for those in TIME_WAIT, rst for those that a RST closed). The stack may be used again.
 func (s *Stack) Close() {
-	for c, x := s.oldest(); c != nil || x != nil; c, x = s.oldest() {
-		if c == nil {
-			s.endExchange(x, flowev.EndReasonShutdown)
-		} else {
-			s.leave(c, flowev.EndReasonShutdown)
-		}
+	s.sh.Change()
+	defer s.sh.Changed()
+	for s.endOldest() {
 	}
+	s.tidy()
+}
+
+// endOldest ends the connection or exchange that was made first; false if there is none.
+func (s *Stack) endOldest() bool {
+	c, x := s.oldest()
+	switch {
+	case c != nil:
+		s.leave(c, flowev.EndReasonShutdown)
+	case x != nil:
+		s.endExchange(x, flowev.EndReasonShutdown)
+	default:
+		return false
+	}
+	return true
+}
+
+// tidy forgets what is only remembered, and stops the timers.
+func (s *Stack) tidy() {
 	for g := range s.queues {
 		for c := s.queues[g].first; c != nil; c = s.queues[g].first {
 			s.release(c)
@@ -146,7 +186,8 @@ func (s *Stack) Close() {
 	s.closeBlocks()
 }
 
-// oldest returns what was made first of all that is left: a connection or an exchange.
+// oldest returns what was made first of all that is left: a connection or an exchange, the other is
+// nil.
 func (s *Stack) oldest() (*Conn, *Exchange) {
 	c, x := s.all.first, s.exch.all.first
 	if c != nil && (x == nil || c.id < x.id) {
@@ -172,10 +213,16 @@ func (s *Stack) leave(c *Conn, why flowev.EndReason) {
 
 // Stats returns what the stack counted.
 func (s *Stack) Stats() Stats {
-	st := s.stats
+	st := s.counted()
 	st.Fragments = s.frags.Stats()
 	st.Blocks = s.cfg.Blocks.Stats()
-	st.Held, st.Peak, st.Kept = s.mem.used[waiting], s.mem.peak, s.mem.used[readable]
+	st.Held, st.Peak, st.Kept = s.mem.used.of(waiting), s.mem.used.most(), s.mem.used.of(readable)
+	return st
+}
+
+// counted returns what is of this stack alone.
+func (s *Stack) counted() Stats {
+	st := s.stats
 	st.Remembered = s.queues[inCut].n
 	st.Open = s.conns.n - st.Remembered + s.exch.table.n
 	return st
@@ -192,10 +239,9 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	}
 	c := s.free[len(s.free)-1]
 	s.free = s.free[:len(s.free)-1]
-	s.lastID++
 	now := s.sh.Now()
 	*c = Conn{
-		key: *k, hash: hash, id: s.lastID, stack: s, clientLow: clientLow, vlan: vlan, started: now, last: now,
+		key: *k, hash: hash, id: s.common.number(), stamp: s.frame, stack: s, clientLow: clientLow, vlan: vlan, started: now, last: now,
 		tags: c.tags[:0],
 	}
 	c.client.conn, c.client.client = c, true
@@ -267,6 +313,7 @@ func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
 func (s *Stack) release(c *Conn) {
 	s.alias.forget(c)
 	s.conns.remove(c.hash, c)
+	s.common.count(-1)
 	s.queues[c.group].remove(c)
 	if len(s.free) < maxFree && !c.used() {
 		s.free = append(s.free, c)

@@ -66,3 +66,51 @@ type Stats struct {
 	Injected     uint64 // RSTs made
 	NotInjected  uint64 // RSTs that could not be made: a link header that is not known well enough
 }
+
+// add adds what another stack counted of its own.
+func (st *Stats) add(o *Stats) {
+	for _, n := range [...]struct{ to, from *uint64 }{
+		{&st.Frames, &o.Frames},
+		{&st.NotIP, &o.NotIP},
+		{&st.Malformed, &o.Malformed},
+		{&st.Truncated, &o.Truncated},
+		{&st.Orphans, &o.Orphans},
+		{&st.TCP, &o.TCP},
+		{&st.Swallowed, &o.Swallowed},
+		{&st.Datagrams, &o.Datagrams},
+		{&st.ICMPErrors, &o.ICMPErrors},
+		{&st.Blocked, &o.Blocked},
+		{&st.Sent, &o.Sent},
+		{&st.Unsent, &o.Unsent},
+		{&st.Replaced, &o.Replaced},
+		{&st.NotReplaced, &o.NotReplaced},
+		{&st.AliasesTaken, &o.AliasesTaken},
+		{&st.OverlapDisputes, &o.OverlapDisputes},
+		{&st.Conflicts, &o.Conflicts},
+		{&st.BadChecksums, &o.BadChecksums},
+		{&st.CutLists, &o.CutLists},
+		{&st.Conns, &o.Conns},
+		{&st.UDPFlows, &o.UDPFlows},
+		{&st.ICMPFlows, &o.ICMPFlows},
+		{&st.Adopted, &o.Adopted},
+		{&st.Ended, &o.Ended},
+		{&st.Evicted, &o.Evicted},
+		{&st.Idle, &o.Idle},
+		{&st.Reused, &o.Reused},
+		{&st.Cut, &o.Cut},
+		{&st.OutWindow, &o.OutWindow},
+		{&st.BadResets, &o.BadResets},
+		{&st.BadSYNs, &o.BadSYNs},
+		{&st.Gaps, &o.Gaps},
+		{&st.GapBytes, &o.GapBytes},
+		{&st.NotHeld, &o.NotHeld},
+		{&st.Slid, &o.Slid},
+		{&st.Dropped, &o.Dropped},
+		{&st.Injected, &o.Injected},
+		{&st.NotInjected, &o.NotInjected},
+	} {
+		*n.to += *n.from
+	}
+	st.Open += o.Open
+	st.Remembered += o.Remembered
+}

@@ -71,7 +71,7 @@ type segmentOp struct{ off, length, captured int }
 // checkStream feeds ops to a stream and to the model, and compares them after each. With keep the
 // stream keeps all, and is read back.
 func checkStream(t *testing.T, isn uint32, keep bool, ops []segmentOp) {
-	mem := &memory{cfg: &Config{ReorderSide: 1 << 30, ReorderTotal: 1 << 30}, keep: keep}
+	mem := &memory{used: &usage{}, cfg: &Config{ReorderSide: 1 << 30, ReorderTotal: 1 << 30}, keep: keep}
 	s := stream{}
 	s.start(OverlapFirst)
 	s.begin(isn)
@@ -111,7 +111,7 @@ func checkStream(t *testing.T, isn uint32, keep bool, ops []segmentOp) {
 		checkRead(t, mem, &s, m, keep && !cut)
 	}
 	s.drop(mem)
-	if mem.used != [purposes]int{} || s.ahead.charge+s.past.charge != 0 {
+	if mem.used.used != [purposes]int64{} || s.ahead.charge+s.past.charge != 0 {
 		t.Fatalf("%v bytes in use, %d and %d of the stream, after it was dropped", mem.used, s.ahead.charge, s.past.charge)
 	}
 }
@@ -196,8 +196,8 @@ func checkStored(t *testing.T, mem *memory, s *stream) {
 			at, last = h.end, h
 			charged += h.charge()
 		}
-		if charged != int(c.charge) || charged != mem.used[what] || c.last != last || c.what != purpose(what) {
-			t.Fatalf("stored for %d: count %d, the chain says %d, the memory %d", what, charged, c.charge, mem.used[what])
+		if charged != int(c.charge) || charged != mem.used.of(purpose(what)) || c.last != last || c.what != purpose(what) {
+			t.Fatalf("stored for %d: count %d, the chain says %d, the memory %d", what, charged, c.charge, mem.used.of(purpose(what)))
 		}
 	}
 }

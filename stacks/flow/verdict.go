@@ -144,7 +144,7 @@ func (s *Stack) swallow(c *Conn, st *step) bool {
 	}
 	s.stats.Swallowed++
 	s.said = c.decided
-	c.last = s.sh.Now()
+	c.last, c.stamp = s.sh.Now(), s.frame
 	s.touch(c)
 	if c.decided == flowev.VerdictReset {
 		s.resetAgain(st)

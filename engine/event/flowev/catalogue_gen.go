@@ -40,7 +40,7 @@ var Family = &event.Family{
 	Functions: []*event.Function{
 		{
 			Name: "flow.find",
-			Doc:  "Finds a connection that has not ended, among those of the shard that asks.",
+			Doc:  "Finds a connection that has not ended. Where shards run at the same time, one of another shard shows what it was when it was looked for, its streams cannot be read, and words that are put on it come there a little later.",
 			Args: []event.Param{
 				{Name: "tuple", Type: event.Type{Kind: event.Plain}, Doc: `"10.0.0.1:1234 10.0.0.2:80", in either order; "udp " or "tcp " before it says which, else TCP is tried first. Or { proto =, client =, server = } with ends as they are: endpoints, or addresses and icmp_id = where proto is icmp or icmp6.`},
 			},
@@ -53,7 +53,7 @@ var Family = &event.Family{
 		},
 		{
 			Name: "flow.conns",
-			Doc:  "Lists connections that have not ended, in the order of their numbers, among those of the shard that asks.",
+			Doc:  "Lists connections that have not ended, in the order of their numbers. Those of other shards are as flow.find gives them.",
 			Args: []event.Param{
 				{Name: "filter", Type: event.Type{Kind: event.Plain}, Doc: `Which ones: a pcap-filter expression as a scope has it; or a table of fields and their values, { proto = "udp", server = { port = 53 } }, where a list stands for any of its values and a word holds of tags that contain it. Absent: all.`, Optional: true},
 			},

@@ -34,11 +34,13 @@ type ReplaceArgs struct {
 // Functions are what scripts call of the flow family. Plain arguments (any)
 // arrive as [event.KV] says.
 type Functions interface {
-	// Find is flow.find. Finds a connection that has not ended, among those of the
-	// shard that asks.
+	// Find is flow.find. Finds a connection that has not ended. Where shards run at
+	// the same time, one of another shard shows what it was when it was looked for,
+	// its streams cannot be read, and words that are put on it come there a little
+	// later.
 	Find(c *event.Caller, tuple any) (conn Conn, why string, hasWhy bool)
 	// Conns is flow.conns. Lists connections that have not ended, in the order of
-	// their numbers, among those of the shard that asks.
+	// their numbers. Those of other shards are as flow.find gives them.
 	Conns(c *event.Caller, filter any) (list any, why string, hasWhy bool)
 	// Block is flow.block. Blocks an address or a prefix: no packet from it or to
 	// it passes, whatever connection it belongs to. Where verdicts are only

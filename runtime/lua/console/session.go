@@ -79,6 +79,9 @@ func New(conf Config) (*Session, error) {
 		return nil, err
 	}
 	s.guest, s.desk = guest, s.home
+	if n := conf.Engine.Shards().Len(); n > 1 {
+		conf.Notes(fmt.Sprintf("this console is in shard 0 of %d: it looks into the scripts there, and rules that are typed see the connections of that shard", n))
+	}
 	return s, nil
 }
 

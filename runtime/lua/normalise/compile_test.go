@@ -14,6 +14,7 @@ import (
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/runtime/lua/source"
+	"github.com/hookd/hookd/spec/cputime"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -109,7 +110,7 @@ func TestCompileTime(t *testing.T) {
 		if chunk == nil {
 			t.Fatalf("%s: %v", name, list)
 		}
-		took := cpuTime(func() { _, list = Compile(chunk, nil) })
+		took := cputime.Of(func() { _, list = Compile(chunk, nil) })
 		if len(list) > 0 {
 			t.Errorf("%s: %v", name, list)
 		}
@@ -210,7 +211,7 @@ func FuzzCompile(f *testing.F) {
 		}
 		var proto *lua.FunctionProto
 		var list diag.List
-		if took := cpuTime(func() { proto, list = Compile(chunk, nil) }); took > slowest {
+		if took := cputime.Of(func() { proto, list = Compile(chunk, nil) }); took > slowest {
 			t.Errorf("took %v", took)
 		}
 		if (proto == nil) != list.HasErrors() {

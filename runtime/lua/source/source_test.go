@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/spec/cputime"
 	"github.com/yuin/gopher-lua/ast"
 )
 
@@ -74,7 +75,7 @@ func TestLimits(t *testing.T) {
 			t.Parallel()
 			var chunk *Chunk
 			var list diag.List
-			if took := cpuTime(func() { chunk, list = Parse("x.lua", []byte(tt.src)) }); took > atOnce {
+			if took := cputime.Of(func() { chunk, list = Parse("x.lua", []byte(tt.src)) }); took > atOnce {
 				t.Errorf("took %v", took)
 			}
 			if tt.want == "" {
@@ -220,7 +221,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		var chunk *Chunk
 		var list diag.List
-		if took := cpuTime(func() { chunk, list = Parse("x.lua", src) }); took > atOnce {
+		if took := cputime.Of(func() { chunk, list = Parse("x.lua", src) }); took > atOnce {
 			t.Errorf("took %v", took)
 		}
 		if (chunk == nil) != list.HasErrors() {

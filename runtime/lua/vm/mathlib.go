@@ -10,19 +10,29 @@ import (
 // random is the state of math.random: a generator of its own for each machine,
 // so that what a script sees depends on its seed alone.
 type random struct {
-	src  *rand.PCG
-	rand *rand.Rand
+	src  rand.PCG
+	from uint64 // its latest seed
 }
 
 // seedStream separates math.random's numbers from other uses of a seed.
 const seedStream = 0x686f6f6b64
 
 func (r *random) seed(n uint64) {
-	if r.src == nil {
-		r.src = &rand.PCG{}
-		r.rand = rand.New(r.src)
-	}
+	r.from = n
 	r.src.Seed(n, seedStream)
+}
+
+// Seed returns what the machine's own random numbers were seeded with last.
+func (v *VM) Seed() uint64 { return v.rand.from }
+
+// numbers returns what the running call takes random numbers from.
+func (v *VM) numbers() *rand.PCG {
+	if v.cfg.Random != nil {
+		if p := v.cfg.Random(); p != nil {
+			return p
+		}
+	}
+	return &v.rand.src
 }
 
 // openMath installs math as 5.1 has it, with math.mod.
@@ -123,7 +133,7 @@ func modf(L *glua.LState) int {
 }
 
 func (v *VM) random(L *glua.LState) int {
-	r := v.rand.rand.Float64()
+	r := float64(v.numbers().Uint64()<<11>>11) / (1 << 53)
 	switch n := L.GetTop(); n {
 	case 0:
 		L.Push(glua.LNumber(r))
@@ -144,6 +154,11 @@ func (v *VM) random(L *glua.LState) int {
 }
 
 func (v *VM) randomseed(L *glua.LState) int {
-	v.rand.seed(math.Float64bits(checkNumber(L, 1, "randomseed")))
+	n := math.Float64bits(checkNumber(L, 1, "randomseed"))
+	if p := v.numbers(); p != &v.rand.src {
+		p.Seed(n, seedStream)
+	} else {
+		v.rand.seed(n)
+	}
 	return 0
 }

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -16,6 +17,9 @@ type Config struct {
 	Limits Limits
 	// Seed starts math.random; the same seed gives the same numbers.
 	Seed uint64
+	// Random returns what the running call takes its random numbers from; nil, or
+	// nothing returned, takes the machine's own.
+	Random func() *rand.PCG
 	// Print takes the lines that print writes; nil discards them. An error is
 	// raised where print was called.
 	Print func(L *glua.LState, line string) error

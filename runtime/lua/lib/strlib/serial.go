@@ -1,6 +1,7 @@
 package strlib
 
 import (
+	"sync/atomic"
 	"weak"
 
 	lua "github.com/yuin/gopher-lua"
@@ -11,6 +12,7 @@ import (
 // never again, so they depend on what a script does and on nothing else.
 type serials struct {
 	last      uint64
+	shared    *atomic.Uint64 // takes the place of last
 	tables    idMap[lua.LTable]
 	functions idMap[lua.LFunction]
 	userdata  idMap[lua.LUserData]
@@ -32,16 +34,34 @@ func serialsOf(L *lua.LState) *serials {
 	return s
 }
 
+// ShareSerials gives a state its further serials from a counter that several states
+// have, behind those that it gave so far.
+func ShareSerials(L *lua.LState, counter *atomic.Uint64) {
+	s := serialsOf(L)
+	for n := counter.Load(); n < s.last && !counter.CompareAndSwap(n, s.last); n = counter.Load() {
+	}
+	s.shared = counter
+}
+
+// next returns a number that was not given yet.
+func (s *serials) next() uint64 {
+	if s.shared != nil {
+		return s.shared.Add(1)
+	}
+	s.last++
+	return s.last
+}
+
 func (s *serials) of(v lua.LValue) (uint64, bool) {
 	switch v := v.(type) {
 	case *lua.LTable:
-		return s.tables.of(v, &s.last), true
+		return s.tables.of(v, s.next), true
 	case *lua.LFunction:
-		return s.functions.of(v, &s.last), true
+		return s.functions.of(v, s.next), true
 	case *lua.LUserData:
-		return s.userdata.of(v, &s.last), true
+		return s.userdata.of(v, s.next), true
 	case *lua.LState:
-		return s.threads.of(v, &s.last), true
+		return s.threads.of(v, s.next), true
 	}
 	return 0, false
 }
@@ -55,7 +75,7 @@ type idMap[T any] struct {
 
 const firstSweep = 256
 
-func (m *idMap[T]) of(v *T, last *uint64) uint64 {
+func (m *idMap[T]) of(v *T, next func() uint64) uint64 {
 	key := weak.Make(v)
 	if id, ok := m.ids[key]; ok {
 		return id
@@ -66,9 +86,9 @@ func (m *idMap[T]) of(v *T, last *uint64) uint64 {
 	if len(m.ids) >= m.sweepAt {
 		m.sweep()
 	}
-	*last++
-	m.ids[key] = *last
-	return *last
+	id := next()
+	m.ids[key] = id
+	return id
 }
 
 func (m *idMap[T]) sweep() {

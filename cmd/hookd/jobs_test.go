@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
+)
+
+// TestJobs replays captures on several goroutines: the same connections come out as
+// on one, in whole lines, in some order and with some numbers.
+func TestJobs(t *testing.T) {
+	dir := corpora(t)
+	for _, name := range []string{"pcap/suricata-verify/output-multi-eve__input.pcap", "pcap/mercury/test__data__top_100_fingerprints.pcap", "pcap/zeek/redis__attr.pcap"} {
+		path := filepath.Join(dir, name)
+		want := ended(t, path, "--jobs", "1")
+		for _, how := range [][]string{{"--jobs", "2"}, {"--jobs", "3", "--shards", "8", "--batch", "1"}} {
+			if diff := cmp.Diff(want, ended(t, path, how...)); diff != "" {
+				t.Errorf("%s %v (-one +several):\n%s", name, how, diff)
+			}
+		}
+	}
+}
+
+// ended lists the connections that ended, without what depends on the order.
+func ended(t *testing.T, path string, flags ...string) []string {
+	t.Helper()
+	var out, logs bytes.Buffer
+	if code := run(append([]string{"replay", path, "--print", "flow.*_end", "-q"}, flags...), nil, &out, &logs); code != exitDone {
+		t.Fatalf("exit %d: %s", code, &logs)
+	}
+	var list []string
+	for line := range strings.Lines(out.String()) {
+		var r map[string]any
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		delete(r, "conn")
+		delete(r, "ts") // of those that end with the capture, when the shard ended
+		list = append(list, fmt.Sprint(r))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// raced counts what happens in handlers of eight shards, which look at each other's
+// connections, while generations come and go.
+const raced = `script { doc = "version %d" }
+local seen = store "seen" { kind = "counter", key = "string" }
+rule "start" { on = flow.conn_start, run = function(c)
+  state:incr "conns"
+  seen:incr "conns"
+  c.data.n = (c.data.n or 0) + math.random(3)
+end }
+rule "data" { on = flow.new_data, threshold = { count = 5, within = "1s", fire = "each" }, run = function(c, d)
+  local list = flow.conns { proto = "tcp" }
+  local other = list[1 + c.id %% #list]
+  other:tag("seen" .. c.id %% 20)
+  other:untag("seen" .. (c.id + 1) %% 20)
+  local again = flow.find { client = other.client, server = other.server }
+  if again then
+    state.last = again.duration + again.client.bytes + #again.tags + (again.data.n or 0)
+  end
+  log.info(tostring(other), { tags = table.concat(other.tags, ","), at = other.server })
+end }
+rule "end" { on = flow.conn_end, run = function(c)
+  state:incr "ends"
+  if c.id %% 100 == 0 then error("for " .. c.id) end
+end }
+timer "t" { every = "1s", run = function() state:incr "ticks" end }`
+
+// TestPublishWhileTrafficFlows changes the scripts of eight shards again and again
+// while packets run through them: no event is lost, and the race detector, where
+// it is on, finds nothing.
+func TestPublishWhileTrafficFlows(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir := corpora(t)
+	paths := []string{filepath.Join(dir, "pcap/mercury/test__data__top_100_fingerprints.pcap"), filepath.Join(dir, "pcap/suricata-verify/output-multi-eve__input.pcap")}
+	version := 0
+	sources := func() []engine.Source {
+		version++
+		return []engine.Source{{Path: "raced.lua", Text: fmt.Appendf(nil, raced, version)}}
+	}
+	opts := engineOptions{shards: 8, drive: event.Apart}
+	opts.limits.Errors = 1 << 20
+	h := newHouse(opts, false, io.Discard, io.Discard)
+	defer h.engine.Close()
+	if _, diags := h.engine.Apply(sources()); diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	done := make(chan struct{})
+	var others sync.WaitGroup
+	others.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if _, diags := h.engine.Apply(sources()); diags.HasErrors() {
+				t.Errorf("generation %d: %v", version, diag.List(diags))
+				return
+			}
+			h.engine.Stats()
+			h.engine.Rules()
+		}
+	})
+	src, err := openMerged(t.Context(), paths, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	h.jobs, h.batch = 4, 3
+	stats, err := h.feed(src, newInterrupt(t.Context()))
+	close(done)
+	others.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tcp := float64(stats.Conns - stats.UDPFlows - stats.ICMPFlows)
+	want := map[string]float64{"conns": tcp, "ends": tcp}
+	got := map[string]float64{}
+	for k, v := range h.engine.State("raced.lua").Table().All() {
+		name, _ := k.AsString()
+		n, _ := v.AsNumber()
+		if _, ok := want[name]; ok {
+			got[name] = n
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if g := h.engine.Generation(); g < 3 {
+		t.Errorf("only %d generations", g)
+	}
+	for _, r := range h.engine.Rules() {
+		if r.Name == "start" && float64(r.Matched) != tcp {
+			t.Errorf("rule start matched %d times, not %v", r.Matched, tcp)
+		}
+	}
+}

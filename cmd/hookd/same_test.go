@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// sameCaptures have what makes order matter: many connections at once, packets
+// at the same moment, fragments, ICMP errors, UDP, long pauses.
+var sameCaptures = [][]string{
+	{"../../examples/office/capture.pcap"},
+	{"pcap/suricata-verify/output-multi-eve__input.pcap"},
+	{"pcap/mercury/test__data__top_100_fingerprints.pcap"},
+	{"pcap/zeek/ftp__bruteforce.pcap"},
+	{"pcap/suricata-verify/bug-4663-03__icmp_and_ssh.pcap"},
+	{"pcap/zeek/redis__attr.pcap", "pcap/zeek/redis__attr.pcap"},
+}
+
+// TestSame replays captures by batches of 1, 7 and 64 packets and over 1, 2, 4 and
+// 7 shards: all that comes out is the same, byte for byte. Few connections are
+// kept, so that some are evicted.
+func TestSame(t *testing.T) {
+	dir := corpora(t)
+	for _, names := range sameCaptures {
+		var paths []string
+		for _, name := range names {
+			if filepath.Dir(name) != "../../examples/office" {
+				name = filepath.Join(dir, name)
+			}
+			paths = append(paths, name)
+		}
+		for _, flags := range [][]string{nil, {"--flow", "max_conns=5"}, {"--verdicts", "apply", "--flow", "pick_up"}} {
+			t.Run(fmt.Sprint(filepath.Base(names[0]), flags), func(t *testing.T) {
+				t.Parallel()
+				want := replayed(t, paths, append([]string{"--shards", "1", "--batch", "64"}, flags...))
+				if bytes.Count(want, []byte("\n")) < 10 {
+					t.Fatalf("hardly anything happens:\n%s", want)
+				}
+				for _, how := range [][2]string{{"1", "1"}, {"1", "7"}, {"2", "7"}, {"4", "1"}, {"7", "64"}} {
+					got := replayed(t, paths, append([]string{"--shards", how[0], "--batch", how[1]}, flags...))
+					if a, b := differ(want, got); a != b {
+						t.Fatalf("%s shards, batches of %s:\n- %s\n+ %s", how[0], how[1], a, b)
+					}
+				}
+			})
+		}
+	}
+}
+
+// differ returns the first lines in which two texts differ.
+func differ(a, b []byte) (string, string) {
+	x, y := bytes.Split(a, []byte("\n")), bytes.Split(b, []byte("\n"))
+	for i := range min(len(x), len(y)) {
+		if !bytes.Equal(x[i], y[i]) {
+			return string(x[i]), string(y[i])
+		}
+	}
+	return fmt.Sprint(len(x), " lines"), fmt.Sprint(len(y), " lines")
+}
+
+// replayed returns all that a replay writes.
+func replayed(t *testing.T, captures, flags []string) []byte {
+	t.Helper()
+	for _, path := range captures {
+		if _, err := os.Stat(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := append(append([]string{"replay"}, captures...), "-s", "testdata/same/rules.lua", "--print", "flow.*_end", "--print", "flow.udp_start", "--print", "flow.gap", "--print", "flow.error", "--limit", "log_lines=40")
+	var out, logs bytes.Buffer
+	if code := run(append(args, flags...), nil, &out, &logs); code != exitDone && code != exitFinding {
+		t.Fatalf("exit %d:\n%s", code, &logs)
+	}
+	return append(append(out.Bytes(), "--\n"...), logs.Bytes()...)
+}

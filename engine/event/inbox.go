@@ -1,0 +1,82 @@
+package event
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// defaultInbox is how many posts may wait in a shard.
+const defaultInbox = 4096
+
+// inbox holds what other shards want done in this one.
+type inbox struct {
+	waiting atomic.Int32 // len(list), to be asked without the lock
+	refused atomic.Uint64
+	limit   int
+
+	mu   sync.Mutex // guards list
+	list []func()
+}
+
+// Post has run called in the shard, entered, before the next thing that happens
+// in it, behind what was posted before. It reports false, and counts, if too
+// many wait. Any goroutine may post, whatever it has entered.
+func (s *Shard) Post(run func()) bool {
+	b := &s.inbox
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.list) >= b.limit {
+		b.refused.Add(1)
+		return false
+	}
+	b.list = append(b.list, run)
+	b.waiting.Store(int32(len(b.list)))
+	return true
+}
+
+// PostsRefused counts what [Shard.Post] did not take. Any goroutine may ask.
+func (s *Shard) PostsRefused() uint64 { return s.inbox.refused.Load() }
+
+// takePosts runs what was posted so far.
+func (s *Shard) takePosts() {
+	s.Tell()
+	b := &s.inbox
+	b.mu.Lock()
+	list := b.list
+	b.list = nil
+	b.waiting.Store(0)
+	b.mu.Unlock()
+	for _, run := range list {
+		run()
+	}
+}
+
+// Change begins a change of what other shards may look at; [Shard.Changed] ends
+// it. The caller has entered s. Emitting an event interrupts it: handlers may
+// look at other shards, and one that looks holds back the change, not the other
+// way round. Where shards are not driven apart both do nothing.
+func (s *Shard) Change() {
+	if s.set.drive == Apart {
+		s.show.Lock()
+		s.showing = true
+	}
+}
+
+// Changed ends a change.
+func (s *Shard) Changed() {
+	if s.set.drive == Apart {
+		s.showing = false
+		s.show.Unlock()
+	}
+}
+
+// Look calls f while nothing changes that others may look at. f is short, and
+// calls nothing that looks, changes or emits. The caller has not begun a change
+// of any shard, and need not have entered s.
+func (s *Shard) Look(f func()) {
+	if s.set.drive == Apart {
+		s.show.Lock()
+		defer s.show.Unlock()
+	}
+	f()
+}

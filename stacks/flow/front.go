@@ -1,0 +1,233 @@
+package flow
+
+import (
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
+
+// Front spreads frames over stacks, one a shard: it decodes them, puts datagrams together, and gives
+// each to the stack that has its connection. Numbers of connections and limits are one for all.
+//
+// Where the shards are driven together, [Front.Frame] does it all, and the same happens however many
+// shards there are. Where they are driven apart, one goroutine calls [Front.Sort], and what it sorted
+// is taken by the goroutines of the shards, by [Front.Take].
+type Front struct {
+	set    *event.Shards
+	common common
+	cfg    Config
+	frags  *fragment.Table
+	frames uint64
+	pkt    packet.Packet
+}
+
+// NewFront returns a front with a stack for each shard.
+func NewFront(set *event.Shards, cfg Config) *Front {
+	f := &Front{set: set, cfg: cfg.withDefaults()}
+	f.common.apart = set.Drive() == event.Apart
+	f.common.used.raced = f.common.apart
+	for i := range set.Len() {
+		newStack(set.At(i), f.cfg, &f.common)
+	}
+	f.frags = fragment.New(f.cfg.Fragments)
+	if set.Len() == 1 {
+		f.common.stacks[0].frags = f.frags
+	}
+	f.pkt.Decap = f.cfg.Decap
+	return f
+}
+
+// Install makes the stacks those that scripts ask; Remove undoes it.
+func (f *Front) Install(fns *Functions) {
+	for _, s := range f.common.stacks {
+		fns.Install(s)
+	}
+}
+
+// Remove takes the stacks away from fns.
+func (f *Front) Remove(fns *Functions) {
+	for _, s := range f.common.stacks {
+		fns.Remove(s)
+	}
+}
+
+// WantStreams is [Stack.WantStreams] for all stacks. No traffic flows meanwhile.
+func (f *Front) WantStreams(want bool) {
+	for _, s := range f.common.stacks {
+		s.sh.Enter()
+		s.WantStreams(want)
+		s.sh.Leave()
+	}
+}
+
+// Frame is [Stack.Frame] for shards that are driven together; the caller has entered one of them.
+func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
+	if len(f.common.stacks) == 1 {
+		f.common.stacks[0].Frame(link, data, wireLen, ts)
+		return
+	}
+	f.set.At(0).Advance(ts)
+	f.frames++
+	p := &f.pkt
+	p.Decode(link, data, wireLen, ts)
+	first := f.stackOf(p)
+	first.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	first.begin(f.frames)
+	if f.cfg.Blocks.n.Load() > 0 {
+		if first.pkt.p = *p; first.blocked(p) {
+			first.pkt.p.Data = nil
+			return
+		}
+	}
+	f.frags.Add(p)
+	s := f.stackOf(p)
+	s.frame, s.outcome, s.said = f.frames, first.outcome, first.said
+	s.pkt.p = *p
+	s.take(&s.pkt.p)
+}
+
+// Frames returns how many frames came so far. It is for the goroutine that gives them.
+func (f *Front) Frames() uint64 {
+	if len(f.common.stacks) == 1 {
+		return max(f.frames, f.common.stacks[0].frame)
+	}
+	return f.frames
+}
+
+// Parcel is a frame on its way to its stack.
+type Parcel struct {
+	shard int
+	frame uint64
+	pkt   packet.Packet
+}
+
+// Shard returns the number of the shard that takes the parcel.
+func (p *Parcel) Shard() int { return p.shard }
+
+// Keep copies the frame's bytes, or those of the datagram that was put together, behind those in buf,
+// which has room for them, and returns buf with them. Till then they are lent by who gave the frame.
+func (p *Parcel) Keep(buf []byte) []byte {
+	n := len(buf)
+	buf = append(buf, p.pkt.Data...)
+	p.pkt.Data = buf[n:len(buf):len(buf)]
+	return buf
+}
+
+// Size is how many bytes [Parcel.Keep] copies.
+func (p *Parcel) Size() int { return len(p.pkt.Data) }
+
+// Sort decodes a frame into p and finds its shard. One goroutine sorts, in the order of capture.
+func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64) {
+	f.frames++
+	p.frame, p.pkt.Decap = f.frames, f.cfg.Decap
+	p.pkt.Decode(link, data, wireLen, ts)
+	f.frags.Add(&p.pkt)
+	p.shard = f.stackOf(&p.pkt).sh.Index()
+}
+
+// Take runs a frame that was sorted through the pipeline of its stack. The caller has entered its
+// shard, and takes frames in the order in which they were sorted.
+func (f *Front) Take(p *Parcel) {
+	s := f.common.stacks[p.shard]
+	s.sh.Advance(p.pkt.TS)
+	s.outcome = Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS}
+	s.begin(p.frame)
+	s.pkt.p = p.pkt
+	if s.cfg.Blocks.n.Load() > 0 && s.blocked(&s.pkt.p) {
+		s.pkt.p.Data = nil
+		return
+	}
+	s.take(&s.pkt.p)
+}
+
+// stackOf returns the stack that has to take a packet.
+func (f *Front) stackOf(p *packet.Packet) *Stack {
+	if !p.IsIP() {
+		return f.common.stacks[0]
+	}
+	var k key
+	switch p.Class {
+	case packet.ICMP:
+		k = icmpKey(p)
+	case packet.UDP:
+		k, _ = exchangeKey(p, query{})
+	default:
+		k, _ = keyOf(p)
+	}
+	return f.common.holder(&k)
+}
+
+// icmpKey returns the key of what an ICMP message belongs to: of the packet that an error quotes, of
+// the query that it is or answers, else of its addresses.
+func icmpKey(p *packet.Packet) key {
+	message := p.Payload()
+	if q, ok := queryOf(p.IPVersion, message); ok {
+		k, _ := exchangeKey(p, q)
+		return k
+	}
+	if len(message) > icmpHeader && isICMPError(p.IPVersion, message[0]) {
+		if q, ok := readQuote(p.IPVersion, message[icmpHeader:]); ok {
+			return q.key
+		}
+	}
+	k, _ := keyOf(p)
+	return k
+}
+
+// Close is [Stack.Close] for all stacks: connections end in the order they were made. Nobody has
+// entered a shard.
+func (f *Front) Close() {
+	if f.common.apart {
+		for _, s := range f.common.stacks {
+			s.sh.Enter()
+			s.Close()
+			s.sh.Leave()
+		}
+		return
+	}
+	sh := f.set.At(0)
+	sh.Enter()
+	defer sh.Leave()
+	for s := f.oldest(); s != nil; s = f.oldest() {
+		s.endOldest()
+	}
+	for _, s := range f.common.stacks {
+		s.tidy()
+	}
+}
+
+// oldest returns the stack of what was made first of all that is left; nil if nothing is.
+func (f *Front) oldest() (of *Stack) {
+	least := uint64(0)
+	for _, s := range f.common.stacks {
+		c, x := s.oldest()
+		id := uint64(0)
+		switch {
+		case c != nil:
+			id = c.id
+		case x != nil:
+			id = x.id
+		default:
+			continue
+		}
+		if of == nil || id < least {
+			of, least = s, id
+		}
+	}
+	return of
+}
+
+// Stats returns what all stacks counted. Nobody has entered a shard.
+func (f *Front) Stats() Stats {
+	var sum Stats
+	for _, s := range f.common.stacks {
+		s.sh.Enter()
+		st := s.counted()
+		s.sh.Leave()
+		sum.add(&st)
+	}
+	u := &f.common.used
+	sum.Fragments, sum.Blocks = f.frags.Stats(), f.cfg.Blocks.Stats()
+	sum.Held, sum.Peak, sum.Kept = u.of(waiting), u.most(), u.of(readable)
+	return sum
+}
