@@ -247,10 +247,7 @@ func (d *Desk) Words(point string) (keys, match []string) {
 			}
 		}
 	}
-	for _, a := range info.Args[min(1, len(info.Args)):] {
-		match = append(match, a)
-	}
-	return keys, match
+	return keys, append(match, info.Args[min(1, len(info.Args)):]...)
 }
 
 // Parameter names the type of a handler's parameter i, from 0, on an event; empty
