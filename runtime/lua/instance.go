@@ -147,7 +147,7 @@ func (in *instance) Close() {
 	in.vm.Close()
 	in.machine.closed = true
 	in.held, in.vacant = nil, nil
-	in.funcs, in.lent, in.args, in.points = nil, nil, nil, nil
+	in.funcs, in.lent, in.args, in.points, in.locals = nil, nil, nil, nil, nil
 	in.broken = errClosed
 }
 
