@@ -2,8 +2,8 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 
 	"github.com/hookd/hookd/engine/event"
@@ -15,36 +15,31 @@ func (e *Engine) Functions() hookdev.Functions { return functions{e} }
 
 type functions struct{ engine *Engine }
 
-// errFields is what a script gets that passes details as something else than a
-// table with names.
-var errFields = errors.New("details are a table with names: { from = c.client.ip }")
-
-// fieldsOf returns the details a script passed.
-func fieldsOf(v any) ([]event.KV, error) {
+// fieldsOf returns the details a script passed. What has no names gets its places
+// for names, so that no line is lost for its form.
+func fieldsOf(v any) []event.KV {
 	switch v := v.(type) {
 	case nil:
-		return nil, nil
+		return nil
 	case []event.KV:
-		return v, nil
+		return v
 	case []any:
-		if len(v) == 0 {
-			return nil, nil
+		list := make([]event.KV, len(v))
+		for i, item := range v {
+			list[i] = event.KV{Key: strconv.Itoa(i + 1), Value: item}
 		}
+		return list
 	}
-	return nil, errFields
+	return []event.KV{{Key: "1", Value: v}}
 }
 
 // Alert implements [hookdev.Functions].
 func (f functions) Alert(c *event.Caller, name string, fields any) error {
-	list, err := fieldsOf(fields)
-	if err != nil {
-		return fmt.Errorf("alert: %w", err)
-	}
 	s, ok := f.allow(c, func(k *kept) *lineLimit { return &k.alerts }, f.engine.cfg.Limits.Alerts)
 	if !ok {
 		return errTooMany
 	}
-	rec := &AlertRecord{Origin: f.origin(c, s), Name: name, Fields: list}
+	rec := &AlertRecord{Origin: f.origin(c, s), Name: name, Fields: fieldsOf(fields)}
 	if r := s.gen.rule(c.Script, c.Rule); r != nil {
 		rec.Severity = r.decl.Severity
 	}
@@ -74,15 +69,11 @@ func (f functions) LogError(c *event.Caller, message string, fields any) error {
 }
 
 func (f functions) log(c *event.Caller, level slog.Level, message string, fields any) error {
-	list, err := fieldsOf(fields)
-	if err != nil {
-		return fmt.Errorf("log: %w", err)
-	}
 	s, ok := f.allow(c, func(k *kept) *lineLimit { return &k.lines }, f.engine.cfg.Limits.LogLines)
 	if !ok {
 		return errTooMany
 	}
-	f.engine.cfg.Sink.Log(&LogRecord{Origin: f.origin(c, s), Level: level, Message: message, Fields: list})
+	f.engine.cfg.Sink.Log(&LogRecord{Origin: f.origin(c, s), Level: level, Message: message, Fields: fieldsOf(fields)})
 	return nil
 }
 

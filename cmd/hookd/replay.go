@@ -136,8 +136,8 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 
 // check reads what the flags say and refuses what makes no sense.
 func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
-	if len(o.scripts) == 0 && len(o.print) == 0 {
-		return 0, usagef("nothing to do: give scripts with -s, or events with --print")
+	if len(o.scripts) == 0 && len(o.print) == 0 && o.write == "" && !o.stats {
+		return 0, usagef("nothing to do: give scripts with -s, events with --print, a file with --write, or --stats")
 	}
 	if err := notAmong(o.write, paths); err != nil {
 		return 0, err

@@ -82,6 +82,8 @@ func (s stub) title(word string) string {
 		name, _, _ := strings.Cut(class, ":")
 		switch {
 		case !ok:
+		case name == word+".decl" && (word == "script" || word == "settings"):
+			return word + " { … }"
 		case name == word+".decl":
 			return word + ` "name" { … }`
 		case word == "this" && (name == "call" || name == "this"):

@@ -181,7 +181,7 @@ func TestBombs(t *testing.T) {
 // setOff runs a bomb until it ends within limit, five times at most, and returns
 // the least CPU time and what was reported.
 func setOff(t *testing.T, b bomb, limit time.Duration) (least time.Duration, said string) {
-	h := newHouse(t, engine.Limits{})
+	h := newHouse(t, engine.Limits{Overruns: 10, Errors: 20}) // more than suspend it
 	_, diags := h.Apply([]engine.Source{
 		{Path: "bomb.lua", Text: []byte(b.setup + "\nrule \"bomb\" { on = flow.conn_start, run = function()\n" + b.body + "\nend }")},
 		{Path: "other.lua", Text: []byte(`rule "other" { on = flow.conn_start, run = function() print "other" end }`)},

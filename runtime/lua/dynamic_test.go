@@ -282,6 +282,7 @@ func TestBindingLimits(t *testing.T) {
 	if diags := h.load(`rule "a" { on = flow.conn_start, run = function(c)
   local f = function() end
   print(c:on(flow.new_data, f)) print(c:on(flow.new_data, f)) print(c:after("1s", f)) print(c:after("1s", f)) print(c:on(flow.gap, f))
+  if c.id == 4 then print(c:off(flow.gap)) print(c:stop "client") print(c:tag "x") end
 end }`); len(diags) > 0 {
 		t.Fatal(rendered(diags))
 	}
@@ -298,7 +299,7 @@ end }`); len(diags) > 0 {
 	c := newConn(4)
 	c.ended = true
 	h.start(c)
-	h.wants(strings.Split(strings.Repeat("nil	connection 4 has ended\n", 5), "\n")[:5]...)
+	h.wants(strings.Split(strings.Repeat("nil	connection 4 has ended\n", 8), "\n")[:8]...)
 }
 
 // TestBoundHandlersFail checks budget, errors, on_error, suspension, statistics

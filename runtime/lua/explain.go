@@ -55,7 +55,7 @@ func (x *explanation) lines(info *event.Info) []string {
 		if why := x.when.refusal(info); why == "" {
 			lines = append(lines, "when: native")
 		} else {
-			lines = append(lines, "when: Lua, because of "+why)
+			lines = append(lines, "when: Lua, no native form: "+why)
 			lines = append(lines, x.filter.lines(info)...)
 		}
 	}

@@ -135,7 +135,7 @@ func (in *instance) Live(v glua.LValue, t bind.TypeID) (any, error) {
 	}
 	if k, kept := ob.o.(event.Kept); kept {
 		if k.Ended() {
-			return nil, errors.New(k.Label() + " ended")
+			return nil, &bind.EndedError{Label: k.Label()}
 		}
 		return ob.o, nil
 	}

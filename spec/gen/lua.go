@@ -177,7 +177,12 @@ func luaSetIndex(s *source, o *model.Object, prefix string) {
 // luaMethod writes the body of a method.
 func luaMethod(s *source, o *model.Object, m *model.Function, prefix string) {
 	s.line("func %s%s(h Host, L *lua.LState) int {", prefix, goName(m.Name))
-	s.line("self := toSelf[%s](h, L, %s, %q)", goType(model.Type{Kind: event.ObjectRef, Object: o}, nil), luaTypeID(o), m.Name)
+	typ := goType(model.Type{Kind: event.ObjectRef, Object: o}, nil)
+	if o.Kept() && m.Effects {
+		s.line("self, err := toActing[%s](h, L, %s, %q)\nif err != nil {\nreturn fail(L, err)\n}", typ, luaTypeID(o), m.Name)
+	} else {
+		s.line("self := toSelf[%s](h, L, %s, %q)", typ, luaTypeID(o), m.Name)
+	}
 	luaCall(s, m, call{name: m.Name, arg: "methodArg", target: "self." + goName(m.Name), caller: m.Effects || m.Waits})
 	s.line("}\n")
 }

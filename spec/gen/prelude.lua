@@ -15,6 +15,7 @@
 ---@class hookd.script.decl
 ---@field doc? string What the script is for.
 ---@field tags? string[]
+---@field shards? "each" Globals and outer locals may change in handlers: each shard has its own.
 ---@field state_version? integer Raise it when the form of `state` changes.
 ---@field migrate? fun(old: hookd.record, from: integer) Fills `state` from the older form.
 
@@ -120,7 +121,10 @@ function timer(name) end
 ---@field key? "any"|"string"|"number"|"ip"|"cidr"|"endpoint"
 ---@field ttl? number|string Life of an entry, such as "10m".
 ---@field max? integer Most entries; 100000 when absent.
+---@field max_bytes? number|string Most memory, such as "1MiB"; 64 MiB when absent.
 ---@field evict? "refuse"|"oldest" What a full store does; refuse when absent.
+---@field file? string A file beside the script, an entry a line, which fills the store; scripts only read it.
+---@field persist? boolean The store is kept over restarts, where there is a state directory.
 
 ---A named table that all scripts and shards share.
 ---@class hookd.store

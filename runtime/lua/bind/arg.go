@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -116,6 +117,18 @@ func toSelf[T any](h Host, L *lua.LState, t TypeID, fn string) T {
 		L.RaiseError("calling '%s': %s", fn, err.Error())
 	}
 	return o.(T)
+}
+
+// toActing returns the object that a method with effects is called on, or the
+// error that the call returns since the object ended.
+func toActing[T any](h Host, L *lua.LState, t TypeID, fn string) (self T, err error) {
+	if ud, ok := L.Get(1).(*lua.LUserData); ok {
+		_, err := h.Live(ud, t)
+		if ended := (*EndedError)(nil); errors.As(err, &ended) {
+			return self, fmt.Errorf("%s has ended", ended.Label)
+		}
+	}
+	return toSelf[T](h, L, t, fn), nil
 }
 
 // toObject returns the live object of type t that an argument stands for.

@@ -85,7 +85,10 @@ func flowConnPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
 }
 
 func flowConnTag(h Host, L *lua.LState) int {
-	self := toSelf[flowev.Conn](h, L, FlowConn, "tag")
+	self, err := toActing[flowev.Conn](h, L, FlowConn, "tag")
+	if err != nil {
+		return fail(L, err)
+	}
 	h.Effect(L, "tag")
 	word := toString(methodArg(h, L, "tag", 1))
 	if err := self.Tag(h.Caller(L), word); err != nil {
@@ -95,7 +98,10 @@ func flowConnTag(h Host, L *lua.LState) int {
 }
 
 func flowConnUntag(h Host, L *lua.LState) int {
-	self := toSelf[flowev.Conn](h, L, FlowConn, "untag")
+	self, err := toActing[flowev.Conn](h, L, FlowConn, "untag")
+	if err != nil {
+		return fail(L, err)
+	}
 	h.Effect(L, "untag")
 	word := toString(methodArg(h, L, "untag", 1))
 	if err := self.Untag(h.Caller(L), word); err != nil {
@@ -113,7 +119,10 @@ func flowConnTagged(h Host, L *lua.LState) int {
 }
 
 func flowConnStop(h Host, L *lua.LState) int {
-	self := toSelf[flowev.Conn](h, L, FlowConn, "stop")
+	self, err := toActing[flowev.Conn](h, L, FlowConn, "stop")
+	if err != nil {
+		return fail(L, err)
+	}
 	h.Effect(L, "stop")
 	side, hasSide := optional(methodArg(h, L, "stop", 1), func(a arg) flowev.Side { return toEnum[flowev.Side](a, flowev.SideNames()) })
 	if err := self.Stop(h.Caller(L), side, hasSide); err != nil {
@@ -232,7 +241,10 @@ func flowStreamPeek(h Host, L *lua.LState) int {
 }
 
 func flowStreamTake(h Host, L *lua.LState) int {
-	self := toSelf[flowev.Stream](h, L, FlowStream, "take")
+	self, err := toActing[flowev.Stream](h, L, FlowStream, "take")
+	if err != nil {
+		return fail(L, err)
+	}
 	h.Effect(L, "take")
 	n, hasN := optional(methodArg(h, L, "take", 1), toUint[uint32])
 	rBytes, rLost, err := self.Take(h.Caller(L), n, hasN)

@@ -14,7 +14,7 @@ type Host interface {
 	Object(t TypeID, o any) lua.LValue
 	// Live returns the object of type t that v stands for. The error says why
 	// not: "flow.conn expected, got nil", "lent: its handler returned; copy what
-	// you need", "connection 17 ended".
+	// you need"; an [EndedError] for one that ended.
 	Live(v lua.LValue, t TypeID) (any, error)
 	// Data returns the calling script's own record of o: c.data.
 	Data(L *lua.LState, o event.Kept) lua.LValue
@@ -36,6 +36,14 @@ type Host interface {
 	// waiting is not allowed, before start is called.
 	Wait(L *lua.LState, what string, start func(done func(results ...lua.LValue))) int
 }
+
+// EndedError says that an object which scripts keep has ended.
+type EndedError struct {
+	Label string // what it is called, such as "connection 17"
+}
+
+// Error implements error.
+func (e *EndedError) Error() string { return e.Label + " ended" }
 
 // TypeID numbers the object types of a build, from 0: the index into [Objects].
 type TypeID int

@@ -160,7 +160,7 @@ func (h *host) Live(v lua.LValue, t TypeID) (any, error) {
 	}
 	o := ud.Value.(held).o
 	if k, kept := o.(event.Kept); kept && k.Ended() {
-		return nil, errors.New(k.Label() + " ended")
+		return nil, &EndedError{Label: k.Label()}
 	}
 	return o, nil
 }

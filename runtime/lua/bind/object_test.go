@@ -108,11 +108,15 @@ func TestEndedObject(t *testing.T) {
 		`return c.duration`:   "connection 17 ended",
 		`return c.data`:       "connection 17 ended",
 		`return c.client.isn`: "peer 1 ended",
-		`c:tag "x"`:           "calling 'tag': connection 17 ended",
+		`c:tagged "x"`:        "calling 'tagged': connection 17 ended",
 	} {
 		if _, err := run(t, h, L, nil, source); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", source, err, want)
 		}
+	}
+	got, err = run(t, h, L, nil, `return c:tag "x"`)
+	if diff := cmp.Diff([]string{"nil", "connection 17 has ended"}, texts(got)); diff != "" || err != nil {
+		t.Errorf("an effect on it: %v %s", err, diff)
 	}
 	if _, ok := h.types[FlowConn].Index(h, L, c, "no_such_field"); ok {
 		t.Error("an unknown field of an ended connection was found")

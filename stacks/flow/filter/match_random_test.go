@@ -129,6 +129,7 @@ func TestRandomFiltersAgainstTcpdump(t *testing.T) {
 			accepted++
 		}
 	}
+	t.Logf("%d random expressions, %d of them compiled, on %d packets", count, accepted, len(samples))
 	if accepted < count*8/10 {
 		t.Errorf("only %d of %d expressions were compiled", accepted, count)
 	}

@@ -64,6 +64,7 @@ func TestFiltersAgainstTcpdump(t *testing.T) {
 	needTcpdump(t)
 	same := sameVersion(t)
 	var record strings.Builder
+	compared, decided := 0, 0
 	recorded(t, func(link uint16, samples []sample, exprs []string) {
 		if !same {
 			samples = long(samples)
@@ -72,10 +73,13 @@ func TestFiltersAgainstTcpdump(t *testing.T) {
 		for _, expr := range exprs {
 			if same || !changedSince[expr] {
 				want := compareFilters(t, link, samples, file, expr)
+				compared++
+				decided += len(samples)
 				fmt.Fprintf(&record, "%d %s %s\n", link, pack(want), expr)
 			}
 		}
 	})
+	t.Logf("%d expressions compared with tcpdump, %d for Ethernet, on %d packets", compared, len(lines(t, filtersFile)), decided)
 	if !same {
 		t.Logf("tcpdump has not %s: only packets with all headers were compared", recordedVersion)
 		return

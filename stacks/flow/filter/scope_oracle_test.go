@@ -34,7 +34,9 @@ func TestScopeAgainstTcpdump(t *testing.T) {
 	plain, tagged := keys(0), keys(7)
 	plainFile, taggedFile := captureOf(t, plain), captureOf(t, tagged)
 	var record strings.Builder
-	for _, expr := range expressions(t) {
+	exprs := expressions(t)
+	t.Logf("%d scopes, %d keys", len(exprs), len(plain))
+	for _, expr := range exprs {
 		want := compareWithTcpdump(t, expr, expr, plain, plainFile)
 		inVLAN := "vlan"
 		if expr != "" {

@@ -28,10 +28,14 @@ func TestEqualsTShark(t *testing.T) {
 		t.Skipf("needs tshark: %v", err)
 	}
 	dir := corporaDir(t)
-	var equal, captures int
+	var equal, captures, seen int
 	classes := map[string]int{}
+	all := os.Getenv("HOOKD_PROVE") == "1" // spec/prove/run; else every fourth capture
 	for _, sum := range readTruth(t, "pcap_summary.tsv") {
 		if sum.n("ip4_frag_pkts")+sum.n("ip6_frag_pkts") == 0 {
+			continue
+		}
+		if seen++; !all && seen%4 != 1 {
 			continue
 		}
 		captures++
@@ -69,7 +73,7 @@ func TestEqualsTShark(t *testing.T) {
 			}
 		})
 	}
-	if captures < 45 || equal < 90 {
+	if captures*4 < 45 || equal < 10 || all && (captures < 45 || equal < 90) {
 		t.Error("too few")
 	}
 	t.Logf("%d datagrams of %d captures equal; differences %v", equal, captures, classes)

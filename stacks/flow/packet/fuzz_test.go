@@ -35,7 +35,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("class %v with error %v", p.Class, p.Err)
 		}
 		if p.Class >= packet.Fragment {
-			if !p.IsIP() || p.IPOff >= p.L4Off || p.L4Off > p.PayloadOff && int(p.PayloadOff) != len(data) ||
+			if !p.IsIP() || p.IPOff >= p.L4Off || p.L4Off > p.PayloadOff && (p.PayloadCap != 0 || p.TunnelDepth == 0 && int(p.PayloadOff) != len(data)) ||
 				int(p.PayloadOff+p.PayloadCap) > len(data) || p.PayloadCap > p.PayloadLen {
 				t.Fatalf("offsets out of order: %+v", p)
 			}

@@ -156,7 +156,8 @@ type Packet struct {
 	// L4Off is the offset of what follows the IP headers, valid for Fragment and the classes after.
 	L4Off uint32
 	// PayloadOff is the offset of the payload: of TCP or UDP where that is the Class, else equal to
-	// L4Off. Valid as L4Off is.
+	// L4Off. Where headers were cut off in the middle it is where the capture, or the packet around a
+	// tunnel, ends: before L4Off, with nothing of the payload. Valid as L4Off is.
 	PayloadOff uint32
 	// PayloadLen is the payload's length on the wire in bytes, link padding excluded. Valid as L4Off is.
 	PayloadLen uint32

@@ -36,11 +36,12 @@ type heap struct {
 
 // heaps gathers the corpora's frames by link type.
 func heaps(t *testing.T) []*heap {
+	all := os.Getenv("HOOKD_PROVE") == "1" // spec/prove/run; else every fourth frame
 	byLink := map[capture.LinkType]*heap{}
 	var list []*heap
 	dir := t.TempDir()
 	eachFrame(t, filepath.Join(corporaDir(t), "pcap"), func(path string, n int, f *capture.Frame) {
-		if len(f.Data) == 0 { // TShark lists no field of it
+		if len(f.Data) == 0 || !all && n%4 != 1 { // TShark lists no field of an empty one
 			return
 		}
 		h := byLink[f.Link]
@@ -300,7 +301,8 @@ func TestEqualsTShark(t *testing.T) {
 			}
 		}
 	}
-	if frames < 70_000 || tunnelled < 1000 || verified < 60_000 || partial == 0 {
+	if frames < 17_000 || tunnelled < 250 || verified < 15_000 || partial == 0 ||
+		os.Getenv("HOOKD_PROVE") == "1" && (frames < 70_000 || tunnelled < 1000 || verified < 60_000) {
 		t.Error("too few")
 	}
 	t.Logf("%d frames, %d in tunnels, %d with checksums, %d of them partial; differences %v", frames, tunnelled, verified, partial, classes)
