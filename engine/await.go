@@ -174,7 +174,7 @@ func (w *walk) stop() {
 
 // runWaiting calls a handler of a walk, which may wait, and returns when the
 // handler returned.
-func (s *shard) runWaiting(o *outcome, sc *script, fn FuncID, call *Call) (Decision, error) {
+func (s *shard) runWaiting(o *outcome, sc *script, fn FuncID, call *Call) (*Decision, error) {
 	var d Decision
 	var err error
 	w, own, over, left := o.walk, *call, false, false
@@ -198,9 +198,9 @@ func (s *shard) runWaiting(o *outcome, sc *script, fn FuncID, call *Call) (Decis
 	}
 	if errors.Is(err, errCanceled) {
 		o.canceled, o.decided = true, true
-		return Decision{}, nil
+		return nil, nil
 	}
-	return d, err
+	return &d, err
 }
 
 // drainBefore delivers what a handler caused before it waits.

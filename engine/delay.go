@@ -137,6 +137,7 @@ func (s *shard) runDelay(x *binding) {
 	r.state.Seen++
 	r.state.Matched++
 	c := &s.call
+	s.handed = c
 	*c = Call{Count: d.fired, Param: x.param}
 	c.Shard, c.Script, c.Rule, c.Gen = s.Shard, r.script.path, r.decl.Name, s.gen.Number
 	c.Observe = r.decl.Observe || s.engine.cfg.Observe
@@ -146,13 +147,13 @@ func (s *shard) runDelay(x *binding) {
 		from.Subject, from.Conn = c.Object, c.Object.ID()
 	}
 	dec, err := r.script.instance.Run(r.run, c)
-	if err == nil && dec.Decided() {
+	if err == nil && dec != nil && dec.Decided() {
 		err = &ScriptError{
 			Script: r.script.path, Line: r.decl.Line,
-			Message: fmt.Sprintf("handler %q decided %s: a timer decides nothing", r.decl.Name, decisionName(dec)),
+			Message: fmt.Sprintf("handler %q decided %s: a timer decides nothing", r.decl.Name, decisionName(*dec)),
 		}
 	}
-	if err == nil && dec.Off {
+	if err == nil && dec != nil && dec.Off {
 		s.release(x)
 	}
 	if err == nil {

@@ -64,6 +64,9 @@ type entry struct {
 	guard   Native      // of what its run begins with; nil: the function is called
 	by      *match.Path // threshold key
 	user    string
+	// call is that of the rule's functions: what stays the same from one event to
+	// the next is filled in once.
+	call Call
 }
 
 // outcome collects the verdicts of one dispatch.
@@ -135,7 +138,10 @@ func (s *shard) raiseAt(o *outcome) {
 	for _, tap := range p.taps {
 		tap(s.Shard, p.info, p.where, o.event)
 	}
-	s.begin(o, p.where.ID)
+	plain := p.nodes == 0 && s.dynamic[p.where.ID] == 0
+	if !plain {
+		s.begin(o, p.where.ID)
+	}
 	s.walk(o, &p.root)
 	if s.queue.len() > 0 {
 		s.drain(o)
@@ -144,7 +150,9 @@ func (s *shard) raiseAt(o *outcome) {
 		s.walkAlways(o, &p.root)
 		s.drain(o)
 	}
-	s.end(o)
+	if !plain {
+		s.end(o)
+	}
 }
 
 // begin looks for what is bound to the event's subject and makes room for the
@@ -233,7 +241,7 @@ func (s *shard) ask(o *outcome, n *node) bool {
 	if answer := s.native(n.when, o.event); answer != Ask {
 		return answer == Yes
 	}
-	ok, err := n.script.instance.Filter(n.decl.When, s.prepare(o, n.script, n.decl.Name, n.user))
+	ok, err := n.script.instance.Filter(n.decl.When, s.prepareNode(o, n))
 	if err == nil {
 		err = s.compare(n.when, o.event, "when", ok)
 	}
@@ -301,21 +309,23 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 // run calls the rule's function and takes what it decides.
 func (s *shard) run(o *outcome, en *entry, b *binding) {
 	r := en.rule
-	call := s.prepare(o, r.script, r.decl.Name, en.user)
-	call.Observe = call.Observe || r.decl.Observe
+	call := s.prepare(o, en)
 	call.Count = s.tallied
 	if b != nil {
 		call.Param = b.param
 	}
-	d, err := s.invoke(o, r, call)
-	if err == nil {
-		err = o.plan.check(r, d)
+	var d *Decision
+	var err error
+	if o.walk == nil {
+		d, err = r.script.instance.Run(r.run, call)
+	} else { // it may wait
+		d, err = s.runWaiting(o, r.script, r.run, call)
+	}
+	if d == nil && err == nil {
+		return
 	}
 	if err == nil {
-		err = s.compareGuard(en.guard, o.event, d.Decided())
-	}
-	if err == nil && d.Off {
-		err = s.leaveHere(o, en, b)
+		err = s.accept(o, en, b, d)
 	}
 	if err != nil {
 		s.fail(o, r, err)
@@ -325,13 +335,18 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	s.decide(o, en, d.Verdict)
 }
 
-// invoke calls the rule's function, which may wait where the event was raised for
-// that.
-func (s *shard) invoke(o *outcome, r *rule, call *Call) (Decision, error) {
-	if o.walk != nil {
-		return s.runWaiting(o, r.script, r.run, call)
+// accept checks what a handler decided and unbinds it where it says so.
+func (s *shard) accept(o *outcome, en *entry, b *binding, d *Decision) error {
+	if err := o.plan.check(en.rule, *d); err != nil {
+		return err
 	}
-	return r.script.instance.Run(r.run, call)
+	if err := s.compareGuard(en.guard, o.event, d.Decided()); err != nil {
+		return err
+	}
+	if d.Off {
+		return s.leaveHere(o, en, b)
+	}
+	return nil
 }
 
 func (en *entry) inScope(o *outcome) bool {
@@ -349,7 +364,7 @@ func (s *shard) filter(o *outcome, en *entry) bool {
 	if answer := s.native(en.when, o.event); answer != Ask {
 		return answer == Yes
 	}
-	ok, err := r.script.instance.Filter(r.decl.When, s.prepare(o, r.script, r.decl.Name, en.user))
+	ok, err := r.script.instance.Filter(r.decl.When, s.prepare(o, en))
 	if err == nil {
 		err = s.compare(en.when, o.event, "when", ok)
 	}
@@ -381,15 +396,43 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 	}
 }
 
-// prepare refills the shard's call for a function of sc.
-func (s *shard) prepare(o *outcome, sc *script, name, user string) *Call {
-	c := &s.call
-	c.Shard, c.Script, c.Rule, c.Line, c.Gen = s.Shard, sc.path, name, 0, s.gen.Number
-	c.Point, c.Event = o.plan.where.Name, o.event
-	c.Info, c.Where, c.User = o.plan.info, o.plan.where, user
-	c.Count, c.Verdict, c.Observe = 0, o.verdict, s.engine.cfg.Observe
-	c.Payload, c.Param, c.Object, c.Type = s.payload, nil, nil, ""
+// prepare refills the call of a rule's functions.
+func (s *shard) prepare(o *outcome, en *entry) *Call {
+	c := &en.call
+	if c.Where != o.plan.where || c.Gen != s.gen.Number {
+		r := en.rule
+		s.settled(c, o.plan, r.script, r.decl.Name, en.user)
+		c.Observe = c.Observe || r.decl.Observe
+	}
+	s.moment(c, o)
 	return c
+}
+
+// prepareNode refills the shard's call for the filter of a user-defined event.
+func (s *shard) prepareNode(o *outcome, n *node) *Call {
+	c := &s.call
+	s.settled(c, o.plan, n.script, n.decl.Name, n.user)
+	s.moment(c, o)
+	return c
+}
+
+// settled fills in what is the same for all events of a point.
+func (s *shard) settled(c *Call, p *pointPlan, sc *script, name, user string) {
+	*c = Call{Info: p.info, Where: p.where, User: user}
+	c.Shard, c.Script, c.Rule, c.Gen = s.Shard, sc.path, name, s.gen.Number
+	c.Point, c.Observe = p.where.Name, s.engine.cfg.Observe
+}
+
+// moment fills in what belongs to one event. The verdict is copied only where
+// there is one: as a rule it was zeroed just now, and to read it as one piece
+// would wait for that.
+func (s *shard) moment(c *Call, o *outcome) {
+	s.handed = c
+	c.Event, c.Payload, c.Param = o.event, s.payload, nil
+	c.Line, c.Count = 0, 0
+	if o.verdict.Decided() || c.Verdict.Decided() {
+		c.Verdict = o.verdict
+	}
 }
 
 // origin describes where a record of this dispatch comes from.

@@ -22,8 +22,10 @@ type fakeVM struct {
 	env   *engine.Env
 	plan  engine.Plan
 	funcs []func(*engine.Call) (engine.Decision, error)
-	close int
-	waits []*fakeWait
+	// decided is what the function that returned last decided.
+	decided engine.Decision
+	close   int
+	waits   []*fakeWait
 
 	released []engine.FuncID
 }
@@ -104,8 +106,13 @@ func (vm *fakeVM) Filter(fn engine.FuncID, call *engine.Call) (bool, error) {
 	return d.Decided(), err
 }
 
-func (vm *fakeVM) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, error) {
-	return vm.funcs[fn-1](call)
+func (vm *fakeVM) Run(fn engine.FuncID, call *engine.Call) (*engine.Decision, error) {
+	d, err := vm.funcs[fn-1](call)
+	if err == nil && d == (engine.Decision{}) {
+		return nil, nil
+	}
+	vm.decided = d
+	return &vm.decided, err
 }
 
 func (vm *fakeVM) Start(fn engine.FuncID, call *engine.Call, ended func(engine.Decision, error)) engine.Suspended {

@@ -94,12 +94,12 @@ func (f functions) allow(c *event.Caller, of func(*kept) *lineLimit, limit int) 
 func (f functions) origin(c *event.Caller, s *shard) Origin {
 	o := Origin{TS: s.Now(), Gen: c.Gen, Script: c.Script, Rule: c.Rule, Line: c.Line}
 	switch {
-	case c != &s.call.Caller: // a coroutine
+	case s.handed == nil || c != &s.handed.Caller: // a coroutine
 		o.about(f.engine.infos[c.Point], c.Event)
-	case s.call.Object != nil:
-		o.Subject, o.Conn = s.call.Object, s.call.Object.ID()
+	case s.handed.Object != nil:
+		o.Subject, o.Conn = s.handed.Object, s.handed.Object.ID()
 	default:
-		o.about(s.call.Info, c.Event)
+		o.about(s.handed.Info, c.Event)
 	}
 	return o
 }

@@ -52,8 +52,9 @@ type FuncID int
 type Instance interface {
 	// Filter calls a function that decides only yes or no; effects raise.
 	Filter(fn FuncID, call *Call) (bool, error)
-	// Run calls a handler and returns what it decided. Errors are [*ScriptError].
-	Run(fn FuncID, call *Call) (Decision, error)
+	// Run calls a handler and returns what it decided, nil for nothing. The
+	// decision is lent until the next call. Errors are [*ScriptError].
+	Run(fn FuncID, call *Call) (*Decision, error)
 	// Start calls a handler that may wait. ended is called once, in the shard, when
 	// nothing of the handler runs any more: before Start returns, which then returns
 	// nil, or when what it waited for was there.

@@ -116,6 +116,7 @@ func (t *timer) catchUp() {
 func (s *shard) runTimer(t *timer) {
 	s.busy = true
 	c := &s.call
+	s.handed = c
 	*c = Call{Count: t.fired}
 	c.Shard, c.Script, c.Rule, c.Gen = s.Shard, t.script.path, t.decl.Name, s.gen.Number
 	c.Observe = s.engine.cfg.Observe

@@ -15,16 +15,15 @@ import (
 // function is a function that the engine may call, by its number.
 type function struct {
 	fn *glua.LFunction
-	// free: nobody needs to count its instructions.
-	free bool
+	traits
 	// second is the handler's other form, nil where it has none.
 	second *secondForm
 }
 
 // secondForm is a handler whose fields come as arguments.
 type secondForm struct {
-	fn   *glua.LFunction
-	free bool
+	fn *glua.LFunction
+	traits
 	plan *access.Handler
 	// entries are the ways to call it, one an event that it is bound to.
 	entries []entry
@@ -36,6 +35,9 @@ type entry struct {
 	args   []argument
 	groups []group
 	fields int // that are arguments, of all groups
+	// pushNear is there in the place of groups where all of them are near.
+	pushNear func(L *glua.LState, e any, groups []bind.Group, texts *bind.Addresses) bool
+	near     []bind.Group
 }
 
 // group is the fields of one object, or of the event, that are arguments.
@@ -121,7 +123,7 @@ func (in *instance) second(fn *glua.LFunction) *secondForm {
 	if plan == nil {
 		return nil
 	}
-	s := &secondForm{fn: other, free: in.prog.free[body], plan: plan}
+	s := &secondForm{fn: other, traits: in.prog.traits[body], plan: plan}
 	for _, info := range plan.Infos {
 		if e, ok := in.entry(plan, info); ok {
 			s.entries = append(s.entries, e)
@@ -167,8 +169,9 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		if !ok {
 			return e, false
 		}
-		e.groups = append(e.groups, group{of: p, holder: r.holds()})
+		e.groups = append(e.groups, group{of: p, holder: r.holds(), alive: r.alive})
 	}
+	e.nearby(in.prog.rt.events[info])
 	return e, true
 }
 
@@ -187,6 +190,24 @@ func (e *entry) hoist(p access.Path, r *pathReader) {
 		return
 	}
 	g.push, g.fields = r.owner.Push, append(g.fields, r.place)
+}
+
+// nearby makes near of the groups if the event leads to all of their objects.
+func (e *entry) nearby(et *bind.EventType) {
+	if et == nil {
+		return
+	}
+	var list []bind.Group
+	for _, g := range e.groups {
+		at := slices.Index(et.Near, g.of.Holder(e.info))
+		if at < 0 {
+			return
+		}
+		list = append(list, bind.Group{Near: uint8(at), Alive: g.alive, Fields: g.fields})
+	}
+	if list != nil {
+		e.groups, e.near, e.pushNear = nil, list, et.Push
+	}
 }
 
 func fieldOfArg(info *event.Info, i int) *event.Field {
@@ -396,6 +417,9 @@ func (e *entry) push(in *instance, L *glua.LState, ev any) bool {
 		}
 		L.Push(a.value(in, o))
 	}
+	if e.pushNear != nil {
+		return e.pushNear(L, ev, e.near, &in.addresses)
+	}
 	for i := range e.groups {
 		g := &e.groups[i]
 		o := g.holder(ev)
@@ -422,11 +446,19 @@ func (a *argument) value(in *instance, o any) glua.LValue {
 	return a.lent
 }
 
-// freeOf tells which functions need nobody to count their instructions.
-func freeOf(functions map[*glua.FunctionProto]*ast.FunctionExpr, names *access.Names, native func(string) bool) map[*ast.FunctionExpr]bool {
-	free := map[*ast.FunctionExpr]bool{}
+// traits are what is known of a function without running it.
+type traits struct {
+	// free: nobody needs to count its instructions.
+	free bool
+	// silent: it returns no values. Both forms of a handler do, or neither.
+	silent bool
+}
+
+// traitsOf looks at functions.
+func traitsOf(functions map[*glua.FunctionProto]*ast.FunctionExpr, names *access.Names, native func(string) bool) map[*ast.FunctionExpr]traits {
+	all := map[*ast.FunctionExpr]traits{}
 	for _, body := range functions {
-		free[body] = names.Bounded(body, native)
+		all[body] = traits{free: names.Bounded(body, native), silent: access.Silent(body)}
 	}
-	return free
+	return all
 }

@@ -52,7 +52,8 @@ type instance struct {
 	locals map[string]*glua.Upvalue
 	desk   *Desk
 
-	call *engine.Call // being handled
+	call    *engine.Call    // being handled
+	decided engine.Decision // by the handler that returned last
 	// running is the coroutine that runs, nil in calls that cannot wait; waits are
 	// all that are not finished.
 	running *coroutine
@@ -163,7 +164,7 @@ func empty(t *glua.LTable) {
 // keep numbers a function that a declaration holds. A label has the same number
 // again when the top level is run once more.
 func (in *instance) keep(label string, fn *glua.LFunction) engine.FuncID {
-	f := function{fn: fn, free: in.prog.free[in.prog.functions[fn.Proto]], second: in.second(fn)}
+	f := function{fn: fn, traits: in.prog.traits[in.prog.functions[fn.Proto]], second: in.second(fn)}
 	if id, ok := in.labels[label]; ok {
 		in.funcs[id-1] = f
 		return id
@@ -176,7 +177,11 @@ func (in *instance) keep(label string, fn *glua.LFunction) engine.FuncID {
 
 // Filter implements [engine.Instance].
 func (in *instance) Filter(fn engine.FuncID, call *engine.Call) (bool, error) {
-	if err := in.enter(fn, call, filtering, "filter"); err != nil {
+	if !in.ready(fn) {
+		return false, in.unable(fn)
+	}
+	in.enter(call, filtering)
+	if err := in.finish(in.vm.Call(in.push(&in.funcs[fn-1], call, "filter"), 1)); err != nil {
 		return false, err
 	}
 	ok := glua.LVAsBool(in.vm.Result(1))
@@ -185,38 +190,52 @@ func (in *instance) Filter(fn engine.FuncID, call *engine.Call) (bool, error) {
 }
 
 // Run implements [engine.Instance].
-func (in *instance) Run(fn engine.FuncID, call *engine.Call) (engine.Decision, error) {
+func (in *instance) Run(fn engine.FuncID, call *engine.Call) (*engine.Decision, error) {
+	if !in.ready(fn) {
+		return nil, in.unable(fn)
+	}
 	what := "handler"
 	if call.Info == nil {
 		what = "timer"
 	}
-	if err := in.enter(fn, call, handling, what); err != nil {
-		return engine.Decision{}, err
+	in.enter(call, handling)
+	f := &in.funcs[fn-1]
+	n := in.push(f, call, what)
+	if f.silent {
+		return nil, in.finish(in.vm.Call(n, 0))
+	}
+	if err := in.finish(in.vm.Call(n, 1)); err != nil {
+		return nil, err
 	}
 	result := in.vm.Result(1)
 	in.vm.End()
 	if result == glua.LNil {
-		return engine.Decision{}, nil
+		return nil, nil
 	}
-	return in.decision(result, fn, call)
+	var err error
+	in.decided, err = in.decision(result, fn, call)
+	return &in.decided, err
 }
 
-// enter calls a function with what the event has for it and leaves its result
-// on the machine.
-func (in *instance) enter(fn engine.FuncID, call *engine.Call, m mode, what string) error {
-	if in.broken != nil || in.mode != idle || fn < 1 || int(fn) > len(in.funcs) || in.funcs[fn-1].fn == nil {
-		return in.unable(fn)
-	}
-	in.mode, in.call, in.payload = m, call, nil
+// ready reports whether a function can be called now.
+func (in *instance) ready(fn engine.FuncID) bool {
+	return in.mode == idle && in.broken == nil && fn > 0 && int(fn) <= len(in.funcs) && in.funcs[fn-1].fn != nil
+}
+
+// enter begins a call.
+func (in *instance) enter(call *engine.Call, m mode) {
+	in.mode, in.call = m, call
 	in.epoch++
-	n := in.push(&in.funcs[fn-1], call, what)
-	err := in.vm.Call(n, 1)
+}
+
+// finish ends a call that ended with err: what was lent to it is void.
+func (in *instance) finish(err error) error {
 	in.leave()
-	if err != nil {
-		in.vm.End()
-		return in.scriptError(err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	in.vm.End()
+	return in.scriptError(err)
 }
 
 // push begins a call: the function's second form where that can be called, else
@@ -254,14 +273,19 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 
 // leave ends a call: what was lent to it is void.
 func (in *instance) leave() {
-	in.mode, in.call, in.payload, in.numbers = idle, nil, nil, nil
+	in.mode, in.call, in.numbers = idle, nil, nil
+	if in.payload != nil {
+		in.payload = nil
+	}
 	in.epoch++
 	if len(in.lent) > 0 {
 		clear(in.lent)
 		in.lent = in.lent[:0]
 	}
-	clear(in.args)
-	in.args = in.args[:0]
+	if len(in.args) > 0 {
+		clear(in.args)
+		in.args = in.args[:0]
+	}
 }
 
 // unable says why a function cannot be called at all.

@@ -49,10 +49,10 @@ type program struct {
 	outline *outline
 	survey  *access.Names
 	// access is what the rewritten script needs, handlers the second forms of
-	// handlers, free the functions whose instructions nobody need count.
+	// handlers, traits what is known of functions.
 	access   access.Result
 	handlers map[*ast.FunctionExpr]*access.Handler
-	free     map[*ast.FunctionExpr]bool
+	traits   map[*ast.FunctionExpr]traits
 }
 
 // Stage implements [engine.Program].

@@ -126,7 +126,7 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 		return nil, diags
 	}
 	if !rt.cfg.Interpret {
-		p.free = freeOf(p.functions, p.survey, rt.native)
+		p.traits = traitsOf(p.functions, p.survey, rt.native)
 	}
 	return p, diags
 }

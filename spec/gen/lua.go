@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hookd/hookd/engine/event"
@@ -96,6 +97,10 @@ func luaObject(s *source, o *model.Object) {
 	}
 }
 
+func luaObjectType(o *model.Object) string {
+	return goType(model.Type{Kind: event.ObjectRef, Object: o}, nil)
+}
+
 func writable(o *model.Object) bool {
 	return slices.ContainsFunc(o.Fields, func(f *model.Field) bool { return f.Writable })
 }
@@ -118,9 +123,9 @@ func luaField(s *source, o *model.Object, f *model.Field) {
 
 // luaPush writes what pushes several fields at once, by their places.
 func luaPush(s *source, o *model.Object, prefix string) {
-	s.line("func %sPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {", prefix)
+	s.line("func %sPush(L *lua.LState, v %s, fields []uint8, texts *Addresses) {", prefix, luaObjectType(o))
 	if slices.ContainsFunc(o.Fields, pushes) {
-		s.line("v := o.(%s)\nfor _, f := range fields {\nswitch f {", goType(model.Type{Kind: event.ObjectRef, Object: o}, nil))
+		s.line("for _, f := range fields {\nswitch f {")
 		for i, f := range o.Fields {
 			if !pushes(f) {
 				continue
@@ -194,7 +199,8 @@ func luaObjectRows(s *source, f *model.Family) {
 	s.line("func %sObjects() []*ObjectType {\nreturn []*ObjectType{", lowerName(f.Name))
 	for i, o := range f.Objects {
 		prefix := lowerName(f.Name) + goName(o.Name)
-		s.line("{\nID: %s,\nInfo: %s.Family.Objects[%d],\nIndex: %sIndex,\nPush: %sPush,", luaTypeID(o), goPackage(f), i, prefix, prefix)
+		s.line("{\nID: %s,\nInfo: %s.Family.Objects[%d],\nIndex: %sIndex,", luaTypeID(o), goPackage(f), i, prefix)
+		s.line("Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {\n%sPush(L, o.(%s), fields, texts)\n},", prefix, luaObjectType(o))
 		if writable(o) {
 			s.line("SetIndex: %sSetIndex,", prefix)
 		}
@@ -224,6 +230,7 @@ func luaEvent(s *source, e *model.Event) {
 		}
 		s.line("return append(dst, %s)\n}\n", strings.Join(values, ", "))
 	}
+	luaNear(s, e, prefix, typ)
 	own := e.OwnFields()
 	if len(own) == 0 {
 		return
@@ -237,6 +244,59 @@ func luaEvent(s *source, e *model.Event) {
 		s.line("return %s, true", luaFrom(f.Type, "v."+goName(f.Name)))
 	}
 	s.line("}\nreturn nil, false\n}\n")
+}
+
+// near is an object that an event leads to.
+type near struct {
+	path   string // as scripts write it: "c.client"
+	object *model.Object
+	reads  []string // of the objects on the way to it, itself last, in Go
+}
+
+// nearOf lists the objects in an event's fields, and those in their fields.
+func nearOf(e *model.Event) []near {
+	var list []near
+	for _, f := range e.Fields {
+		if f.Type.Kind != event.ObjectRef {
+			continue
+		}
+		first := near{f.Name, f.Type.Object, []string{"v." + goName(f.Name)}}
+		list = append(list, first)
+		for _, g := range first.object.Fields {
+			if g.Type.Kind == event.ObjectRef {
+				list = append(list, near{f.Name + "." + g.Name, g.Type.Object, append(slices.Clone(first.reads), "o."+goName(g.Name)+"()")})
+			}
+		}
+	}
+	return slices.DeleteFunc(list, func(n near) bool { return !slices.ContainsFunc(n.object.Fields, pushes) })
+}
+
+// luaNear writes what pushes fields of the objects that an event leads to, known
+// by their place among them.
+func luaNear(s *source, e *model.Event, prefix, typ string) {
+	list := nearOf(e)
+	if len(list) == 0 {
+		return
+	}
+	s.line("func %sPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {", prefix)
+	s.line("v := e.(*%s)\nfor i := range groups {\nswitch g := &groups[i]; g.Near {", typ)
+	for i, n := range list {
+		s.line("case %d:", i)
+		name, last := "o", len(n.reads)-1
+		for j, read := range n.reads {
+			if j > 0 {
+				name = "x"
+			}
+			s.line("%s := %s", name, read)
+			if j == last && n.object.Kept() {
+				s.line("if %s == nil || g.Alive && %s.Ended() {\nreturn false\n}", name, name)
+			} else {
+				s.line("if %s == nil {\nreturn false\n}", name)
+			}
+		}
+		s.line("%sPush(L, %s, g.Fields, texts)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+	}
+	s.line("}\n}\nreturn true\n}\n")
 }
 
 // luaEventField returns the expression of an argument's value; an absent scalar
@@ -265,7 +325,17 @@ func luaEventRows(s *source, f *model.Family) {
 		if len(e.OwnFields()) != 0 {
 			this = prefix + "This"
 		}
-		s.line("{Info: %s.Family.Events[%d], Args: %s, This: %s},", goPackage(f), i, args, this)
+		list := nearOf(e)
+		if len(list) == 0 {
+			s.line("{Info: %s.Family.Events[%d], Args: %s, This: %s},", goPackage(f), i, args, this)
+			continue
+		}
+		var paths []string
+		for _, n := range list {
+			paths = append(paths, strconv.Quote(n.path))
+		}
+		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Push: %sPush,\n},",
+			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix)
 	}
 	s.line("}\n}\n")
 }

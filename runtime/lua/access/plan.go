@@ -43,6 +43,16 @@ func (p Path) Beside(o Path) bool {
 	return p.Arg == o.Arg && n == len(o.Fields)-1 && slices.Equal(p.Fields[:n], o.Fields[:n])
 }
 
+// Holder names the object that the path's field is of, by way of the event's
+// fields: "c.client"; empty for the event itself.
+func (p Path) Holder(info *event.Info) string {
+	names := p.Fields[:len(p.Fields)-1]
+	if p.Arg != This {
+		return strings.Join(append([]string{info.Args[p.Arg]}, names...), ".")
+	}
+	return strings.Join(names, ".")
+}
+
 // Written renders a path as the script has it.
 func (p Path) Written(params []string) string {
 	root := "this"

@@ -60,8 +60,7 @@ func flowConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func flowConnPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-	v := o.(flowev.Conn)
+func flowConnPush(L *lua.LState, v flowev.Conn, fields []uint8, texts *Addresses) {
 	for _, f := range fields {
 		switch f {
 		case 0:
@@ -166,8 +165,7 @@ func flowPeerIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func flowPeerPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-	v := o.(flowev.Peer)
+func flowPeerPush(L *lua.LState, v flowev.Peer, fields []uint8, texts *Addresses) {
 	for _, f := range fields {
 		switch f {
 		case 0:
@@ -208,8 +206,7 @@ func flowStreamIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
-func flowStreamPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-	v := o.(flowev.Stream)
+func flowStreamPush(L *lua.LState, v flowev.Stream, fields []uint8, texts *Addresses) {
 	for _, f := range fields {
 		switch f {
 		case 0:
@@ -441,8 +438,7 @@ func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
-func flowPacketPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-	v := o.(flowev.Packet)
+func flowPacketPush(L *lua.LState, v flowev.Packet, fields []uint8, texts *Addresses) {
 	for _, f := range fields {
 		switch f {
 		case 0:
@@ -650,8 +646,7 @@ func flowDataIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func flowDataPush(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-	v := o.(flowev.Data)
+func flowDataPush(L *lua.LState, v flowev.Data, fields []uint8, texts *Addresses) {
 	for _, f := range fields {
 		switch f {
 		case 0:
@@ -736,7 +731,9 @@ func flowObjects() []*ObjectType {
 			ID:    FlowConn,
 			Info:  flowev.Family.Objects[0],
 			Index: flowConnIndex,
-			Push:  flowConnPush,
+			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+				flowConnPush(L, o.(flowev.Conn), fields, texts)
+			},
 			Methods: map[string]Method{
 				"tag":    flowConnTag,
 				"untag":  flowConnUntag,
@@ -748,13 +745,17 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPeer,
 			Info:  flowev.Family.Objects[1],
 			Index: flowPeerIndex,
-			Push:  flowPeerPush,
+			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+				flowPeerPush(L, o.(flowev.Peer), fields, texts)
+			},
 		},
 		{
 			ID:    FlowStream,
 			Info:  flowev.Family.Objects[2],
 			Index: flowStreamIndex,
-			Push:  flowStreamPush,
+			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+				flowStreamPush(L, o.(flowev.Stream), fields, texts)
+			},
 			Methods: map[string]Method{
 				"len":    flowStreamLen,
 				"peek":   flowStreamPeek,
@@ -767,7 +768,9 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPacket,
 			Info:  flowev.Family.Objects[3],
 			Index: flowPacketIndex,
-			Push:  flowPacketPush,
+			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+				flowPacketPush(L, o.(flowev.Packet), fields, texts)
+			},
 			Methods: map[string]Method{
 				"has":    flowPacketHas,
 				"sacks":  flowPacketSacks,
@@ -778,7 +781,9 @@ func flowObjects() []*ObjectType {
 			ID:    FlowData,
 			Info:  flowev.Family.Objects[4],
 			Index: flowDataIndex,
-			Push:  flowDataPush,
+			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
+				flowDataPush(L, o.(flowev.Data), fields, texts)
+			},
 			Methods: map[string]Method{
 				"peek":   flowDataPeek,
 				"starts": flowDataStarts,
@@ -796,6 +801,47 @@ func flowPktInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowPktInPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.PktIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
+}
+
 func flowPktInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.PktIn)
 	switch key {
@@ -808,6 +854,47 @@ func flowPktInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 func flowConnStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.ConnStart)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowConnStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.ConnStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
 }
 
 func flowConnStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -824,6 +911,47 @@ func flowConnAdoptedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.ConnAdopted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
+}
+
 func flowConnAdoptedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.ConnAdopted)
 	switch key {
@@ -836,6 +964,47 @@ func flowConnAdoptedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, 
 func flowTCPStateChangeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.TCPStateChange)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.TCPStateChange)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
 }
 
 func flowTCPStateChangeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -854,6 +1023,53 @@ func flowTCPStateChangeThis(h Host, L *lua.LState, e any, key string) (lua.LValu
 func flowRexmitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Rexmit)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowRexmitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.Rexmit)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		case 4:
+			o := v.Old
+			if o == nil {
+				return false
+			}
+			flowDataPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
 }
 
 func flowRexmitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -879,6 +1095,41 @@ func flowGapArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
+func flowGapPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.Gap)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		}
+	}
+	return true
+}
+
 func flowGapThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.Gap)
 	switch key {
@@ -899,6 +1150,47 @@ func flowErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
+}
+
 func flowErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.Error)
 	switch key {
@@ -917,6 +1209,41 @@ func flowSideClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
+func flowSideClosedPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.SideClosed)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		}
+	}
+	return true
+}
+
 func flowSideClosedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.SideClosed)
 	switch key {
@@ -933,6 +1260,41 @@ func flowConnEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
+func flowConnEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.ConnEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		}
+	}
+	return true
+}
+
 func flowConnEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.ConnEnd)
 	switch key {
@@ -945,6 +1307,47 @@ func flowConnEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool
 func flowNewDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.NewData)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowData, v.D))
+}
+
+func flowNewDataPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.NewData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.D
+			if o == nil {
+				return false
+			}
+			flowDataPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
 }
 
 func flowNewDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -961,9 +1364,91 @@ func flowUDPStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowUDPStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.UDPStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
+}
+
 func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Datagram)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowDatagramPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.Datagram)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
 }
 
 func flowDatagramThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -980,6 +1465,41 @@ func flowUDPEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
+func flowUDPEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.UDPEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		}
+	}
+	return true
+}
+
 func flowUDPEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.UDPEnd)
 	switch key {
@@ -992,6 +1512,47 @@ func flowUDPEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 func flowICMPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.ICMPError)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowICMPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.ICMPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
 }
 
 func flowICMPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1012,6 +1573,47 @@ func flowICMPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Orphan)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowOrphanPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.Orphan)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, texts)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, texts)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
 }
 
 func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1054,6 +1656,21 @@ func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowPacket, v.Pkt))
 }
 
+func flowBlockedPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+	v := e.(*flowev.Blocked)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, texts)
+		}
+	}
+	return true
+}
+
 func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.Blocked)
 	switch key {
@@ -1067,24 +1684,72 @@ func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool
 
 func flowEvents() []*EventType {
 	return []*EventType{
-		{Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis},
-		{Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis},
-		{Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis},
-		{Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis},
-		{Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis},
-		{Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis},
-		{Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis},
-		{Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis},
-		{Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis},
-		{Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis},
-		{Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields},
-		{Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis},
-		{Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis},
-		{Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis},
-		{Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields},
+		{
+			Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush,
+		},
+		{
+			Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush,
+		},
+		{
+			Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush,
+		},
+		{
+			Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush,
+		},
+		{
+			Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis,
+			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush,
+		},
+		{
+			Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush,
+		},
+		{
+			Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush,
+		},
+		{
+			Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush,
+		},
+		{
+			Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush,
+		},
+		{
+			Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis,
+			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush,
+		},
+		{
+			Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush,
+		},
+		{
+			Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush,
+		},
+		{
+			Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush,
+		},
+		{
+			Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush,
+		},
+		{
+			Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush,
+		},
 		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
 		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
-		{Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis},
+		{
+			Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis,
+			Near: []string{"pkt"}, Push: flowBlockedPush,
+		},
 	}
 }
 

@@ -78,6 +78,19 @@ type EventType struct {
 	// This reads one of the event's other fields; false if there is none of that
 	// name. What this has at every hook point is not among them.
 	This func(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
+	// Near are the objects that the event leads to in one step or two, as scripts
+	// write them: "c.client". Push pushes fields of them as [ObjectType.Push] does,
+	// group by group; false where an object is not there or has ended, which ends it
+	// with the groups before that on the stack.
+	Near []string
+	Push func(L *lua.LState, e any, groups []Group, texts *Addresses) bool
+}
+
+// Group is fields of one object that an event leads to.
+type Group struct {
+	Near   uint8 // the object's place in [EventType.Near]
+	Alive  bool  // the object must not have ended
+	Fields []uint8
 }
 
 // Function is a function that scripts can call.

@@ -175,15 +175,22 @@ func (v *VM) BeginWithin(budget int, what string, d time.Duration) *glua.LState 
 // A failed call's thread is thrown away rather than repaired: gopher-lua can
 // panic while it unwinds, and what it cuts off of a thread's values, closures
 // that live on may still refer to.
-func (v *VM) Call(nargs, nret int) error {
-	err := v.call(nargs, nret)
-	if err != nil {
-		v.main = v.newMain(registryMain)
-	}
-	return err
+func (v *VM) Call(nargs, nret int) (err error) {
+	done := false
+	defer func() {
+		if !done {
+			err = v.recovered(recover())
+			v.main = v.newMain(registryMain)
+		}
+	}()
+	L := v.main
+	L.Call(nargs, nret)
+	// What nobody counts calls nothing that could yield.
+	done = !v.counted || L.GetTop() == nret && v.root.G.CurrentThread == L
+	return nil
 }
 
-// call is Call of the activity that runs.
+// call is Call of a task.
 func (v *VM) call(nargs, nret int) (err error) {
 	done := false
 	defer func() {
@@ -191,8 +198,9 @@ func (v *VM) call(nargs, nret int) (err error) {
 			err = v.recovered(recover())
 		}
 	}()
-	v.main.Call(nargs, nret)
-	done = v.main.GetTop() == nret && v.root.G.CurrentThread == v.main
+	L := v.main
+	L.Call(nargs, nret)
+	done = L.GetTop() == nret && v.root.G.CurrentThread == L
 	return nil
 }
 

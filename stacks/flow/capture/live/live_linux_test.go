@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -54,6 +55,17 @@ func pair(t *testing.T) {
 		must(t, os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0o644), os.ErrNotExist)
 		ip(t, "link", "set", name, "up")
 	}
+	// What is sent before the link has a carrier is lost.
+	for begin := time.Now(); !runs("a0") || !runs("b0"); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > 10*time.Second {
+			t.Fatal("the links do not come up")
+		}
+	}
+}
+
+func runs(name string) bool {
+	iface, err := net.InterfaceByName(name)
+	return err == nil && iface.Flags&net.FlagRunning != 0
 }
 
 func ip(t *testing.T, args ...string) {
