@@ -317,7 +317,7 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	var d *Decision
 	var err error
 	if o.walk == nil {
-		d, err = r.script.instance.Run(r.run, call)
+		d, err = s.timed(r, call)
 	} else { // it may wait
 		d, err = s.runWaiting(o, r.script, r.run, call)
 	}

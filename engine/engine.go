@@ -36,6 +36,9 @@ type Config struct {
 	// Steps, if not nil, is told what each rule does with each event. It is for
 	// who asks why: it costs more than most rules. The step is lent.
 	Steps func(*Step)
+	// ThreadCPU returns the processor time of the calling thread in nanoseconds;
+	// nil: what rules cost is not measured.
+	ThreadCPU func() int64
 	// ReadFile reads the data files that scripts name; nil: there are none.
 	ReadFile func(path string) ([]byte, error)
 	// Shipped are modules that every script finds by their name, wherever it is, unless one of that name

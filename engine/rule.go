@@ -73,6 +73,8 @@ type RuleStats struct {
 	Decided  uint64 // verdicts it gave, those on errors included
 	Errors   uint64 // failures of its functions
 	Overruns uint64 // of those, by budget
+	Calls    uint64 // of its handler, where that may not wait
+	CPU      CPUStats
 }
 
 // add adds what another shard counted.
@@ -82,6 +84,8 @@ func (st *RuleStats) add(o *RuleStats) {
 	st.Decided += o.Decided
 	st.Errors += o.Errors
 	st.Overruns += o.Overruns
+	st.Calls += o.Calls
+	st.CPU.add(&o.CPU)
 }
 
 // failures remembers when the latest errors and overruns happened.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -43,9 +45,13 @@ type daemon struct {
 	reloader *reload.Reloader
 	control  *control.Server
 	listener net.Listener
-	stack    *flow.Stack
+	scraped  *http.Server // where --metrics says; nil: nowhere
+	front    *flow.Front
 	feed     *feed.Feed
+	manager  serviceManager
+	line     *statusLine // nil: no terminal
 	source   sources
+	live     []*liveInterface // of the sources, those that are interfaces
 	passes   passCounts
 
 	begun time.Time
@@ -78,6 +84,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err != nil {
 		return d, err
 	}
+	opts.threadCPU = threadCPU
 	if err := d.openOutlets(stdout, stderr); err != nil {
 		return d, fail(exitIO, err)
 	}
@@ -89,6 +96,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	}
 	d.house = newHouse(opts, o.debug, d.records, d.logs)
 	d.log = slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: d.level}))
+	d.manager = serviceManager{d.log}
 	if o.debug {
 		d.level.Set(slog.LevelDebug)
 	} else if o.console {
@@ -98,16 +106,23 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err := d.tap([]string{alwaysPrinted}); err != nil {
 		return d, err
 	}
-	d.stack = flow.New(d.engine.Shard(0), d.house.stack)
-	d.flow.Install(d.stack)
+	d.front = flow.NewFront(d.engine.Shards(), d.house.stack)
+	d.front.Install(d.flow)
 	if err := d.loadScripts(stderr); err != nil {
 		return d, err
 	}
 	if err := d.openSources(); err != nil {
 		return d, err
 	}
+	if len(d.live) > 0 || o.user != "" {
+		if err := d.dropPrivileges(); err != nil {
+			return d, err
+		}
+	}
 	d.control = control.NewServer(d.log)
-	d.serve()
+	if err := d.serve(); err != nil {
+		return d, err
+	}
 	return d, nil
 }
 
@@ -116,7 +131,11 @@ func (d *daemon) openOutlets(stdout, stderr io.Writer) (err error) {
 	kept := func(w io.Writer) func() (io.WriteCloser, error) {
 		return func() (io.WriteCloser, error) { return notClosed{w}, nil }
 	}
-	if d.logs, err = trace.NewOutlet(kept(stderr), 0); err != nil {
+	logs := stderr
+	if d.line = newStatusLine(stderr, stdout); d.line != nil {
+		logs = d.line
+	}
+	if d.logs, err = trace.NewOutlet(kept(logs), 0); err != nil {
 		return err
 	}
 	open := kept(stdout)
@@ -186,24 +205,24 @@ func (d *daemon) restore(stderr io.Writer) error {
 func (d *daemon) published(g *engine.Generation) {
 	d.watcher.SetData(g.Files)
 	d.wantStreams()
+	if phase(d.phase.Load()) == running {
+		d.manager.status(d.liveLine())
+	}
 	d.log.Info("live", "generation", g.Number, "hash", g.Hash, "changed", len(g.Changed))
 }
 
-// wantStreams has the stack keep the bytes of connections where somebody reads
+// wantStreams has the stacks keep the bytes of connections where somebody reads
 // them.
 func (d *daemon) wantStreams() {
-	shard := d.engine.Shard(0)
-	want := d.engine.Reads(flow.StreamFields()...)
-	shard.Enter()
-	d.stack.WantStreams(want)
-	shard.Leave()
+	d.front.WantStreams(d.engine.Reads(flow.StreamFields()...))
 }
 
 // serve registers what the control socket answers.
-func (d *daemon) serve() {
+func (d *daemon) serve() error {
 	d.serveStatus()
 	d.serveReload()
 	d.serveConsole()
+	return d.serveMetrics()
 }
 
 // run serves until ctx ends, a signal comes, or the captures are over.
@@ -224,8 +243,12 @@ func (d *daemon) run(parent context.Context) error {
 	}
 	d.tasks.Go(func() { d.onHangup(ctx) })
 	d.tasks.Go(func() { d.keepWriting(ctx) })
+	d.tasks.Go(func() { d.keepAlive(ctx) })
+	d.tasks.Go(func() { d.showStatus(ctx) })
+	d.manager.ready(d.liveLine())
 	err := d.feed.Run(ctx)
 	d.phase.Store(int32(stopping))
+	d.manager.stopping()
 	reason := hookdev.StopReasonDone
 	switch {
 	case stop.happened():
@@ -258,13 +281,20 @@ func (d *daemon) close() error {
 			errs = append(errs, err)
 		}
 	}
+	// Who gave up being root may not remove the socket that root made: the next
+	// start does.
 	if d.control != nil {
-		add(d.control.Close())
-	}
-	if d.listener != nil {
-		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) {
+		if err := d.control.Close(); !errors.Is(err, fs.ErrPermission) {
 			add(err)
 		}
+	}
+	if d.listener != nil {
+		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) && !errors.Is(err, fs.ErrPermission) {
+			add(err)
+		}
+	}
+	if d.scraped != nil {
+		add(d.scraped.Close())
 	}
 	d.tasks.Wait()
 	add(d.source.close())

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,19 +28,29 @@ type pass struct {
 	Took        time.Duration `json:"took_ns"`
 }
 
+// like reports whether both came to the same.
+func (p *pass) like(other *pass) bool {
+	a, b := *p, *other
+	a.Number, a.Generation, a.Took = b.Number, b.Generation, b.Took
+	return a == b
+}
+
 // passCounts counts by passes.
 type passCounts struct {
-	mu    sync.Mutex
-	n     int
-	last  []pass // the latest, oldest first
-	since time.Time
+	mu     sync.Mutex
+	n      int
+	unlike int    // passes that came to something else than the one before
+	last   []pass // the latest, oldest first
+	since  time.Time
+	told   time.Time // that one was logged
 	// What was counted when the pass at hand began.
 	flow      flow.Stats
 	engine    engine.Stats
 	decisions uint64
 }
 
-// passed notes what came of the pass that ended, and logs it.
+// passed notes what came of the pass that ended, and logs it: the first ones, then
+// one a second.
 func (d *daemon) passed() {
 	fs, es := d.feed.Stats(), d.engine.Stats()
 	shard := d.engine.Shard(0)
@@ -60,18 +73,26 @@ func (d *daemon) passed() {
 		Took: now.Sub(p.since),
 	}
 	p.since, p.flow, p.engine, p.decisions = now, fs, es, decisions
+	if n := len(p.last); n > 0 && !done.like(&p.last[n-1]) {
+		p.unlike++
+	}
 	p.last = append(p.last, done)
 	if len(p.last) > keptPasses {
 		p.last = append(p.last[:0], p.last[1:]...)
 	}
-	d.log.Info("pass ended", "pass", done.Number, "generation", done.Generation, "packets", done.Packets,
+	level := slog.LevelDebug
+	if p.n <= keptPasses || now.Sub(p.told) >= time.Second {
+		level, p.told = slog.LevelInfo, now
+	}
+	d.log.Log(context.Background(), level, "pass ended", "pass", done.Number, "generation", done.Generation, "packets", done.Packets,
 		"connections", done.Connections, "events", done.Events, "alerts", done.Alerts,
 		"decisions", done.Decisions, "errors", done.Errors, "took", done.Took.Round(time.Millisecond))
 }
 
-// latest returns how many passes ended, and the last of them.
-func (p *passCounts) latest() (int, []pass) {
+// latest returns how many passes ended, how many of them were unlike the one
+// before, and the last of them.
+func (p *passCounts) latest() (n, unlike int, last []pass) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.n, append([]pass(nil), p.last...)
+	return p.n, p.unlike, slices.Clone(p.last)
 }

@@ -34,7 +34,7 @@ func (s *sources) close() error {
 func (d *daemon) openSources() error {
 	o := d.options
 	cfg := feed.Config{
-		Shard: d.engine.Shard(0), Stack: d.stack, Clocked: true, Stay: o.stay,
+		Shards: d.engine.Shards(), Front: d.front, Clocked: true, Stay: o.stay,
 		Begin: d.engine.Start,
 	}
 	if len(o.pcap) > 0 {
@@ -46,6 +46,11 @@ func (d *daemon) openSources() error {
 		cfg.Clocked = o.speed == "1x"
 		cfg.Passed = d.passed
 		cfg.Between = d.records.Room
+	}
+	if len(o.interfaces) > 0 {
+		if err := d.openLive(&cfg); err != nil {
+			return err
+		}
 	}
 	cfg.Sources = d.source.list
 	d.feed = feed.New(cfg)

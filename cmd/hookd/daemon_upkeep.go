@@ -51,9 +51,11 @@ func (d *daemon) onHangup(ctx context.Context) {
 			if err := d.records.Reopen(); err != nil {
 				d.log.Error("the log file is not opened anew", "err", err)
 			}
+			d.manager.reloading()
 			if _, err := d.reloader.Reload(ctx, d.watcher); err != nil {
 				return // it ends
 			}
+			d.manager.ready(d.liveLine())
 		}
 	}
 }

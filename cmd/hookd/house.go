@@ -61,6 +61,8 @@ type engineOptions struct {
 	notes       bool // what rules decide is noted for each packet
 	shards      int
 	drive       event.Drive
+	// threadCPU measures what rules cost; nil: nobody asks.
+	threadCPU func() int64
 	// steps, if not nil, is told what each rule does with each event.
 	steps func(*engine.Step)
 }
@@ -119,6 +121,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 
 		CheckNative: o.checkNative,
 		Limits:      o.limits,
+		ThreadCPU:   o.threadCPU,
 		ReadFile:    watch.ReadData,
 		State:       o.state,
 		Shards:      o.shards,

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/filter"
@@ -12,6 +14,8 @@ import (
 type packetFilter struct {
 	expr   *filter.Expr
 	byLink map[capture.LinkType]*filter.Matcher
+	// tagged: it asks for VLAN tags.
+	tagged bool
 }
 
 // newPacketFilter parses --filter; an empty expression selects everything and
@@ -24,7 +28,9 @@ func newPacketFilter(expr string) (*packetFilter, error) {
 	if err != nil {
 		return nil, usagef("--filter: %w", err)
 	}
-	return &packetFilter{expr: parsed, byLink: map[capture.LinkType]*filter.Matcher{}}, nil
+	tagged := slices.ContainsFunc(strings.FieldsFunc(parsed.String(), func(r rune) bool { return r == ' ' || r == '(' || r == ')' }),
+		func(word string) bool { return word == "vlan" })
+	return &packetFilter{expr: parsed, byLink: map[capture.LinkType]*filter.Matcher{}, tagged: tagged}, nil
 }
 
 // selects reports whether the packet is wanted; the error says that the

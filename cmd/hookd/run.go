@@ -9,24 +9,31 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hookd/hookd/stacks/flow/capture/live"
 )
 
 // runOptions are the flags of run.
 type runOptions struct {
 	houseOptions
-	pcap      []string
-	speed     string
-	loop      int
-	stay      bool
-	filter    string
-	control   string
-	log       string
-	start     string
-	verify    bool
-	maxErrors uint64
-	probation time.Duration
-	poll      bool
-	console   bool // somebody sits in this terminal, and signals are for them
+	interfaces  []string
+	promiscuous bool
+	ring        int // MiB
+	user        string
+	pcap        []string
+	speed       string
+	loop        int
+	stay        bool
+	filter      string
+	control     string
+	log         string
+	start       string
+	metrics     string
+	verify      bool
+	maxErrors   uint64
+	probation   time.Duration
+	poll        bool
+	console     bool // somebody sits in this terminal, and signals are for them
 }
 
 func newRun() *cobra.Command {
@@ -35,7 +42,8 @@ func newRun() *cobra.Command {
 		Use:   "run [PATH...]",
 		Short: "The daemon: rules on live traffic, reloaded when they change",
 		Long: `Run loads the scripts below the paths (./scripts without one), watches them, and
-runs them on what comes in: packets of captures with --pcap, or nothing but time.
+runs them on what comes in: packets of interfaces with -i, of captures with --pcap,
+or nothing but time.
 A script that is saved is live at once, with nothing lost; one that does not load
 is refused, and the rules before it go on.
 
@@ -46,11 +54,16 @@ its control socket, which only its owner and root may use.
 SIGHUP reloads, and opens --log anew. SIGTERM and SIGINT end it in order: what came
 in is handled, connections end, everything is written. A second one ends it now.
 Without --stay it ends too when its captures do.`,
-		Example: `  hookd run scripts --pcap calls.pcap --speed 1x --loop 0
+		Example: `  sudo hookd run scripts -i eth0 --filter 'tcp port 443'
+  hookd run scripts --pcap calls.pcap --speed 1x --loop 0
   hookd run scripts --state /var/lib/hookd --start last-good`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runDaemon(cmd, args, &o) },
 	}
 	f := cmd.Flags()
+	f.StringSliceVarP(&o.interfaces, "interface", "i", nil, "packets of these interfaces, live")
+	f.BoolVar(&o.promiscuous, "promiscuous", false, "also packets that are addressed to other hosts")
+	f.IntVar(&o.ring, "ring", live.RingBytes>>20, "MiB of memory per interface that the kernel fills before it drops packets")
+	f.StringVar(&o.user, "user", "", "who to be once interfaces are open; without it, started by sudo, who called that")
 	f.StringArrayVar(&o.pcap, "pcap", nil, "packets of this capture (repeatable: merged by time)")
 	f.StringVar(&o.speed, "speed", "max", "of --pcap: 1x keeps the pace of the capture, as if it were now; max is as fast as it goes")
 	f.IntVar(&o.loop, "loop", 1, "read --pcap so many times, time going on; 0 is without end")
@@ -64,6 +77,8 @@ Without --stay it ends too when its captures do.`,
 	f.DurationVar(&o.probation, "probation", time.Minute, "how long --max-errors looks at a generation")
 	f.BoolVar(&o.poll, "poll", false, "look at the files once a second instead of being told by the kernel")
 	f.BoolVar(&o.console, "console", false, "a console in this terminal; the daemon ends when it is left")
+	f.IntVar(&o.shards, "shards", 0, "spread connections over so many shards; 1 by default")
+	f.StringVar(&o.metrics, "metrics", "", "ADDRESS:PORT where Prometheus finds /metrics, such as 127.0.0.1:9187; without it only at the control socket")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
 	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
@@ -94,6 +109,10 @@ func (o *runOptions) check(paths []string) error {
 		return usagef("no scripts: give a path, or make a folder ./%s", defaultScripts)
 	case o.speed != "1x" && o.speed != "max":
 		return usagef("--speed %s: 1x or max", o.speed)
+	case len(o.pcap) > 0 && len(o.interfaces) > 0:
+		return usagef("--pcap and --interface: one or the other")
+	case o.ring < 1 || o.ring > 2048:
+		return usagef("--ring %d: 1 to 2048", o.ring)
 	case o.loop < 0:
 		return usagef("--loop %d: 0 or more", o.loop)
 	case o.start != "files" && o.start != "last-good":

@@ -45,7 +45,10 @@ type status struct {
 	Open        int    `json:"open"`
 	LinesLost   uint64 `json:"lines_lost"` // records and log lines that could not be written fast enough
 
-	Passes     int    `json:"passes,omitempty"` // over the captures
+	Interfaces []interfaceStatus `json:"interfaces,omitempty"`
+
+	Passes     int    `json:"passes,omitempty"`        // over the captures
+	Unlike     int    `json:"passes_unlike,omitempty"` // that came to something else than the one before
 	LastPasses []pass `json:"last_passes,omitempty"`
 }
 
@@ -61,7 +64,8 @@ func (d *daemon) status() *status {
 		Packets: fs.Frames, Connections: fs.Conns, Open: fs.Open,
 		LinesLost: d.records.Dropped() + d.logs.Dropped(),
 	}
-	st.Passes, st.LastPasses = d.passes.latest()
+	st.Interfaces = d.interfaces()
+	st.Passes, st.Unlike, st.LastPasses = d.passes.latest()
 	scripts := map[string]bool{}
 	for _, r := range d.engine.Rules() {
 		scripts[r.Script] = true
@@ -160,8 +164,15 @@ func (st *status) write(w io.Writer, now time.Time) {
 	if st.LinesLost > 0 {
 		fmt.Fprintf(w, "%d records and log lines lost: written too slowly\n", st.LinesLost)
 	}
+	for _, i := range st.Interfaces {
+		fmt.Fprintf(w, "%s: %d packets, %d dropped by the kernel", i.Name, i.Packets, i.Drops)
+		if i.Downs > 0 {
+			fmt.Fprintf(w, ", went away %d times", i.Downs)
+		}
+		fmt.Fprintln(w)
+	}
 	if st.Passes > 0 {
-		fmt.Fprintf(w, "%d passes over the captures\n", st.Passes)
+		fmt.Fprintf(w, "%d passes over the captures, %d of them unlike the one before\n", st.Passes, st.Unlike)
 	}
 }
 

@@ -47,10 +47,6 @@ type instance struct {
 	// rebuilt: the top level ran again, so what native forms took from it may not
 	// hold any more.
 	rebuilt bool
-	// locals are those of the top level, desk where a console is in the machine
-	// that is its own.
-	locals map[string]*glua.Upvalue
-	desk   *Desk
 
 	call    *engine.Call    // being handled
 	decided engine.Decision // by the handler that returned last
@@ -80,6 +76,11 @@ type instance struct {
 	files     map[string]*record.Root // data that was read, for a rebuild
 
 	meta metatables
+
+	// locals are those of the top level, desk where a console is in the machine
+	// that is its own.
+	locals map[string]*glua.Upvalue
+	desk   *Desk
 }
 
 var (

@@ -40,8 +40,9 @@ type Source interface {
 
 // Config says what is fed with what.
 type Config struct {
-	Shard *event.Shard
-	Stack *flow.Stack
+	// Shards are those of Front, and driven together: to enter one is to enter all.
+	Shards *event.Shards
+	Front  *flow.Front
 	// Sources may be none: then only time goes on.
 	Sources []Source
 	// Clocked: event time follows the wall clock where no frame comes, Lag behind
@@ -63,9 +64,10 @@ type Config struct {
 	Now func() int64
 }
 
-// Feed drives a stack.
+// Feed drives the stacks behind a front.
 type Feed struct {
 	cfg   Config
+	shard *event.Shard
 	begun sync.Once
 	// ahead is how much event time is ahead of the wall clock once the clock is
 	// followed.
@@ -81,7 +83,7 @@ func New(cfg Config) *Feed {
 	if cfg.Now == nil {
 		cfg.Now = func() int64 { return time.Now().UnixNano() }
 	}
-	f := &Feed{cfg: cfg}
+	f := &Feed{cfg: cfg, shard: cfg.Shards.At(0)}
 	f.clocked.Store(cfg.Clocked)
 	return f
 }
@@ -111,7 +113,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		f.stay(inner)
 	}
 	f.begin(f.cfg.Now()) // where there was no frame at all
-	f.close()
+	f.cfg.Front.Close()
 	return errors.Join(errs...)
 }
 
@@ -160,10 +162,10 @@ func (f *Feed) between(src Source, frame *capture.Frame) error {
 // as many as an entry may have.
 func (f *Feed) enter(src Source, frame *capture.Frame) (err error) {
 	f.begin(frame.TS)
-	f.cfg.Shard.Enter()
-	defer f.cfg.Shard.Leave()
+	f.shard.Enter()
+	defer f.shard.Leave()
 	for n := 1; ; n++ {
-		f.cfg.Stack.Frame(uint16(frame.Link), frame.Data, frame.WireLen, frame.TS)
+		f.cfg.Front.Frame(uint16(frame.Link), frame.Data, frame.WireLen, frame.TS)
 		if n == entryFrames {
 			return nil
 		}
@@ -179,9 +181,9 @@ func (f *Feed) tick() {
 		return
 	}
 	now := f.Now()
-	f.cfg.Shard.Enter()
-	f.cfg.Shard.Advance(now)
-	f.cfg.Shard.Leave()
+	f.shard.Enter()
+	f.shard.Advance(now)
+	f.shard.Leave()
 }
 
 // Now returns what event time has to be by the clock. It means something only
@@ -192,9 +194,9 @@ func (f *Feed) Now() int64 { return f.cfg.Now() + f.ahead.Load() - int64(f.cfg.L
 func (f *Feed) stay(ctx context.Context) {
 	if !f.clocked.Load() {
 		f.begin(f.cfg.Now())
-		f.cfg.Shard.Enter()
-		f.ahead.Store(f.cfg.Shard.Now() - f.cfg.Now() + int64(f.cfg.Lag))
-		f.cfg.Shard.Leave()
+		f.shard.Enter()
+		f.ahead.Store(f.shard.Now() - f.cfg.Now() + int64(f.cfg.Lag))
+		f.shard.Leave()
 		f.clocked.Store(true)
 	}
 	every := time.NewTicker(tickEvery)
@@ -212,21 +214,11 @@ func (f *Feed) stay(ctx context.Context) {
 // pass ends a pass: what it left open ends with it, so that the next one finds
 // what this one found.
 func (f *Feed) pass() {
-	f.close()
+	f.cfg.Front.Close()
 	if f.cfg.Passed != nil {
 		f.cfg.Passed()
 	}
 }
 
-func (f *Feed) close() {
-	f.cfg.Shard.Enter()
-	f.cfg.Stack.Close()
-	f.cfg.Shard.Leave()
-}
-
-// Stats returns what the stack counted so far, over all passes.
-func (f *Feed) Stats() flow.Stats {
-	f.cfg.Shard.Enter()
-	defer f.cfg.Shard.Leave()
-	return f.cfg.Stack.Stats()
-}
+// Stats returns what the stacks counted so far, over all passes.
+func (f *Feed) Stats() flow.Stats { return f.cfg.Front.Stats() }

@@ -81,13 +81,12 @@ func TestLoopTime(t *testing.T) {
 // with it.
 func TestPasses(t *testing.T) {
 	t.Parallel()
-	shard := event.NewShard(0)
-	stack := flow.New(shard, flow.Config{})
+	shards := event.NewShards(3, event.Together, 0)
 	var f *feed.Feed
 	var conns []uint64
 	begun := int64(-1)
 	f = feed.New(feed.Config{
-		Shard: shard, Stack: stack, Sources: []feed.Source{loop(4, 1000, false, nil)},
+		Shards: shards, Front: flow.NewFront(shards, flow.Config{}), Sources: []feed.Source{loop(4, 1000, false, nil)},
 		Begin: func(ts int64) { begun = ts },
 		Passed: func() {
 			st := f.Stats()
@@ -109,11 +108,12 @@ func TestPasses(t *testing.T) {
 // that timers fire where no packet comes.
 func TestPaced(t *testing.T) {
 	t.Parallel()
-	shard := event.NewShard(0)
+	shards := event.NewShards(1, event.Together, 0)
+	shard := shards.At(0)
 	var fired atomic.Int64
 	ctx, cancel := context.WithCancel(t.Context())
 	f := feed.New(feed.Config{
-		Shard: shard, Stack: flow.New(shard, flow.Config{}), Sources: []feed.Source{loop(1, 50, true, nil)},
+		Shards: shards, Front: flow.NewFront(shards, flow.Config{}), Sources: []feed.Source{loop(1, 50, true, nil)},
 		Clocked: true, Stay: true,
 		Begin: func(ts int64) {
 			shard.Enter()
@@ -140,9 +140,9 @@ func TestPaced(t *testing.T) {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	run := func(ctx context.Context, l *feed.Loop, stay bool) error {
-		shard := event.NewShard(0)
+		shards := event.NewShards(1, event.Together, 0)
 		return feed.New(feed.Config{
-			Shard: shard, Stack: flow.New(shard, flow.Config{}), Sources: []feed.Source{l},
+			Shards: shards, Front: flow.NewFront(shards, flow.Config{}), Sources: []feed.Source{l},
 			Begin: func(int64) {}, Stay: stay,
 		}).Run(ctx)
 	}

@@ -145,16 +145,7 @@ func (k *socket) configure(c *Config, link capture.LinkType) error {
 		{"room for a VLAN tag", func() error { return unix.SetsockoptInt(k.fd, unix.SOL_PACKET, unix.PACKET_RESERVE, vlanLen) }},
 		{"filter", func() error { return k.attach(c, link) }},
 		{"ring", func() error { return k.makeRing(c) }},
-		{"bind", func() error {
-			return unix.Bind(k.fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: k.index})
-		}},
-		{"promiscuous mode", func() error {
-			if !c.Promiscuous {
-				return nil
-			}
-			return unix.SetsockoptPacketMreq(k.fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP,
-				&unix.PacketMreq{Ifindex: int32(k.index), Type: unix.PACKET_MR_PROMISC})
-		}},
+		{"interface", func() error { return k.listen(c) }},
 		{"fan-out", func() error {
 			if c.Fanout == 0 {
 				return nil
@@ -167,6 +158,23 @@ func (k *socket) configure(c *Config, link capture.LinkType) error {
 		if err := s.do(); err != nil {
 			return fmt.Errorf("%s: %w", s.what, err)
 		}
+	}
+	return nil
+}
+
+// listen binds the socket to the interface of its index.
+func (k *socket) listen(c *Config) error {
+	err := unix.Bind(k.fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: k.index})
+	if err != nil {
+		return fmt.Errorf("bind: %w", err)
+	}
+	if !c.Promiscuous {
+		return nil
+	}
+	err = unix.SetsockoptPacketMreq(k.fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP,
+		&unix.PacketMreq{Ifindex: int32(k.index), Type: unix.PACKET_MR_PROMISC})
+	if err != nil {
+		return fmt.Errorf("promiscuous mode: %w", err)
 	}
 	return nil
 }

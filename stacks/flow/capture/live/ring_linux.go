@@ -186,6 +186,8 @@ func (s *Source) reopen() error {
 	switch {
 	case errors.Is(err, ErrNoInterface):
 		return nil
+	case errors.Is(err, ErrPermission):
+		return s.rebind()
 	case err != nil:
 		return err
 	case link != s.link:
@@ -200,4 +202,28 @@ func (s *Source) reopen() error {
 	s.block, s.left, s.holding, s.down = 0, 0, false, false
 	s.cfg.Log.Info("interface came back", "interface", s.cfg.Interface)
 	return old.close()
+}
+
+// rebind has the socket that is open listen at the interface that came back: what
+// is left where the right to open another was given up.
+func (s *Source) rebind() error {
+	iface, err := net.InterfaceByName(s.cfg.Interface)
+	if err != nil {
+		return nil // it went away again
+	}
+	link, err := linkType(s.sock.fd, s.cfg.Interface)
+	switch {
+	case err != nil:
+		return err
+	case link != s.link:
+		return fmt.Errorf("it came back with link type %s, not %s", link, s.link)
+	}
+	s.wentDown()
+	s.sock.index = iface.Index
+	if err := s.sock.listen(&s.cfg); err != nil {
+		return fmt.Errorf("listen again: %w", err)
+	}
+	s.down = false
+	s.cfg.Log.Info("interface came back", "interface", s.cfg.Interface)
+	return nil
 }

@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"runtime"
+	"sort"
+)
+
+// SampleEvery is of how many calls of a handler one is measured: reading the
+// thread's clock costs more than most handlers.
+const SampleEvery = 64
+
+// CPUBounds are the upper bounds of [CPUStats.Buckets] in nanoseconds, but for the
+// last, which has none.
+var CPUBounds = [...]int64{1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6}
+
+// CPUStats is the processor time of the calls of a handler that were measured:
+// the first and each SampleEvery-th after it.
+type CPUStats struct {
+	Samples uint64
+	Nanos   uint64 // of all samples together
+	// Buckets counts samples by their time, each up to its bound of CPUBounds and
+	// above the one before.
+	Buckets [len(CPUBounds) + 1]uint64
+}
+
+// add adds what another shard measured.
+func (c *CPUStats) add(o *CPUStats) {
+	c.Samples += o.Samples
+	c.Nanos += o.Nanos
+	for i, n := range o.Buckets {
+		c.Buckets[i] += n
+	}
+}
+
+// note counts a sample of so many nanoseconds.
+func (c *CPUStats) note(nanos int64) {
+	nanos = max(nanos, 0)
+	c.Samples++
+	c.Nanos += uint64(nanos)
+	c.Buckets[sort.Search(len(CPUBounds), func(i int) bool { return nanos <= CPUBounds[i] })]++
+}
+
+// timed calls a rule's function, and measures one call in many.
+func (s *shard) timed(r *rule, call *Call) (*Decision, error) {
+	st := r.state
+	st.Calls++
+	clock := s.engine.cfg.ThreadCPU
+	if clock == nil || st.Calls%SampleEvery != 1 {
+		return r.script.instance.Run(r.run, call)
+	}
+	runtime.LockOSThread() // both times have to be the same thread's
+	defer runtime.UnlockOSThread()
+	begun := clock()
+	d, err := r.script.instance.Run(r.run, call)
+	st.CPU.note(clock() - begun)
+	return d, err
+}
