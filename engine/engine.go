@@ -115,8 +115,6 @@ type shard struct {
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 	lent     Step // to Config.Steps
-	// followers are told of steps too; nil where there are none.
-	followers []*func(*Step)
 
 	held       map[event.Kept]*held
 	walks      map[*walk]func() // left where a handler waits, with what ends them
@@ -126,6 +124,8 @@ type shard struct {
 	canceled, queueRefused uint64
 
 	events, errors, alerts, skips uint64
+	// followers are told of steps too; nil where there are none.
+	followers []*func(*Step)
 }
 
 // turn is what handlers take: one runs at a time, of those shards that are driven

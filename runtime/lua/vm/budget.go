@@ -30,8 +30,8 @@ type budget struct {
 	allot time.Duration
 	over  chan struct{}
 	cause error // of an end that is none of the budget's
-	// pause, where the call is one of a task that runs in slices of size slice,
-	// leaves it between two of them.
+	// pause, while a task runs that does so in slices of size slice, leaves it between
+	// two of them; it is nil whenever a call starts.
 	pause func() error
 	slice int
 }
@@ -46,7 +46,7 @@ func newBudget() budget {
 
 // reset starts a call of n instructions.
 func (b *budget) reset(n int, what string) {
-	b.left, b.more, b.limit, b.what, b.allot, b.cause, b.pause, b.slice = n, 0, n, what, 0, nil, nil, slice
+	b.left, b.more, b.limit, b.what, b.allot, b.cause = n, 0, n, what, 0, nil
 }
 
 // kill lets no further instruction run: each raises cause.
@@ -82,13 +82,15 @@ func (b *budget) extend() bool {
 	if b.more <= 0 || b.cause != nil || b.late() {
 		return false
 	}
+	size := slice
 	if b.pause != nil {
 		if err := b.pause(); err != nil {
 			b.kill(err)
 			return false
 		}
+		size = b.slice
 	}
-	n := min(b.more, b.slice)
+	n := min(b.more, size)
 	b.left += n
 	b.more -= n
 	return b.left >= 0 || b.extend()

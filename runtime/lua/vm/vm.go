@@ -36,7 +36,6 @@ type VM struct {
 	cfg  Config
 	root *glua.LState // owns the globals; nothing runs on it
 	activity
-	budget budget
 	guards guards
 	co     coroutines
 	strs   strlib.Limits
@@ -52,7 +51,8 @@ type VM struct {
 	nextFn, inextFn          *glua.LFunction
 	types                    [glua.LTChannel + 1]glua.LValue
 
-	buf []byte // of the running concatenation
+	buf    []byte // of the running concatenation
+	budget budget
 
 	// chunks are the sources whose code runs here: the script, and what it
 	// requires.
