@@ -25,7 +25,7 @@ func (d *RuleDecl) decides() []*VerdictDecl {
 
 // bindRules resolves a script's rules and hangs them on their hook points.
 func (r *resolver) bindRules(sc *script) {
-	sc.rules = nil
+	sc.rules, sc.named = nil, make(map[string]*rule, len(sc.plan.Rules))
 	names := map[string]int{}
 	if limit := r.st.engine.cfg.Limits.Rules; len(sc.plan.Rules) > limit {
 		r.errorf(sc.plan.Rules[limit].Line, "rule", "a script may declare %d rules", limit)
@@ -42,6 +42,7 @@ func (r *resolver) bindRules(sc *script) {
 			ru.places = map[place]*entry{}
 		}
 		sc.rules = append(sc.rules, ru)
+		sc.named[d.Name] = ru
 		if d.Verdict != nil {
 			ru.verdict = d.Verdict.Verdict
 		}
@@ -226,6 +227,11 @@ func (e *Engine) installLocked(s *shard, g *Generation) {
 	for id := range e.taps {
 		s.plans[id] = s.planOf(id)
 	}
+	if s.follower != nil {
+		for id := range s.follower.trial.plans {
+			s.plans[id] = s.planOf(event.PointID(id))
+		}
+	}
 	for id, n := range s.dynamic {
 		if n > 0 {
 			s.plans[id] = s.planOf(event.PointID(id))
@@ -234,11 +240,23 @@ func (e *Engine) installLocked(s *shard, g *Generation) {
 	s.Shard.Bind(s, func(id event.PointID) bool { return s.plans[id] != nil })
 }
 
+// tapsOf returns who sees the events of a point before rules do.
+func (s *shard) tapsOf(id event.PointID) []Tap {
+	var taps []Tap
+	for _, t := range s.engine.taps[id] {
+		taps = append(taps, *t)
+	}
+	if s.follower != nil && s.follower.wants(id) {
+		taps = append(taps, s.follower.see)
+	}
+	return taps
+}
+
 // planOf returns what runs at a point of the live generation: its rules, the
 // engine's taps, and what is bound to single objects. It is nil where nothing
 // does.
 func (s *shard) planOf(id event.PointID) *pointPlan {
-	p, taps := s.gen.plans[id], s.engine.taps[id]
+	p, taps := s.gen.plans[id], s.tapsOf(id)
 	if (p == nil || p.root.empty()) && len(taps) == 0 && s.dynamic[id] == 0 {
 		return nil
 	}
@@ -248,9 +266,7 @@ func (s *shard) planOf(id event.PointID) *pointPlan {
 	}
 	if len(taps) > 0 {
 		tapped := *p
-		for _, t := range taps {
-			tapped.taps = append(tapped.taps, *t)
-		}
+		tapped.taps = taps
 		p = &tapped
 	}
 	return p
@@ -267,6 +283,11 @@ func (s *shard) count(id event.PointID, by int) {
 	for _, t := range s.turn.shards {
 		t.plans[id] = t.planOf(id)
 		t.Want(id, t.plans[id] != nil)
+		if t.shadow != nil {
+			live := t.shadow.live
+			live.plans[id] = live.planOf(id)
+			live.Want(id, live.plans[id] != nil)
+		}
 	}
 }
 

@@ -69,6 +69,9 @@ func (s *shard) attach(k event.Kept) *bound {
 	b := s.boundTo(k)
 	if b == nil {
 		b = &bound{object: k, gen: s.gen.edition}
+		if s.shadow != nil {
+			s.shadow.follow(k) // an event's subject always is
+		}
 		s.Change()
 		k.Slots().Set(s.turn, b)
 		s.Changed()

@@ -108,6 +108,8 @@ func (st *Staged) fill() diag.List {
 		switch {
 		case d.Config.File != "":
 			diags = append(diags, st.fillFromFile(&d)...)
+		case st.engine.cfg.Inherit != nil && !d.Live:
+			st.inherit(&d)
 		case d.Config.Persist && !d.Live:
 			diags = append(diags, st.restore(&d)...)
 		}

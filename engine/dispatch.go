@@ -390,7 +390,7 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 		Verdict: o.plan.words[v.Kind],
 		Observe: observe,
 	}
-	s.engine.cfg.Sink.Decision(&s.decision)
+	s.sink.Decision(&s.decision)
 	if !observe {
 		o.add(v)
 	}

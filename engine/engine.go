@@ -36,6 +36,12 @@ type Config struct {
 	// Steps, if not nil, is told what each rule does with each event. It is for
 	// who asks why: it costs more than most rules. The step is lent.
 	Steps func(*Step)
+	// Publishing, if not nil, runs what publishing a generation does while it holds a
+	// shard back from its events, each piece by do. It is for measuring.
+	Publishing func(do func())
+	// Inherit makes an engine for [Engine.Shadow] of that one: its scripts begin with the
+	// state, the stores and the counts that they have there.
+	Inherit *Engine
 	// ThreadCPU returns the processor time of the calling thread in nanoseconds;
 	// nil: what rules cost is not measured.
 	ThreadCPU func() int64
@@ -73,18 +79,11 @@ type Engine struct {
 	infos    map[string]*event.Info // by name of the point
 	taps     map[event.PointID][]*Tap
 	started  bool
+	shadowed bool            // a trial runs beside
 	damaged  map[string]bool // stores whose saved content could not be read
+	refused  *attempt        // what was staged last, if it was not published
 	reloads  uint64
 	failures uint64
-}
-
-// kept is what a script keeps over its reloads.
-type kept struct {
-	path   string
-	state  *record.Root
-	lines  lineLimit
-	alerts lineLimit
-	random randomness
 }
 
 type ruleKey struct{ script, name string }
@@ -97,8 +96,10 @@ type shard struct {
 	plans  [event.MaxPoints]*pointPlan
 	timers map[timerKey]*timer
 	rules  map[ruleKey]*ruleState // of gen
-	// leaving is, while another takes its place, the generation before.
-	leaving *Generation
+	sink   Sink
+	// follower is the trial that sees what this shard sees; shadow is, of a shard of a
+	// trial, what shows it. Both are nil where there is none.
+	follower, shadow *shadow
 
 	// What handlers bound: by handler and function, by machine.
 	targets map[ruleKey]*target
@@ -196,7 +197,7 @@ func New(cfg Config) *Engine {
 
 func newShard(e *Engine, index int, t *turn) *shard {
 	s := &shard{
-		Shard: e.set.At(index), engine: e, gen: e.live, turn: t,
+		Shard: e.set.At(index), engine: e, gen: e.live, turn: t, sink: e.cfg.Sink,
 		timers: map[timerKey]*timer{}, rules: map[ruleKey]*ruleState{},
 		targets: map[ruleKey]*target{}, sources: map[Instance]*source{},
 		held: map[event.Kept]*held{}, walks: map[*walk]func(){},
@@ -417,49 +418,6 @@ func (e *Engine) ruleStats() map[ruleKey]RuleStats {
 		s.Leave()
 	}
 	return sums
-}
-
-// Data implements [Services]: the record of one script on one kept object.
-func (s *shard) Data(o event.Kept, script string) *record.Root {
-	sc := s.gen.scripts[script]
-	if sc == nil {
-		// Not live: whatever it writes is its own and goes with it.
-		return record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
-	}
-	if away, ok := o.(event.Away); ok {
-		return s.dataAway(away, sc)
-	}
-	slots := o.Slots()
-	if r, ok := slots.Get(sc.kept).(*record.Root); ok {
-		return r
-	}
-	r := record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
-	s.Change()
-	slots.Set(sc.kept, r)
-	s.Changed()
-	return r
-}
-
-// dataAway returns the script's record of an object of another shard: the one
-// that the object has, else an empty one that cannot be written.
-func (s *shard) dataAway(o event.Away, sc *script) (r *record.Root) {
-	home, object := o.Home()
-	home.Look(func() { r, _ = object.Slots().Get(sc.kept).(*record.Root) })
-	if r == nil {
-		r = record.NewRoot("data of "+o.Label(), &s.engine.dataLimits)
-		r.Freeze()
-	}
-	return r
-}
-
-// keptOf returns what the script keeps; it exists since the script was staged.
-func (e *Engine) keptOf(path string) *kept {
-	if k := e.kept[path]; k != nil {
-		return k
-	}
-	k := &kept{path: path, state: record.NewRoot("state", &e.stateLimits)}
-	e.kept[path] = k
-	return k
 }
 
 // Emit raises an event given as a pointer to its struct, as [event.Point.Emit]

@@ -77,7 +77,7 @@ func (s *shard) blame(h *health, from Origin, where *event.PointInfo, se *Script
 // failures of the handlers of that very event.
 func (s *shard) report(rec *ErrorRecord, at event.PointID) {
 	s.errors++
-	s.engine.cfg.Sink.ScriptError(rec)
+	s.sink.ScriptError(rec)
 	if at == hookdev.OnScriptError.ID() {
 		return
 	}

@@ -44,7 +44,7 @@ func (f functions) Alert(c *event.Caller, name string, fields any) error {
 		rec.Severity = r.decl.Severity
 	}
 	s.alerts++
-	f.engine.cfg.Sink.Alert(rec)
+	s.sink.Alert(rec)
 	return nil
 }
 
@@ -73,7 +73,7 @@ func (f functions) log(c *event.Caller, level slog.Level, message string, fields
 	if !ok {
 		return errTooMany
 	}
-	f.engine.cfg.Sink.Log(&LogRecord{Origin: f.origin(c, s), Level: level, Message: message, Fields: fieldsOf(fields)})
+	s.sink.Log(&LogRecord{Origin: f.origin(c, s), Level: level, Message: message, Fields: fieldsOf(fields)})
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"sync/atomic"
+	"time"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
@@ -27,6 +28,9 @@ type Generation struct {
 
 	// Files are the data files that its scripts and stores were read from, sorted.
 	Files []string
+
+	// Handover says what it took over when it was published.
+	Handover Handover
 
 	order   []*script // by path
 	scripts map[string]*script
@@ -57,6 +61,7 @@ type script struct {
 	env      *Env
 	kept     *kept
 	rules    []*rule
+	named    map[string]*rule
 	fresh    bool   // staged for this generation; else taken over with its VM
 	guest    bool   // it has no file
 	reads    *Reads // of a guest
@@ -99,12 +104,15 @@ func (g *Generation) rule(path, name string) *rule {
 	if sc == nil {
 		return nil
 	}
-	for _, r := range sc.rules {
-		if r.decl.Name == name {
-			return r
-		}
-	}
-	return nil
+	return sc.named[name]
+}
+
+// close ends the machine of a script that nothing needs any more. Handlers that are
+// bound to idle objects may refer to the script until their next event, so it lets
+// go of what is large.
+func (sc *script) close() {
+	sc.instance.Close()
+	sc.program, sc.text, sc.env = nil, nil, nil
 }
 
 // didYouMeanEvent ends a message about an unknown user-defined event.
@@ -127,10 +135,18 @@ type Staged struct {
 	stores *store.Staging
 	states []*record.Root
 	done   bool
+	begun  time.Time
 
 	sources map[string]*Source // by path
 	files   map[string]*Data   // read so far, by path
 	damaged []string           // stores whose saved content could not be read
+}
+
+// attempt is what is remembered of a generation that was not published.
+type attempt struct {
+	hash    string
+	changed []string
+	begun   time.Time
 }
 
 // Generation returns what would be published.
@@ -144,7 +160,7 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st := &Staged{
-		engine: e, gen: emptyGeneration(), stores: e.stores.Stage(),
+		begun: time.Now(), engine: e, gen: emptyGeneration(), stores: e.stores.Stage(),
 		sources: map[string]*Source{}, files: map[string]*Data{},
 	}
 	for i := range sources {
@@ -255,6 +271,7 @@ func (st *Staged) discard() {
 		return
 	}
 	st.done = true
+	st.engine.refused = &attempt{st.gen.Hash, st.gen.Changed, st.begun}
 	st.stores.Discard()
 	for _, r := range st.states {
 		r.Discard()
@@ -266,4 +283,5 @@ func (st *Staged) discard() {
 			}
 		}
 	}
+	st.engine.forget()
 }

@@ -142,6 +142,7 @@ func (g *Guest) Leave() error {
 	s.cancel(g.script.instance)
 	s.Leave()
 	e.seat(e.live.plain())
+	g.script.kept.gone.Store(true)
 	delete(e.kept, g.script.path)
 	s.Enter()
 	delete(s.used, g.script.path)
@@ -233,11 +234,8 @@ func (e *Engine) fit(g *Generation) *Generation {
 func (e *Engine) settleOn(next *Generation) {
 	old := e.live
 	e.edit(next)
-	s := e.shards[0]
-	s.Enter()
 	e.live = next
 	e.adopt(old, next)
-	s.Leave()
 	e.take(next)
 }
 

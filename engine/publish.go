@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event/hookdev"
@@ -36,10 +37,17 @@ func (st *Staged) Publish() (*Generation, error) {
 func (e *Engine) swap(st *Staged) error {
 	old, next := e.live, e.fit(st.gen)
 	e.edit(next)
+	dropped := e.dropped()
 	first := e.shards[0]
-	first.Enter()
-	if err := st.stores.Publish(); err != nil {
-		first.Leave()
+	var err error
+	e.enter(first, func() {
+		if err = st.stores.Publish(); err == nil {
+			for _, r := range st.states {
+				r.Publish()
+			}
+		}
+	})
+	if err != nil {
 		st.discard()
 		return err
 	}
@@ -47,73 +55,118 @@ func (e *Engine) swap(st *Staged) error {
 	for _, name := range st.damaged {
 		e.damaged[name] = true
 	}
-	for _, r := range st.states {
-		r.Publish()
-	}
 	e.live = next
 	e.adopt(old, next)
-	first.Leave()
-	e.take(next)
+	e.inherit(next)
+	list := e.take(next)
 	e.number.Store(next.Number)
+	e.keep(next)
+	st.gen.Handover = st.handover(old, list, dropped)
 	if old.Number == 0 {
 		return nil
 	}
 	e.reloads++
 	if e.started {
-		first.Enter()
-		emit(first, hookdev.OnReloaded, &hookdev.Reloaded{
-			Generation: st.gen.Number, Hash: st.gen.Hash,
-			Scripts: st.gen.Scripts(), Changed: st.gen.Changed,
-		})
-		first.Leave()
+		e.told(st.gen)
 	}
 	return nil
 }
 
+// enter runs what takes a shard from its events, for as short as that is.
+func (e *Engine) enter(s *shard, do func()) {
+	s.Enter()
+	defer s.Leave()
+	if e.cfg.Publishing != nil {
+		e.cfg.Publishing(do)
+		return
+	}
+	do()
+}
+
 // take makes g live on all shards: those that are driven together at once.
-func (e *Engine) take(g *Generation) {
-	parts := g.shards()
-	for i, s := range e.shards {
+func (e *Engine) take(g *Generation) []*handover {
+	var all []*handover
+	for i, g := range g.shards() {
+		all = append(all, e.shards[i].handover(g))
+	}
+	for _, s := range e.shards {
 		if s.turn.shards[0] != s {
 			continue // taken with the first
 		}
-		s.Enter()
-		for k, t := range s.turn.shards {
-			t.takeRules(parts[i+k])
-		}
-		for k, t := range s.turn.shards {
-			old := t.gen
-			e.installLocked(t, parts[i+k])
-			t.rebindTimers(parts[i+k])
-			t.leaving = old
-		}
+		list := make([]*handover, 0, len(s.turn.shards))
 		for _, t := range s.turn.shards {
-			t.rebind(t.leaving)
-			t.leaving = nil
+			list = append(list, all[t.Index()])
 		}
-		s.Leave()
+		e.enter(s, func() {
+			for _, h := range list {
+				h.take()
+			}
+			for _, h := range list {
+				h.rebind()
+			}
+		})
 	}
+	for _, h := range all {
+		for _, sc := range h.closing {
+			e.enter(h.shard, func() { sc.close() })
+		}
+	}
+	return all
 }
 
-// takeRules lets the rules of g go on with what they are on this shard.
-func (s *shard) takeRules(g *Generation) {
-	rules := make(map[ruleKey]*ruleState)
-	for _, sc := range g.order {
-		for _, r := range sc.rules {
-			key := ruleKey{sc.path, r.decl.Name}
-			st := s.rules[key]
-			if st == nil {
-				st = &ruleState{}
+// handover sums up what became of what there was.
+func (st *Staged) handover(old *Generation, list []*handover, dropped uint64) Handover {
+	var to Handover
+	for _, sc := range st.gen.order {
+		switch before := old.scripts[sc.path]; {
+		case before == nil:
+		case !sc.fresh:
+			to.Scripts++
+		default:
+			for range sc.kept.state.Table().All() {
+				to.States++
+				break
 			}
-			if sc.fresh {
-				st.muted = 0
-				st.era++
-			}
-			st.ruleShared = s.engine.rules[key]
-			r.state, rules[key] = st, st
 		}
 	}
-	s.rules = rules
+	for _, d := range st.stores.Declarations() {
+		if d.Live {
+			to.Stores++
+		}
+	}
+	for _, h := range list {
+		h.shard.Enter()
+		h.count(&to)
+		h.shard.Leave()
+	}
+	to.Dropped = st.engine.dropped() - dropped
+	to.Duration = time.Since(st.begun)
+	return to
+}
+
+// dropped counts what handlers bound and reloads ended, on all shards.
+func (e *Engine) dropped() (n uint64) {
+	for _, s := range e.shards {
+		s.Enter()
+		n += s.bound.HandlersDropped
+		s.Leave()
+	}
+	return n
+}
+
+// told raises hookd.reloaded.
+func (e *Engine) told(g *Generation) {
+	h := &g.Handover
+	ev := &hookdev.Reloaded{
+		Generation: g.Number, Hash: g.Hash, Scripts: g.Scripts(), Changed: g.Changed, Duration: h.Duration,
+		Unchanged: uint64(h.Scripts), States: uint64(h.States), Records: uint64(h.Records), Stores: uint64(h.Stores),
+		Handlers: uint64(h.Handlers), Timers: uint64(h.Timers),
+		Functions: uint64(h.Functions), Waiting: uint64(h.Waiting), Draining: uint64(h.Draining), Dropped: h.Dropped,
+	}
+	s := e.shards[0]
+	s.Enter()
+	defer s.Leave()
+	emit(s, hookdev.OnReloaded, ev)
 }
 
 // Apply stages the sources and publishes them; on errors the live generation
@@ -133,20 +186,49 @@ func (e *Engine) Apply(sources []Source) (*Generation, diag.List) {
 }
 
 // Refuse tells the live generation, by hookd.reload_failed with the first error of
-// diags, that new scripts were not taken.
+// diags, that new scripts were not taken: those that were staged last, unless diags
+// are about something else.
 func (e *Engine) Refuse(diags diag.List) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	ev := &hookdev.ReloadFailed{Generation: e.live.Number}
+	if st := e.refused; st != nil {
+		ev.Hash, ev.Changed, ev.Duration = st.hash, st.changed, time.Since(st.begun)
+	}
+	e.refused = nil
+	for _, d := range diags {
+		if d.Severity == diag.Error {
+			ev.Message = d.Error()
+			break
+		}
+	}
+	if !e.started || ev.Message == "" {
+		return
+	}
 	s := e.shards[0]
 	s.Enter()
 	defer s.Leave()
-	if !e.started {
-		return
+	emit(s, hookdev.OnReloadFailed, ev)
+}
+
+// keep notes what the scripts of the live generation keep.
+func (e *Engine) keep(g *Generation) {
+	for _, sc := range g.order {
+		sc.kept.last = g.Number
+		sc.kept.gone.Store(false)
+		e.kept[sc.path] = sc.kept
 	}
-	for _, d := range diags {
-		if d.Severity == diag.Error {
-			emit(s, hookdev.OnReloadFailed, &hookdev.ReloadFailed{Generation: e.live.Number, Message: d.Error()})
-			return
+	e.refused = nil
+	e.forget()
+}
+
+// forget drops what scripts keep that are neither live nor were in the generation
+// before, which a rollback may bring back.
+func (e *Engine) forget() {
+	for path, k := range e.kept {
+		if k.last+1 < e.live.Number {
+			k.gone.Store(true)
+			delete(e.kept, path)
 		}
 	}
 }

@@ -11,12 +11,13 @@ import (
 // rebind takes over what handlers bound into the generation that was just
 // installed. Named handlers are that generation's from now on; functions stay
 // with the machine that made them, which drains.
-func (s *shard) rebind(old *Generation) {
+func (h *handover) rebind() {
+	s := h.shard
 	s.rebindNames()
 	s.dropEvents()
-	for _, sc := range old.order {
-		if now := s.gen.scripts[sc.path]; now == nil || now.instance != sc.instance {
-			s.retire(sc, old.Number)
+	for _, sc := range h.leaving {
+		if !s.retire(sc, h.old.Number) {
+			h.closing = append(h.closing, sc)
 		}
 	}
 }
@@ -24,31 +25,38 @@ func (s *shard) rebind(old *Generation) {
 // rebindNames gives each named handler its rule of the live generation, and
 // drops what is bound to one that is gone, or not for that place any more.
 func (s *shard) rebindNames() {
-	keys := make([]ruleKey, 0, len(s.targets))
-	for key := range s.targets {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(a, b ruleKey) int {
-		return cmp.Or(cmp.Compare(a.script, b.script), cmp.Compare(a.name, b.name))
-	})
-	for _, key := range keys {
-		t := s.targets[key]
+	var gone []*target
+	for key, t := range s.targets {
 		r := s.gen.rule(key.script, key.name)
-		if r == nil || !r.decl.Handler {
-			s.dropAll(t, s.gen.Number, "the script does not declare the handler any more", func(*binding) bool { return true })
+		if r == nil || !r.decl.Handler || !r.covers(t.rule) {
+			gone = append(gone, t)
 			continue
 		}
-		before := t.rule
-		if t.rule = r; r.covers(before) {
-			continue
-		}
-		s.dropAll(t, s.gen.Number, "the handler is not declared for this any more", func(x *binding) bool {
-			if x.delay != nil {
-				return len(r.decl.On) > 0
-			}
-			return r.places[x.place] == nil
-		})
+		t.rule = r
 	}
+	slices.SortFunc(gone, func(a, b *target) int {
+		return cmp.Or(cmp.Compare(a.key.script, b.key.script), cmp.Compare(a.key.name, b.key.name))
+	})
+	for _, t := range gone {
+		s.dropGone(t)
+	}
+}
+
+// dropGone drops what a handler is bound to that its script does not declare for
+// that any more.
+func (s *shard) dropGone(t *target) {
+	r := s.gen.rule(t.key.script, t.key.name)
+	if r == nil || !r.decl.Handler {
+		s.dropAll(t, s.gen.Number, "the script does not declare the handler any more", func(*binding) bool { return true })
+		return
+	}
+	t.rule = r
+	s.dropAll(t, s.gen.Number, "the handler is not declared for this any more", func(x *binding) bool {
+		if x.delay != nil {
+			return len(r.decl.On) > 0
+		}
+		return r.places[x.place] == nil
+	})
 }
 
 // covers reports whether r can stand wherever the handler of the same name
@@ -130,18 +138,17 @@ func (s *shard) dropped(script, name string, gen, n uint64, why string) {
 	})
 }
 
-// retire closes the machine of a script that is not live any more, unless
-// functions of it are bound or something waits in it: then it goes on for those.
+// retire lets the machine of a script that is not live any more go on, if functions
+// of it are bound or something waits in it, for those; false: it is to be closed.
 // Beyond a few such, the oldest is cut. gen is the generation that it was live in.
-func (s *shard) retire(sc *script, gen uint64) {
+func (s *shard) retire(sc *script, gen uint64) bool {
 	src := s.sources[sc.instance]
 	if src == nil {
 		src = &source{on: s, script: sc, instance: sc.instance, gen: gen}
 	}
 	if len(src.targets) == 0 && !s.needed(sc) {
 		delete(s.sources, sc.instance)
-		sc.instance.Close()
-		return
+		return false
 	}
 	s.sources[sc.instance] = src
 	src.retired = true
@@ -151,6 +158,7 @@ func (s *shard) retire(sc *script, gen uint64) {
 	if most := s.engine.cfg.Limits.Draining; len(u.draining) > most*len(s.turn.shards) {
 		s.cut(u.draining[0], fmt.Sprintf("%d later generations of the script drain too", most))
 	}
+	return true
 }
 
 // cut ends all that is bound to functions of a machine and all that waits in it,

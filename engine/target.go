@@ -30,6 +30,7 @@ type source struct {
 	// states are those of the functions made at a line: one that keeps failing is
 	// suspended in all its copies.
 	states  map[int]*functionState
+	held    int // how often functions are bound
 	retired bool
 }
 
@@ -49,6 +50,8 @@ type usage struct {
 // DynamicStats counts what handlers bind.
 type DynamicStats struct {
 	Bindings int // handlers bound at hook points now
+	Named    int // of Bindings and Delays, those by the name of a declared handler
+	Data     int // records that scripts have on connections and the like
 	Delays   int // timers started by handlers that wait now
 	Draining int // machines that go on for the functions they bound, or for what waits in them
 	// Unbindable counts what was refused for want of room, HandlersDropped the
@@ -59,6 +62,8 @@ type DynamicStats struct {
 func (d *DynamicStats) add(x *DynamicStats) {
 	d.Bindings += x.Bindings
 	d.Delays += x.Delays
+	d.Named += x.Named
+	d.Data += x.Data
 	d.Draining += x.Draining
 	d.Unbindable += x.Unbindable
 	d.HandlersDropped += x.HandlersDropped
@@ -123,6 +128,16 @@ func (t *target) hold(x *binding) {
 		x.next.prev = x
 	}
 	t.held = x
+	t.counted(x, 1)
+}
+
+// counted counts what is bound, by names and by functions.
+func (t *target) counted(x *binding, by int) {
+	if t.source != nil {
+		t.source.held += by
+	} else {
+		x.on.bound.Named += by
+	}
 }
 
 func (t *target) drop(x *binding) {
@@ -135,6 +150,7 @@ func (t *target) drop(x *binding) {
 		t.held = x.next
 	}
 	x.prev, x.next = nil, nil
+	t.counted(x, -1)
 }
 
 // target finds what a script binds. One that nothing is bound to in the end has
@@ -234,7 +250,7 @@ func (s *shard) closeSource(src *source) {
 		src.on.bound.Draining--
 	}
 	delete(src.on.sources, src.instance)
-	src.instance.Close()
+	src.script.close()
 }
 
 // closeDraining ends all of them.

@@ -20,39 +20,6 @@ type timer struct {
 	health *health
 }
 
-// rebindTimers gives the shard the timers of a new generation: timers run once a
-// process, so it is the first. One that exists under the same script and name
-// with the same period goes on as it was.
-func (s *shard) rebindTimers(g *Generation) {
-	if s.Index() != 0 {
-		return
-	}
-	old := s.timers
-	s.timers = make(map[timerKey]*timer, len(old))
-	for _, sc := range g.order {
-		for _, d := range sc.plan.Timers {
-			key := timerKey{sc.path, d.Name}
-			t := old[key]
-			if t == nil || t.decl.Every != d.Every || t.decl.After != d.After {
-				t = &timer{shard: s}
-			} else {
-				delete(old, key)
-			}
-			t.script, t.decl = sc, d
-			if sc.fresh || t.health == nil {
-				t.health = &health{}
-			}
-			s.timers[key] = t
-			if s.engine.started && !t.Armed() && !t.done {
-				t.arm(s.Now())
-			}
-		}
-	}
-	for _, t := range old {
-		s.Timers().Stop(&t.Timer)
-	}
-}
-
 // armAll arms every timer in declaration order, at the start.
 func (s *shard) armAll() {
 	if s.Index() != 0 {

@@ -34,6 +34,8 @@ import (
 type daemon struct {
 	*house
 	options *runOptions
+	opts    engineOptions // that the engine was made with
+	trials  atomic.Uint64
 	paths   []string
 	log     *slog.Logger
 	level   *slog.LevelVar
@@ -84,6 +86,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err != nil {
 		return d, err
 	}
+	d.opts = opts
 	opts.threadCPU = threadCPU
 	if err := d.openOutlets(stdout, stderr); err != nil {
 		return d, fail(exitIO, err)
@@ -209,12 +212,6 @@ func (d *daemon) published(g *engine.Generation) {
 		d.manager.status(d.liveLine())
 	}
 	d.log.Info("live", "generation", g.Number, "hash", g.Hash, "changed", len(g.Changed))
-}
-
-// wantStreams has the stacks keep the bytes of connections where somebody reads
-// them.
-func (d *daemon) wantStreams() {
-	d.front.WantStreams(d.engine.Reads(flow.StreamFields()...))
 }
 
 // serve registers what the control socket answers.

@@ -16,6 +16,7 @@ import (
 	"github.com/hookd/hookd/engine/match"
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/netio"
 )
 
 func newDoc() *cobra.Command {
@@ -158,6 +159,9 @@ func docLimits(w io.Writer) error {
 	}
 	for _, l := range flow.FixedLimits() {
 		fmt.Fprintf(tw, "flow %s\t%s\t%s (fixed)\n", l.Name, l.Value, l.Doc)
+	}
+	for _, l := range netio.DocLimits() {
+		fmt.Fprintf(tw, "netio %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
 	return tw.Flush()
 }

@@ -61,6 +61,11 @@ type engineOptions struct {
 	notes       bool // what rules decide is noted for each packet
 	shards      int
 	drive       event.Drive
+	// trial, if not 0, numbers a trial beside the engine inherit; undone is told what its
+	// scripts do not do.
+	trial   uint64
+	inherit *engine.Engine
+	undone  func(*event.Shard, string)
 	// threadCPU measures what rules cost; nil: nobody asks.
 	threadCPU func() int64
 	// steps, if not nil, is told what each rule does with each event.
@@ -128,8 +133,9 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Drive:       o.drive,
 		Shipped:     shipped(),
 		Steps:       o.steps,
+		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits()}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 

@@ -43,6 +43,7 @@ func (d *daemon) serveReload() {
 		}
 		return out, nil
 	})
+	d.control.Handle("POST /shadow", d.shadow)
 	d.control.Handle("POST /rollback", func(*http.Request) (any, error) {
 		out, err := d.reloader.Rollback()
 		if err != nil {
@@ -53,10 +54,17 @@ func (d *daemon) serveReload() {
 }
 
 func newReload() *cobra.Command {
-	return changing("reload", "Have a running daemon read its scripts now", `Reload has the daemon read its scripts again and returns when they are live. It
+	cmd := changing("reload", "Have a running daemon read its scripts now", `Reload has the daemon read its scripts again and returns when they are live. It
 does so by itself when a file changes; this is for scripts that did, and for data
 that scripts read. Where the scripts are not taken the exit code is 3, what is
-wrong is said, and what was live goes on.`)
+wrong is said, and what was live goes on.
+
+With --shadow nothing becomes live: the scripts, or those at PATH, run beside the
+live ones for that time, on the same traffic and without any effect, and what they
+would have decided and alerted differently is printed. The exit code is 1 where
+anything differs.`)
+	shadowing(cmd)
+	return cmd
 }
 
 func newRollback() *cobra.Command {

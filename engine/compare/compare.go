@@ -182,3 +182,17 @@ func (c *Comparison) without(list, others []Alert, yield func(*Alert)) {
 		yield(&list[i])
 	}
 }
+
+// Add adds what another comparison counted, of other connections.
+func (t *Total) Add(o *Total) {
+	t.Same += o.Same
+	t.OtherRules += o.OtherRules
+	t.OnlyOld += o.OnlyOld
+	t.OnlyNew += o.OnlyNew
+	t.Changed += o.Changed
+	t.Conns += o.Conns
+	t.ConnsMore = t.ConnsMore || o.ConnsMore
+	t.AlertsSame += o.AlertsSame
+	t.AlertsOld += o.AlertsOld
+	t.AlertsNew += o.AlertsNew
+}

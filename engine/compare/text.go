@@ -11,6 +11,8 @@ import (
 type Place struct {
 	Packet uint64 // from 1; 0 for what happened behind the last
 	TS     int64  // event time, nanoseconds
+	// Live: packets are not counted, the time says where it was.
+	Live bool
 }
 
 // Text writes differences for a person.
@@ -50,11 +52,14 @@ func (t *Text) Write(at Place, d Difference) {
 
 // head writes where a difference is.
 func (t *Text) head(at Place, subject string, conn uint64, what string) {
-	where := "end"
-	if at.Packet != 0 {
-		where = fmt.Sprintf("packet %d", at.Packet)
+	where := "end, "
+	switch {
+	case at.Live:
+		where = ""
+	case at.Packet != 0:
+		where = fmt.Sprintf("packet %d, ", at.Packet)
 	}
-	t.printf("%s, %s", where, time.Unix(0, at.TS).UTC().Format("2006-01-02 15:04:05.000000"))
+	t.printf("%s%s", where, time.Unix(0, at.TS).UTC().Format("2006-01-02 15:04:05.000000"))
 	if subject != "" {
 		t.printf("  conn %d %s", conn, subject)
 	}

@@ -14,8 +14,9 @@ type inbox struct {
 	refused atomic.Uint64
 	limit   int
 
-	mu   sync.Mutex // guards list
+	mu   sync.Mutex // guards list and wake
 	list []func()
+	wake func()
 }
 
 // Post has run called in the shard, entered, before the next thing that happens
@@ -24,14 +25,27 @@ type inbox struct {
 func (s *Shard) Post(run func()) bool {
 	b := &s.inbox
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if len(b.list) >= b.limit {
+		b.mu.Unlock()
 		b.refused.Add(1)
 		return false
 	}
 	b.list = append(b.list, run)
 	b.waiting.Store(int32(len(b.list)))
+	wake := b.wake
+	b.mu.Unlock()
+	if wake != nil {
+		wake()
+	}
 	return true
+}
+
+// WakeBy has wake called, by any goroutine, after each post: who drives the shard
+// and waits for something else then enters it. nil is nobody.
+func (s *Shard) WakeBy(wake func()) {
+	s.inbox.mu.Lock()
+	defer s.inbox.mu.Unlock()
+	s.inbox.wake = wake
 }
 
 // PostsRefused counts what [Shard.Post] did not take. Any goroutine may ask.
@@ -56,6 +70,10 @@ func (s *Shard) takePosts() {
 // look at other shards, and one that looks holds back the change, not the other
 // way round. Where shards are not driven apart both do nothing.
 func (s *Shard) Change() {
+	if s.behind != nil {
+		s.behind.Change()
+		return
+	}
 	if s.set.drive == Apart {
 		s.show.Lock()
 		s.showing = true
@@ -64,6 +82,10 @@ func (s *Shard) Change() {
 
 // Changed ends a change.
 func (s *Shard) Changed() {
+	if s.behind != nil {
+		s.behind.Changed()
+		return
+	}
 	if s.set.drive == Apart {
 		s.showing = false
 		s.show.Unlock()

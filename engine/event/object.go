@@ -1,5 +1,7 @@
 package event
 
+import "slices"
+
 // Kept is what every kept object implements: a connection, a transaction.
 type Kept interface {
 	// ID returns the object's number, unique within its family for the life of
@@ -52,6 +54,11 @@ func (s *Slots) Set(key, value any) {
 	}
 }
 
+// Drop takes away what which selects.
+func (s *Slots) Drop(which func(key, value any) bool) {
+	s.list = slices.DeleteFunc(s.list, func(x slot) bool { return which(x.key, x.value) })
+}
+
 // Ender is what may be attached to an object to hear of its end.
 type Ender interface {
 	// ObjectEnded is called once, when handlers have seen the end.
@@ -81,6 +88,9 @@ type Caller struct {
 	Event any
 	// Observe: what the rule decides is recorded, not done. Calls that decide, as verdicts do, follow.
 	Observe bool
+	// Shadow numbers the trial that the script runs in, beside what is live; 0: it
+	// is live. What has results keeps what it changes for a trial apart.
+	Shadow uint64
 	// Waiter is who waits for the operation that is being started; nil where the
 	// function does not wait.
 	Waiter *Waiter

@@ -15,6 +15,9 @@ type Shard struct {
 	wanted     [MaxPoints / 64]uint64
 	dispatcher Dispatcher
 
+	// behind is the shard whose objects this one's handlers see too.
+	behind *Shard
+
 	set   *Shards
 	own   sync.Mutex
 	inbox inbox
@@ -93,6 +96,10 @@ func (s *Shard) Goal() int64 { return s.goal }
 
 // Timers returns the shard's timer queue. The caller has entered s.
 func (s *Shard) Timers() *Timers { return &s.timers }
+
+// Behind makes s one whose handlers see the objects of live, whoever enters it
+// having entered that before: what they change of those is a change of live's.
+func (s *Shard) Behind(live *Shard) { s.behind = live }
 
 // Want changes whether anything is bound to a hook point. The engine calls it
 // between two publishes, having entered s.

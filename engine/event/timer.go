@@ -41,6 +41,14 @@ const armed = 1 << 63
 // Len returns how many timers are armed.
 func (q *Timers) Len() int { return len(q.heap) }
 
+// Next returns the earliest deadline, and false if no timer is armed.
+func (q *Timers) Next() (when int64, ok bool) {
+	if len(q.heap) == 0 {
+		return 0, false
+	}
+	return q.heap[0].when, true
+}
+
 // Arm sets t to call run at the given time in nanoseconds of event time. A
 // timer that is armed already is moved. A deadline in the past runs at the next
 // [Shard.Advance].
@@ -87,6 +95,14 @@ func (q *Timers) earlier(o *Timers) bool { return q.heap[0].before(o.heap[0]) }
 
 func (t *Timer) before(o *Timer) bool {
 	return t.when < o.when || t.when == o.when && t.seq < o.seq
+}
+
+// First returns the earliest deadline; false if no timer is armed.
+func (q *Timers) First() (when int64, ok bool) {
+	if len(q.heap) == 0 {
+		return 0, false
+	}
+	return q.heap[0].when, true
 }
 
 // next removes and returns the earliest timer due at or before ts, or nil.

@@ -35,7 +35,7 @@ func (r *Reloader) Run(ctx context.Context, w *watch.Watcher) error {
 			w.Again()
 		}
 		r.mu.Lock()
-		r.outcome = out
+		r.last = out
 		r.mu.Unlock()
 	})
 	cancel()
@@ -51,19 +51,19 @@ func (r *Reloader) Reload(ctx context.Context, w *watch.Watcher) (Outcome, error
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.outcome, nil
+	return r.last, nil
 }
 
 // Restore makes a set live that was live in an earlier run, in the place of files
 // that were refused: what was said of those stays true.
 func (r *Reloader) Restore(sources []engine.Source) Outcome {
-	r.mu.Lock()
-	before := r.status
+	r.turn.Lock()
+	before := r.Status()
 	out, gen := r.apply(watch.Change{Sources: sources})
 	if out.Published {
-		r.status.LastError, r.status.Stale = before.LastError, true
+		r.note(func(st *Status) { st.LastError, st.Stale = before.LastError, true })
 	}
-	r.mu.Unlock()
+	r.turn.Unlock()
 	r.published(gen)
 	return out
 }

@@ -60,6 +60,9 @@ type Outcome struct {
 	Changed []string `json:"changed,omitempty"`
 	// Duration is how long it took from the change until it was live, or refused.
 	Duration time.Duration `json:"duration"`
+	// Handover is what the generation took over from the one before; nil where none was
+	// published.
+	Handover *engine.Handover `json:"handover,omitempty"`
 	// Diags are what was found in the scripts.
 	Diags diag.List `json:"diagnostics,omitempty"`
 	// Err says why it was not published; nil where it was or needed not be.
@@ -78,19 +81,26 @@ type Status struct {
 	// Rollbacks counts generations taken back, by a person or for their errors.
 	Rollbacks uint64
 	History   int // sets that Rollback can go back
+	// Changed are the scripts that the live generation was staged anew for, Duration
+	// how long it took until it was live, Handover what it took over.
+	Changed  []string
+	Duration time.Duration
+	Handover engine.Handover
 }
 
 // Reloader makes changes live.
 type Reloader struct {
 	cfg Config
 
-	mu      sync.Mutex
-	history []set // oldest first
-	live    int   // index in history, -1 before the first
-	status  Status
-	errors  uint64    // of the engine at publication
-	until   time.Time // the end of the probation; zero for none
-	outcome Outcome   // of the last change that Run applied
+	turn    sync.Mutex // one reload at a time; guards what follows
+	history []set      // oldest first
+	live    int        // index in history, -1 before the first
+	errors  uint64     // of the engine at publication
+	until   time.Time  // the end of the probation; zero for none
+
+	mu     sync.Mutex // guards what follows: who asks for it does not wait for a reload
+	status Status
+	last   Outcome // of the last change that Run applied
 }
 
 // set is what one generation was made of.
@@ -117,17 +127,23 @@ func New(cfg Config) *Reloader {
 func (r *Reloader) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	st := r.status
-	st.History = max(r.live, 0)
-	return st
+	return r.status
+}
+
+// note changes the status. The caller has the turn.
+func (r *Reloader) note(change func(*Status)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.status)
+	r.status.History = max(r.live, 0)
 }
 
 // Apply makes a change live. What cannot be read, does not load or is not
 // verified is refused: what was live goes on.
 func (r *Reloader) Apply(c watch.Change) Outcome {
-	r.mu.Lock()
+	r.turn.Lock()
 	out, gen := r.apply(c)
-	r.mu.Unlock()
+	r.turn.Unlock()
 	r.published(gen)
 	return out
 }
@@ -144,6 +160,7 @@ func (r *Reloader) apply(c watch.Change) (Outcome, *engine.Generation) {
 			r.history = append(r.history[:0], r.history[1:]...)
 		}
 		r.live = len(r.history) - 1
+		r.note(func(*Status) {})
 		r.keep()
 	}
 	return out, gen
@@ -168,31 +185,36 @@ func (r *Reloader) publish(begun time.Time, sources []engine.Source) (Outcome, *
 		return r.refuse(begun, append(diags, &diag.Diagnostic{Msg: err.Error()}), err), nil
 	}
 	now := r.cfg.Now()
-	r.status.Generation, r.status.Hash, r.status.Since = gen.Number, gen.Hash, now
-	r.status.LastError, r.status.Stale = "", false
+	r.note(func(st *Status) {
+		st.Generation, st.Hash, st.Since = gen.Number, gen.Hash, now
+		st.LastError, st.Stale = "", false
+		st.Changed, st.Duration, st.Handover = gen.Changed, now.Sub(begun), gen.Handover
+	})
 	r.errors, r.until = r.cfg.Engine.Stats().Errors, time.Time{}
 	if r.cfg.MaxErrors > 0 {
 		r.until = now.Add(r.cfg.Probation)
 	}
 	return Outcome{
 		Generation: gen.Number, Hash: gen.Hash, Published: true,
-		Changed: gen.Changed, Duration: now.Sub(begun), Diags: diags,
+		Changed: gen.Changed, Duration: now.Sub(begun), Handover: &gen.Handover, Diags: diags,
 	}, gen
 }
 
 // refuse notes that a change was not taken, and tells the live generation.
 func (r *Reloader) refuse(begun time.Time, diags diag.List, err error) Outcome {
-	r.status.Failures++
-	r.status.LastError = err.Error()
+	why := err.Error()
 	for _, d := range diags {
 		if d.Severity == diag.Error {
-			r.status.LastError = d.Error()
+			why = d.Error()
 			break
 		}
 	}
-	r.status.Stale = true
+	r.note(func(st *Status) {
+		st.Failures++
+		st.LastError, st.Stale = why, true
+	})
 	r.cfg.Engine.Refuse(diags)
-	r.cfg.Log.Error("scripts are not taken, the generation that is live goes on", "generation", r.status.Generation, "err", r.status.LastError)
+	r.cfg.Log.Error("scripts are not taken, the generation that is live goes on", "generation", r.status.Generation, "err", why)
 	return Outcome{
 		Generation: r.status.Generation, Hash: r.status.Hash,
 		Duration: r.cfg.Now().Sub(begun), Diags: diags, Err: err,
@@ -208,9 +230,9 @@ func (r *Reloader) published(gen *engine.Generation) {
 // Rollback makes the set live that was live before; the files are left alone, and
 // so is it until they change. The error is ErrNothingBefore, or what refused it.
 func (r *Reloader) Rollback() (Outcome, error) {
-	r.mu.Lock()
+	r.turn.Lock()
 	out, gen := r.rollback()
-	r.mu.Unlock()
+	r.turn.Unlock()
 	r.published(gen)
 	return out, out.Err
 }
@@ -224,8 +246,10 @@ func (r *Reloader) rollback() (Outcome, *engine.Generation) {
 		return out, nil
 	}
 	r.live--
-	r.status.Rollbacks++
-	r.status.Stale = true
+	r.note(func(st *Status) {
+		st.Rollbacks++
+		st.Stale = true
+	})
 	r.until = time.Time{} // it was live before
 	r.keep()
 	r.cfg.Log.Warn("rolled back", "generation", out.Generation, "hash", out.Hash)
@@ -235,9 +259,9 @@ func (r *Reloader) rollback() (Outcome, *engine.Generation) {
 // Check takes the live generation back if it is on probation and its scripts
 // raised too many errors. It is to be called a few times a second.
 func (r *Reloader) Check() {
-	r.mu.Lock()
+	r.turn.Lock()
 	gen := r.check()
-	r.mu.Unlock()
+	r.turn.Unlock()
 	r.published(gen)
 }
 
@@ -258,8 +282,11 @@ func (r *Reloader) check() *engine.Generation {
 	if !out.Published {
 		return nil
 	}
-	r.status.Failures++
-	r.status.LastError = fmt.Sprintf("generation %d raised %d errors and was taken back", bad, n)
-	r.cfg.Engine.Refuse(diag.List{{Msg: r.status.LastError}})
+	why := fmt.Sprintf("generation %d raised %d errors and was taken back", bad, n)
+	r.note(func(st *Status) {
+		st.Failures++
+		st.LastError = why
+	})
+	r.cfg.Engine.Refuse(diag.List{{Msg: why}})
 	return gen
 }

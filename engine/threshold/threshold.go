@@ -6,6 +6,7 @@
 package threshold
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/hookd/hookd/engine/store"
@@ -205,4 +206,20 @@ func (t *Threshold) unlink(w *window) {
 	} else {
 		t.stale = w.newer
 	}
+}
+
+// Clone returns a threshold of its own that has counted the same.
+func (t *Threshold) Clone() *Threshold {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := &Threshold{config: t.config, stats: t.stats}
+	c.stats.Keys, c.stats.Times = 0, 0
+	for w := t.stale; w != nil; w = w.newer {
+		own := &window{key: w.key.Clone(), last: w.last, fired: w.fired}
+		own.ring = ring{times: slices.Clone(w.ring.times), head: w.ring.head, n: w.ring.n}
+		c.keys.Put(own.key, own)
+		c.link(own)
+		c.stats.Times += len(own.ring.times)
+	}
+	return c
 }

@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -71,12 +72,18 @@ func decidesNothing(t *testing.T, h *house, name string) {
 }
 
 // TestCostRatios compares with an empty protected call of gopher-lua, measured
-// in turns in the same run; the best round of each counts.
+// in turns in the same run; the best round of each counts. On a machine that does
+// other things besides, the ratios move by a tenth and more: the numbers that are
+// promised are held by spec/prove/run, more generous ones by the suite.
 func TestCostRatios(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector distorts the ratios")
 	}
-	const calls, rounds = 10_000, 60
+	const calls = 10_000
+	rounds, slack := 25, 1.4
+	if os.Getenv("HOOKD_PROVE") == "1" {
+		rounds, slack = 60, 1
+	}
 	call := &cost{name: "protected call", run: protectedCall(t)}
 	costs := []*cost{call}
 	for _, tt := range []struct {
@@ -87,9 +94,9 @@ func TestCostRatios(t *testing.T) {
 		{"native match", nativeMiss, 0.7},
 		{"native guard", guarded, 0.7},
 		{"native when", filterMiss, 0.7},
-		// The aim is 3, which is not quite reached: 3.0 to 3.2 on an idle machine. The
-		// machine alone, handed five values to add up, takes 2.1.
-		{"five small fields", fiveFields, 3.6},
+		// The aim is 3, which is just not reached: 3.0 to 3.1, of which the machine
+		// alone, handed five values to add up, takes 2.0.
+		{"five small fields", fiveFields, 3.4},
 		{"state.n = state.n + 1", stateCount, 8},
 		// The aim is 6 µs; a protected call takes 0.04 and more.
 		{"a pattern in 400 bytes", patternSearch, 140},
@@ -113,8 +120,8 @@ func TestCostRatios(t *testing.T) {
 	for _, c := range costs {
 		times := float64(c.best) / float64(call.best)
 		t.Logf("%s: %.1f ns, %.3f of a protected call", c.name, float64(c.best.Nanoseconds())/calls, times)
-		if c != call && times > c.most {
-			t.Errorf("%s: %.3f of a protected call, want at most %v", c.name, times, c.most)
+		if most := slack * c.most; c != call && times > most {
+			t.Errorf("%s: %.3f of a protected call, want at most %.2f", c.name, times, most)
 		}
 	}
 }

@@ -20,7 +20,17 @@ func (in *instance) Caller(L *glua.LState) *event.Caller {
 		c = &in.call.Caller
 	}
 	c.Line = in.line(L)
+	c.Shadow = in.prog.rt.cfg.Trial
 	return c
+}
+
+// Does implements [bind.Host].
+func (in *instance) Does(what string) bool {
+	if in.prog.rt.cfg.Trial == 0 {
+		return true
+	}
+	in.prog.rt.cfg.Undone(in.env.Shard, what)
+	return false
 }
 
 // maxLevels is how far up a call looks for the line of the script it is made at.

@@ -138,8 +138,12 @@ func (in *instance) random() *rand.PCG {
 }
 
 // Close implements [engine.Instance]. What waits is canceled. Objects that outlive the machine keep the
-// userdata that stood for them, so what those refer to is let go of.
+// userdata that stood for them, and the engine what was bound to idle ones, so
+// what those refer to is let go of.
 func (in *instance) Close() {
+	if in.machine.closed && in.broken == errClosed {
+		return
+	}
 	in.CancelWaits(errClosed)
 	for _, mt := range in.metas {
 		if mt != nil {
@@ -151,6 +155,10 @@ func (in *instance) Close() {
 	in.held, in.vacant = nil, nil
 	in.funcs, in.lent, in.args, in.points, in.locals = nil, nil, nil, nil, nil
 	in.broken = errClosed
+	in.metas, in.methods, in.verdicts, in.pairs, in.required, in.files = nil, nil, nil, nil, modules{}, nil
+	in.labels, in.stores, in.meta, in.incr = nil, nil, metatables{}, nil
+	in.prog = &program{rt: in.prog.rt, file: file{path: in.prog.path}}
+	in.env = &engine.Env{Shard: in.env.Shard, Path: in.env.Path, Gen: in.env.Gen, Services: in.env.Services}
 }
 
 var errClosed = errors.New("its generation is gone")

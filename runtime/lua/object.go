@@ -56,6 +56,9 @@ func (k *keptObject) running() *keptObject {
 	return &keptObject{k.machine, k.ud, k.next.running()}
 }
 
+// Gone reports whether none of them runs.
+func (k *keptObject) Gone() bool { return k.running() == nil }
+
 // lentObject is one that was lent to the running call.
 type lentObject struct {
 	o  any

@@ -31,6 +31,11 @@ type Config struct {
 	Functions hookdev.Functions
 	// Flow are the bodies of the flow family's functions; nil leaves them out.
 	Flow flowev.Functions
+	// Trial, if not 0, makes the scripts run without any effect on what the stacks
+	// have. It tells this trial from others of the process. Undone is told each
+	// effect that is not done, by its name, in the shard.
+	Trial  uint64
+	Undone func(shard *event.Shard, what string)
 	// Limits are the engine's, with their defaults filled in.
 	Limits engine.Limits
 	// VM bounds each script's machine; zero fields mean the defaults.

@@ -317,12 +317,17 @@ function settings(decl) end
 ---@class hookd.this: hookd.call
 ---@field bindings integer at hookd.handler_dropped
 ---@field by string at flow.block_start
----@field changed string[] at hookd.reloaded
+---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field code integer at flow.icmp_error
 ---@field differ boolean at flow.rexmit
+---@field draining integer at hookd.reloaded
+---@field dropped integer at hookd.reloaded
+---@field duration number at hookd.reloaded, hookd.reload_failed
 ---@field file string at hookd.script_error
+---@field functions integer at hookd.reloaded
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
----@field hash string at hookd.reloaded
+---@field handlers integer at hookd.reloaded
+---@field hash string at hookd.reloaded, hookd.reload_failed
 ---@field kind flow.rexmit_kind at flow.rexmit
 ---@field len integer at flow.gap
 ---@field line integer at hookd.script_error
@@ -338,11 +343,17 @@ function settings(decl) end
 ---@field pkts integer at flow.block_end
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped
+---@field records integer at hookd.reloaded
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
 ---@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
+---@field states integer at hookd.reloaded
+---@field stores integer at hookd.reloaded
+---@field timers integer at hookd.reloaded
 ---@field ttl number at flow.block_start
 ---@field type integer at flow.icmp_error
+---@field unchanged integer at hookd.reloaded
+---@field waiting integer at hookd.reloaded
 ---@field why flow.gap_reason at flow.gap
 this = {}
 

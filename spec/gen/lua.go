@@ -174,6 +174,9 @@ func luaSetIndex(s *source, o *model.Object, prefix string) {
 		s.line("h.Effect(L, %q)", f.Name)
 		a := fmt.Sprintf("assigned(h, L, %q, v)", f.Name)
 		call := luaRead(s, f.Name, f.Type, f.Optional, a)
+		if name := shared(o.Family, o.Family.Name+"."+o.Name+"."+f.Name); name != "" {
+			s.line("if !h.Does(%q) {\nreturn true\n}", name)
+		}
 		s.line("refuse(L, %q, x.Set%s(h.Caller(L), %s))\nreturn true", f.Name, goName(f.Name), strings.Join(call, ", "))
 	}
 	s.line("}\nreturn false\n}\n")
@@ -188,7 +191,7 @@ func luaMethod(s *source, o *model.Object, m *model.Function, prefix string) {
 	} else {
 		s.line("self := toSelf[%s](h, L, %s, %q)", typ, luaTypeID(o), m.Name)
 	}
-	luaCall(s, m, call{name: m.Name, arg: "methodArg", target: "self." + goName(m.Name), caller: m.Effects || m.Waits})
+	luaCall(s, m, call{name: m.Name, arg: "methodArg", target: "self." + goName(m.Name), caller: m.Effects || m.Waits, shared: shared(o.Family, o.Family.Name+"."+o.Name+":"+m.Name)})
 	s.line("}\n")
 }
 
@@ -352,7 +355,7 @@ func luaFunctions(s *source, f *model.Family) {
 			continue
 		}
 		s.line("{Info: %s.Family.Functions[%d], Call: func(h Host, L *lua.LState) int {", goPackage(f), i)
-		luaCall(s, fn, call{name: fn.Name, arg: "funcArg", target: "fn." + goFunction(f, fn), caller: true})
+		luaCall(s, fn, call{name: fn.Name, arg: "funcArg", target: "fn." + goFunction(f, fn), caller: true, shared: shared(f, fn.Name)})
 		s.line("}},")
 	}
 	s.line("}\n}\n")

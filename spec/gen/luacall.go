@@ -14,6 +14,9 @@ type call struct {
 	arg    string // methodArg or funcArg
 	target string // the Go method that is called
 	caller bool   // which takes the caller first
+	// shared names the call where a script that only tries must not change what
+	// others have too; empty where that is the engine's own.
+	shared string
 }
 
 // luaCall writes the glue of one call: effects, arguments, call, results.
@@ -28,6 +31,7 @@ func luaCall(s *source, fn *model.Function, c call) {
 	for _, read := range luaReads(s, c.name, c.arg, fn.Args, fn.Named) {
 		args = append(args, read...)
 	}
+	c.gate(s, fn)
 	if fn.Waits {
 		luaWait(s, fn, c, args)
 		return
@@ -49,6 +53,26 @@ func luaCall(s *source, fn *model.Function, c call) {
 		}
 	}
 	s.line("return %d", len(fn.Results))
+}
+
+// gate leaves a call undone where the script only tries. What has effects and
+// results keeps them apart itself, by the caller.
+func (c *call) gate(s *source, fn *model.Function) {
+	switch {
+	case c.shared == "":
+	case fn.Waits:
+		s.line("if !h.Does(%q) {\nreturn fail(L, ErrShadow)\n}", c.shared)
+	case fn.Effects && len(fn.Results) == 0:
+		s.line("if !h.Does(%q) {\nreturn succeed(L)\n}", c.shared)
+	}
+}
+
+// shared names a method, function or field of a stack as [call].shared.
+func shared(f *model.Family, name string) string {
+	if f.Name == "hookd" {
+		return ""
+	}
+	return name
 }
 
 // resultName keeps results apart from arguments of the same name.

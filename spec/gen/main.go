@@ -65,6 +65,7 @@ func generate(spec *model.Spec) (map[string][]byte, error) {
 	}
 	goCatalogue(o, spec)
 	luaAll(o, spec)
+	predicateMethods(o, spec)
 	stubFile(o, spec)
 	return o.files, errors.Join(o.errs...)
 }

@@ -3,6 +3,7 @@ package flow
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hookd/hookd/engine/event"
 )
@@ -17,8 +18,9 @@ const (
 type extras struct {
 	slots, sentSlots event.Slots
 	takers           []taker
-	given            []span // gaps that were given up
-	dropped          span   // holds all bytes that rules dropped and the receiver has not got
+	trials           []taker // of scripts that are only tried
+	given            []span  // gaps that were given up
+	dropped          span    // holds all bytes that rules dropped and the receiver has not got
 	otherISN         uint32
 	hasOther         bool  // its SYN/ACK came again with otherISN: which holds is known by its acknowledgment
 	answers          uint8 // RSTs made for packets that came after the connection was cut
@@ -68,6 +70,7 @@ func (p *Peer) overdue(now, wait int64) (to int64, ok bool) {
 type taker struct {
 	script string
 	at     int64
+	trial  uint64 // that it is for, 0 for the live script
 }
 
 // extra returns p's extras, which it has from then on.
@@ -115,8 +118,10 @@ func (e *extras) taken() int64 {
 
 // putBack moves the scripts that have taken bytes from place at on back there.
 func (e *extras) putBack(at int64) {
-	for i := range e.takers {
-		e.takers[i].at = min(e.takers[i].at, at)
+	for _, list := range [][]taker{e.takers, e.trials} {
+		for i := range list {
+			list[i].at = min(list[i].at, at)
+		}
 	}
 }
 
@@ -124,6 +129,38 @@ var (
 	errTakers  = fmt.Errorf("flow: at most %d scripts take from one stream", maxTakers)
 	errNotKept = errors.New("flow: streams are not kept")
 )
+
+// takerOf returns the caller's place in the stream.
+func (e *extras) takerOf(c *event.Caller) (*taker, error) {
+	switch {
+	case c == nil:
+		return e.taker("")
+	case c.Shadow != 0:
+		return e.trial(c)
+	}
+	return e.taker(c.Script)
+}
+
+// trial returns the place of a script that is only tried: at first that of the live
+// one. It holds no bytes back.
+func (e *extras) trial(c *event.Caller) (*taker, error) {
+	i := slices.IndexFunc(e.trials, func(t taker) bool { return t.script == c.Script })
+	if i < 0 {
+		if len(e.trials) == maxTakers {
+			return nil, errTakers
+		}
+		i = len(e.trials)
+		e.trials = append(e.trials, taker{script: c.Script})
+	}
+	t := &e.trials[i]
+	if t.trial != c.Shadow {
+		*t = taker{script: c.Script, trial: c.Shadow}
+		if k := slices.IndexFunc(e.takers, func(t taker) bool { return t.script == c.Script }); k >= 0 {
+			t.at = e.takers[k].at
+		}
+	}
+	return t, nil
+}
 
 // taker returns the script's place in the stream.
 func (e *extras) taker(script string) (*taker, error) {

@@ -44,6 +44,14 @@ func (f *Front) Install(fns *Functions) {
 	}
 }
 
+// Serve makes the stacks those of as many other shards too, for what fns is asked there: of shards that
+// are entered only by who has entered the stack's own, and whose scripts do nothing to it.
+func (f *Front) Serve(fns *Functions, shards *event.Shards) {
+	for i, s := range f.common.stacks {
+		fns.stacks.Store(shards.At(i), s)
+	}
+}
+
 // Remove takes the stacks away from fns.
 func (f *Front) Remove(fns *Functions) {
 	for _, s := range f.common.stacks {

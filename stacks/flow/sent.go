@@ -73,11 +73,7 @@ func (v *Sent) Take(c *event.Caller, n uint32, hasN bool) (bytes []byte, lost ui
 	case !t.kept(m):
 		return nil, 0, errNotKept
 	}
-	var script string
-	if c != nil {
-		script = c.Script
-	}
-	place, err := v.peer().extra().taker(script)
+	place, err := v.peer().extra().takerOf(c)
 	if err != nil {
 		return nil, 0, err
 	}

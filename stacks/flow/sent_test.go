@@ -129,6 +129,28 @@ func TestTake(t *testing.T) {
 	n.want("ended", take(t, s, "a", 1), "flow: the connection ended")
 }
 
+// TestTakeOnTrial checks that a script which is only tried begins where the live
+// one is, moves nothing of it, and begins anew in the next trial.
+func TestTakeOnTrial(t *testing.T) {
+	t.Parallel()
+	n := keeping(t, flow.Config{GapWait: -1})
+	s := n.conn().Client().Sent()
+	try := func(trial uint64, script string, most uint32) string {
+		b, _, err := s.Take(&event.Caller{Script: script, Shadow: trial}, most, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	n.send(n.c(1, 1, ack|psh, "abcdef"))
+	n.want("the live one", take(t, s, "a", 2), "ab")
+	n.want("tried", try(1, "a", 3), "cde")
+	n.want("a script that is not live", try(1, "b", 3), "abc")
+	n.want("tried, further", try(1, "a", 9), "f")
+	n.want("the live one, not moved", take(t, s, "a", 1), "c")
+	n.want("the next trial", try(2, "a", 2)+try(2, "b", 1), "dea")
+}
+
 func TestStreamsNotKept(t *testing.T) {
 	t.Parallel()
 	n := newNet(t, flow.Config{})

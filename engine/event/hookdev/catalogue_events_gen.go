@@ -105,6 +105,116 @@ var reloadedInfo = &event.Info{
 			},
 			Set: func(e, value any) error { return plain.SetStrings(&e.(*Reloaded).Changed, value) },
 		},
+		{
+			Name:   "duration",
+			Type:   event.Type{Kind: event.Duration},
+			Doc:    "From the beginning of the load until all shards ran the generation.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Int: func(e any) int64 { return int64(e.(*Reloaded).Duration) },
+			},
+			Set: func(e, value any) error { return plain.SetDuration(&e.(*Reloaded).Duration, value) },
+		},
+		{
+			Name:   "unchanged",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Scripts that did not change and go on in their machines.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).Unchanged },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Unchanged, value) },
+		},
+		{
+			Name:   "states",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Scripts that changed and keep a state that is not empty.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).States },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).States, value) },
+		},
+		{
+			Name:   "records",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Records of scripts on connections, as `c.data`, that stay.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).Records },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Records, value) },
+		},
+		{
+			Name:   "stores",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Stores that stay.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).Stores },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Stores, value) },
+		},
+		{
+			Name:   "handlers",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Named handlers that are bound and mean those of this generation now.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).Handlers },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Handlers, value) },
+		},
+		{
+			Name:   "timers",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Declared timers that keep their phase.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).Timers },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Timers, value) },
+		},
+		{
+			Name:   "functions",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Bound functions that go on in the machines of the generation before.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).Functions },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Functions, value) },
+		},
+		{
+			Name:   "waiting",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Coroutines and handlers that wait there.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).Waiting },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Waiting, value) },
+		},
+		{
+			Name:   "draining",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Machines of the generation before that stay for functions and waiting.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).Draining },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Draining, value) },
+		},
+		{
+			Name:   "dropped",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "Bindings, timers and coroutines that ended before their time; `hookd.handler_dropped` names them.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*Reloaded).Dropped },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*Reloaded).Dropped, value) },
+		},
 	},
 	Since:   "0.1",
 	Example: `rule "changed" { on = hookd.reloaded, run = function() log.info("live", { n = this.generation }) end }`,
@@ -146,12 +256,44 @@ var reloadFailedInfo = &event.Info{
 			},
 			Set: func(e, value any) error { return plain.SetString(&e.(*ReloadFailed).Message, value) },
 		},
+		{
+			Name:   "hash",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Content hash of the scripts that were refused, in hexadecimal; empty where they could not be read.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*ReloadFailed).Hash },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*ReloadFailed).Hash, value) },
+		},
+		{
+			Name:   "changed",
+			Type:   event.Type{Kind: event.Strings},
+			Doc:    "Paths of those that changed.",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				Strings: func(e any) []string { return e.(*ReloadFailed).Changed },
+			},
+			Set: func(e, value any) error { return plain.SetStrings(&e.(*ReloadFailed).Changed, value) },
+		},
+		{
+			Name:   "duration",
+			Type:   event.Type{Kind: event.Duration},
+			Doc:    "From the beginning of the load until it failed.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Int: func(e any) int64 { return int64(e.(*ReloadFailed).Duration) },
+			},
+			Set: func(e, value any) error { return plain.SetDuration(&e.(*ReloadFailed).Duration, value) },
+		},
 	},
 	Since:   "0.1",
 	Example: `rule "refused" { on = hookd.reload_failed, run = function() alert("reload-failed", { why = this.message }) end }`,
 	New:     func() any { return new(ReloadFailed) },
 	Clone: func(e any) any {
 		v := *e.(*ReloadFailed)
+		v.Changed = slices.Clone(v.Changed)
 		return &v
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendReloadFailed(b, e.(*ReloadFailed)) },

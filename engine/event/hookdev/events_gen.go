@@ -3,6 +3,8 @@
 package hookdev
 
 import (
+	"time"
+
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -50,6 +52,29 @@ type Reloaded struct {
 	Scripts []string
 	// Paths of those that changed.
 	Changed []string
+	// From the beginning of the load until all shards ran the generation.
+	Duration time.Duration
+	// Scripts that did not change and go on in their machines.
+	Unchanged uint64
+	// Scripts that changed and keep a state that is not empty.
+	States uint64
+	// Records of scripts on connections, as `c.data`, that stay.
+	Records uint64
+	// Stores that stay.
+	Stores uint64
+	// Named handlers that are bound and mean those of this generation now.
+	Handlers uint64
+	// Declared timers that keep their phase.
+	Timers uint64
+	// Bound functions that go on in the machines of the generation before.
+	Functions uint64
+	// Coroutines and handlers that wait there.
+	Waiting uint64
+	// Machines of the generation before that stay for functions and waiting.
+	Draining uint64
+	// Bindings, timers and coroutines that ended before their time;
+	// `hookd.handler_dropped` names them.
+	Dropped uint64
 }
 
 // ReloadFailed is hookd.reload_failed. New scripts were refused; the old
@@ -59,6 +84,13 @@ type ReloadFailed struct {
 	Generation uint64
 	// The first error, with file and line.
 	Message string
+	// Content hash of the scripts that were refused, in hexadecimal; empty where
+	// they could not be read.
+	Hash string
+	// Paths of those that changed.
+	Changed []string
+	// From the beginning of the load until it failed.
+	Duration time.Duration
 }
 
 // ScriptError is hookd.script_error. A handler, filter or timer of a script

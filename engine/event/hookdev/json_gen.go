@@ -23,6 +23,28 @@ func appendReloaded(b []byte, e *Reloaded) []byte {
 	b = event.AppendJSONStrings(b, e.Scripts)
 	b = append(b, `,"changed":`...)
 	b = event.AppendJSONStrings(b, e.Changed)
+	b = append(b, `,"duration":`...)
+	b = event.AppendJSONTime(b, int64(e.Duration))
+	b = append(b, `,"unchanged":`...)
+	b = strconv.AppendUint(b, e.Unchanged, 10)
+	b = append(b, `,"states":`...)
+	b = strconv.AppendUint(b, e.States, 10)
+	b = append(b, `,"records":`...)
+	b = strconv.AppendUint(b, e.Records, 10)
+	b = append(b, `,"stores":`...)
+	b = strconv.AppendUint(b, e.Stores, 10)
+	b = append(b, `,"handlers":`...)
+	b = strconv.AppendUint(b, e.Handlers, 10)
+	b = append(b, `,"timers":`...)
+	b = strconv.AppendUint(b, e.Timers, 10)
+	b = append(b, `,"functions":`...)
+	b = strconv.AppendUint(b, e.Functions, 10)
+	b = append(b, `,"waiting":`...)
+	b = strconv.AppendUint(b, e.Waiting, 10)
+	b = append(b, `,"draining":`...)
+	b = strconv.AppendUint(b, e.Draining, 10)
+	b = append(b, `,"dropped":`...)
+	b = strconv.AppendUint(b, e.Dropped, 10)
 	return b
 }
 
@@ -31,6 +53,12 @@ func appendReloadFailed(b []byte, e *ReloadFailed) []byte {
 	b = strconv.AppendUint(b, e.Generation, 10)
 	b = append(b, `,"message":`...)
 	b = event.AppendJSONString(b, e.Message)
+	b = append(b, `,"hash":`...)
+	b = event.AppendJSONString(b, e.Hash)
+	b = append(b, `,"changed":`...)
+	b = event.AppendJSONStrings(b, e.Changed)
+	b = append(b, `,"duration":`...)
+	b = event.AppendJSONTime(b, int64(e.Duration))
 	return b
 }
 

@@ -13,6 +13,10 @@ import (
 // instructions: it is over before it matters.
 const maxBounded = 50_000
 
+// MaxDepth is how deep the calls of functions of a script nest in what nobody
+// counts: the machine's thread for that is small.
+const MaxDepth = 16
+
 // Bounded reports whether a function, of a script after or before it was
 // rewritten, runs no longer than it is long: it has no loops and calls nothing
 // but native functions, which count for themselves, and local functions of which
@@ -21,7 +25,7 @@ func (n *Names) Bounded(f *ast.FunctionExpr, native func(global string) bool) bo
 	if n.Metatables {
 		return false
 	}
-	b := bounder{names: n, native: native, sizes: map[*ast.FunctionExpr]int{}}
+	b := &bounder{names: n, native: native, sizes: map[*ast.FunctionExpr]int{}, depths: map[*ast.FunctionExpr]int{}}
 	return b.size(f) <= maxBounded
 }
 
@@ -29,21 +33,32 @@ type bounder struct {
 	names  *Names
 	native func(string) bool
 	sizes  map[*ast.FunctionExpr]int // unbounded while one is being looked at
+	// depths are how deep calls nest at most, that of the function included; deep
+	// is that of what the function being looked at calls.
+	depths map[*ast.FunctionExpr]int
+	deep   int
 }
 
 const unbounded = maxBounded + 1
 
 // size returns how many nodes a call of f visits at most.
-func (b bounder) size(f *ast.FunctionExpr) int {
+func (b *bounder) size(f *ast.FunctionExpr) int {
 	if n, ok := b.sizes[f]; ok {
+		b.deep = max(b.deep, b.depths[f])
 		return n
 	}
-	b.sizes[f] = unbounded
-	b.sizes[f] = b.block(f.Stmts)
-	return b.sizes[f]
+	outer := b.deep
+	b.sizes[f], b.deep = unbounded, 0
+	n := b.block(f.Stmts)
+	b.depths[f] = b.deep + 1
+	if b.depths[f] > MaxDepth {
+		n = unbounded
+	}
+	b.sizes[f], b.deep = n, max(outer, b.depths[f])
+	return n
 }
 
-func (b bounder) block(list []ast.Stmt) int {
+func (b *bounder) block(list []ast.Stmt) int {
 	n := 0
 	for _, s := range list {
 		switch s.(type) {
@@ -63,7 +78,7 @@ func (b bounder) block(list []ast.Stmt) int {
 }
 
 // expr looks for calls. Making a function is none.
-func (b bounder) expr(x ast.Expr) int {
+func (b *bounder) expr(x ast.Expr) int {
 	if _, ok := x.(*ast.FunctionExpr); ok {
 		return 1
 	}
@@ -77,7 +92,7 @@ func (b bounder) expr(x ast.Expr) int {
 
 // call is the size of what is called: 0 of a native function that calls nothing
 // back.
-func (b bounder) call(c *ast.FuncCallExpr) int {
+func (b *bounder) call(c *ast.FuncCallExpr) int {
 	if id, ok := c.Func.(*ast.IdentExpr); ok {
 		if f := b.names.function(id.Value); f != nil {
 			return b.size(f)
@@ -91,7 +106,7 @@ func (b bounder) call(c *ast.FuncCallExpr) int {
 
 // known reports whether what is called is a native function that calls nothing
 // back.
-func (b bounder) known(c *ast.FuncCallExpr) bool {
+func (b *bounder) known(c *ast.FuncCallExpr) bool {
 	if c.Method != "" {
 		id, ok := c.Receiver.(*ast.IdentExpr)
 		return ok && b.names.store(id.Value) && c.Method != "each"
@@ -107,4 +122,4 @@ func (b bounder) known(c *ast.FuncCallExpr) bool {
 	return false
 }
 
-func (b bounder) global(name string) bool { return b.names.Own(name) && b.native(name) }
+func (b *bounder) global(name string) bool { return b.names.Own(name) && b.native(name) }

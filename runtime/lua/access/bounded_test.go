@@ -19,6 +19,16 @@ func power(n int) string {
 	return text
 }
 
+// chain writes functions each of which calls the one before, and f, which calls
+// the last of n.
+func chain(n int) string {
+	text := "local function g0(a) return a end"
+	for i := range n - 1 {
+		text += fmt.Sprintf(" local function g%d(a) return (g%d(a)) end", i+1, i)
+	}
+	return text + fmt.Sprintf(" f = function(a) return (g%d(a)) end", n-1)
+}
+
 // TestBounded lists what may and what may not run without its instructions being
 // counted.
 func TestBounded(t *testing.T) {
@@ -30,6 +40,8 @@ func TestBounded(t *testing.T) {
 	}{
 		{"nothing", `f = function() end`, true},
 		{"branches", `f = function(a) if a then return 1 elseif a == 2 then a = a + 1 else do a = nil end end end`, true},
+		{"calls as deep as may be", chain(access.MaxDepth - 1), true},
+		{"calls deeper", chain(access.MaxDepth), false},
 		{"native call", `f = function(a) log.info(tostring(a)) end`, true},
 		{"store", `local s = store "x" { kind = "set" } f = function(a) s:add(a) return s:has(a) end`, true},
 		{"makes a function", `f = function(a) return function() while true do end end end`, true},

@@ -90,6 +90,9 @@ func flowConnTag(h Host, L *lua.LState) int {
 	}
 	h.Effect(L, "tag")
 	word := toString(methodArg(h, L, "tag", 1))
+	if !h.Does("flow.conn:tag") {
+		return succeed(L)
+	}
 	if err := self.Tag(h.Caller(L), word); err != nil {
 		return fail(L, err)
 	}
@@ -103,6 +106,9 @@ func flowConnUntag(h Host, L *lua.LState) int {
 	}
 	h.Effect(L, "untag")
 	word := toString(methodArg(h, L, "untag", 1))
+	if !h.Does("flow.conn:untag") {
+		return succeed(L)
+	}
 	if err := self.Untag(h.Caller(L), word); err != nil {
 		return fail(L, err)
 	}
@@ -124,6 +130,9 @@ func flowConnStop(h Host, L *lua.LState) int {
 	}
 	h.Effect(L, "stop")
 	side, hasSide := optional(methodArg(h, L, "stop", 1), func(a arg) flowev.Side { return toEnum[flowev.Side](a, flowev.SideNames()) })
+	if !h.Does("flow.conn:stop") {
+		return succeed(L)
+	}
 	if err := self.Stop(h.Caller(L), side, hasSide); err != nil {
 		return fail(L, err)
 	}
@@ -1784,6 +1793,9 @@ func FlowFunctions(fn flowev.Functions) []Function {
 			what := toPlain(funcArg(h, L, "flow.block", 1))
 			ttl, hasTTL := optional(funcArg(h, L, "flow.block", 2), toDuration)
 			reason := orZero(funcArg(h, L, "flow.block", 3), toString)
+			if !h.Does("flow.block") {
+				return succeed(L)
+			}
 			if err := fn.Block(h.Caller(L), what, ttl, hasTTL, reason); err != nil {
 				return fail(L, err)
 			}
@@ -1792,6 +1804,9 @@ func FlowFunctions(fn flowev.Functions) []Function {
 		{Info: flowev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "flow.unblock")
 			what := toPlain(funcArg(h, L, "flow.unblock", 1))
+			if !h.Does("flow.unblock") {
+				return succeed(L)
+			}
 			if err := fn.Unblock(h.Caller(L), what); err != nil {
 				return fail(L, err)
 			}
@@ -1806,6 +1821,9 @@ func FlowFunctions(fn flowev.Functions) []Function {
 		{Info: flowev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "flow.send")
 			what := toPlainOr[flowev.Packet](funcArg(h, L, "flow.send", 1), FlowPacket)
+			if !h.Does("flow.send") {
+				return succeed(L)
+			}
 			if err := fn.Send(h.Caller(L), what); err != nil {
 				return fail(L, err)
 			}

@@ -30,6 +30,28 @@ func hookdReloadedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 		return fromStrings(L, v.Scripts), true
 	case "changed":
 		return fromStrings(L, v.Changed), true
+	case "duration":
+		return fromDuration(v.Duration), true
+	case "unchanged":
+		return fromUint(v.Unchanged), true
+	case "states":
+		return fromUint(v.States), true
+	case "records":
+		return fromUint(v.Records), true
+	case "stores":
+		return fromUint(v.Stores), true
+	case "handlers":
+		return fromUint(v.Handlers), true
+	case "timers":
+		return fromUint(v.Timers), true
+	case "functions":
+		return fromUint(v.Functions), true
+	case "waiting":
+		return fromUint(v.Waiting), true
+	case "draining":
+		return fromUint(v.Draining), true
+	case "dropped":
+		return fromUint(v.Dropped), true
 	}
 	return nil, false
 }
@@ -41,6 +63,12 @@ func hookdReloadFailedThis(h Host, L *lua.LState, e any, key string) (lua.LValue
 		return fromUint(v.Generation), true
 	case "message":
 		return fromString(v.Message), true
+	case "hash":
+		return fromString(v.Hash), true
+	case "changed":
+		return fromStrings(L, v.Changed), true
+	case "duration":
+		return fromDuration(v.Duration), true
 	}
 	return nil, false
 }

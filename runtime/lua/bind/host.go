@@ -23,6 +23,10 @@ type Host interface {
 	// Effect raises a Lua error where effects are not allowed (at top level, in
 	// filters); what names the method, function or field.
 	Effect(L *lua.LState, what string)
+	// Does reports whether an effect on what others have too is to be done, which
+	// what names. It is not where the script is only tried, beside what is live: the
+	// host notes it, and the call counts as having succeeded.
+	Does(what string) bool
 	// Plain returns the plain data that a userdata stands for: a kept object
 	// itself, the content of a record. The error says why there is none.
 	Plain(ud *lua.LUserData) (any, error)

@@ -102,6 +102,8 @@ type host struct {
 	caller  event.Caller
 	pure    bool // effects are refused
 	effects []string
+	shadow  bool // effects are not done
+	undone  []string
 }
 
 func newHost(L *lua.LState) *host {
@@ -176,6 +178,13 @@ func (h *host) Effect(L *lua.LState, what string) {
 		L.RaiseError("not while loading: '%s' has effects", what)
 	}
 	h.effects = append(h.effects, what)
+}
+
+func (h *host) Does(what string) bool {
+	if h.shadow {
+		h.undone = append(h.undone, what)
+	}
+	return !h.shadow
 }
 
 func (h *host) Plain(ud *lua.LUserData) (any, error) {

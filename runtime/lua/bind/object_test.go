@@ -257,3 +257,30 @@ func TestCallAllocations(t *testing.T) {
 		}
 	}
 }
+
+// TestShadow checks that a script which is only tried changes nothing of what
+// others see, and hears that it did.
+func TestShadow(t *testing.T) {
+	t.Parallel()
+	L := lua.NewState()
+	defer L.Close()
+	h := newHost(L)
+	h.shadow = true
+	c := newConn()
+	for name, v := range globals(h, c) {
+		L.SetGlobal(name, v)
+	}
+	if err := L.DoString(`tagged, untagged, is = c:tag "a", c:untag "b", c:tagged "a"`); err != nil {
+		t.Fatal(err)
+	}
+	got := texts([]lua.LValue{L.GetGlobal("tagged"), L.GetGlobal("untagged"), L.GetGlobal("is")})
+	if diff := cmp.Diff([]string{"true", "true", "false"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"flow.conn:tag", "flow.conn:untag"}, h.undone); diff != "" {
+		t.Error(diff)
+	}
+	if err := L.DoString(`c:tag()`); err == nil {
+		t.Error("arguments are not checked")
+	}
+}

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
@@ -133,6 +134,9 @@ func fail(L *lua.LState, err error) int {
 	L.Push(lua.LString(err.Error()))
 	return 2
 }
+
+// ErrShadow is what a script gets that only is tried, where there is no answer.
+var ErrShadow = errors.New("not done: these scripts run in a shadow")
 
 // succeed returns true: what a call without results gives Lua.
 func succeed(L *lua.LState) int {

@@ -7,62 +7,15 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 
-	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/store"
 )
 
-// method makes the value of a call on the object that self gives. A method is
-// called only on an object that is there and has not ended.
+// method makes the value of a call, with one argument, on the object that self
+// gives. A method is called only on an object that is there and has not ended.
 type method func(c *compiler, x *ast.FuncCallExpr, self caller, arg value) (value, error)
 
 // caller computes the object of a call; false asks.
 type caller func(e any) (o any, ok bool)
-
-// methods are the pure ones, by the names of object and method. Each takes one
-// argument.
-var methods = map[string]method{
-	"flow.data:starts": func(_ *compiler, x *ast.FuncCallExpr, self caller, arg value) (value, error) {
-		return literalText(x, self, arg, func(o any, text []byte) bool { return o.(flowev.Data).Starts(text) })
-	},
-	"flow.data:find": func(_ *compiler, x *ast.FuncCallExpr, self caller, arg value) (value, error) {
-		word, ok := arg.known.(string)
-		if !ok {
-			return value{}, refuse(x, "a text that is no constant")
-		}
-		text := []byte(word)
-		return maybe(self, func(o any, _ any) (float64, bool) {
-			at, found := o.(flowev.Data).Find(text)
-			return float64(at), found
-		}), nil
-	},
-	"flow.data:u8": at(func(o any, i uint32) (float64, bool) {
-		v, ok := o.(flowev.Data).U8(i)
-		return float64(v), ok
-	}),
-	"flow.data:u16": at(func(o any, i uint32) (float64, bool) {
-		v, ok := o.(flowev.Data).U16(i)
-		return float64(v), ok
-	}),
-	"flow.data:u32": at(func(o any, i uint32) (float64, bool) {
-		v, ok := o.(flowev.Data).U32(i)
-		return float64(v), ok
-	}),
-	"flow.conn:tagged": func(_ *compiler, x *ast.FuncCallExpr, self caller, arg value) (value, error) {
-		word, ok := arg.known.(string)
-		if !ok {
-			return value{}, refuse(x, "a tag that is no constant")
-		}
-		return asked(self, func(o any) bool { return o.(flowev.Conn).Tagged(word) }), nil
-	},
-	"flow.packet:has": func(_ *compiler, x *ast.FuncCallExpr, self caller, arg value) (value, error) {
-		word, _ := arg.known.(string)
-		flag, ok := flowev.ParseTCPFlag(word)
-		if !ok {
-			return value{}, refuse(x, "a flag that is none")
-		}
-		return asked(self, func(o any) bool { return o.(flowev.Packet).Has(flag) }), nil
-	},
-}
 
 // call compiles the call of a pure method.
 func (c *compiler) call(x *ast.FuncCallExpr, sc *scope) (value, error) {
@@ -111,14 +64,43 @@ func asked(self caller, is func(o any) bool) value {
 	return value{kind: boolean, boolean: fn, touch: func(e any) { self(e) }}
 }
 
-func literalText(x *ast.FuncCallExpr, self caller, arg value, is func(o any, text []byte) bool) (value, error) {
-	word, ok := arg.known.(string)
-	if !ok {
-		return value{}, refuse(x, "a text that is no constant")
+// booleanOf is a method that takes a constant, of which read makes what it takes
+// in Go, and says yes or no.
+func booleanOf[A any](read func(word string) (A, bool), is func(o any, arg A) bool) method {
+	return func(_ *compiler, x *ast.FuncCallExpr, self caller, v value) (value, error) {
+		arg, err := constantArg(x, read, v)
+		if err != nil {
+			return value{}, err
+		}
+		return asked(self, func(o any) bool { return is(o, arg) }), nil
 	}
-	text := []byte(word)
-	return asked(self, func(o any) bool { return is(o, text) }), nil
 }
+
+// numberOf is booleanOf for a method that may return a number.
+func numberOf[A any](read func(word string) (A, bool), get func(o any, arg A) (float64, bool)) method {
+	return func(_ *compiler, x *ast.FuncCallExpr, self caller, v value) (value, error) {
+		arg, err := constantArg(x, read, v)
+		if err != nil {
+			return value{}, err
+		}
+		return maybe(self, func(o, _ any) (float64, bool) { return get(o, arg) }), nil
+	}
+}
+
+func constantArg[A any](x *ast.FuncCallExpr, read func(word string) (A, bool), v value) (arg A, err error) {
+	word, ok := v.known.(string)
+	if !ok {
+		return arg, refuse(x, "an argument that is no constant text")
+	}
+	if arg, ok = read(word); !ok {
+		return arg, refuse(x, "an argument that is none")
+	}
+	return arg, nil
+}
+
+func asText(word string) (string, bool) { return word, true }
+
+func asBytes(word string) ([]byte, bool) { return []byte(word), true }
 
 // maybe makes the number that a method may return.
 func maybe(self caller, get func(o, e any) (float64, bool)) value {
@@ -144,8 +126,8 @@ func maybe(self caller, get func(o, e any) (float64, bool)) value {
 	}
 }
 
-// at is a method that reads a number at a place.
-func at(read func(o any, at uint32) (float64, bool)) method {
+// numberAt is a method that reads a number at a place.
+func numberAt(read func(o any, at uint32) (float64, bool)) method {
 	return func(c *compiler, x *ast.FuncCallExpr, self caller, arg value) (value, error) {
 		if arg.kind != number {
 			return value{}, refuse(x, "a place that is %s", arg.kind)

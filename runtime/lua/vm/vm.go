@@ -35,6 +35,9 @@ type Config struct {
 type VM struct {
 	cfg  Config
 	root *glua.LState // owns the globals; nothing runs on it
+	// deep is where calls run whose instructions are counted, unless in a task,
+	// flat where others run; nil until there is one.
+	deep, flat *glua.LState
 	activity
 	guards guards
 	co     coroutines
@@ -67,6 +70,9 @@ const (
 	// depthRoot is how deep calls nest on the state that owns the globals, on
 	// which nothing runs.
 	depthRoot = 8
+	// depthFlat is how deep calls nest in what nobody counts: with room for so many
+	// at once gopher-lua enters functions faster than with room that grows.
+	depthFlat = 32
 )
 
 // New returns a machine with its library in place and nothing run.
@@ -84,9 +90,9 @@ func New(cfg Config) *VM {
 		MinimizeStackMemory: true,
 	})
 	v.root.Options.CallStackSize = cfg.Limits.CallDepth
-	v.main = v.newMain(registryThread)
+	v.newMain(registryThread)
 	v.open()
-	v.main = v.newMain(registryThread)
+	v.newMain(registryThread)
 	return v
 }
 
@@ -94,7 +100,7 @@ func New(cfg Config) *VM {
 // on run on another thread. A closure keeps the thread it was made on, with
 // everything that a call left there when it failed, so calls that may fail had
 // better not share one with closures that stay.
-func (v *VM) Settle() { v.main = v.newMain(registryMain) }
+func (v *VM) Settle() { v.newMain(registryMain) }
 
 // State returns the state that functions and tables are made with and globals
 // are set on. Nothing is called on it.
@@ -103,12 +109,44 @@ func (v *VM) State() *glua.LState { return v.root }
 // Globals returns the table of globals.
 func (v *VM) Globals() *glua.LTable { return v.root.G.Global }
 
-// newMain makes a thread for calls and lets it be the main one.
-func (v *VM) newMain(registry int) *glua.LState {
-	L := v.newThread(registry)
-	L.Panic, v.counted = v.fail, true
-	v.root.G.MainThread, v.root.G.CurrentThread = L, L
+// newMain makes the thread for counted calls and lets it be the main one.
+func (v *VM) newMain(registry int) {
+	v.deep = v.newThread(registry)
+	v.deep.Panic = v.fail
+	v.turn(true)
+}
+
+// turn lets the thread for calls that are counted, or not, be the main one.
+func (v *VM) turn(counted bool) {
+	v.counted, v.main = counted, v.deep
+	if !counted {
+		if v.flat == nil {
+			v.flat = v.newFlat()
+		}
+		v.main = v.flat
+	}
+	v.root.G.MainThread, v.root.G.CurrentThread = v.main, v.main
+}
+
+// newFlat makes the thread for calls that nobody counts, which nest a little only.
+func (v *VM) newFlat() *glua.LState {
+	o := &v.root.Options
+	depth := o.CallStackSize
+	o.RegistrySize, o.CallStackSize, o.MinimizeStackMemory = registryThread, depthFlat, false
+	L, _ := v.root.NewThread()
+	o.CallStackSize, o.MinimizeStackMemory = depth, true
+	L.Panic = v.fail
 	return L
+}
+
+// renew replaces the main thread behind a call that failed.
+func (v *VM) renew() {
+	if v.counted {
+		v.newMain(registryMain)
+		return
+	}
+	v.flat = nil
+	v.turn(true)
 }
 
 // newThread makes a thread that shares the globals and the budget.
@@ -131,7 +169,7 @@ func (v *VM) AddChunk(name string) {
 // may wait.
 func (v *VM) Close() {
 	v.stopTasks()
-	v.main, v.guards = nil, guards{}
+	v.main, v.deep, v.flat, v.guards = nil, nil, nil, guards{}
 	if !v.root.IsClosed() {
 		v.root.Close()
 	}
@@ -145,16 +183,12 @@ func (v *VM) Begin(budget int, what string) *glua.LState { return v.BeginIf(true
 
 // BeginIf is [VM.Begin] for a call whose instructions need no counting where
 // counted is false, because it is known to end: it has no loops and calls no
-// function that has. Library functions count what they do either way.
+// function that has, nor calls more than half of depthFlat deep. Library functions
+// count what they do either way.
 func (v *VM) BeginIf(counted bool, budget int, what string) *glua.LState {
 	v.budget.reset(budget, what)
 	if counted != v.counted {
-		v.counted = counted
-		if counted {
-			v.main.SetContext(&v.budget)
-		} else {
-			v.main.RemoveContext()
-		}
+		v.turn(counted)
 	}
 	return v.main
 }
@@ -180,7 +214,7 @@ func (v *VM) Call(nargs, nret int) (err error) {
 	defer func() {
 		if !done {
 			err = v.recovered(recover())
-			v.main = v.newMain(registryMain)
+			v.renew()
 		}
 	}()
 	L := v.main

@@ -1,0 +1,60 @@
+package netio
+
+import (
+	"github.com/hookd/hookd/engine/event"
+)
+
+// maxLingerers is how many closed connections of a loop wait for their peers.
+const maxLingerers = 1024
+
+// lingerer is the socket of a connection that was closed while its peer still
+// sends. Closing it would reset the connection (RFC 2525 section 2.17), and the
+// peer could lose what it was sent last. So our stream is ended, and what comes is
+// thrown away until the peer ends its own, for a bounded time.
+type lingerer struct {
+	loop  *Loop
+	w     wire
+	id    ID
+	timer event.Timer
+	left  int // bytes that are still read
+}
+
+// shouldLinger reports whether closing would reset.
+func (c *Conn) shouldLinger() bool {
+	return c.flags&flushClose != 0 && c.flags&(sawEOF|sawBroken|connecting) == 0 && c.opt.Linger > 0 &&
+		!c.loop.ended && c.loop.lingering < maxLingerers && c.w.unread()
+}
+
+// linger takes over the socket of c.
+func (l *Loop) linger(c *Conn) {
+	g := &lingerer{loop: l, w: c.w, left: 16 << 20}
+	if c.flags&didShut == 0 && g.w.shut() != nil {
+		g.w.close(false)
+		return
+	}
+	g.id = l.slots.add(g)
+	l.open++
+	l.lingering++
+	g.w.attach(g.id)
+	if g.w.watch(readable|gone) != nil {
+		g.end()
+		return
+	}
+	l.sh.Timers().Arm(&g.timer, l.time()+int64(c.opt.Linger), func(int64) { g.end() })
+}
+
+func (g *lingerer) ready(readiness) {
+	n, err := g.w.read(g.loop.read)
+	if g.left -= n; err != nil && err != errAgain || g.left <= 0 {
+		g.end()
+	}
+}
+
+func (g *lingerer) end() {
+	g.loop.sh.Timers().Stop(&g.timer)
+	g.w.close(false)
+	g.loop.slots.remove(g.id)
+	g.loop.open--
+	g.loop.lingering--
+	g.loop.drained()
+}

@@ -1,0 +1,295 @@
+package netio
+
+import (
+	"context"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hookd/hookd/engine/event"
+)
+
+// TestTimers fires the shard's timers in real time while nothing comes, in the
+// order of their deadlines, also those armed from outside or from a timer.
+func TestTimers(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		r := newRig(t, portable)
+		var order []int
+		var timers [5]event.Timer
+		arm := func(i int, in time.Duration, run func()) {
+			r.sh.Timers().Arm(&timers[i], r.l.time()+int64(in), func(int64) {
+				order = append(order, i)
+				if run != nil {
+					run()
+				}
+			})
+		}
+		time.Sleep(20 * time.Millisecond) // the loop sleeps for ever
+		began := time.Now()
+		r.do(func() {
+			arm(2, 30*time.Millisecond, func() { arm(3, 10*time.Millisecond, nil) })
+			arm(1, 15*time.Millisecond, func() { r.sh.Timers().Stop(&timers[4]) })
+			arm(4, 16*time.Millisecond, nil)
+			arm(0, 0, nil)
+		})
+		r.l.Wake()
+		within(t, 2*time.Second, func() (ok bool) { r.do(func() { ok = len(order) == 4 }); return }, "four timers")
+		if took := time.Since(began); took < 40*time.Millisecond {
+			t.Errorf("after %v", took)
+		}
+		if want := []int{0, 1, 2, 3}; !slices.Equal(order, want) {
+			t.Errorf("order %v", order)
+		}
+	})
+}
+
+// TestTimeAhead goes on where others moved event time, as a capture's clock can.
+func TestTimeAhead(t *testing.T) {
+	r := newRig(t, false)
+	fired := make(chan struct{})
+	var timer event.Timer
+	r.do(func() {
+		r.sh.Advance(time.Now().Add(time.Hour).UnixNano())
+		r.sh.Timers().Arm(&timer, r.sh.Now()+int64(20*time.Millisecond), func(int64) { close(fired) })
+	})
+	r.l.Wake()
+	select {
+	case <-fired:
+	case <-time.After(3 * time.Second):
+		t.Fatal("the timer waits for the clock to come after")
+	}
+}
+
+// TestTurn calls Turn at least each interval, also if nothing happens.
+func TestTurn(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		var turns atomic.Int32
+		newRig(t, portable, func(c *Config) {
+			c.PollInterval = 10 * time.Millisecond
+			c.Turn = func(int64) { turns.Add(1) }
+		})
+		time.Sleep(150 * time.Millisecond)
+		if n := turns.Load(); n < 5 || n > 40 {
+			t.Errorf("%d turns in 150 ms", n)
+		}
+	})
+}
+
+// TestPosts runs what goroutines post, all of it, and refuses more than the limit.
+func TestPosts(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		r := newRig(t, portable, func(c *Config) { c.Shard = event.NewShards(1, event.Together, 100).At(0) })
+		count := 0 // guarded by the shard
+		var taken atomic.Int64
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 500 {
+					if r.l.Post(func() { count++ }) {
+						taken.Add(1)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		within(t, 2*time.Second, func() (ok bool) { r.do(func() { ok = count == int(taken.Load()) }); return }, "all posts ran")
+		r.do(func() {
+			before := r.l.Stats().PostsRefused
+			for range 101 {
+				r.l.Post(func() {})
+			}
+			if got := r.l.Stats().PostsRefused - before; got != 1 {
+				t.Errorf("%d refused of 101", got)
+			}
+		})
+		r.stop()
+		r.l.Wake() // nobody is there
+	})
+}
+
+// TestDrain ends idle connections at once, waits for busy ones, refuses new ones,
+// and cuts what is left at the end of its time.
+func TestDrain(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		r := newRig(t, portable)
+		var log []string
+		h := &hooks{
+			log: &log,
+			recv: func(c *Conn, _ int) {
+				if strings.HasSuffix(string(c.Bytes()), "end") {
+					c.Close()
+				}
+			},
+			quit: func(c *Conn) {
+				if c.Len() == 0 {
+					c.Close()
+				}
+			},
+		}
+		ls := r.listen(h, Options{})
+		idle, busy, stuck := r.peer(ls), r.peer(ls), r.peer(ls)
+		write(t, busy, "wo")
+		write(t, stuck, "wo")
+		within(t, time.Second, func() (ok bool) { r.do(func() { ok = r.l.stats.BytesIn == 4 && r.l.stats.Accepted == 3 }); return }, "read")
+		began := time.Now()
+		r.do(func() { r.l.Drain(300 * time.Millisecond) })
+		if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
+			t.Error(err)
+		}
+		if c, err := net.Dial("tcp", ls.Addr().String()); err == nil {
+			_ = c.Close()
+			t.Error("a listener is open")
+		}
+		write(t, busy, "rk end")
+		if _, err := busy.Read(make([]byte, 1)); err != io.EOF {
+			t.Error(err)
+		}
+		if _, err := stuck.Read(make([]byte, 1)); err == nil {
+			t.Error("still open")
+		}
+		if took := time.Since(began); took < 250*time.Millisecond || took > 2*time.Second {
+			t.Errorf("cut after %v", took)
+		}
+		r.stop()
+		closes := slices.DeleteFunc(log, func(s string) bool { return !strings.HasPrefix(s, "close") })
+		if diff := cmp.Diff([]string{"close local", "close local", "close stopped"}, closes); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestLinger closes while the peer still sends: it reads all it was sent, and no
+// reset cuts that short.
+func TestLinger(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		r := newRig(t, portable)
+		answer := strings.Repeat("sorry ", 10000)
+		h := &hooks{accept: func(c *Conn) Verdict { _ = c.Send([]byte(answer)); return Reject }}
+		if portable {
+			h.accept = func(c *Conn) Verdict { c.Pause(); _ = c.Send([]byte(answer)); c.Close(); return Accept }
+		}
+		ls := r.listen(h, Options{Linger: time.Second})
+		c := r.peer(ls)
+		for range 50 {
+			_, _ = c.Write(make([]byte, 16<<10))
+		}
+		_ = c.CloseWrite()
+		got, err := io.ReadAll(c)
+		if string(got) != answer || err != nil {
+			t.Errorf("%d of %d bytes, %v", len(got), len(answer), err)
+		}
+	})
+}
+
+// TestSharedSocket has two loops at one socket, and hands it to a third as another
+// process would get it: nobody is refused meanwhile.
+func TestSharedSocket(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		a, b, c := newRig(t, portable), newRig(t, portable), newRig(t, portable)
+		sock, err := a.l.Open(SocketConfig{Network: "tcp", Address: "127.0.0.1:0", MaxConns: 500})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := func(r *rig, s *Socket) (ls *Listener) {
+			r.do(func() { ls, err = r.l.ListenAt(s, &hooks{recv: echo}) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ls
+		}
+		la, lb := at(a, sock), at(b, sock)
+		request := func() {
+			p := a.peer(la)
+			write(t, p, "x")
+			read(t, p, 1)
+			_ = p.Close()
+		}
+		for range 40 {
+			request()
+		}
+		f, err := sock.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		copied, err := c.l.Open(SocketConfig{File: f})
+		_ = f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lc := at(c, copied)
+		a.do(la.Close)
+		request()
+		b.do(lb.Close)
+		if err := sock.Close(); err != nil {
+			t.Error(err)
+		}
+		if lc.Addr() != la.Addr() {
+			t.Errorf("handed over %s for %s", lc.Addr(), la.Addr())
+		}
+		for range 5 {
+			request()
+		}
+		c.do(func() {
+			if c.l.stats.Accepted < 5 {
+				t.Errorf("the third loop accepted %d", c.l.stats.Accepted)
+			}
+			lc.Close()
+		})
+		_ = copied.Close()
+		within(t, time.Second, func() bool { return sock.Conns() == 0 && copied.Conns() == 0 }, "counts go back")
+	})
+}
+
+// TestCloseUnrun frees a loop that nobody ran, with what it has.
+func TestCloseUnrun(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		before := openFiles()
+		budget := NewBudget(0)
+		l, err := New(Config{Shard: event.NewShard(0), Portable: portable, Budget: budget})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.sh.Enter()
+		if _, err := l.Listen(SocketConfig{Network: "tcp", Address: "127.0.0.1:0"}, &hooks{}); err != nil {
+			t.Error(err)
+		}
+		if _, err := l.Packets(PacketConfig{Network: "udp", Address: "127.0.0.1:0"}, &raw{}); err != nil {
+			t.Error(err)
+		}
+		var log []string
+		if _, err := l.Dial(DialConfig{Network: "tcp", Address: "127.0.0.1:1"}, &hooks{log: &log}); err != nil {
+			t.Error(err)
+		}
+		l.sh.Leave()
+		l.Close()
+		budget.Close()
+		if diff := cmp.Diff([]string{"close stopped"}, log); diff != "" {
+			t.Error(diff)
+		}
+		if err := l.Run(context.Background()); err == nil {
+			t.Error("ran after Close")
+		}
+		within(t, time.Second, func() bool { return openFiles() <= before }, "descriptors go back")
+	})
+}
+
+// TestBudgetCheck refuses a cap that the process has no descriptors for.
+func TestBudgetCheck(t *testing.T) {
+	for _, row := range []struct {
+		conns int
+		ok    bool
+	}{{0, true}, {1, true}, {1 << 30, false}} {
+		b := NewBudget(row.conns)
+		if err := b.Check(); (err == nil) != row.ok {
+			t.Errorf("%d: %v", row.conns, err)
+		}
+		b.Close()
+	}
+}
