@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -271,4 +272,56 @@ func TestEchoAllocates(t *testing.T) {
 	if n := testing.AllocsPerRun(2000, datagram); n != 0 {
 		t.Errorf("%v allocations a datagram", n)
 	}
+}
+
+// TestConnectTimeout gives up an address that does not answer, and goes on with the
+// next within the time for all.
+func TestConnectTimeout(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		// A listener whose backlog is full drops who comes.
+		deaf, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = unix.Close(deaf) }()
+		r := newRig(t, portable, func(c *Config) {
+			c.Lookup = func(context.Context, string) ([]netip.Addr, error) {
+				return []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.1")}, nil
+			}
+		})
+		live := r.listen(&hooks{recv: echo}, Options{})
+		port := live.Addr().Port()
+		at := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 2}, Port: int(port)}
+		if err := unix.Bind(deaf, at); err != nil {
+			t.Skip(err)
+		}
+		if err := unix.Listen(deaf, 0); err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = unix.Close(fd) }()
+			_ = unix.Connect(fd, at)
+		}
+		time.Sleep(10 * time.Millisecond)
+		for _, row := range []struct{ address, want string }{
+			{fmt.Sprintf("127.0.0.2:%d", port), "connect timeout:connect"},
+			{fmt.Sprintf("name.test:%d", port), "connect <nil>"},
+		} {
+			var log []string
+			began := time.Now()
+			r.do(func() {
+				h := &hooks{log: &log, connect: func(c *Conn, err error) { c.Close() }}
+				if _, err := r.l.Dial(DialConfig{Network: "tcp", Address: row.address, Options: Options{Connect: 150 * time.Millisecond}}, h); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if got := r.logged(&log, "close"); got[0] != row.want || time.Since(began) < 70*time.Millisecond {
+				t.Errorf("%s after %v: %q", row.address, time.Since(began), got)
+			}
+		}
+	})
 }

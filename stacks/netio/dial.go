@@ -71,7 +71,7 @@ func (d *dialing) parse() (host string, err error) {
 	d.port = uint16(n)
 	if a, err := netip.ParseAddr(host); err == nil {
 		if d.use([]netip.Addr{a}); len(d.left) == 0 {
-			return "", errors.New("address is of another family")
+			return "", ErrFamily
 		}
 		return "", nil
 	}
@@ -82,7 +82,8 @@ func (d *dialing) parse() (host string, err error) {
 func (d *dialing) use(addrs []netip.Addr) {
 	for _, a := range addrs {
 		a = a.Unmap()
-		if d.cfg.Network == "tcp4" && !a.Is4() || d.cfg.Network == "tcp6" && !a.Is6() {
+		other := d.cfg.Bind.IsValid() && d.cfg.Bind.Addr().Unmap().Is4() != a.Is4()
+		if other || d.cfg.Network == "tcp4" && !a.Is4() || d.cfg.Network == "tcp6" && !a.Is6() {
 			continue
 		}
 		d.left = append(d.left, target{addr: netip.AddrPortFrom(a, d.port)})

@@ -44,7 +44,7 @@ func (p *epoll) control(op, fd int, id ID, events uint32) error {
 	return unix.EpollCtl(p.fd, op, fd, &ev)
 }
 
-func (p *epoll) wait(out []ready, timeout time.Duration) (int, error) {
+func (p *epoll) wait(out []ready, timeout time.Duration) (m int, woken bool, err error) {
 	ms := -1
 	if timeout >= 0 {
 		// Rounded up: a timer that is looked at too early would be looked at again and again.
@@ -53,11 +53,10 @@ func (p *epoll) wait(out []ready, timeout time.Duration) (int, error) {
 	n, err := unix.EpollWait(p.fd, p.events[:min(len(out), len(p.events))], ms)
 	if err != nil {
 		if err == unix.EINTR {
-			return 0, nil
+			return 0, false, nil
 		}
-		return 0, err
+		return 0, false, err
 	}
-	m := 0
 	for i := range n {
 		ev := &p.events[i]
 		id := ID(uint32(ev.Fd)) | ID(uint32(ev.Pad))<<32
@@ -65,12 +64,13 @@ func (p *epoll) wait(out []ready, timeout time.Duration) (int, error) {
 			var b [8]byte
 			_, _ = unix.Read(p.wakefd, b[:])
 			p.woken.Store(false)
+			woken = true
 			continue
 		}
 		out[m] = ready{id: id, what: readinessOf(ev.Events)}
 		m++
 	}
-	return m, nil
+	return m, woken, nil
 }
 
 func readinessOf(events uint32) (what readiness) {

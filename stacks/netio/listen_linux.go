@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +17,10 @@ type gate struct {
 	at   netip.AddrPort
 	name string
 	made bool // the path is this process's to remove
+
+	mu     sync.Mutex // guards fd from here on, and the rest
+	seats  int
+	closed bool // when the last seat is left
 }
 
 func (p *epoll) listen(cfg *SocketConfig) (door, error) {
@@ -159,6 +164,11 @@ func (g *gate) addr() netip.AddrPort { return g.at }
 func (g *gate) path() string { return g.name }
 
 func (g *gate) file() (*os.File, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.fd < 0 {
+		return nil, ErrClosed
+	}
 	fd, err := unix.FcntlInt(uintptr(g.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -167,7 +177,16 @@ func (g *gate) file() (*os.File, error) {
 }
 
 func (g *gate) close() error {
-	if g.fd < 0 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	return g.free()
+}
+
+// free closes the descriptor if that was asked for and no epoll has it: the number
+// can be another socket's right after.
+func (g *gate) free() error {
+	if !g.closed || g.seats > 0 || g.fd < 0 {
 		return nil
 	}
 	if g.made {
@@ -180,16 +199,23 @@ func (g *gate) close() error {
 
 func (g *gate) sit(b backend) (seat, error) {
 	p, ok := b.(*epoll)
-	if !ok || g.fd < 0 {
+	if !ok {
+		return nil, errors.New("the socket was opened by another backend")
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed || g.fd < 0 {
 		return nil, ErrClosed
 	}
-	return &doorman{polled{p: p, fd: g.fd, mode: unix.EPOLLEXCLUSIVE}}, nil
+	g.seats++
+	return &doorman{polled{p: p, fd: g.fd, mode: unix.EPOLLEXCLUSIVE}, g}, nil
 }
 
 // doorman is a loop's place at a gate. With EPOLLEXCLUSIVE the kernel wakes one
 // of the loops for a connection, not all.
 type doorman struct {
 	polled
+	g *gate
 }
 
 func (d *doorman) accept(*Options) (wire, netip.AddrPort, error) {
@@ -217,4 +243,10 @@ func (d *doorman) refuse() error {
 	return err
 }
 
-func (d *doorman) leave() { _ = d.watch(0) }
+func (d *doorman) leave() {
+	_ = d.watch(0)
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	d.g.seats--
+	_ = d.g.free()
+}

@@ -52,6 +52,13 @@ func (l *Loop) Open(cfg SocketConfig) (*Socket, error) {
 		cfg.Backlog = defaultBacklog
 	}
 	cfg.opt = cfg.Options.withDefaults()
+	switch cfg.Network {
+	case "tcp", "tcp4", "tcp6", "unix":
+	default:
+		if cfg.File == nil {
+			return nil, fmt.Errorf("netio: listen: network %q is not tcp, tcp4, tcp6 or unix", cfg.Network)
+		}
+	}
 	d, err := l.io.listen(&cfg)
 	if err != nil {
 		return nil, fmt.Errorf("netio: listen on %s %s: %w", cfg.Network, cfg.Address, err)
@@ -79,8 +86,8 @@ func (s *Socket) File() (*os.File, error) {
 	return f, nil
 }
 
-// Close closes the socket. The loops' listeners at it are closed before. Who waits
-// to be accepted is reset, unless another process has a copy.
+// Close closes the socket, when the last listener at it is closed. Who waits to be
+// accepted is reset, unless another process has a copy.
 func (s *Socket) Close() error { return s.door.close() }
 
 // Limits that [Listener] tells its owner about.

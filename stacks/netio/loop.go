@@ -155,12 +155,12 @@ func (l *Loop) finish() {
 // once is one turn: what is ready, then what is due. It returns for how long the
 // next may wait.
 func (l *Loop) once(timeout time.Duration) (time.Duration, error) {
-	n, err := l.io.wait(l.events[:], 0)
-	if n == 0 && err == nil && timeout != 0 && !l.debts.any() {
+	n, woken, err := l.io.wait(l.events[:], 0)
+	if n == 0 && !woken && err == nil && timeout != 0 {
 		// Other goroutines first: a blocking wait keeps the processor until the
 		// runtime's monitor takes it away (golang/go #76290).
 		runtime.Gosched()
-		n, err = l.io.wait(l.events[:], timeout)
+		n, _, err = l.io.wait(l.events[:], timeout)
 	}
 	if err != nil {
 		return 0, err

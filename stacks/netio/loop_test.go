@@ -3,7 +3,9 @@ package netio
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -226,10 +228,10 @@ func TestSharedSocket(t *testing.T) {
 		lc := at(c, copied)
 		a.do(la.Close)
 		request()
-		b.do(lb.Close)
-		if err := sock.Close(); err != nil {
+		if err := sock.Close(); err != nil { // before its last listener
 			t.Error(err)
 		}
+		b.do(lb.Close)
 		if lc.Addr() != la.Addr() {
 			t.Errorf("handed over %s for %s", lc.Addr(), la.Addr())
 		}
@@ -291,5 +293,127 @@ func TestBudgetCheck(t *testing.T) {
 			t.Errorf("%d: %v", row.conns, err)
 		}
 		b.Close()
+	}
+}
+
+// TestArguments refuses what no socket can be made of, and sends to nowhere, without
+// harm.
+func TestArguments(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		r := newRig(t, portable)
+		v6, v4 := netip.MustParseAddrPort("[::1]:9"), netip.MustParseAddrPort("127.0.0.1:9")
+		s := r.packets(PacketConfig{Network: "udp4", Address: "127.0.0.1:0"}, &raw{})
+		r.do(func() {
+			for _, cfg := range []SocketConfig{
+				{},
+				{Network: "udp", Address: ":0"},
+				{Network: "tcp"},
+				{Network: "tcp", Address: "localhost:0"},
+				{Network: "tcp", Address: "127.0.0.1:65536"},
+				{Network: "tcp4", Address: "[::1]:0"},
+				{Network: "tcp6", Address: "127.0.0.1:0"},
+				{Network: "unix", Address: "/nowhere/at/all"},
+			} {
+				if _, err := r.l.Listen(cfg, &hooks{}); err == nil {
+					t.Errorf("%+v: no error", cfg)
+				}
+			}
+			for _, cfg := range []PacketConfig{{}, {Network: "tcp", Address: ":0"}, {Network: "udp4", Address: "[::1]:0"}, {Network: "udp", Address: "x:1"}} {
+				if _, err := r.l.Packets(cfg, &raw{}); err == nil {
+					t.Errorf("%+v: no error", cfg)
+				}
+			}
+			for _, to := range []netip.AddrPort{{}, v6} {
+				if err := s.SendTo([]byte("x"), to, netip.Addr{}); err != ErrFamily {
+					t.Errorf("%v: %v", to, err)
+				}
+			}
+			if err := s.SendTo([]byte("x"), v4, v6.Addr()); err != ErrFamily {
+				t.Error(err)
+			}
+			if _, err := r.l.DialPeer(netip.AddrPort{}, 0, &hooks{}); err == nil {
+				t.Error("dialled nowhere")
+			}
+			if _, err := r.l.Dial(DialConfig{Network: "tcp", Address: "127.0.0.1:9", Bind: v6}, &hooks{}); err == nil {
+				t.Error("dialled from another family")
+			}
+		})
+	})
+}
+
+// TestSlots gives no two guests the same name.
+func TestSlots(t *testing.T) {
+	var s slots
+	a := s.add(&Listener{})
+	s.remove(a)
+	b := s.add(&Listener{})
+	if a == b || uint32(a) != uint32(b) || s.get(a) != nil || s.get(b) == nil || s.get(0) != nil || s.get(1<<40) != nil {
+		t.Errorf("%x %x", a, b)
+	}
+}
+
+// TestSendq gives back what was put in, whatever the pieces, and keeps few chunks.
+func TestSendq(t *testing.T) {
+	var q sendq
+	var pool chunks
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var want, got []byte
+	vec := make([][]byte, 0, 4)
+	for range 5000 {
+		p := make([]byte, rnd.IntN(20_000)>>rnd.IntN(12))
+		for i := range p {
+			p[i] = byte(rnd.Uint32())
+		}
+		q.add(&pool, p)
+		want = append(want, p...)
+		limit := 1 + rnd.IntN(10_000)
+		n := 0
+		for _, b := range q.bufs(vec[:0], limit) {
+			got = append(got, b...)
+			n += len(b)
+		}
+		if n > limit {
+			t.Fatalf("%d bytes for %d", n, limit)
+		}
+		if q.discard(&pool, n); q.n != len(want)-len(got) {
+			t.Fatalf("%d queued, %d put in, %d taken", q.n, len(want), len(got))
+		}
+	}
+	if string(got) != string(want[:len(got)]) {
+		t.Error("other bytes come out")
+	}
+	if q.clear(&pool); q.n != 0 || q.head != nil || pool.nsmall > freeSmall || pool.nbig > freeBig {
+		t.Errorf("%+v %+v", q, pool)
+	}
+}
+
+// TestInbuf keeps what is not consumed, whatever comes and goes.
+func TestInbuf(t *testing.T) {
+	var b inbuf
+	var pool chunks
+	rnd := rand.New(rand.NewPCG(3, 4))
+	var want []byte
+	shared := make([]byte, 64<<10)
+	for i := range 5000 {
+		p := shared[:1+rnd.IntN(len(shared)-1)>>rnd.IntN(14)]
+		for j := range p {
+			p[j] = byte(rnd.Uint32())
+		}
+		want = append(want, p...)
+		b.take(&pool, p)
+		n := rnd.IntN(b.len() + 1)
+		if i%7 == 0 {
+			n = b.len()
+		}
+		b.discard(&pool, n)
+		want = want[n:]
+		b.keep(&pool)
+		clear(shared)
+		if string(b.bytes()) != string(want) {
+			t.Fatalf("step %d: %d bytes, want %d", i, b.len(), len(want))
+		}
+		if len(want) == 0 && (b.own != nil || b.home != nil) {
+			t.Fatal("memory is kept for nothing")
+		}
 	}
 }

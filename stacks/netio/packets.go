@@ -77,6 +77,7 @@ type Packets struct {
 	touched  bool
 	closed   bool
 	paused   bool
+	v4       bool // it is for IPv4 only
 	blocked  bool // the system takes nothing more now
 }
 
@@ -107,12 +108,14 @@ func (l *Loop) Packets(cfg PacketConfig, h PacketHandler) (*Packets, error) {
 	if l.stopping {
 		return nil, fmt.Errorf("netio: open UDP socket: %w", ErrClosed)
 	}
-	cfg = cfg.withDefaults()
+	if cfg = cfg.withDefaults(); cfg.Network != "udp" && cfg.Network != "udp4" && cfg.Network != "udp6" {
+		return nil, fmt.Errorf("netio: open UDP socket: network %q is not udp, udp4 or udp6", cfg.Network)
+	}
 	w, err := l.io.packets(&cfg)
 	if err != nil {
 		return nil, fmt.Errorf("netio: open UDP socket %s: %w", cfg.Address, err)
 	}
-	s := &Packets{loop: l, cfg: cfg, h: h, w: w}
+	s := &Packets{loop: l, cfg: cfg, h: h, w: w, v4: w.local().Addr().Is4()}
 	s.id = l.slots.add(s)
 	w.attach(s.id)
 	if err := w.watch(readable); err != nil {
@@ -158,6 +161,8 @@ func (s *Packets) sendFrom(p []byte, to netip.AddrPort, from netip.Addr, peer ID
 		return ErrClosed
 	case len(p) > maxGram:
 		return ErrTooBig
+	case !to.IsValid() || to.Addr().Unmap().Is6() && s.v4 || from.Unmap().Is6() && s.v4:
+		return ErrFamily
 	case len(s.out) >= s.cfg.QueueGrams || s.outBytes+len(p) > s.cfg.QueueBytes:
 		s.loop.stats.GramsDropped++
 		return ErrLimit

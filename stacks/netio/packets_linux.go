@@ -122,11 +122,14 @@ func (g *grams) recv(batch []datagram) (int, error) {
 	return n, err
 }
 
-// mmsg calls recvmmsg(2) or sendmmsg(2) for the first n messages. A first error can
-// be about a datagram that was sent before, of which [grams.complaints] tells; asking
-// takes it away, so the second counts.
+// tries is how often a call is tried that tells an error.
+const tries = 8
+
+// mmsg calls recvmmsg(2) or sendmmsg(2) for the first n messages. An error can be
+// about a datagram that was sent before, of which [grams.complaints] tells. Being
+// told takes it away, but more of those can come meanwhile.
 func (g *grams) mmsg(call uintptr, n int) (int, error) {
-	for again := false; ; {
+	for try := 1; ; {
 		r, _, errno := unix.Syscall6(call, uintptr(g.fd), uintptr(unsafe.Pointer(&g.msgs[0])), uintptr(n), 0, 0, 0)
 		switch errno {
 		case 0:
@@ -135,10 +138,10 @@ func (g *grams) mmsg(call uintptr, n int) (int, error) {
 		case unix.EAGAIN, unix.ENOBUFS:
 			return 0, errAgain
 		default:
-			if again {
+			if try == tries {
 				return 0, errno
 			}
-			again = true
+			try++
 		}
 	}
 }

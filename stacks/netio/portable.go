@@ -83,10 +83,10 @@ func (p *portable) wake() {
 	p.signal()
 }
 
-func (p *portable) wait(out []ready, timeout time.Duration) (int, error) {
-	n, woken := p.collect(out)
+func (p *portable) wait(out []ready, timeout time.Duration) (n int, woken bool, err error) {
+	n, woken = p.collect(out)
 	if n > 0 || woken || timeout == 0 {
-		return n, nil
+		return n, woken, nil
 	}
 	var over <-chan time.Time
 	if timeout > 0 {
@@ -98,11 +98,11 @@ func (p *portable) wait(out []ready, timeout time.Duration) (int, error) {
 		select {
 		case <-p.kick:
 		case <-over:
-			return 0, nil
+			return 0, false, nil
 		}
 		// A kick can be from before the last look.
 		if n, woken = p.collect(out); n > 0 || woken {
-			return n, nil
+			return n, woken, nil
 		}
 	}
 }

@@ -76,6 +76,9 @@ var (
 	ErrLimit = errors.New("netio: limit reached")
 	// ErrTooBig is returned for a datagram that no socket carries.
 	ErrTooBig = errors.New("netio: datagram too big")
+	// ErrFamily is returned for an address that a socket cannot reach or come from:
+	// none, or IPv6 where the socket is IPv4.
+	ErrFamily = errors.New("netio: address of another family, or none")
 )
 
 var (

@@ -222,7 +222,7 @@ func (c *Conn) dropQueue() {
 // one nothing is read, so that a peer which does not read is not served for
 // nothing. It is looked at before writing: who stops at the mark hears Drained.
 func (c *Conn) highMark() {
-	if c.flags&sendFull == 0 && c.out.n >= c.opt.SendHigh {
+	if c.flags&(sendFull|isClosing) == 0 && c.out.n >= c.opt.SendHigh {
 		c.flags |= sendFull
 		c.h.Full(c, SendSide)
 	}

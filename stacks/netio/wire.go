@@ -34,8 +34,8 @@ type ready struct {
 // called by the loop's goroutine, or with its shard entered.
 type backend interface {
 	// wait fills out with what is ready, at most len(out), and waits for it at most
-	// so long; less than 0 is for ever. A wake ends it.
-	wait(out []ready, timeout time.Duration) (int, error)
+	// so long; less than 0 is for ever. A wake ends it, is reported, and is used up.
+	wait(out []ready, timeout time.Duration) (n int, woken bool, err error)
 	// wake ends a wait, or the next one. Any goroutine.
 	wake()
 	// listen opens a socket that several loops can sit at.
