@@ -278,13 +278,3 @@ func (e *Engine) Scripts() []string {
 	defer e.mu.Unlock()
 	return e.live.plain().Scripts()
 }
-
-// Stores returns the live stores, by name.
-func (e *Engine) Stores() []*store.Store { return e.stores.Stores() }
-
-// Live returns the generation that is live, guests included.
-func (e *Engine) Live() *Generation {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.live
-}

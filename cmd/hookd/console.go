@@ -93,7 +93,7 @@ type screen struct {
 	color bool
 }
 
-func screenOf(w io.Writer) screen { return screen{terminalWidth(w), useColor(w)} }
+func screenOf(w io.Writer) screen { return screen{columnsOf(w), useColor(w)} }
 
 func (s screen) query() string { return fmt.Sprintf("width=%d&color=%t", s.width, s.color) }
 

@@ -18,8 +18,8 @@ import (
 	"github.com/hookd/hookd/runtime/lua/console"
 )
 
-// terminalWidth returns how many columns w has, 0 where it is no terminal.
-func terminalWidth(w io.Writer) int {
+// columnsOf returns how many columns w has, 0 where it is no terminal.
+func columnsOf(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok {
 		return 0
@@ -90,7 +90,7 @@ type screenIO struct {
 func sitAtTerminal(cmd *cobra.Command, stdin *os.File, conn net.Conn, others []*switchable) (err error) {
 	e := &editor{fd: int(stdin.Fd()), keys: &keys{in: stdin}}
 	e.Terminal = term.NewTerminal(screenIO{e.keys, cmd.OutOrStdout()}, "")
-	if w := terminalWidth(cmd.OutOrStdout()); w > 0 {
+	if w := columnsOf(cmd.OutOrStdout()); w > 0 {
 		if err := e.SetSize(w, 24); err != nil {
 			return fail(exitIO, err)
 		}

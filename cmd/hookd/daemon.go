@@ -219,6 +219,7 @@ func (d *daemon) serve() error {
 	d.serveStatus()
 	d.serveReload()
 	d.serveConsole()
+	d.serveLooks()
 	return d.serveMetrics()
 }
 

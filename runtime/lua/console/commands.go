@@ -179,7 +179,7 @@ func (s *Session) planCommand(context.Context, string) Reply {
 
 func (s *Session) storesCommand(context.Context, string) Reply {
 	return table("store\tkind\tentries", func(row func(string, ...any)) {
-		for _, st := range s.conf.Engine.Stores() {
+		for _, st := range s.conf.Engine.Stores().Stores() {
 			row("%s\t%s\t%d", st.Name(), st.Kind(), st.Size())
 		}
 	})

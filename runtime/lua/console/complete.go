@@ -55,7 +55,7 @@ func (s *Session) candidates(text string) (from int, words []string) {
 		return m[4], s.arguments(text[m[2]:m[3]])
 	}
 	if m := storeAt.FindStringSubmatchIndex(text); m != nil {
-		for _, st := range s.conf.Engine.Stores() {
+		for _, st := range s.conf.Engine.Stores().Stores() {
 			words = append(words, st.Name())
 		}
 		return m[2], words

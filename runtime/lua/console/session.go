@@ -116,7 +116,7 @@ func (s *Session) dropped(diags diag.List) {
 }
 
 func (s *Session) store(name string) *store.Store {
-	for _, st := range s.conf.Engine.Stores() {
+	for _, st := range s.conf.Engine.Stores().Stores() {
 		if st.Name() == name {
 			return st
 		}

@@ -203,6 +203,7 @@ func TestDeclare(t *testing.T) {
 		{`rule "pong" { on = event.ping, run = function() print("pong", this.rule) end }`, "rule \"pong\" is live until this console is left, or `:save FILE`"},
 		{`raise(event.ping)`, "true"},
 		{`store "bad" { kind = "set", key = "string" }`, "<store \"bad\" (a set of 0)>"},
+		{`local b = store "bad" b:add("x") return b:size(), store("bad"):has "x"`, "1\ntrue"},
 	} {
 		if diff := cmp.Diff(tt.want, d.do(t, tt.in)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.in, diff)
@@ -247,7 +248,7 @@ func TestDeclare(t *testing.T) {
 	if after := machines(d.engine); after != before-1 {
 		t.Errorf("%d machines, then %d", before, after)
 	}
-	if list := d.engine.Stores(); len(list) != 0 {
+	if list := d.engine.Stores().Stores(); len(list) != 0 {
 		t.Errorf("stores are left: %v", list)
 	}
 	d.advance(10 * time.Second)

@@ -58,9 +58,11 @@ func (s *Session) watchEvents(pattern string) error {
 		out.Event(sh, info, where, ev)
 		out.Push()
 	}
-	for _, p := range points {
-		w.stop = append(w.stop, e.Tap(p.ID, tap))
+	ids := make([]event.PointID, len(points))
+	for i, p := range points {
+		ids[i] = p.ID
 	}
+	w.stop = append(w.stop, e.Attach(ids, tap))
 	s.watches = append(s.watches, w)
 	return nil
 }
