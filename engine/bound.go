@@ -68,7 +68,7 @@ func (s *shard) boundTo(k event.Kept) *bound {
 func (s *shard) attach(k event.Kept) *bound {
 	b := s.boundTo(k)
 	if b == nil {
-		b = &bound{object: k, gen: s.gen.Number}
+		b = &bound{object: k, gen: s.gen.edition}
 		if s.shadow != nil {
 			s.shadow.follow(k) // an event's subject always is
 		}
@@ -98,8 +98,8 @@ func (s *shard) boundAt(o *outcome, id event.PointID) []*binding {
 	if b == nil {
 		return nil
 	}
-	if b.gen != s.gen.Number {
-		b.renew(s.gen.Number)
+	if b.gen != s.gen.edition {
+		b.renew(s.gen.edition)
 	}
 	return b.at(id)
 }
@@ -217,8 +217,8 @@ func (s *shard) Bind(call *Call, at *Attachment, point string, h *Handler) error
 		return err
 	}
 	b := s.attach(at.Object)
-	if b.gen != s.gen.Number {
-		b.renew(s.gen.Number)
+	if b.gen != s.gen.edition {
+		b.renew(s.gen.edition)
 	}
 	old := b.find(call.Script, p)
 	u := s.usage(call.Script)

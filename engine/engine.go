@@ -71,6 +71,8 @@ type Engine struct {
 
 	mu       sync.Mutex // guards what follows: staging and publishing
 	live     *Generation
+	guests   []*Guest
+	editions uint64
 	kept     map[string]*kept // by script path
 	rules    map[ruleKey]*ruleShared
 	points   [event.MaxPoints]*event.Info
@@ -123,6 +125,8 @@ type shard struct {
 	canceled, queueRefused uint64
 
 	events, errors, alerts, skips uint64
+	// followers are told of steps too; nil where there are none.
+	followers []*func(*Step)
 }
 
 // turn is what handlers take: one runs at a time, of those shards that are driven
@@ -203,6 +207,9 @@ func newShard(e *Engine, index int, t *turn) *shard {
 
 // Use gives the engine the runtime that compiles its scripts.
 func (e *Engine) Use(rt Runtime) { e.runtime = rt }
+
+// Runtime returns the runtime that was given.
+func (e *Engine) Runtime() Runtime { return e.runtime }
 
 // Generation returns the number of the live generation, which all shards run; 0
 // before the first. Any goroutine may ask, also in a handler.

@@ -40,8 +40,13 @@ type Generation struct {
 	// overlaps are what rules want of overlaps, in the rules' order.
 	overlaps []overlap
 
+	// base is the same without guests, nil where it has none. edition numbers what
+	// was live, with whatever guests.
+	base    *Generation
+	edition uint64
+
 	// others are the same for the shards behind the first, each with VMs of its
-	// own; see shardGeneration.
+	// own; see shardGeneration. Guests are in the first alone.
 	others []*Generation
 }
 
@@ -57,7 +62,9 @@ type script struct {
 	kept     *kept
 	rules    []*rule
 	named    map[string]*rule
-	fresh    bool // staged for this generation; else taken over with its VM
+	fresh    bool   // staged for this generation; else taken over with its VM
+	guest    bool   // it has no file
+	reads    *Reads // of a guest
 }
 
 // userEvent is a declared user-defined event, resolved.
@@ -228,7 +235,7 @@ func (st *Staged) compile(sources []Source) diag.List {
 // meanwhile.
 func (st *Staged) run() diag.List {
 	var diags diag.List
-	for path := range st.engine.live.scripts {
+	for path := range st.engine.live.plain().scripts {
 		if sc := st.gen.scripts[path]; sc == nil || sc.fresh {
 			st.stores.Forget(path)
 		}

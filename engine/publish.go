@@ -35,7 +35,8 @@ func (st *Staged) Publish() (*Generation, error) {
 
 // swap puts the staged generation in the place of the live one.
 func (e *Engine) swap(st *Staged) error {
-	old := e.live
+	old, next := e.live, e.fit(st.gen)
+	e.edit(next)
 	dropped := e.dropped()
 	first := e.shards[0]
 	var err error
@@ -54,12 +55,12 @@ func (e *Engine) swap(st *Staged) error {
 	for _, name := range st.damaged {
 		e.damaged[name] = true
 	}
-	e.live = st.gen
-	e.adopt(old, st.gen)
-	e.inherit(st.gen)
-	list := e.take(st.gen)
-	e.number.Store(st.gen.Number)
-	e.keep(st.gen)
+	e.live = next
+	e.adopt(old, next)
+	e.inherit(next)
+	list := e.take(next)
+	e.number.Store(next.Number)
+	e.keep(next)
 	st.gen.Handover = st.handover(old, list, dropped)
 	if old.Number == 0 {
 		return nil
@@ -241,7 +242,9 @@ func (e *Engine) adopt(old, g *Generation) {
 			u.fareAs(before.health)
 		}
 		for _, other := range g.others {
-			other.users[name].fareAs(u.health)
+			if same := other.users[name]; same != nil { // guests are in the first shard alone
+				same.fareAs(u.health)
+			}
 		}
 	}
 	kept := make(map[ruleKey]*ruleShared)

@@ -81,7 +81,9 @@ func (e *Engine) Reads(fields ...string) bool {
 	defer e.mu.Unlock()
 	var all Reads
 	for _, sc := range e.live.order {
-		if !all.read(sc.program) {
+		if sc.guest {
+			all.merge(sc.reads)
+		} else if !all.read(sc.program) {
 			return true
 		}
 	}

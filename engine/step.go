@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // StepKind says how far a rule came with an event.
 type StepKind uint8
 
@@ -49,5 +51,33 @@ func (s *shard) step(o *outcome, en *entry, kind StepKind) {
 		Origin: s.origin(o, en.rule.script, en.rule.decl.Name, en.rule.decl.Line),
 		Point:  o.plan.where.Name, User: en.user, Event: s.events, Kind: kind,
 	}
-	s.engine.cfg.Steps(&s.lent)
+	if tell := s.engine.cfg.Steps; tell != nil {
+		tell(&s.lent)
+	}
+	for _, f := range s.followers {
+		(*f)(&s.lent)
+	}
+}
+
+// Follow has tell told, as [Config.Steps] is, until remove.
+func (e *Engine) Follow(tell func(*Step)) (remove func()) {
+	own := &tell
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.shards {
+		s.Enter()
+		s.followers = append(s.followers, own)
+		s.Leave()
+	}
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for _, s := range e.shards {
+			s.Enter()
+			if s.followers = slices.DeleteFunc(s.followers, func(f *func(*Step)) bool { return f == own }); len(s.followers) == 0 {
+				s.followers = nil
+			}
+			s.Leave()
+		}
+	}
 }

@@ -92,14 +92,18 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 		return d, fail(exitIO, err)
 	}
 	// First of all: where another daemon runs, its state is not touched.
-	if d.listener, err = control.Listen(o.control); err != nil {
-		return d, fail(exitIO, err)
+	if o.control != "" {
+		if d.listener, err = control.Listen(o.control); err != nil {
+			return d, fail(exitIO, err)
+		}
 	}
 	d.house = newHouse(opts, o.debug, d.records, d.logs)
 	d.log = slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: d.level}))
 	d.manager = serviceManager{d.log}
 	if o.debug {
 		d.level.Set(slog.LevelDebug)
+	} else if o.console {
+		d.level.Set(slog.LevelWarn) // who sits there is told what becomes of what they do
 	}
 	d.state = opts.state
 	if err := d.tap([]string{alwaysPrinted}); err != nil {
@@ -164,7 +168,10 @@ func (d *daemon) loadScripts(stderr io.Writer) error {
 	}
 	d.watcher = watch.New(watch.Config{Paths: d.paths, Poll: o.poll, Log: d.log})
 	d.reloader = reload.New(cfg)
-	change := d.watcher.Read()
+	var change watch.Change
+	if len(d.paths) > 0 { // a console may have no scripts at all
+		change = d.watcher.Read()
+	}
 	out := d.reloader.Apply(change)
 	if err := report(stderr, out.Diags); err != nil {
 		return fail(exitIO, err)
@@ -200,7 +207,7 @@ func (d *daemon) restore(stderr io.Writer) error {
 // published follows each publication.
 func (d *daemon) published(g *engine.Generation) {
 	d.watcher.SetData(g.Files)
-	d.front.WantStreams(d.engine.Reads(flow.StreamFields()...))
+	d.wantStreams()
 	if phase(d.phase.Load()) == running {
 		d.manager.status(d.liveLine())
 	}
@@ -211,6 +218,7 @@ func (d *daemon) published(g *engine.Generation) {
 func (d *daemon) serve() error {
 	d.serveStatus()
 	d.serveReload()
+	d.serveConsole()
 	d.serveLooks()
 	return d.serveMetrics()
 }
@@ -220,11 +228,17 @@ func (d *daemon) run(parent context.Context) error {
 	stop := newInterrupt(parent)
 	ctx, cancel := context.WithCancel(stop.ctx)
 	defer cancel()
-	over := stop.listen()
-	defer over()
+	if !d.options.console {
+		over := stop.listen()
+		defer over()
+	}
 	d.phase.Store(int32(running))
-	d.tasks.Go(func() { d.whileServing(cancel, d.control.Serve(d.listener)) })
-	d.tasks.Go(func() { d.whileServing(cancel, d.reloader.Run(ctx, d.watcher)) })
+	if d.listener != nil {
+		d.tasks.Go(func() { d.whileServing(cancel, d.control.Serve(d.listener)) })
+	}
+	if len(d.paths) > 0 {
+		d.tasks.Go(func() { d.whileServing(cancel, d.reloader.Run(ctx, d.watcher)) })
+	}
 	d.tasks.Go(func() { d.onHangup(ctx) })
 	d.tasks.Go(func() { d.keepWriting(ctx) })
 	d.tasks.Go(func() { d.keepAlive(ctx) })

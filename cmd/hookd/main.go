@@ -86,10 +86,10 @@ Exit codes: 0 done, 1 the work found a failure, 2 usage, 3 scripts do not load,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return consoleHere(cmd) },
 	}
 	root.AddCommand(
-		newRun(), newStatus(), newReload(), newRollback(),
+		newRun(), newConsole(), newStatus(), newReload(), newRollback(),
 		newRules(), newConns(), newTrace(), newTop(), newStore(), newBlocks(),
 		newReplay(), newDiff(), newExplain(), newCheck(), newTest(), newHooks(), newDoc(), newVersion(),
 	)

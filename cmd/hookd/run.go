@@ -33,6 +33,7 @@ type runOptions struct {
 	maxErrors   uint64
 	probation   time.Duration
 	poll        bool
+	console     bool // somebody sits in this terminal, and signals are for them
 }
 
 func newRun() *cobra.Command {
@@ -75,6 +76,7 @@ Without --stay it ends too when its captures do.`,
 	f.Uint64Var(&o.maxErrors, "max-errors", 0, "take a generation back whose scripts raise more errors than that within --probation; 0: never")
 	f.DurationVar(&o.probation, "probation", time.Minute, "how long --max-errors looks at a generation")
 	f.BoolVar(&o.poll, "poll", false, "look at the files once a second instead of being told by the kernel")
+	f.BoolVar(&o.console, "console", false, "a console in this terminal; the daemon ends when it is left")
 	f.IntVar(&o.shards, "shards", 0, "spread connections over so many shards; 1 by default")
 	f.StringVar(&o.metrics, "metrics", "", "ADDRESS:PORT where Prometheus finds /metrics, such as 127.0.0.1:9187; without it only at the control socket")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
@@ -130,6 +132,10 @@ func runDaemon(cmd *cobra.Command, paths []string, o *runOptions) error {
 	}
 	if err := o.check(paths); err != nil {
 		return err
+	}
+	if o.console {
+		o.stay = true
+		return runWithConsole(cmd, paths, o)
 	}
 	d, err := newDaemon(o, paths, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	if err != nil {

@@ -21,8 +21,12 @@ type declarer struct {
 	// already.
 	again bool
 	// open are declarations that got a name and wait for their table.
-	open     []*pending
-	script   bool // there was a script { … }
+	open   []*pending
+	script bool // there was a script { … }
+	// serial tells the functions of one evaluation from those of the next; empty
+	// while a script loads. stores: it declared some.
+	serial   string
+	stores   bool
 	migrator *glua.LFunction
 }
 
@@ -68,7 +72,10 @@ func (in *instance) declaring(L *glua.LState, what string) (*declarer, int) {
 	if n := len(in.required.running); n > 0 && in.mode == loading {
 		in.raise(L, remark{msg: fmt.Sprintf("%s in module %q: a module holds functions and data", what, in.required.running[n-1].Module), hint: "declare it in a script", word: what})
 	}
-	if in.mode != loading || in.decl == nil {
+	if in.running != nil && in.running.eval != nil && in.decl == nil {
+		in.raise(L, remark{msg: what + " inside of " + in.prog.path + ": what a script declares stands in its file", hint: "leave it with :in", word: what})
+	}
+	if in.decl == nil {
 		in.raise(L, remark{msg: what + " in a handler: declare it at the top level", word: what})
 	}
 	return in.decl, in.line(L)

@@ -12,6 +12,10 @@ var storeKeys = []string{"kind", "key", "ttl", "max", "max_bytes", "evict", "fil
 
 // declareStore is `store "name" { … }`, which is the store.
 func (in *instance) declareStore(L *glua.LState) int {
+	if st := in.lookedAt(L.Get(1)); st != nil {
+		L.Push(in.storeOf(st))
+		return 1
+	}
 	d, line := in.declaring(L, "store")
 	name := in.declaredName(L, "store", 1)
 	p := &pending{word: "store", name: name, line: line}
@@ -24,6 +28,19 @@ func (in *instance) declareStore(L *glua.LState) int {
 		return 1
 	}))
 	return 1
+}
+
+// lookedAt returns the live store that somebody names at a console; nil elsewhere,
+// and where there is none.
+func (in *instance) lookedAt(name glua.LValue) *store.Store {
+	if in.running == nil || in.running.eval == nil {
+		return nil
+	}
+	find := in.running.eval.desk.conf.Store
+	if s, ok := name.(glua.LString); ok && find != nil {
+		return find(string(s))
+	}
+	return nil
 }
 
 // store declares a store and returns it. One that cannot be declared is replaced
@@ -58,7 +75,7 @@ func (d *declarer) store(f *fields, L *glua.LState) *store.Store {
 		d.report(remark{msg: err.Error(), word: "store", line: f.line})
 		return d.stray(c)
 	}
-	d.in.stores[f.name] = st
+	d.in.stores[f.name], d.stores = st, true
 	return st
 }
 

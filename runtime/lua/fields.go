@@ -149,7 +149,7 @@ func (f *fields) fn(key string) engine.FuncID {
 	case *glua.LNilType:
 		return 0
 	case *glua.LFunction:
-		return f.d.in.keep(f.title+"."+key, v)
+		return f.d.in.keep(f.d.serial+f.title+"."+key, v)
 	}
 	f.wrong(key, "a function")
 	return 0

@@ -88,5 +88,8 @@ func (in *instance) Handler(*glua.LState, glua.LValue) (any, error) {
 // print writes a log line.
 func (in *instance) print(L *glua.LState, line string) error {
 	in.Effect(L, "print")
+	if in.told(line) {
+		return nil
+	}
 	return in.prog.rt.cfg.Functions.LogInfo(in.Caller(L), line, nil)
 }

@@ -78,6 +78,11 @@ type instance struct {
 	files     map[string]*record.Root // data that was read, for a rebuild
 
 	meta metatables
+
+	// locals are those of the top level, desk where a console is in the machine
+	// that is its own.
+	locals map[string]*glua.Upvalue
+	desk   *Desk
 }
 
 var (
@@ -123,6 +128,7 @@ func (in *instance) open() {
 	in.openWords()
 	in.openState()
 	in.openAccess()
+	in.openLocals()
 }
 
 // random returns where the running call's random numbers come from; nil while the
@@ -150,7 +156,7 @@ func (in *instance) Close() {
 	in.vm.Close()
 	in.machine.closed = true
 	in.held, in.vacant = nil, nil
-	in.funcs, in.lent, in.args, in.points = nil, nil, nil, nil
+	in.funcs, in.lent, in.args, in.points, in.locals = nil, nil, nil, nil, nil
 	in.broken = errClosed
 	in.metas, in.methods, in.verdicts, in.pairs, in.required, in.files = nil, nil, nil, nil, modules{}, nil
 	in.labels, in.stores, in.meta, in.incr = nil, nil, metatables{}, nil
@@ -254,7 +260,7 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 			if e.info != call.Info {
 				continue
 			}
-			L := in.vm.BeginIf(!f.second.free, budget, what)
+			L := in.vm.BeginIf(!f.second.free || in.rebuilt, budget, what)
 			L.Push(f.second.fn)
 			if e.push(in, L, call.Event) {
 				return len(e.args) + e.fields
@@ -263,7 +269,7 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 			break
 		}
 	}
-	L := in.vm.BeginIf(!f.free, budget, what)
+	L := in.vm.BeginIf(!f.free || in.rebuilt, budget, what)
 	L.Push(f.fn)
 	in.args = in.args[:0]
 	if et := in.prog.rt.events[call.Info]; et != nil {

@@ -24,6 +24,8 @@ func DocLimits() []engine.Limit {
 		n("call_depth", l.CallDepth, "calls inside one another (fixed)"),
 		n("call_values", l.Stack, "values that the calls of a thread hold at once (fixed)"),
 		n("coroutines", l.Coroutines, "a script's coroutines that are not finished, with handlers that wait and what spawn started (fixed)"),
+		n("console_instructions", ConsoleInstructions, "one evaluation at a console (fixed)"),
+		n("console_slice", ConsoleSlice, "instructions of it that run at a time; events are served in between (fixed)"),
 		n("store_entries", store.DefaultMax, "a store's entries, where its max says nothing else"),
 		n("store_bytes", store.DefaultMaxBytes, "a store's memory, where its max_bytes says nothing else"),
 	}

@@ -126,7 +126,13 @@ func (f *file) explain(line int, msg string) string {
 	if what, ok := strings.CutPrefix(msg, "too many recursions in "); ok {
 		return "loop in " + what
 	}
-	f.asked.Do(func() { f.names = operandsOf(f.path, f.text) })
+	f.asked.Do(func() {
+		text := f.text
+		if f.typed != nil {
+			text = f.typed
+		}
+		f.names = operandsOf(f.path, text)
+	})
 	o := f.names
 	switch {
 	case msg == "attempt to call a non-function object":

@@ -24,6 +24,7 @@ const loadTime = 10 * time.Second
 type file struct {
 	path  string
 	text  []byte
+	typed []byte // of a console: the latest input alone, at its lines
 	proto *glua.FunctionProto
 	// functions are the expressions that the prototypes were compiled from.
 	functions normalise.Functions

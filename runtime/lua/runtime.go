@@ -110,6 +110,7 @@ func (rt *Runtime) listGlobals() []string {
 // Compile implements [engine.Runtime].
 func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
+	captured := false
 	look := func(chunk *source.Chunk) {
 		p.outline, p.survey = outlineOf(chunk), access.Survey(chunk.Stmts)
 		handlers, reads := analyse.Look(chunk, rt.cfg.Catalogue, rt.globals)
@@ -117,9 +118,10 @@ func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
 		if !rt.cfg.Interpret {
 			p.rewrite(chunk, handlers)
 		}
+		captured = capture(chunk)
 	}
 	diags := rt.compile(&p.file, look)
-	if p.proto == nil && p.handlers != nil {
+	if p.proto == nil && (p.handlers != nil || captured) {
 		// A second form may be too much for the compiler where the first is not,
 		// and messages are about what the author wrote.
 		p.access, p.handlers = access.Result{}, nil

@@ -26,6 +26,7 @@ type coroutine struct {
 	fn    engine.FuncID // 0 for what spawn runs
 	cause error         // why it was ended
 	over  bool
+	eval  *Evaluation // what it is one of
 }
 
 // waiting is an operation that a coroutine waits for.
@@ -137,14 +138,20 @@ func (co *coroutine) enter() {
 	in := co.in
 	in.mode, in.call, in.payload, in.running = handling, co.call, nil, co
 	in.epoch++
+	if co.eval != nil {
+		in.decl = co.eval.decl
+	}
 }
 
 // leave ends what enter began.
 func (co *coroutine) leave(ended bool) {
 	in := co.in
-	in.running = nil
+	in.running, in.decl = nil, nil
 	in.leave()
 	if !ended {
+		if co.eval != nil && co.task.Paused() {
+			co.eval.paused()
+		}
 		return
 	}
 	co.over = true
@@ -153,6 +160,10 @@ func (co *coroutine) leave(ended bool) {
 	}
 	value, err := co.task.Result(1)
 	co.task.End()
+	if co.eval != nil {
+		co.eval.finish(err)
+		return
+	}
 	co.ended(co.outcome(value, err))
 }
 

@@ -30,6 +30,10 @@ type budget struct {
 	allot time.Duration
 	over  chan struct{}
 	cause error // of an end that is none of the budget's
+	// pause, while a task runs that does so in slices of size slice, leaves it between
+	// two of them; it is nil whenever a call starts.
+	pause func() error
+	slice int
 }
 
 var _ context.Context = (*budget)(nil)
@@ -56,6 +60,14 @@ func (b *budget) resetWithin(n int, what string, d time.Duration) {
 	b.more, b.allot, b.until = n-b.left, d, time.Now().Add(d)
 }
 
+// resetSliced starts a call of n instructions that pauses after each slice of
+// them.
+func (b *budget) resetSliced(n, slice int, what string, pause func() error) {
+	b.reset(n, what)
+	b.left = min(n, slice)
+	b.more, b.slice, b.pause = n-b.left, slice, pause
+}
+
 // Done implements [context.Context] and counts one instruction.
 func (b *budget) Done() <-chan struct{} {
 	b.left--
@@ -67,10 +79,18 @@ func (b *budget) Done() <-chan struct{} {
 
 // extend opens the next slice and reports whether there is one.
 func (b *budget) extend() bool {
-	if b.more <= 0 || b.late() {
+	if b.more <= 0 || b.cause != nil || b.late() {
 		return false
 	}
-	n := min(b.more, slice)
+	size := slice
+	if b.pause != nil {
+		if err := b.pause(); err != nil {
+			b.kill(err)
+			return false
+		}
+		size = b.slice
+	}
+	n := min(b.more, size)
 	b.left += n
 	b.more -= n
 	return b.left >= 0 || b.extend()
@@ -86,7 +106,7 @@ func (b *budget) Err() error {
 	if b.cause != nil {
 		return b.cause
 	}
-	if b.more > 0 {
+	if b.more > 0 && b.allot > 0 {
 		return overrunError{what: b.what, allot: b.allot}
 	}
 	return overrunError{what: b.what, limit: b.limit}

@@ -40,6 +40,10 @@ type Task struct {
 	canceled    error
 	started     bool
 	ended       bool
+	// own is the budget of a task that runs in slices, nil of others.
+	own *budget
+	// paused: it waits for nothing but its next slice.
+	paused bool
 }
 
 // maxSpareTasks is how many goroutines wait for the next task.
@@ -67,7 +71,7 @@ func (v *VM) NewTask() (*Task, error) {
 	if n := len(v.spareTasks); n > 0 {
 		t := v.spareTasks[n-1]
 		v.spareTasks = v.spareTasks[:n-1]
-		t.started, t.ended = false, false
+		t.started, t.ended, t.own = false, false, nil
 		return t, nil
 	}
 	t := &Task{vm: v, enter: make(chan struct{}), leave: make(chan struct{})}
@@ -126,12 +130,20 @@ func (t *Task) step(budget int, what string) bool {
 	before, main, current := v.activity, g.MainThread, g.CurrentThread
 	v.activity, v.task = t.activity, t
 	g.MainThread, g.CurrentThread = t.main, t.current
-	v.budget.reset(budget, what)
+	if t.own == nil {
+		v.budget.reset(budget, what)
+	} else {
+		v.budget = *t.own
+	}
 	if t.canceled != nil {
 		v.budget.kill(t.canceled)
 	}
 	t.enter <- struct{}{}
 	<-t.leave
+	if t.own != nil {
+		*t.own = v.budget
+		v.budget.pause = nil
+	}
 	t.activity = v.activity
 	t.current = g.CurrentThread
 	v.activity, v.task = before, nil

@@ -39,7 +39,6 @@ type VM struct {
 	// flat where others run; nil until there is one.
 	deep, flat *glua.LState
 	activity
-	budget budget
 	guards guards
 	co     coroutines
 	strs   strlib.Limits
@@ -55,7 +54,8 @@ type VM struct {
 	nextFn, inextFn          *glua.LFunction
 	types                    [glua.LTChannel + 1]glua.LValue
 
-	buf []byte // of the running concatenation
+	buf    []byte // of the running concatenation
+	budget budget
 
 	// chunks are the sources whose code runs here: the script, and what it
 	// requires.

@@ -1,0 +1,189 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/store"
+	"github.com/hookd/hookd/runtime/lua"
+)
+
+// Config is what a session is about.
+type Config struct {
+	// Engine runs the scripts; its runtime is a [lua.Runtime].
+	Engine *engine.Engine
+	// Reload and Rollback change the generation that is live and say what became
+	// of it; nil where that is not to be had.
+	Reload, Rollback func(context.Context) (string, error)
+	// Doc explains a name; nil explains nothing.
+	Doc func(w io.Writer, name string) error
+	// Changed is called when what the live generation reads may have changed, and
+	// stacks should ask [engine.Engine.Reads] again; it may be nil.
+	Changed func()
+	// Notes takes lines that nobody asked for at the moment: what is printed, what
+	// is watched. It is called with a shard entered and must not block.
+	Notes func(line string)
+	// Width is how many columns there are; 0 means 100.
+	Width int
+	// Color says that diagnostics are coloured.
+	Color bool
+}
+
+// Session is one console in an engine.
+type Session struct {
+	conf  Config
+	rt    *lua.Runtime
+	guest *engine.Guest
+	home  *lua.Desk
+	desk  *lua.Desk // home, or that in a script
+	in    string    // path of that script
+	rules []declared
+	// defined are the inputs that names of the session come from.
+	defined []definition
+
+	watches []*watch
+
+	mu     sync.Mutex
+	cancel context.CancelCauseFunc // of what runs, nil where nothing does
+	closed bool
+}
+
+// ErrInterrupted is why an evaluation ended that somebody interrupted.
+var ErrInterrupted = errors.New("interrupted")
+
+// errNoLua is returned by New where the engine's scripts are not Lua.
+var errNoLua = errors.New("console: the engine runs no Lua")
+
+// New begins a session. The engine's controlling goroutine may be another.
+func New(conf Config) (*Session, error) {
+	rt, ok := conf.Engine.Runtime().(*lua.Runtime)
+	if !ok {
+		return nil, errNoLua
+	}
+	if conf.Notes == nil {
+		conf.Notes = func(string) {}
+	}
+	s := &Session{conf: conf, rt: rt}
+	open := func(env *engine.Env) engine.Instance {
+		s.home = rt.OpenDesk(env, lua.DeskConfig{Name: env.Path, Print: conf.Notes, Store: s.store})
+		return s.home.Instance()
+	}
+	guest, err := conf.Engine.Invite("console", open, s.dropped)
+	if err != nil {
+		return nil, err
+	}
+	s.guest, s.desk = guest, s.home
+	if n := conf.Engine.Shards().Len(); n > 1 {
+		conf.Notes(fmt.Sprintf("this console is in shard 0 of %d: it looks into the scripts there, and rules that are typed see the connections of that shard", n))
+	}
+	return s, nil
+}
+
+// Close ends the session: what it declared, bound and watches is gone.
+func (s *Session) Close() error {
+	s.Interrupt()
+	s.mu.Lock()
+	was := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if was {
+		return nil
+	}
+	s.unwatch()
+	return s.guest.Leave()
+}
+
+// Interrupt ends what runs. Any goroutine may call it.
+func (s *Session) Interrupt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancel != nil {
+		s.cancel(ErrInterrupted)
+	}
+}
+
+// dropped says that what the session declared does not fit a new generation.
+func (s *Session) dropped(diags diag.List) {
+	for _, d := range diags {
+		s.conf.Notes("this console's rules are gone, they do not fit the new generation: " + d.Error())
+	}
+}
+
+func (s *Session) store(name string) *store.Store {
+	for _, st := range s.conf.Engine.Stores().Stores() {
+		if st.Name() == name {
+			return st
+		}
+	}
+	return nil
+}
+
+// Reply is what became of an input.
+type Reply struct {
+	// Text is what to show.
+	Text string
+	// Failed says that it did not succeed.
+	Failed bool
+	// Save is a file to be written with Content, by whom the session is for.
+	Save, Content string
+	// Quit ends the session.
+	Quit bool
+}
+
+// Do runs an input: a command that begins with a colon, or Lua. It ends early when
+// ctx does, or by Interrupt.
+func (s *Session) Do(ctx context.Context, input string) Reply {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return Reply{Text: "the session has ended", Failed: true, Quit: true}
+	}
+	s.cancel = cancel
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.cancel = nil
+		s.mu.Unlock()
+	}()
+	switch text := strings.TrimSpace(input); {
+	case text == "":
+		return Reply{}
+	case text[0] == ':':
+		return s.command(ctx, text[1:])
+	}
+	return s.evaluate(ctx, input)
+}
+
+// Prompt is what a terminal shows before an input.
+func (s *Session) Prompt() string {
+	if s.in != "" {
+		return fmt.Sprintf("%s %d> ", s.in, s.desk.Line())
+	}
+	return fmt.Sprintf("hookd %d> ", s.home.Line())
+}
+
+// failure renders an error, with its line and caret where it has one.
+func (s *Session) failure(err error) Reply {
+	var b strings.Builder
+	var list diag.List
+	var d *diag.Diagnostic
+	switch {
+	case errors.As(err, &list):
+	case errors.As(err, &d):
+		list = diag.List{d}
+	default:
+		return Reply{Text: err.Error(), Failed: true}
+	}
+	for _, d := range list {
+		_ = d.Render(&b, s.conf.Color) // a Builder takes everything
+	}
+	return Reply{Text: strings.TrimRight(b.String(), "\n"), Failed: true}
+}
