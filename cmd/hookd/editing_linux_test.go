@@ -4,25 +4,35 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
+// proving reports whether spec/prove/run asks for the numbers that are promised.
+func proving() bool { return os.Getenv("HOOKD_PROVE") == "1" }
+
 // TestEditing saves rules again and again, some of them broken, while a capture
 // loops over two shards: every pass comes to the same, and each valid content was
-// live once.
+// live once. It takes a minute of ten saves a second where proving.
 func TestEditing(t *testing.T) {
 	dir := t.TempDir()
+	saves, pace := 15, time.Duration(0)
+	if proving() {
+		saves, pace = 600, 100*time.Millisecond
+	}
 	script := filepath.Join(dir, "a.lua")
 	text := func(n int) string {
 		return fmt.Sprintf("rule \"all\" { on = flow.pkt_in, run = function(c, p) end } -- %d\nrule \"cuts\" { on = flow.conn_end, run = function(c) alert \"end\" end }\n", n)
 	}
 	writeFile(t, script, text(0))
 	p := start(t, dir, script, "--pcap", "../../examples/rexmit-scope/capture.pcap", "--loop", "0", "--shards", "2")
-	const saves = 15
+	next := time.Now()
 	for n := 1; n <= saves; n++ {
+		time.Sleep(time.Until(next))
+		next = next.Add(pace)
 		now := text(n)
 		if n%5 == 0 {
 			now = strings.Replace(now, "conn_end", "conn_ended", 1)
@@ -31,11 +41,49 @@ func TestEditing(t *testing.T) {
 		p.until(func(st *status) bool { return st.Reloads+st.ReloadFailures == uint64(n) })
 	}
 	st := p.until(func(st *status) bool { return st.Passes > 100 })
-	if st.Generation != 1+saves-saves/5 || st.ReloadFailures != saves/5 || st.Unlike != 0 || st.Draining != 0 {
+	t.Logf("%d saves, %d of them broken: generation %d, %d passes, %d unlike the first", saves, saves/5, st.Generation, st.Passes, st.Unlike)
+	if st.Generation != uint64(1+saves-saves/5) || st.ReloadFailures != uint64(saves/5) || st.Unlike != 0 || st.Draining != 0 {
 		t.Errorf("%+v", st)
 	}
 	if last := st.LastPasses[0]; last.Packets != 149 || last.Events == 0 || last.Alerts != last.Connections {
 		t.Errorf("%+v", last)
+	}
+	if code := p.end(os.Interrupt); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// TestSaveToLive measures how long a saved script of 200 lines takes until it is
+// live, with traffic: the promise is held where proving, a tenfold one else.
+func TestSaveToLive(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "a.lua")
+	text := func(n int) string {
+		var b strings.Builder
+		for i := range 99 {
+			fmt.Fprintf(&b, "local function f%d(c)\n  return c.client.bytes + %d end\n", i, i+n)
+		}
+		b.WriteString("rule \"all\" { on = flow.conn_end, run = function(c)\n  c.data.n = f1(c) + f2(c) + f98(c) end }\n")
+		return b.String()
+	}
+	writeFile(t, script, text(0))
+	p := start(t, dir, script, "--pcap", "../../examples/rexmit-scope/capture.pcap", "--loop", "0")
+	saves, slack := 10, time.Duration(10)
+	if proving() {
+		saves, slack = 100, 1
+	}
+	var took []time.Duration
+	for n := 1; n <= saves; n++ {
+		begin := time.Now()
+		writeFile(t, script, text(n))
+		p.until(func(st *status) bool { return st.Generation == uint64(1+n) })
+		took = append(took, time.Since(begin))
+	}
+	slices.Sort(took)
+	median, p90 := took[len(took)/2], took[len(took)*9/10]
+	t.Logf("save to live: median %v, p90 %v of %d", median, p90, saves)
+	if median > slack*100*time.Millisecond || p90 > slack*250*time.Millisecond {
+		t.Errorf("save to live: median %v, p90 %v", median, p90)
 	}
 	if code := p.end(os.Interrupt); code != 0 {
 		t.Errorf("exit %d", code)
