@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Suffix ends the names of the files.
@@ -32,7 +33,15 @@ const maxName = 200
 // Dir is a state directory.
 type Dir struct{ path string }
 
-// Open returns the directory, made if it is not there, for its owner alone.
+// unfinished begins the names of files that are being written.
+const unfinished = ".new-"
+
+// abandonedAfter is how old such a file is when its writer is taken to be gone:
+// another process may use the directory too.
+const abandonedAfter = 10 * time.Minute
+
+// Open returns the directory, made if it is not there, for its owner alone. What
+// processes left there that were killed while they wrote is removed.
 func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("statedir: make directory: %w", err)
@@ -43,6 +52,15 @@ func Open(path string) (*Dir, error) {
 	}
 	if !info.IsDir() {
 		return nil, fmt.Errorf("statedir: %s is no directory", path)
+	}
+	abandoned, err := filepath.Glob(filepath.Join(path, unfinished+"*"))
+	if err != nil {
+		abandoned = nil // a path with the signs of patterns
+	}
+	for _, name := range abandoned {
+		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > abandonedAfter {
+			os.Remove(name)
+		}
 	}
 	return &Dir{path}, nil
 }
@@ -73,7 +91,7 @@ func (d *Dir) Load(name string, read func(io.Reader) error) (found bool, err err
 // Save replaces the file of a name with what write writes. After an error the
 // old file is there, unless the error is about syncing the directory.
 func (d *Dir) Save(name string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(d.path, ".new-*")
+	f, err := os.CreateTemp(d.path, unfinished+"*")
 	if err != nil {
 		return fmt.Errorf("statedir: make file: %w", err)
 	}

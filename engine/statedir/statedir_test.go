@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookd/hookd/engine/statedir"
 )
@@ -100,5 +101,32 @@ func TestFailedSave(t *testing.T) {
 	}
 	if _, err := statedir.Open(filepath.Join(path, entries[0].Name())); err == nil {
 		t.Error("a file is taken for a directory")
+	}
+}
+
+// TestAbandoned checks that what a killed process left is removed, and what one may
+// still be writing is not.
+func TestAbandoned(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	for _, f := range []struct {
+		name string
+		age  time.Duration
+	}{{".new-1", time.Hour}, {".new-2", time.Minute}, {"old.jsonl", time.Hour}} {
+		name := filepath.Join(path, f.name)
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-f.age)
+		if err := os.Chtimes(name, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := statedir.Open(path); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(path)
+	if err != nil || len(left) != 2 || left[0].Name() != ".new-2" || left[1].Name() != "old.jsonl" {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }

@@ -135,3 +135,50 @@ alert minute {"seen":5}
 		}
 	}
 }
+
+// TestShadowUnderLoad runs a trial of the same scripts beside the live ones, on two
+// shards that are driven by goroutines of their own: nothing differs, and nothing
+// of the trial goes on behind its end.
+func TestShadowUnderLoad(t *testing.T) {
+	t.Parallel()
+	const src = `state { n = 0 }
+		handler "later" { on = flow.new_data, run = function(c, d) c.data.n = c.data.n + d.len if c.data.n ~= 6 then alert "lost" end end }
+		rule "cut" { on = flow.conn_start, run = function(c)
+			state:incr("n")
+			c.data.n = 1
+			c:tag "x"
+			c:on(flow.new_data, "later")
+			if c.id % 3 == 0 then return flow.reset end
+			return flow.cut
+		end }
+		timer "t" { every = "10s", run = function() state.ticks = 1 end }`
+	l := newLoaded(t, engine.Config{Shards: 2})
+	if _, diags := l.Apply([]engine.Source{{Path: "t.lua", Text: []byte(src)}}); diags.HasErrors() {
+		t.Fatal(rendered(diags))
+	}
+	l.Start(1000e9)
+	stop := make(chan struct{})
+	ran, began, wait := l.traffic(stop)
+	var tally shadow.Tally
+	for range 3 {
+		trial := trialOf(t, l.Engine, &tally, src)
+		r, err := shadow.Run(context.Background(), shadow.Config{Live: l.Engine, Trial: trial, For: 150 * time.Millisecond})
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case r.Different() || r.Total.Same == 0 || r.Unseen != 0:
+			t.Errorf("%+v", r)
+		}
+		if st := trial.Stats(); st.Data != 0 || st.Bindings != 0 || st.Errors != 0 {
+			t.Errorf("of the trial is left: %+v", st)
+		}
+	}
+	close(stop)
+	wait()
+	if ran.Load() != began.Load() || tally.Counts()["flow.conn:tag"] == 0 {
+		t.Errorf("%d of %d connections had their rule; %v", ran.Load(), began.Load(), tally.Counts())
+	}
+	if st := l.Stats(); st.Errors != 0 || st.Data != 0 {
+		t.Errorf("%+v", st)
+	}
+}
