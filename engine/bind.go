@@ -217,14 +217,14 @@ func (r *resolver) checkTimers(sc *script) {
 	}
 }
 
-// installLocked binds g on s, with the engine's taps; s is entered.
+// installLocked binds g on s, with the shard's taps; s is entered.
 func (e *Engine) installLocked(s *shard, g *Generation) {
 	s.gen = g
 	s.plans = [event.MaxPoints]*pointPlan{}
 	for id := range g.plans {
 		s.plans[id] = s.planOf(id)
 	}
-	for id := range e.taps {
+	for id := range s.taps {
 		s.plans[id] = s.planOf(id)
 	}
 	if s.follower != nil {
@@ -241,17 +241,16 @@ func (e *Engine) installLocked(s *shard, g *Generation) {
 }
 
 // tapsOf returns who sees the events of a point before rules do.
-func (s *shard) tapsOf(id event.PointID) []Tap {
-	taps := s.engine.taps[id]
+func (s *shard) tapsOf(id event.PointID) []*tapping {
+	taps := s.taps[id]
 	if s.follower != nil && s.follower.wants(id) {
-		taps = append(slices.Clip(taps), s.follower.see)
+		taps = append(slices.Clip(taps), &tapping{tap: s.follower.see})
 	}
 	return taps
 }
 
-// planOf returns what runs at a point of the live generation: its rules, the
-// engine's taps, and what is bound to single objects. It is nil where nothing
-// does.
+// planOf returns what runs at a point of the live generation: its rules, its
+// taps, and what is bound to single objects. It is nil where nothing does.
 func (s *shard) planOf(id event.PointID) *pointPlan {
 	p, taps := s.gen.plans[id], s.tapsOf(id)
 	if (p == nil || p.root.empty()) && len(taps) == 0 && s.dynamic[id] == 0 {
@@ -262,9 +261,9 @@ func (s *shard) planOf(id event.PointID) *pointPlan {
 		p = newPointPlan(s.engine, info, where)
 	}
 	if len(taps) > 0 {
-		tapped := *p
-		tapped.taps = taps
-		p = &tapped
+		with := *p
+		with.taps = taps
+		p = &with
 	}
 	return p
 }

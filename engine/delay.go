@@ -121,7 +121,7 @@ func (d *delay) fire(int64) {
 		d.next += d.every
 		s.Timers().Arm(&d.Timer, d.next, d.fire)
 	}
-	if st := x.target.rule.state; !st.off.Load() && !st.suspended() {
+	if st := x.target.rule.state; st.off.Load() == 0 && !st.suspended() {
 		d.fired++
 		s.runDelay(x)
 		s.drain(nil)

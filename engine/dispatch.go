@@ -5,10 +5,6 @@ import (
 	"github.com/hookd/hookd/engine/match"
 )
 
-// Tap observes the events of a point before any rule sees them. The event is
-// lent.
-type Tap func(s *event.Shard, info *event.Info, where *event.PointInfo, e any)
-
 // pointPlan is what one generation binds to one hook point.
 type pointPlan struct {
 	info   *event.Info
@@ -20,7 +16,7 @@ type pointPlan struct {
 	allowed []bool
 	words   []string
 	join    Join // of two verdicts of one kind with arguments; nil: the first holds
-	taps    []Tap
+	taps    []*tapping
 	root    node
 	// subject is what events of the point are about; nil where that is nothing.
 	subject *event.Field
@@ -135,8 +131,8 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 func (s *shard) raiseAt(o *outcome) {
 	p := o.plan
 	s.events++
-	for _, tap := range p.taps {
-		tap(s.Shard, p.info, p.where, o.event)
+	if len(p.taps) > 0 {
+		s.tapped(p, o.event)
 	}
 	plain := p.nodes == 0 && s.dynamic[p.where.ID] == 0
 	if !plain {

@@ -75,7 +75,6 @@ type Engine struct {
 	rules    map[ruleKey]*ruleShared
 	points   [event.MaxPoints]*event.Info
 	infos    map[string]*event.Info // by name of the point
-	taps     map[event.PointID][]Tap
 	started  bool
 	shadowed bool            // a trial runs beside
 	damaged  map[string]bool // stores whose saved content could not be read
@@ -92,6 +91,7 @@ type shard struct {
 	engine *Engine
 	gen    *Generation
 	plans  [event.MaxPoints]*pointPlan
+	taps   map[event.PointID][]*tapping
 	timers map[timerKey]*timer
 	rules  map[ruleKey]*ruleState // of gen
 	sink   Sink
@@ -155,12 +155,10 @@ func New(cfg Config) *Engine {
 		cfg.Sink = Discard{}
 	}
 	e := &Engine{
-		cfg:   cfg,
-		kept:  map[string]*kept{},
-		rules: map[ruleKey]*ruleShared{},
-		infos: map[string]*event.Info{},
-		taps:  map[event.PointID][]Tap{},
-
+		cfg:     cfg,
+		kept:    map[string]*kept{},
+		rules:   map[ruleKey]*ruleShared{},
+		infos:   map[string]*event.Info{},
 		damaged: map[string]bool{},
 	}
 	for _, f := range cfg.Catalogue.Families() {
@@ -188,13 +186,14 @@ func New(cfg Config) *Engine {
 		e.shards = append(e.shards, s)
 	}
 	e.stores = store.NewRegistry(e.set.Clock(), 0)
+	e.install(e.live)
 	return e
 }
 
 func newShard(e *Engine, index int, t *turn) *shard {
 	s := &shard{
 		Shard: e.set.At(index), engine: e, gen: e.live, turn: t, sink: e.cfg.Sink,
-		timers: map[timerKey]*timer{}, rules: map[ruleKey]*ruleState{},
+		timers: map[timerKey]*timer{}, taps: map[event.PointID][]*tapping{}, rules: map[ruleKey]*ruleState{},
 		targets: map[ruleKey]*target{}, sources: map[Instance]*source{},
 		held: map[event.Kept]*held{}, walks: map[*walk]func(){},
 	}
@@ -209,6 +208,21 @@ func (e *Engine) Use(rt Runtime) { e.runtime = rt }
 // before the first. Any goroutine may ask, also in a handler.
 func (e *Engine) Generation() uint64 { return e.number.Load() }
 
+// Live returns the live generation. Any goroutine may ask that holds no shard; it
+// waits while another generation is staged.
+func (e *Engine) Live() *Generation {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.live
+}
+
+// Stores returns the stores of the live generation.
+func (e *Engine) Stores() *store.Registry { return e.stores }
+
+// Now returns event time, the greatest that any shard saw: nanoseconds since the
+// Unix epoch. Any goroutine may ask.
+func (e *Engine) Now() int64 { return e.set.Clock().Now() }
+
 // Shard returns shard number i, for stacks to raise their events through.
 func (e *Engine) Shard(i int) *event.Shard { return e.shards[i].Shard }
 
@@ -220,15 +234,6 @@ func (e *Engine) Limits() Limits { return e.cfg.Limits }
 
 // Catalogue returns the families the engine was made with.
 func (e *Engine) Catalogue() *catalogue.Catalogue { return e.cfg.Catalogue }
-
-// Tap lets t see every event of the point before rules do. Taps are installed
-// before [Engine.Start].
-func (e *Engine) Tap(id event.PointID, t Tap) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.taps[id] = append(e.taps[id], t)
-	e.install(e.live)
-}
 
 // Start sets event time, arms the timers and raises hookd.start. Before it no
 // traffic may flow.
@@ -340,8 +345,10 @@ type RuleStatus struct {
 	Line         int
 	Points       []string
 	Suspended    bool
-	// Handler: it runs only where it is bound. Off: its script switched it off.
-	Handler, Off bool
+	// Handler: it runs only where it is bound. Disabled: its declaration says
+	// enabled = false. Off: its script switched it off. Halted: a person did, by
+	// [Engine.SwitchRule].
+	Handler, Disabled, Off, Halted bool
 	RuleStats
 }
 
@@ -356,7 +363,8 @@ func (e *Engine) Rules() []RuleStatus {
 			st := RuleStatus{
 				Script: sc.path, Name: r.decl.Name, Line: r.decl.Line,
 				Suspended: r.state.suspended(), RuleStats: counts[ruleKey{sc.path, r.decl.Name}],
-				Handler: r.decl.Handler, Off: r.state.off.Load(),
+				Handler: r.decl.Handler, Disabled: r.decl.Disabled,
+				Off: r.state.off.Load()&offByScript != 0, Halted: r.state.off.Load()&offByHand != 0,
 			}
 			for _, ref := range r.decl.On {
 				st.Points = append(st.Points, ref.Name)

@@ -70,9 +70,7 @@ func (s *shard) drain(o *outcome) {
 			if root == nil {
 				root = &r.plan.root
 				on.events++
-				for _, tap := range r.plan.taps {
-					tap(on.Shard, r.plan.info, r.plan.where, r.event)
-				}
+				on.tapped(r.plan, r.event)
 			}
 			on.walk(&own, root)
 			on.walkAlways(&own, root)

@@ -92,7 +92,10 @@ func (e *Engine) Reads(fields ...string) bool {
 			}
 		}
 	}
-	for id := range e.taps {
+	s := e.shards[0] // all have the same taps
+	s.Enter()
+	defer s.Leave()
+	for id := range s.taps {
 		info, _ := e.cfg.Catalogue.Point(id)
 		all.tap(info)
 	}

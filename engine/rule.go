@@ -53,8 +53,8 @@ type ruleShared struct {
 	health
 	threshold *counted // never changed
 	matched   *uint64  // how often, on all shards
-	// off: a script switched the rule off.
-	off atomic.Bool
+	// off says who switched the rule off: offByScript, offByHand or both.
+	off atomic.Uint32
 }
 
 // tally counts a match on all shards and returns how many there were.

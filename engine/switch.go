@@ -1,14 +1,17 @@
 package engine
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // quiet reports whether events have to ask [shard.silent] before the rule runs.
-func (st *ruleState) quiet() bool { return st.muted > 0 || st.off.Load() }
+func (st *ruleState) quiet() bool { return st.muted > 0 || st.off.Load() != 0 }
 
 // silent reports whether a rule does not run for the event: it is switched off,
 // or unbound from the event's subject.
 func (s *shard) silent(o *outcome, st *ruleState) bool {
-	if st.off.Load() {
+	if st.off.Load() != 0 {
 		return true
 	}
 	k := o.subject()
@@ -66,13 +69,52 @@ func (s *shard) Switch(call *Call, name string, on bool) error {
 	switch {
 	case r == nil:
 		return fmt.Errorf("no rule named %q", name)
-	case r.state.off.Load() != on:
+	case r.state.off.Load()&offByScript != 0 != on:
 		word := "off"
 		if on {
 			word = "on"
 		}
 		return fmt.Errorf("%q is %s already", name, word)
 	}
-	r.state.off.Store(!on)
+	r.state.set(offByScript, !on)
 	return nil
+}
+
+// Who may switch a rule off. It runs where nobody did.
+const (
+	offByScript = 1 << iota
+	offByHand
+)
+
+func (st *ruleShared) set(by uint32, off bool) {
+	if off {
+		st.off.Or(by)
+	} else {
+		st.off.And(^by)
+	}
+}
+
+// Errors of [Engine.SwitchRule].
+var (
+	ErrNoRule   = errors.New("there is no such rule")
+	ErrDeclared = errors.New("its declaration says enabled = false")
+)
+
+// SwitchRule turns a live rule or handler off or on by hand, on all shards, until
+// its script changes. It reports whether that changed anything. What the script
+// itself switched off stays off.
+func (e *Engine) SwitchRule(script, name string, on bool) (changed bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := e.live.rule(script, name)
+	switch {
+	case r == nil:
+		return false, ErrNoRule
+	case r.decl.Disabled && on:
+		return false, ErrDeclared
+	}
+	st := e.rules[ruleKey{script, name}]
+	was := st.off.Load()&offByHand == 0
+	st.set(offByHand, !on)
+	return was != on, nil
 }

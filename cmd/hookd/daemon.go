@@ -211,6 +211,7 @@ func (d *daemon) published(g *engine.Generation) {
 func (d *daemon) serve() error {
 	d.serveStatus()
 	d.serveReload()
+	d.serveLooks()
 	return d.serveMetrics()
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/inspect"
 	"github.com/hookd/hookd/engine/statedir"
 	"github.com/hookd/hookd/engine/trace"
 	"github.com/hookd/hookd/engine/watch"
@@ -30,6 +31,8 @@ type house struct {
 	// jobs is how many goroutines run shards, batch how many packets they handle in
 	// one entry; 0 means 1 and entryFrames.
 	jobs, batch int
+	// where selects what is printed; nil: all that is asked for.
+	where *inspect.Filter
 	// progress is shown while captures are read; nil shows nothing.
 	progress *progress
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hookd/hookd/engine"
-	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/flow"
 )
 
@@ -17,6 +16,7 @@ type replayOptions struct {
 	houseOptions
 	scripts []string
 	print   []string
+	where   string
 	filter  string
 	quiet   bool
 	stats   bool
@@ -54,6 +54,7 @@ written. The exit code is then 130.`,
 		Example: `  hookd replay calls.pcap -s scripts
   hookd replay calls.pcap --print flow.conn_end
   hookd replay calls.pcap --print 'flow.rexmit.*' -s rules.lua
+  hookd replay calls.pcap --print flow.conn_end --where 'server.port == 5060'
   hookd replay big.pcap -s rules --jobs 4
   hookd replay calls.pcap -s rules --verdicts apply --write passed.pcapng`,
 		Args: cobra.MinimumNArgs(1),
@@ -62,6 +63,7 @@ written. The exit code is then 130.`,
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.scripts, "scripts", "s", nil, "script, or directory of scripts, to run (repeatable)")
 	f.StringArrayVar(&o.print, "print", nil, "print the events of these hook points: a glob over stack.event.phase (repeatable)")
+	f.StringVar(&o.where, "where", "", "of --print "+whereUsage)
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
 	f.StringVar(&o.verdicts, "verdicts", "record", "record what rules decide, or apply it")
@@ -98,9 +100,10 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	h := newHouse(opts, o.debug, records, cmd.ErrOrStderr())
 	defer h.engine.Close()
 	h.jobs, h.batch = o.jobs, o.batch
-	if err := h.tap(append([]string{alwaysPrinted}, o.print...)); err != nil {
+	if err := h.printEvents(cmd.ErrOrStderr(), o.print, o.where); err != nil {
 		return err
 	}
+	defer h.closeWhere()
 	if len(o.scripts) > 0 {
 		if err := h.load(cmd.ErrOrStderr(), o.scripts); err != nil {
 			return err
@@ -182,6 +185,9 @@ func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o
 	if o.stats {
 		m.report(logs, stats.Frames, src.offset())
 	}
+	if err := h.tellWhere(logs); err != nil {
+		return err
+	}
 	switch {
 	case errors.Is(readErr, errInterrupted):
 		return fail(exitInterrupted, fmt.Errorf("interrupted after %d packets; what came of them is written", stats.Frames))
@@ -192,32 +198,6 @@ func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o
 	}
 	return nil
 }
-
-// tap prints the events of the hook points that the patterns name.
-func (h *house) tap(patterns []string) error {
-	cat := h.engine.Catalogue()
-	tapped := map[event.PointID]bool{}
-	for _, pattern := range patterns {
-		points, err := cat.Match(pattern)
-		if err != nil {
-			return usagef("--print %s: %w", pattern, err)
-		}
-		if len(points) == 0 {
-			return usagef("--print %s: no such hook point; 'hookd hooks' lists them", pattern)
-		}
-		for _, p := range points {
-			if !tapped[p.ID] {
-				tapped[p.ID] = true
-				h.engine.Tap(p.ID, h.out.Event)
-			}
-		}
-	}
-	return nil
-}
-
-// alwaysPrinted are the events that are printed without being asked for: what scripts block is decided
-// as verdicts are.
-const alwaysPrinted = "flow.block_*"
 
 // summary tells a person what happened.
 func (h *house) summary(w io.Writer, fs flow.Stats) {

@@ -316,3 +316,35 @@ func TestManyClients(t *testing.T) {
 		}
 	}
 }
+
+// TestCloseWaits checks that what a stream began has ended when Close returns.
+func TestCloseWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control")
+	l, err := control.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := control.NewServer(nil)
+	ended := false
+	begun := make(chan struct{})
+	s.HandleStream("GET /trace", func(*http.Request, *control.Stream) (func(), error) {
+		close(begun)
+		return func() {
+			time.Sleep(50 * time.Millisecond)
+			ended = true
+		}, nil
+	})
+	served, read := make(chan error), make(chan error)
+	go func() { served <- s.Serve(l) }()
+	c := control.NewClient(path)
+	go func() { read <- c.Lines(t.Context(), "/trace", func([]byte) bool { return true }) }()
+	<-begun
+	if err := s.Close(); err != nil || !ended {
+		t.Errorf("closed: %v; the stream ended: %t", err, ended)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	<-read
+	c.Close()
+}

@@ -45,7 +45,10 @@ type Server struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
-	open   sync.WaitGroup // conversations
+
+	mu     sync.Mutex // guards closed
+	closed bool
+	open   sync.WaitGroup // requests that are answered, for as long as that takes
 }
 
 // NewServer returns a server that answers nothing yet. log receives what cannot
@@ -57,7 +60,7 @@ func NewServer(log *slog.Logger) *Server {
 	s := &Server{mux: http.NewServeMux(), log: log}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.http = &http.Server{
-		Handler:           s.mux,
+		Handler:           http.HandlerFunc(s.answer),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -65,6 +68,21 @@ func NewServer(log *slog.Logger) *Server {
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
 	}
 	return s
+}
+
+// answer has a request answered, unless the server closes: then nothing begins
+// any more.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		s.refuse(w, Errorf(http.StatusServiceUnavailable, "the daemon ends"))
+		return
+	}
+	s.open.Add(1)
+	s.mu.Unlock()
+	defer s.open.Done()
+	s.mux.ServeHTTP(w, r)
 }
 
 // Handle answers requests of a method and path ("GET /status") with what answer
@@ -114,6 +132,9 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Close ends all connections and streams, and waits for what runs.
 func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.cancel()
 	err := s.http.Close()
 	s.open.Wait()

@@ -25,8 +25,6 @@ func (s *Server) HandleTalk(pattern string, talk func(ctx context.Context, r *ht
 			s.refuse(w, err)
 			return
 		}
-		s.open.Add(1)
-		defer s.open.Done()
 		defer c.Close()
 		stop := context.AfterFunc(s.ctx, func() {
 			// Reads and writes end at once; who talks closes the connection.

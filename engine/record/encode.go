@@ -30,6 +30,23 @@ func (r *Root) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+// AppendJSON appends the value as it stands in the tree of [Root.AppendJSON]. A
+// table is locked while it is copied, not while it is written.
+func (v Value) AppendJSON(dst []byte) []byte {
+	t, ok := v.AsTable()
+	if !ok {
+		return appendValue(dst, v)
+	}
+	live := t.root.live()
+	locked := live.lock()
+	c, err := live.copyOf(t, NewRoot(t.root.name, t.root.limits))
+	live.unlock(locked)
+	if err != nil {
+		return append(dst, "null"...)
+	}
+	return appendTable(dst, c)
+}
+
 // appendTable writes a table that nobody else holds.
 func appendTable(dst []byte, t *Table) []byte {
 	s := &t.st

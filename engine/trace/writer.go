@@ -77,15 +77,24 @@ func (t *Writer) Event(s *event.Shard, info *event.Info, where *event.PointInfo,
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.Seen.Events++
-	b := t.head(s.Now(), info.Name)
+	t.end(appendEvent(t.buf[:0], s.Now(), t.gen(), info, where, e))
+}
+
+// AppendEvent appends an event's record, without the end of the line.
+func AppendEvent(b []byte, ts int64, gen uint64, info *event.Info, where *event.PointInfo, e any) []byte {
+	return append(appendEvent(b, ts, gen, info, where, e), '}')
+}
+
+func appendEvent(b []byte, ts int64, gen uint64, info *event.Info, where *event.PointInfo, e any) []byte {
+	b = appendHead(b, ts, info.Name)
 	if where.Phase != "" {
 		b = append(b, `,"phase":"`...)
 		b = append(b, where.Phase...)
 		b = append(b, '"')
 	}
 	b = append(b, `,"gen":`...)
-	b = strconv.AppendUint(b, t.gen(), 10)
-	t.end(info.AppendJSON(b, e))
+	b = strconv.AppendUint(b, gen, 10)
+	return info.AppendJSON(b, e)
 }
 
 // Alert implements [engine.Sink].
@@ -198,9 +207,9 @@ func attr(f event.KV) slog.Attr {
 	}
 }
 
-// head starts a record.
-func (t *Writer) head(ts int64, name string) []byte {
-	b := append(t.buf[:0], `{"v":`...)
+// appendHead starts a record.
+func appendHead(b []byte, ts int64, name string) []byte {
+	b = append(b, `{"v":`...)
 	b = strconv.AppendInt(b, Version, 10)
 	b = append(b, `,"ts":`...)
 	b = event.AppendJSONTime(b, ts)
@@ -211,7 +220,7 @@ func (t *Writer) head(ts int64, name string) []byte {
 
 // origin starts a record that a script caused.
 func (t *Writer) origin(name string, o *engine.Origin) []byte {
-	b := t.head(o.TS, name)
+	b := appendHead(t.buf[:0], o.TS, name)
 	b = append(b, `,"gen":`...)
 	b = strconv.AppendUint(b, o.Gen, 10)
 	b = append(b, `,"script":`...)

@@ -61,6 +61,7 @@ type instance struct {
 	metas    []*glua.LTable               // of objects, by type
 	methods  []map[string]*glua.LFunction // likewise
 	slot     any                          // key of what this script hangs on kept objects
+	passing  bool                         // it hangs nothing there
 	epoch    uint64                       // of lent objects: changes with each call
 	lent     []lentObject
 	verdicts map[*event.Family][]*glua.LUserData // constants, by kind

@@ -88,7 +88,10 @@ func (in *instance) Object(t bind.TypeID, o any) glua.LValue {
 		return in.lend(t, o)
 	}
 	slots := kept.Slots()
-	if slots == nil {
+	switch {
+	case in.passing:
+		return in.lend(t, o)
+	case slots == nil:
 		return in.wrap(t, o)
 	}
 	k, _ := slots.Get(in.slot).(*keptObject)
