@@ -90,7 +90,7 @@ func (in *instance) named(L *glua.LState, w word, i int) int {
 		if w.name != "rule" && w.name != "handler" {
 			return 0
 		}
-		L.Push(value(&handle{w.name, name}, in.meta.handle))
+		L.Push(value(&handle{w.name, name}, lazily(&in.meta.handle, in.handleMeta)))
 		return 1
 	}))
 	return 1

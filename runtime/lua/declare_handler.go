@@ -32,10 +32,13 @@ func (unbind) String() string { return "rule.off" }
 // openRule installs `rule`: called it declares, and it has rule.off.
 func (in *instance) openRule() {
 	L := in.vm.State()
-	off := value(unbind{}, in.metatable("rule.off", nil, nil, stringerText))
+	var off *glua.LUserData
 	mt := in.metatable("rule", func(L *glua.LState) int {
 		if key := keyOf(L); key != "off" {
 			in.raise(L, remark{msg: "rule has no " + key, hint: nearest(key, []string{"off"}), word: key})
+		}
+		if off == nil {
+			off = value(unbind{}, in.metatable("rule.off", nil, nil, stringerText))
 		}
 		L.Push(off)
 		return 1
@@ -47,10 +50,12 @@ func (in *instance) openRule() {
 
 // handleMeta makes the metatable of rules and handlers.
 func (in *instance) handleMeta() *glua.LTable {
-	L := in.vm.State()
 	methods := map[string]*glua.LFunction{}
-	for name, on := range map[string]bool{"on": true, "off": false} {
-		methods[name] = L.NewFunction(func(L *glua.LState) int {
+	method := func(name string, on bool) *glua.LFunction {
+		if fn := methods[name]; fn != nil {
+			return fn
+		}
+		methods[name] = in.vm.State().NewFunction(func(L *glua.LState) int {
 			h, ok := valueOf[*handle](L.Get(1))
 			if !ok {
 				in.raise(L, remark{msg: fmt.Sprintf("'%s' is a method: call it with a colon, as in r:%s()", name, name), word: name})
@@ -58,13 +63,14 @@ func (in *instance) handleMeta() *glua.LTable {
 			in.Effect(L, name)
 			return in.outcome(L, in.env.Services.Switch(in.call, h.name, on))
 		})
+		return methods[name]
 	}
 	return in.metatable("rule", func(L *glua.LState) int {
 		key := keyOf(L)
-		if methods[key] == nil {
+		if key != "on" && key != "off" {
 			in.raise(L, remark{msg: "a rule has no method " + key, hint: "it has off and on", word: key})
 		}
-		L.Push(methods[key])
+		L.Push(method(key, key == "on"))
 		return 1
 	}, nil, stringerText)
 }

@@ -70,7 +70,8 @@ type instance struct {
 	payload  glua.LValue // of the running call, once it was asked for
 	// pairs are the two forms of handlers, while loading.
 	pairs map[*glua.LFunction]*glua.LFunction
-	incr  *glua.LFunction // of records
+	// incr and same are of records: incr(key, n) and __eq.
+	incr, same *glua.LFunction
 	// addresses are the texts of those that were read.
 	addresses bind.Addresses
 	required  modules
@@ -112,6 +113,7 @@ func (in *instance) open() {
 	in.machine, in.held = &machine{}, map[*glua.LFunction]engine.FuncID{}
 	in.points, in.lent = map[string]*glua.LUserData{}, nil
 	in.incr = in.vm.State().NewFunction(in.recordIncr)
+	in.same = in.vm.State().NewFunction(recordsSame)
 	in.required = modules{}
 	in.openMetatables()
 	in.openObjects()

@@ -23,12 +23,15 @@ func (in *instance) openIs() {
 	members := map[string]glua.LValue{}
 	for _, w := range match.Words() {
 		members[w.Name] = in.vm.State().NewFunction(func(L *glua.LState) int {
-			L.Push(value(in.makeTest(L, w), in.meta.test))
+			L.Push(value(in.makeTest(L, w), lazily(&in.meta.test, in.testMeta)))
 			return 1
 		})
 	}
 	in.api(&family{name: "is", has: "test"}, members)
 }
+
+// testMeta makes the metatable of tests.
+func (in *instance) testMeta() *glua.LTable { return in.metatable("test", nil, nil, stringerText) }
 
 // makeTest reads the arguments of a word, or the list that is its only one.
 func (in *instance) makeTest(L *glua.LState, w match.Word) *test {

@@ -21,8 +21,8 @@ func TestMachineMemory(t *testing.T) {
 		name, src string
 		most      uint64
 	}{
-		{"one rule", fiveFields, 80 << 10},
-		{"a guard, state and a filter", counter + guarded + filterMiss, 80 << 10},
+		{"one rule", fiveFields, 64 << 10},
+		{"a guard, state and a filter", counter + guarded + filterMiss, 70 << 10},
 	} {
 		p, diags := rt.Compile(engine.Source{Path: "t.lua", Text: []byte(tt.src)})
 		if p == nil {

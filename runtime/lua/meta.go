@@ -57,10 +57,14 @@ func stringerText(L *glua.LState) int {
 func (in *instance) openMetatables() {
 	in.meta.point = in.metatable("hook point", in.pointIndex, nil, stringerText)
 	in.meta.verdict = in.metatable("verdict", nil, nil, stringerText)
-	in.meta.test = in.metatable("test", nil, nil, stringerText)
-	in.meta.record = in.recordMeta()
-	in.meta.store = in.storeMeta()
-	in.meta.handle = in.handleMeta()
+}
+
+// lazily returns a metatable that many scripts have no use for, made at its first.
+func lazily(mt **glua.LTable, make func() *glua.LTable) *glua.LTable {
+	if *mt == nil {
+		*mt = make()
+	}
+	return *mt
 }
 
 // value makes a userdata of the API.

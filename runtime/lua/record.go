@@ -24,7 +24,7 @@ var (
 
 // recordOf returns a record's table as scripts have it.
 func (in *instance) recordOf(t *record.Table) *glua.LUserData {
-	return value(&recordValue{in, t}, in.meta.record)
+	return value(&recordValue{in, t}, lazily(&in.meta.record, in.recordMeta))
 }
 
 // Data implements [bind.Host].
@@ -142,13 +142,16 @@ func (in *instance) recordMeta() *glua.LTable {
 		L.Push(glua.LNumber(in.recordSelf(L).t.Len()))
 		return 1
 	}))
-	mt.RawSetString("__eq", L.NewFunction(func(L *glua.LState) int {
-		a, okA := valueOf[*recordValue](L.Get(1))
-		b, okB := valueOf[*recordValue](L.Get(2))
-		L.Push(glua.LBool(okA && okB && a.t.Same(b.t)))
-		return 1
-	}))
+	mt.RawSetString("__eq", in.same)
 	return mt
+}
+
+// recordsSame is the __eq of records, one for both metatables.
+func recordsSame(L *glua.LState) int {
+	a, okA := valueOf[*recordValue](L.Get(1))
+	b, okB := valueOf[*recordValue](L.Get(2))
+	L.Push(glua.LBool(okA && okB && a.t.Same(b.t)))
+	return 1
 }
 
 func (in *instance) recordSelf(L *glua.LState) *recordValue {
@@ -195,7 +198,6 @@ func (in *instance) openState() {
 		return
 	}
 	mt := in.recordMeta()
-	mt.RawSetString("__eq", in.meta.record.RawGetString("__eq"))
 	mt.RawSetString("__call", in.vm.State().NewFunction(func(L *glua.LState) int {
 		_, line := in.declaring(L, "state")
 		t, ok := L.Get(2).(*glua.LTable)

@@ -48,7 +48,7 @@ func storeMethods() []storeMethod {
 
 // storeOf returns a store as scripts have it.
 func (in *instance) storeOf(st *store.Store) *glua.LUserData {
-	return value(&storeValue{in, st}, in.meta.store)
+	return value(&storeValue{in, st}, lazily(&in.meta.store, in.storeMeta))
 }
 
 // storeMeta makes the metatable of stores.

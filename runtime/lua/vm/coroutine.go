@@ -2,6 +2,7 @@ package vm
 
 import (
 	"runtime"
+	"sync"
 	"weak"
 
 	glua "github.com/yuin/gopher-lua"
@@ -52,11 +53,7 @@ func (c *coroutines) sweep() int {
 // the truth about states, and never lets an error in a wrapped coroutine leave
 // the wrong thread marked as running.
 func (v *VM) openCoroutine() {
-	glua.OpenCoroutine(v.root)
-	stock := v.root.Get(-1).(*glua.LTable)
-	v.root.SetTop(0)
-	stockFunc := func(name string) glua.LGFunction { return stock.RawGetString(name).(*glua.LFunction).GFunction }
-	v.stockCreate, v.stockResume = stockFunc("create"), stockFunc("resume")
+	v.stockCreate, v.stockResume = stock()
 	v.co.live = map[weak.Pointer[glua.LState]]struct{}{}
 	v.goBody = v.prelude(goBody)
 	mod := v.module(
@@ -69,6 +66,17 @@ func (v *VM) openCoroutine() {
 	mod.RawSetString("yield", v.prelude(yieldStub, v.root.NewFunction(v.coYield)))
 	v.Globals().RawSetString("coroutine", mod)
 }
+
+// stock returns gopher-lua's own functions, which it hands out in a state only.
+// They know no state themselves, so one that is thrown away will do.
+var stock = sync.OnceValues(func() (create, resume glua.LGFunction) {
+	L := glua.NewState(glua.Options{SkipOpenLibs: true})
+	defer L.Close()
+	glua.OpenCoroutine(L)
+	mod := L.Get(-1).(*glua.LTable)
+	body := func(name string) glua.LGFunction { return mod.RawGetString(name).(*glua.LFunction).GFunction }
+	return body("create"), body("resume")
+})
 
 // newCoroutine returns a suspended thread with the given body, a Lua function.
 func (v *VM) newCoroutine(body *glua.LFunction) *glua.LState {

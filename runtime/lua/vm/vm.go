@@ -90,9 +90,10 @@ func New(cfg Config) *VM {
 		MinimizeStackMemory: true,
 	})
 	v.root.Options.CallStackSize = cfg.Limits.CallDepth
+	// The registry table is made with room for 32 names; it gets one.
+	v.root.G.Registry = v.root.CreateTable(0, 0)
 	v.newMain(registryThread)
 	v.open()
-	v.newMain(registryThread)
 	return v
 }
 
