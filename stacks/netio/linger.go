@@ -7,10 +7,11 @@ import (
 // maxLingerers is how many closed connections of a loop wait for their peers.
 const maxLingerers = 1024
 
-// lingerer is the socket of a connection that was closed while its peer still
-// sends. Closing it would reset the connection (RFC 2525 section 2.17), and the
-// peer could lose what it was sent last. So our stream is ended, and what comes is
-// thrown away until the peer ends its own, for a bounded time.
+// lingerer is the socket of a connection that was closed after bytes were written to
+// it, and whose peer did not end its stream. What such a peer still sends would be
+// answered with a reset (RFC 2525 section 2.17), and it could lose what it was sent
+// last. So our stream is ended, and what comes is thrown away until the peer ends its
+// own, for a bounded time.
 type lingerer struct {
 	loop  *Loop
 	w     wire
@@ -19,10 +20,10 @@ type lingerer struct {
 	left  int // bytes that are still read
 }
 
-// shouldLinger reports whether closing would reset.
+// shouldLinger reports whether closing could take from the peer what it was sent.
 func (c *Conn) shouldLinger() bool {
-	return c.flags&flushClose != 0 && c.flags&(sawEOF|sawBroken|connecting) == 0 && c.opt.Linger > 0 &&
-		!c.loop.ended && c.loop.lingering < maxLingerers && c.w.unread()
+	return c.flags&flushClose != 0 && c.flags&(sawEOF|sawBroken|connecting) == 0 && c.nwriten > 0 &&
+		c.opt.Linger > 0 && !c.loop.ended && c.loop.lingering < maxLingerers
 }
 
 // linger takes over the socket of c.

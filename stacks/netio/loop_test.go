@@ -174,9 +174,6 @@ func TestLinger(t *testing.T) {
 		r := newRig(t, portable)
 		answer := strings.Repeat("sorry ", 10000)
 		h := &hooks{accept: func(c *Conn) Verdict { _ = c.Send([]byte(answer)); return Reject }}
-		if portable {
-			h.accept = func(c *Conn) Verdict { c.Pause(); _ = c.Send([]byte(answer)); c.Close(); return Accept }
-		}
 		ls := r.listen(h, Options{Linger: time.Second})
 		c := r.peer(ls)
 		for range 50 {

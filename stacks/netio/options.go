@@ -26,7 +26,7 @@ type Options struct {
 	// Hold closes a connection that was accepted with Hold and not resumed; 30 s by default.
 	Hold time.Duration
 	// Linger is how long a peer that left is waited for to be read to its end while
-	// reading is paused, and how long one that goes on sending is listened to after
+	// reading is paused, and how long one that did not end its stream is listened to after
 	// Close, so that it reads what it was sent; 5 s by default.
 	Linger time.Duration
 

@@ -222,12 +222,6 @@ func (s *netStream) writer(conn net.Conn) {
 	}
 }
 
-func (s *netStream) unread() bool {
-	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
-	return len(s.in) > 0
-}
-
 func (s *netStream) local() netip.AddrPort {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()

@@ -65,11 +65,6 @@ func (s *stream) write(bufs [][]byte) (int, error) {
 	}
 }
 
-func (s *stream) unread() bool {
-	n, err := unix.IoctlGetInt(s.fd, unix.SIOCINQ)
-	return err == nil && n > 0
-}
-
 func (s *stream) local() netip.AddrPort {
 	sa, err := unix.Getsockname(s.fd)
 	if err != nil {

@@ -66,8 +66,6 @@ type wire interface {
 	// write returns errAgain if nothing fits. The next call begins with the same
 	// bytes then.
 	write(bufs [][]byte) (int, error)
-	// unread reports whether bytes came that were not read.
-	unread() bool
 	local() netip.AddrPort
 	// shut ends the stream to the peer.
 	shut() error
