@@ -174,6 +174,8 @@ func (w *Watcher) Run(ctx context.Context, changed func(Change)) error {
 	s.timer.Stop()
 	defer s.timer.Stop()
 	last := w.glance(src)
+	// What changed between Read and the watches is told by nobody.
+	s.dirty("", time.Now())
 	for {
 		select {
 		case <-ctx.Done():

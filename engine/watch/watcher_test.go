@@ -297,6 +297,25 @@ func TestData(t *testing.T) {
 	h.quiet()
 }
 
+// TestChangeBeforeRun checks that a change between Read and Run is told of.
+func TestChangeBeforeRun(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must(t, os.Mkdir("rules", 0o755), write("rules/a.lua", "1"))
+	w := watch.New(watch.Config{Paths: []string{"rules"}, SafetyEvery: time.Hour})
+	w.Read()
+	must(t, write("rules/a.lua", "2"))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	told := ""
+	err := w.Run(ctx, func(c watch.Change) {
+		told = describe(c)
+		cancel()
+	})
+	if err != nil || told != "rules/a.lua=2" {
+		t.Errorf("%q, %v", told, err)
+	}
+}
+
 // TestAgain checks that a change which was of no use is told again when any file
 // changes.
 func TestAgain(t *testing.T) {
