@@ -94,9 +94,9 @@ func TestCostRatios(t *testing.T) {
 		{"native match", nativeMiss, 0.7},
 		{"native guard", guarded, 0.7},
 		{"native when", filterMiss, 0.7},
-		// The aim is 3, which is just not reached: 3.0 to 3.1, of which the machine
-		// alone, handed five values to add up, takes 2.0.
-		{"five small fields", fiveFields, 3.4},
+		// The aim is 3: 3.0 to 3.4 on an idle machine, as the linker lays out gopher-lua's
+		// main loop. The machine alone, handed five values to add up, takes 2.1.
+		{"five small fields", fiveFields, 3.8},
 		{"state.n = state.n + 1", stateCount, 8},
 		// The aim is 6 µs; a protected call takes 0.04 and more.
 		{"a pattern in 400 bytes", patternSearch, 140},
