@@ -66,13 +66,22 @@ func NewServer(log *slog.Logger) *Server {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, guestKey{}, c)
+		},
 	}
 	return s
 }
 
 // answer has a request answered, unless the server closes: then nothing begins
-// any more.
+// any more. Who may not ask is told so once it has asked: an answer to who is
+// still sending would be lost.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+	if g, ok := r.Context().Value(guestKey{}).(*guest); ok && g.unwelcome != nil {
+		w.Header().Set("Connection", "close")
+		s.refuse(w, Errorf(http.StatusForbidden, "%s", g.unwelcome))
+		return
+	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -144,7 +153,10 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// guarded is a listener that lets the allowed in, and so many at a time.
+// guestKey is where a request's context has its connection.
+type guestKey struct{}
+
+// guarded is a listener that looks who comes, and lets so many in at a time.
 type guarded struct {
 	net.Listener
 	room chan struct{}
@@ -153,36 +165,24 @@ type guarded struct {
 
 // Accept implements [net.Listener].
 func (g *guarded) Accept() (net.Conn, error) {
-	for {
-		g.room <- struct{}{}
-		c, err := g.Listener.Accept()
-		if err != nil {
-			<-g.room
-			return nil, err
-		}
-		err = allowed(c)
-		if err == nil {
-			return &guest{Conn: c, leave: sync.OnceFunc(func() { <-g.room })}, nil
-		}
-		g.log.Warn("refused at the control socket", "err", err)
-		turnAway(c, err)
+	g.room <- struct{}{}
+	c, err := g.Listener.Accept()
+	if err != nil {
 		<-g.room
+		return nil, err
 	}
-}
-
-// turnAway says why, to a client that has not asked anything yet.
-func turnAway(c net.Conn, why error) {
-	body, _ := json.Marshal(&Error{Message: why.Error()}) // a string is always JSON
-	// Who does not read it is not told.
-	_ = c.SetDeadline(time.Now().Add(time.Second))
-	_, _ = fmt.Fprintf(c, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
-	_ = c.Close()
+	unwelcome := allowed(c)
+	if unwelcome != nil {
+		g.log.Warn("refused at the control socket", "err", unwelcome)
+	}
+	return &guest{Conn: c, unwelcome: unwelcome, leave: sync.OnceFunc(func() { <-g.room })}, nil
 }
 
 // guest is a connection that makes room when it is closed.
 type guest struct {
 	net.Conn
-	leave func()
+	unwelcome error // why it may ask nothing; nil for those who may
+	leave     func()
 }
 
 // Close implements [net.Conn].
