@@ -255,7 +255,7 @@ func (s *shard) try(o *outcome, en *entry, b *binding) {
 		return
 	}
 	at := s.pass(o, en)
-	if s.engine.cfg.Steps != nil || s.followers != nil {
+	if s.followers != nil {
 		s.step(o, en, at)
 	}
 	switch r := en.rule; at {

@@ -33,9 +33,6 @@ type Config struct {
 	// where the two differ. It is for tests and for looking into a doubt: it
 	// costs what the native form saves.
 	CheckNative bool
-	// Steps, if not nil, is told what each rule does with each event. It is for
-	// who asks why: it costs more than most rules. The step is lent.
-	Steps func(*Step)
 	// Publishing, if not nil, runs what publishing a generation does while it holds a
 	// shard back from its events, each piece by do. It is for measuring.
 	Publishing func(do func())
@@ -115,7 +112,7 @@ type shard struct {
 	tallied uint64
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
-	lent     Step // to Config.Steps
+	lent     Step // to the followers
 
 	held       map[event.Kept]*held
 	walks      map[*walk]func() // left where a handler waits, with what ends them
@@ -125,7 +122,7 @@ type shard struct {
 	canceled, queueRefused uint64
 
 	events, errors, alerts, skips uint64
-	// followers are told of steps too; nil where there are none.
+	// followers are told of steps; nil where there are none.
 	followers []*func(*Step)
 }
 

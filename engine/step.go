@@ -51,15 +51,13 @@ func (s *shard) step(o *outcome, en *entry, kind StepKind) {
 		Origin: s.origin(o, en.rule.script, en.rule.decl.Name, en.rule.decl.Line),
 		Point:  o.plan.where.Name, User: en.user, Event: s.events, Kind: kind,
 	}
-	if tell := s.engine.cfg.Steps; tell != nil {
-		tell(&s.lent)
-	}
 	for _, f := range s.followers {
 		(*f)(&s.lent)
 	}
 }
 
-// Follow has tell told, as [Config.Steps] is, until remove.
+// Follow has tell told what each rule does with each event, until remove. It is
+// for who asks why: it costs more than most rules. The step is lent.
 func (e *Engine) Follow(tell func(*Step)) (remove func()) {
 	own := &tell
 	e.mu.Lock()

@@ -79,7 +79,7 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 		paths []string
 		side  *compare.Side
 	}{{"--old", o.old, both.Old}, {"--new", o.new, both.New}} {
-		if lanes[i], err = newLane(cmd.ErrOrStderr(), &o.houseOptions, set.paths, set.side, nil); err != nil {
+		if lanes[i], err = newLane(cmd.ErrOrStderr(), &o.houseOptions, set.paths, set.side); err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
 		defer lanes[i].engine.Close()

@@ -70,11 +70,12 @@ func explainConns(cmd *cobra.Command, paths []string, o *explainOptions) error {
 	}
 	acc := explain.New(wanted, describeConn)
 	acc.All = o.all
-	l, err := newLane(cmd.ErrOrStderr(), &o.houseOptions, o.scripts, acc, acc.Step)
+	l, err := newLane(cmd.ErrOrStderr(), &o.houseOptions, o.scripts, acc)
 	if err != nil {
 		return err
 	}
 	defer l.engine.Close()
+	defer l.engine.Follow(acc.Step)()
 	l.engine.Catalogue().Points(func(info *event.Info, p *event.PointInfo) bool {
 		if info.Family == "flow" {
 			l.engine.Tap(p.ID, acc.Event)

@@ -71,8 +71,6 @@ type engineOptions struct {
 	undone  func(*event.Shard, string)
 	// threadCPU measures what rules cost; nil: nobody asks.
 	threadCPU func() int64
-	// steps, if not nil, is told what each rule does with each event.
-	steps func(*engine.Step)
 }
 
 // engineOptions reads the settings of the scripts below paths and opens the
@@ -135,7 +133,6 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shards:      o.shards,
 		Drive:       o.drive,
 		Shipped:     shipped(),
-		Steps:       o.steps,
 		Inherit:     o.inherit,
 	})
 	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
@@ -160,12 +157,15 @@ func overlaps(e *engine.Engine) func(*event.Shard, flowev.Conn, flow.Overlap, fl
 }
 
 // load reads the scripts below paths and makes them live; diagnostics go to w.
-func (h *house) load(w io.Writer, paths []string) error {
+func (h *house) load(w io.Writer, paths []string) error { return applyScripts(h.engine, w, paths) }
+
+// applyScripts makes the scripts below paths live in e; diagnostics go to w.
+func applyScripts(e *engine.Engine, w io.Writer, paths []string) error {
 	sources, err := watch.Scan(paths...)
 	if err != nil {
 		return fail(exitIO, err)
 	}
-	_, diags := h.engine.Apply(sources)
+	_, diags := e.Apply(sources)
 	if err := report(w, diags); err != nil {
 		return fail(exitIO, err)
 	}

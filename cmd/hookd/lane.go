@@ -1,12 +1,10 @@
 package main
 
 import (
-	"errors"
 	"io"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event/hookdev"
-	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
@@ -18,28 +16,18 @@ type lane struct {
 	stack  *flow.Stack
 }
 
-// newLane loads the scripts below paths; diagnostics go to w. What they say goes
-// to sink, what their rules do to steps, unless it is nil.
-func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink, steps func(*engine.Step)) (*lane, error) {
+// newLane loads the scripts below paths; diagnostics go to w, what they say to
+// sink.
+func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink) (*lane, error) {
 	opts, err := o.engineOptions(w, paths)
 	if err != nil {
 		return nil, err
 	}
-	opts.steps = steps
-	sources, err := watch.Scan(paths...)
-	if err != nil {
-		return nil, fail(exitIO, err)
-	}
 	l := &lane{fns: flow.NewFunctions()}
 	l.engine = newEngine(opts, sink, l.fns)
-	_, diags := l.engine.Apply(sources)
-	if err := report(w, diags); err != nil {
+	if err := applyScripts(l.engine, w, paths); err != nil {
 		l.engine.Close()
-		return nil, fail(exitIO, err)
-	}
-	if diags.HasErrors() {
-		l.engine.Close()
-		return nil, fail(exitScripts, errors.New("scripts do not load"))
+		return nil, err
 	}
 	opts.flow.Overlaps = overlaps(l.engine)
 	l.stack = flow.New(l.engine.Shard(0), opts.flow)

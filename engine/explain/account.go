@@ -11,7 +11,7 @@ import (
 // comes later is counted only.
 const MaxEntries = 1_000_000
 
-// Account is an [engine.Sink] and takes [engine.Config.Steps] and taps.
+// Account is an [engine.Sink] and takes [engine.Engine.Follow] and taps.
 type Account struct {
 	// wanted chooses the subjects and describe puts them into words; each is asked
 	// once for each subject.
@@ -137,7 +137,7 @@ func (a *Account) Event(sh *event.Shard, info *event.Info, where *event.PointInf
 	}
 }
 
-// Step takes what [engine.Config.Steps] gives.
+// Step takes what [engine.Engine.Follow] gives.
 func (a *Account) Step(st *engine.Step) {
 	s := a.story(st.Subject)
 	if s == nil {

@@ -318,8 +318,10 @@ func (w *Watcher) glance(src source) [sha256.Size]byte {
 // comes back, and those of data files.
 func (w *Watcher) directories(sum io.Writer) []string {
 	var list []string
+	listed := map[string]bool{}
 	add := func(dir string) {
-		if !slices.Contains(list, dir) {
+		if !listed[dir] {
+			listed[dir] = true
 			list = append(list, dir)
 		}
 	}
