@@ -94,7 +94,7 @@ func (h *house) feedInTurn(front *flow.Front, src frameSource, f *capture.Frame,
 			}
 		}
 		shard.Leave()
-		if err != nil || !h.goesOn(src, front, stop) {
+		if err != nil || !h.goesOn(src, front.Frames(), stop) {
 			return err
 		}
 		if err = src.Next(f); err != nil {
@@ -106,15 +106,15 @@ func (h *house) feedInTurn(front *flow.Front, src frameSource, f *capture.Frame,
 // entry is how many packets are handled in one entry of a shard.
 func (h *house) entry() int { return cmp.Or(h.batch, entryFrames) }
 
-// goesOn does what is due between two entries of the shard, and reports whether
-// anybody wants more.
-func (h *house) goesOn(src frameSource, front *flow.Front, stop *interrupt) bool {
+// goesOn does what is due between two entries of the shard, after so many frames,
+// and reports whether anybody wants more.
+func (h *house) goesOn(src frameSource, frames uint64, stop *interrupt) bool {
 	if src.waits() {
 		h.out.Push()
 	}
 	if h.out.Err() != nil || h.packets != nil && h.packets.err != nil {
 		return false // a closed pipe: nobody reads on
 	}
-	h.progress.tell(src, front.Frames())
+	h.progress.tell(src, frames)
 	return !stop.happened()
 }
