@@ -139,12 +139,9 @@ func TestPaced(t *testing.T) {
 }
 
 // frames is a source of frames that are there.
-type frames struct {
-	list []capture.Frame
-	wake chan struct{}
-}
+type frames struct{ list []capture.Frame }
 
-func (s *frames) Next(f *capture.Frame, wait time.Duration) error {
+func (s *frames) Next(f *capture.Frame, _ time.Duration) error {
 	if len(s.list) == 0 {
 		return io.EOF
 	}
