@@ -111,6 +111,7 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 		}
 		en.by = path
 	}
+	en.way = wayOf(en)
 	switch {
 	case ru.decl.Handler:
 		ru.places[place{p.where.ID, user}] = en
