@@ -72,8 +72,8 @@ type instance struct {
 	pairs map[*glua.LFunction]*glua.LFunction
 	// incr and same are of records: incr(key, n) and __eq.
 	incr, same *glua.LFunction
-	// addresses are the texts of those that were read.
-	addresses bind.Addresses
+	// values makes those that are read.
+	values   bind.Values
 	required  modules
 	files     map[string]*record.Root // data that was read, for a rebuild
 

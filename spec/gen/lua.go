@@ -123,7 +123,7 @@ func luaField(s *source, o *model.Object, f *model.Field) {
 
 // luaPush writes what pushes several fields at once, by their places.
 func luaPush(s *source, o *model.Object, prefix string) {
-	s.line("func %sPush(L *lua.LState, v %s, fields []uint8, texts *Addresses) {", prefix, luaObjectType(o))
+	s.line("func %sPush(L *lua.LState, v %s, fields []uint8, values *Values) {", prefix, luaObjectType(o))
 	if slices.ContainsFunc(o.Fields, pushes) {
 		s.line("for _, f := range fields {\nswitch f {")
 		for i, f := range o.Fields {
@@ -143,10 +143,24 @@ func luaPush(s *source, o *model.Object, prefix string) {
 	s.line("}\n")
 }
 
-// luaKept is luaFrom with the texts of addresses kept.
+// luaKept is luaFrom with what Values saves.
 func luaKept(t model.Type, read string) string {
-	if t.Kind == event.IP {
-		return "texts.value(" + read + ")"
+	switch t.Kind {
+	case event.IP:
+		return "values.address(" + read + ")"
+	case event.Uint:
+		if t.Bits == 8 || t.Bits == 16 {
+			return "small(" + read + ")"
+		}
+		return "values.uint(uint64(" + read + "))"
+	case event.Int, event.Size:
+		return "values.int(int64(" + read + "))"
+	case event.Float:
+		return "values.Number(" + read + ")"
+	case event.Time:
+		return "values.time(" + read + ")"
+	case event.Duration:
+		return "values.duration(" + read + ")"
 	}
 	return luaFrom(t, read)
 }
@@ -203,7 +217,7 @@ func luaObjectRows(s *source, f *model.Family) {
 	for i, o := range f.Objects {
 		prefix := lowerName(f.Name) + goName(o.Name)
 		s.line("{\nID: %s,\nInfo: %s.Family.Objects[%d],\nIndex: %sIndex,", luaTypeID(o), goPackage(f), i, prefix)
-		s.line("Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {\n%sPush(L, o.(%s), fields, texts)\n},", prefix, luaObjectType(o))
+		s.line("Push: func(L *lua.LState, o any, fields []uint8, values *Values) {\n%sPush(L, o.(%s), fields, values)\n},", prefix, luaObjectType(o))
 		if writable(o) {
 			s.line("SetIndex: %sSetIndex,", prefix)
 		}
@@ -281,7 +295,7 @@ func luaNear(s *source, e *model.Event, prefix, typ string) {
 	if len(list) == 0 {
 		return
 	}
-	s.line("func %sPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {", prefix)
+	s.line("func %sPush(L *lua.LState, e any, groups []Group, values *Values) bool {", prefix)
 	s.line("v := e.(*%s)\nfor i := range groups {\nswitch g := &groups[i]; g.Near {", typ)
 	for i, n := range list {
 		s.line("case %d:", i)
@@ -297,7 +311,7 @@ func luaNear(s *source, e *model.Event, prefix, typ string) {
 				s.line("if %s == nil {\nreturn false\n}", name)
 			}
 		}
-		s.line("%sPush(L, %s, g.Fields, texts)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+		s.line("%sPush(L, %s, g.Fields, values)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
 	}
 	s.line("}\n}\nreturn true\n}\n")
 }
