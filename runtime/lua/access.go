@@ -38,6 +38,7 @@ type entry struct {
 	// pushNear is there in the place of groups where all of them are near.
 	pushNear func(L *glua.LState, e any, groups []bind.Group, values *bind.Values) bool
 	near     []bind.Group
+	sums     []sum
 }
 
 // group is the fields of one object, or of the event, that are arguments.
@@ -171,7 +172,15 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		}
 		e.groups = append(e.groups, group{of: p, holder: r.holds(), alive: r.alive})
 	}
-	e.nearby(in.prog.rt.events[info])
+	et := in.prog.rt.events[info]
+	e.nearby(et)
+	for _, s := range plan.Sums {
+		x, ok := in.prog.rt.sumOf(s, info, et)
+		if !ok {
+			return e, false
+		}
+		e.sums = append(e.sums, x)
+	}
 	return e, true
 }
 
@@ -405,6 +414,20 @@ func (in *instance) openStateKey(key string) {
 // push puts the arguments of the second form on the machine; false where the
 // first form has to be called, because something that was assumed does not hold.
 func (e *entry) push(in *instance, L *glua.LState, ev any) bool {
+	if !e.pushFields(in, L, ev) {
+		return false
+	}
+	for i := range e.sums {
+		n, ok := e.sums[i].compute(ev)
+		if !ok {
+			return false
+		}
+		L.Push(in.values.Number(n))
+	}
+	return true
+}
+
+func (e *entry) pushFields(in *instance, L *glua.LState, ev any) bool {
 	for i := range e.args {
 		a := &e.args[i]
 		if a.get == nil {

@@ -74,8 +74,8 @@ type instance struct {
 	incr, same *glua.LFunction
 	// values makes those that are read.
 	values   bind.Values
-	required  modules
-	files     map[string]*record.Root // data that was read, for a rebuild
+	required modules
+	files    map[string]*record.Root // data that was read, for a rebuild
 
 	meta metatables
 
@@ -263,7 +263,7 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 			L := in.vm.BeginIf(!f.second.free || in.rebuilt, budget, what)
 			L.Push(f.second.fn)
 			if e.push(in, L, call.Event) {
-				return len(e.args) + e.fields
+				return len(e.args) + e.fields + len(e.sums)
 			}
 			in.vm.End()
 			break

@@ -90,6 +90,7 @@ func luaObject(s *source, o *model.Object) {
 		luaSetIndex(s, o, prefix)
 	}
 	luaPush(s, o, prefix)
+	luaNumbers(s, o, prefix)
 	for _, m := range o.Methods {
 		if !m.Native() {
 			luaMethod(s, o, m, prefix)
@@ -141,6 +142,42 @@ func luaPush(s *source, o *model.Object, prefix string) {
 		s.line("default:\nL.Push(lua.LNil)\n}\n}")
 	}
 	s.line("}\n")
+}
+
+// luaNumbers writes what appends several fields that are numbers, by their places.
+func luaNumbers(s *source, o *model.Object, prefix string) {
+	if !slices.ContainsFunc(o.Fields, numeric) {
+		return
+	}
+	s.line("func %sNumbers(dst []float64, v %s, fields []uint8) []float64 {\nfor _, f := range fields {\nswitch f {", prefix, luaObjectType(o))
+	for i, f := range o.Fields {
+		if numeric(f) {
+			s.line("case %d:\ndst = append(dst, %s)", i, luaNumber(f.Type, "v."+goName(f.Name)+"()"))
+		}
+	}
+	s.line("}\n}\nreturn dst\n}\n")
+}
+
+// numeric reports whether a field always is a number.
+func numeric(f *model.Field) bool {
+	switch f.Type.Kind {
+	case event.Uint, event.Int, event.Size, event.Float, event.Time, event.Duration:
+		return !f.Optional
+	}
+	return false
+}
+
+// luaNumber is the number that scripts see.
+func luaNumber(t model.Type, read string) string {
+	switch t.Kind {
+	case event.Float:
+		return read
+	case event.Time:
+		return "float64(" + read + ") / 1e9"
+	case event.Duration:
+		return read + ".Seconds()"
+	}
+	return "float64(" + read + ")"
 }
 
 // luaKept is luaFrom with what Values saves.
@@ -296,6 +333,22 @@ func luaNear(s *source, e *model.Event, prefix, typ string) {
 		return
 	}
 	s.line("func %sPush(L *lua.LState, e any, groups []Group, values *Values) bool {", prefix)
+	luaEachNear(s, typ, list, "false", func(n near, name string) {
+		s.line("%sPush(L, %s, g.Fields, values)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+	})
+	s.line("return true\n}\n")
+	s.line("func %sNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {", prefix)
+	luaEachNear(s, typ, list, "dst, false", func(n near, name string) {
+		if slices.ContainsFunc(n.object.Fields, numeric) {
+			s.line("dst = %sNumbers(dst, %s, g.Fields)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+		}
+	})
+	s.line("return dst, true\n}\n")
+}
+
+// luaEachNear writes the walk over groups of fields, which missing ends where an
+// object is not there.
+func luaEachNear(s *source, typ string, list []near, missing string, each func(n near, name string)) {
 	s.line("v := e.(*%s)\nfor i := range groups {\nswitch g := &groups[i]; g.Near {", typ)
 	for i, n := range list {
 		s.line("case %d:", i)
@@ -306,14 +359,14 @@ func luaNear(s *source, e *model.Event, prefix, typ string) {
 			}
 			s.line("%s := %s", name, read)
 			if j == last && n.object.Kept() {
-				s.line("if %s == nil || g.Alive && %s.Ended() {\nreturn false\n}", name, name)
+				s.line("if %s == nil || g.Alive && %s.Ended() {\nreturn %s\n}", name, name, missing)
 			} else {
-				s.line("if %s == nil {\nreturn false\n}", name)
+				s.line("if %s == nil {\nreturn %s\n}", name, missing)
 			}
 		}
-		s.line("%sPush(L, %s, g.Fields, values)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+		each(n, name)
 	}
-	s.line("}\n}\nreturn true\n}\n")
+	s.line("}\n}")
 }
 
 // luaEventField returns the expression of an argument's value; an absent scalar
@@ -351,8 +404,8 @@ func luaEventRows(s *source, f *model.Family) {
 		for _, n := range list {
 			paths = append(paths, strconv.Quote(n.path))
 		}
-		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Push: %sPush,\n},",
-			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix)
+		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Push: %sPush, Numbers: %sNumbers,\n},",
+			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix, prefix)
 	}
 	s.line("}\n}\n")
 }

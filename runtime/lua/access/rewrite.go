@@ -98,6 +98,9 @@ func (w *rewriter) handler(h analyse.Handler) (Rewritten, bool) {
 	for _, p := range b.h.Hoisted {
 		second.ParList.Names = append(second.ParList.Names, p.GetName())
 	}
+	for _, s := range b.h.Sums {
+		second.ParList.Names = append(second.ParList.Names, s.name())
+	}
 	h.Field.Value = call(h.Func, PairName, h.Func, second)
 	return Rewritten{b.h, second}, true
 }

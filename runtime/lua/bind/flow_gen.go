@@ -83,6 +83,24 @@ func flowConnPush(L *lua.LState, v flowev.Conn, fields []uint8, values *Values) 
 	}
 }
 
+func flowConnNumbers(dst []float64, v flowev.Conn, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, float64(v.ID()))
+		case 5:
+			dst = append(dst, float64(v.VLAN()))
+		case 6:
+			dst = append(dst, float64(v.ICMPID()))
+		case 7:
+			dst = append(dst, float64(v.Started())/1e9)
+		case 8:
+			dst = append(dst, v.Duration().Seconds())
+		}
+	}
+	return dst
+}
+
 func flowConnTag(h Host, L *lua.LState) int {
 	self, err := toActing[flowev.Conn](h, L, FlowConn, "tag")
 	if err != nil {
@@ -203,6 +221,30 @@ func flowPeerPush(L *lua.LState, v flowev.Peer, fields []uint8, values *Values) 
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func flowPeerNumbers(dst []float64, v flowev.Peer, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 1:
+			dst = append(dst, float64(v.Port()))
+		case 4:
+			dst = append(dst, float64(v.ISN()))
+		case 5:
+			dst = append(dst, float64(v.Bytes()))
+		case 6:
+			dst = append(dst, float64(v.Pkts()))
+		case 7:
+			dst = append(dst, float64(v.Rexmits()))
+		case 8:
+			dst = append(dst, float64(v.Gaps()))
+		case 9:
+			dst = append(dst, float64(v.Window()))
+		case 10:
+			dst = append(dst, float64(v.MSS()))
+		}
+	}
+	return dst
 }
 
 func flowStreamIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
@@ -620,6 +662,86 @@ func flowPacketPush(L *lua.LState, v flowev.Packet, fields []uint8, values *Valu
 	}
 }
 
+func flowPacketNumbers(dst []float64, v flowev.Packet, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, float64(v.TS())/1e9)
+		case 1:
+			dst = append(dst, float64(v.Len()))
+		case 2:
+			dst = append(dst, float64(v.Caplen()))
+		case 3:
+			dst = append(dst, float64(v.Link()))
+		case 7:
+			dst = append(dst, float64(v.EtherType()))
+		case 8:
+			dst = append(dst, float64(v.VLAN()))
+		case 9:
+			dst = append(dst, float64(v.Vlans()))
+		case 10:
+			dst = append(dst, float64(v.VLANInner()))
+		case 11:
+			dst = append(dst, float64(v.VLANPriority()))
+		case 12:
+			dst = append(dst, float64(v.MPLSLabels()))
+		case 13:
+			dst = append(dst, float64(v.MPLSLabel()))
+		case 15:
+			dst = append(dst, float64(v.TunnelDepth()))
+		case 16:
+			dst = append(dst, float64(v.TunnelID()))
+		case 19:
+			dst = append(dst, float64(v.IPVersion()))
+		case 20:
+			dst = append(dst, float64(v.IPHeaderLen()))
+		case 21:
+			dst = append(dst, float64(v.IPLen()))
+		case 22:
+			dst = append(dst, float64(v.DSCP()))
+		case 23:
+			dst = append(dst, float64(v.ECN()))
+		case 24:
+			dst = append(dst, float64(v.FlowLabel()))
+		case 25:
+			dst = append(dst, float64(v.IPID()))
+		case 28:
+			dst = append(dst, float64(v.FragmentOffset()))
+		case 29:
+			dst = append(dst, float64(v.IPChecksum()))
+		case 34:
+			dst = append(dst, float64(v.Proto()))
+		case 35:
+			dst = append(dst, float64(v.TTL()))
+		case 37:
+			dst = append(dst, float64(v.SrcPort()))
+		case 38:
+			dst = append(dst, float64(v.DstPort()))
+		case 39:
+			dst = append(dst, float64(v.Seq()))
+		case 40:
+			dst = append(dst, float64(v.Ack()))
+		case 41:
+			dst = append(dst, float64(v.Flags()))
+		case 42:
+			dst = append(dst, float64(v.Window()))
+		case 43:
+			dst = append(dst, float64(v.TCPHeaderLen()))
+		case 44:
+			dst = append(dst, float64(v.Reserved()))
+		case 45:
+			dst = append(dst, float64(v.Urgent()))
+		case 46:
+			dst = append(dst, float64(v.Checksum()))
+		case 54:
+			dst = append(dst, float64(v.UDPLen()))
+		case 58:
+			dst = append(dst, float64(v.PayloadLen()))
+		}
+	}
+	return dst
+}
+
 func flowPacketHas(h Host, L *lua.LState) int {
 	self := toSelf[flowev.Packet](h, L, FlowPacket, "has")
 	flag := toEnum[flowev.TCPFlag](methodArg(h, L, "has", 1), flowev.TCPFlagNames())
@@ -668,6 +790,18 @@ func flowDataPush(L *lua.LState, v flowev.Data, fields []uint8, values *Values) 
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func flowDataNumbers(dst []float64, v flowev.Data, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 1:
+			dst = append(dst, float64(v.Len()))
+		case 2:
+			dst = append(dst, float64(v.Offset()))
+		}
+	}
+	return dst
 }
 
 func flowDataPeek(h Host, L *lua.LState) int {
@@ -851,6 +985,47 @@ func flowPktInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func flowPktInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.PktIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowPktInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.PktIn)
 	switch key {
@@ -904,6 +1079,47 @@ func flowConnStartPush(L *lua.LState, e any, groups []Group, values *Values) boo
 		}
 	}
 	return true
+}
+
+func flowConnStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.ConnStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowConnStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -961,6 +1177,47 @@ func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, values *Values) b
 	return true
 }
 
+func flowConnAdoptedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.ConnAdopted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowConnAdoptedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.ConnAdopted)
 	switch key {
@@ -1014,6 +1271,47 @@ func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, values *Values
 		}
 	}
 	return true
+}
+
+func flowTCPStateChangeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.TCPStateChange)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowTCPStateChangeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1081,6 +1379,53 @@ func flowRexmitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func flowRexmitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Rexmit)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		case 4:
+			o := v.Old
+			if o == nil {
+				return dst, false
+			}
+			dst = flowDataNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowRexmitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.Rexmit)
 	switch key {
@@ -1137,6 +1482,41 @@ func flowGapPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func flowGapNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Gap)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowGapThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1200,6 +1580,47 @@ func flowErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func flowErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.Error)
 	switch key {
@@ -1253,6 +1674,41 @@ func flowSideClosedPush(L *lua.LState, e any, groups []Group, values *Values) bo
 	return true
 }
 
+func flowSideClosedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.SideClosed)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowSideClosedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.SideClosed)
 	switch key {
@@ -1302,6 +1758,41 @@ func flowConnEndPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 		}
 	}
 	return true
+}
+
+func flowConnEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.ConnEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowConnEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1359,6 +1850,47 @@ func flowNewDataPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 	return true
 }
 
+func flowNewDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.NewData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.D
+			if o == nil {
+				return dst, false
+			}
+			dst = flowDataNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowNewDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.NewData)
 	switch key {
@@ -1414,6 +1946,47 @@ func flowUDPStartPush(L *lua.LState, e any, groups []Group, values *Values) bool
 	return true
 }
 
+func flowUDPStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.UDPStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Datagram)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
@@ -1458,6 +2031,47 @@ func flowDatagramPush(L *lua.LState, e any, groups []Group, values *Values) bool
 		}
 	}
 	return true
+}
+
+func flowDatagramNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Datagram)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowDatagramThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1507,6 +2121,41 @@ func flowUDPEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func flowUDPEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.UDPEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowUDPEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1562,6 +2211,47 @@ func flowICMPErrorPush(L *lua.LState, e any, groups []Group, values *Values) boo
 		}
 	}
 	return true
+}
+
+func flowICMPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.ICMPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowICMPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1625,6 +2315,47 @@ func flowOrphanPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func flowOrphanNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Orphan)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.BlockStart)
 	switch key {
@@ -1680,6 +2411,21 @@ func flowBlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 	return true
 }
 
+func flowBlockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Blocked)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.Blocked)
 	switch key {
@@ -1695,69 +2441,69 @@ func flowEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush, Numbers: flowPktInNumbers,
 		},
 		{
 			Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush, Numbers: flowConnStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush, Numbers: flowConnAdoptedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush, Numbers: flowTCPStateChangeNumbers,
 		},
 		{
 			Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis,
-			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush,
+			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush, Numbers: flowRexmitNumbers,
 		},
 		{
 			Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush, Numbers: flowGapNumbers,
 		},
 		{
 			Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush, Numbers: flowErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush, Numbers: flowSideClosedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush, Numbers: flowConnEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis,
-			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush,
+			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush, Numbers: flowNewDataNumbers,
 		},
 		{
 			Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush, Numbers: flowUDPStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush, Numbers: flowDatagramNumbers,
 		},
 		{
 			Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush, Numbers: flowUDPEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush, Numbers: flowICMPErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush, Numbers: flowOrphanNumbers,
 		},
 		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
 		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
 		{
 			Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis,
-			Near: []string{"pkt"}, Push: flowBlockedPush,
+			Near: []string{"pkt"}, Push: flowBlockedPush, Numbers: flowBlockedNumbers,
 		},
 	}
 }

@@ -88,6 +88,9 @@ type EventType struct {
 	// with the groups before that on the stack.
 	Near []string
 	Push func(L *lua.LState, e any, groups []Group, values *Values) bool
+	// Numbers appends such fields as the numbers that they are; those that are none,
+	// or may be nil, it leaves out.
+	Numbers func(dst []float64, e any, groups []Group) ([]float64, bool)
 }
 
 // Group is fields of one object that an event leads to.
