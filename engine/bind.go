@@ -266,6 +266,7 @@ func (s *shard) planOf(id event.PointID) *pointPlan {
 		with.taps = taps
 		p = &with
 	}
+	p.quick = s.quick(p)
 	return p
 }
 

@@ -22,6 +22,7 @@ type pointPlan struct {
 	subject *event.Field
 	// nodes counts the user-defined events on the point.
 	nodes int
+	quick bool // [shard.quick] holds, as long as the shard has the plan
 }
 
 // node is a hook point or a user-defined event below one: its rules, and the
@@ -117,7 +118,7 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 		s.queue.push(s, raised{plan: p, event: p.info.Clone(e), depth: s.depth + 1})
 		return event.Verdict{}
 	}
-	if s.quick(p) {
+	if p.quick {
 		return s.dispatchQuick(p, e)
 	}
 	s.busy = true
@@ -323,10 +324,13 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	}
 	var d *Decision
 	var err error
-	if o.walk == nil {
-		d, err = s.timed(r, call)
-	} else { // it may wait
+	switch {
+	case o.walk != nil: // it may wait
 		d, err = s.runWaiting(o, r.script, r.run, call)
+	case s.sampled(r.state):
+		d, err = s.timed(r, call)
+	default:
+		d, err = r.script.instance.Run(r.run, call)
 	}
 	if d == nil && err == nil {
 		return

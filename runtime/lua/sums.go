@@ -88,13 +88,14 @@ func (x *sum) compute(e any) (float64, bool) {
 			at, n = operand, n+1
 			continue
 		case c.op == 'n':
-			at = 0 - at
+			at = -at
 			continue
 		case c.from == 0:
 			n--
 			at, operand = x.stack[n], at
 		}
-		// The machine has no negative zero: adding zero makes it positive.
+		// The results of these have no negative zero in the machine: adding zero makes it
+		// positive.
 		switch c.op {
 		case '+':
 			at = at + operand + 0

@@ -87,6 +87,7 @@ func (w *rewriter) handler(h analyse.Handler) (Rewritten, bool) {
 	b.hoist(second)
 	b.block(second.Stmts)
 	left := b.finish(second.Stmts)
+	b.locals(second)
 	for name, r := range b.params {
 		b.h.Uses[r.arg], b.h.EscapeLines[r.arg] = left.use(name), cmp.Or(b.escapes[name], h.Func.Line())
 	}

@@ -55,7 +55,10 @@ func (s *Sum) Written(params []string) string {
 			stack = append(stack[:n-2], "("+stack[n-2]+" "+string(st.Op)+" "+stack[n-1]+")")
 		}
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(stack[0], "("), ")")
+	if text := stack[0]; s.Steps[len(s.Steps)-1].Op != 'n' {
+		return text[1 : len(text)-1] // without the outermost parentheses
+	}
+	return stack[0]
 }
 
 // Computed lists the sums as the script has them.
