@@ -36,6 +36,10 @@ type Config struct {
 	// Publishing, if not nil, runs what publishing a generation does while it holds a
 	// shard back from its events, each piece by do. It is for measuring.
 	Publishing func(do func())
+	// Reading, if not nil, is called by who publishes a generation before the first
+	// shard has it, to see that stacks have what it reads: may is [Engine.Reads] for
+	// that generation. It may enter shards, and calls nothing of the engine.
+	Reading func(may func(fields ...string) bool)
 	// Inherit makes an engine for [Engine.Shadow] of that one: its scripts begin with the
 	// state, the stores and the counts that they have there.
 	Inherit *Engine
@@ -66,7 +70,12 @@ type Engine struct {
 
 	stateLimits, dataLimits record.Limits
 
-	mu       sync.Mutex // guards what follows: staging and publishing
+	// changing is held by who prepares or replaces what is live, from beginning to
+	// end, and taken before mu: so that others can ask meanwhile.
+	changing sync.Mutex
+	damaged  map[string]bool // stores whose saved content could not be read
+
+	mu       sync.Mutex // guards what follows; live changes with changing held too
 	live     *Generation
 	guests   []*Guest
 	editions uint64
@@ -76,7 +85,6 @@ type Engine struct {
 	infos    map[string]*event.Info // by name of the point
 	started  bool
 	shadowed bool            // a trial runs beside
-	damaged  map[string]bool // stores whose saved content could not be read
 	refused  *attempt        // what was staged last, if it was not published
 	reloads  uint64
 	failures uint64
@@ -212,8 +220,7 @@ func (e *Engine) Runtime() Runtime { return e.runtime }
 // before the first. Any goroutine may ask, also in a handler.
 func (e *Engine) Generation() uint64 { return e.number.Load() }
 
-// Live returns the live generation. Any goroutine may ask that holds no shard; it
-// waits while another generation is staged.
+// Live returns the live generation. Any goroutine may ask that holds no shard.
 func (e *Engine) Live() *Generation {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -32,6 +32,8 @@ var errGuests = fmt.Errorf("engine: %d consoles are open, which is the most", Ma
 // has. It is in the first shard: where there are several, its rules see what that
 // one has.
 func (e *Engine) Invite(name string, open func(*Env) Instance, dropped func(diag.List)) (*Guest, error) {
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.guests) >= MaxGuests {
@@ -94,6 +96,8 @@ func (g *Guest) Begin() {
 // errors in the list nothing changed.
 func (g *Guest) Declare(plan *Plan, text []byte, stores bool) diag.List {
 	e := g.engine
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	before := *g.script
@@ -127,6 +131,8 @@ func (g *Guest) publishStores(st *store.Staging) error {
 // state and its machine.
 func (g *Guest) Leave() error {
 	e := g.engine
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	i := slices.Index(e.guests, g)

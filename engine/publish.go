@@ -14,6 +14,8 @@ import (
 // meanwhile. It returns what is live now, on all shards.
 func (st *Staged) Publish() (*Generation, error) {
 	e := st.engine
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -54,6 +56,9 @@ func (e *Engine) swap(st *Staged) error {
 	st.done = true
 	for _, name := range st.damaged {
 		e.damaged[name] = true
+	}
+	if e.cfg.Reading != nil {
+		e.cfg.Reading(func(fields ...string) bool { return e.readsOf(next, fields) })
 	}
 	e.live = next
 	e.adopt(old, next)
