@@ -84,8 +84,8 @@ type Engine struct {
 	points   [event.MaxPoints]*event.Info
 	infos    map[string]*event.Info // by name of the point
 	started  bool
-	shadowed bool            // a trial runs beside
-	refused  *attempt        // what was staged last, if it was not published
+	shadowed bool     // a trial runs beside
+	refused  *attempt // what was staged last, if it was not published
 	reloads  uint64
 	failures uint64
 }
@@ -370,21 +370,46 @@ func (e *Engine) Rules() []RuleStatus {
 	counts := e.ruleStats()
 	var list []RuleStatus
 	for _, sc := range e.live.order {
-		for _, r := range sc.rules {
-			st := RuleStatus{
-				Script: sc.path, Name: r.decl.Name, Line: r.decl.Line,
-				Suspended: r.state.suspended(), RuleStats: counts[ruleKey{sc.path, r.decl.Name}],
-				Handler: r.decl.Handler, Disabled: r.decl.Disabled,
-				Off: r.state.off.Load()&offByScript != 0, Halted: r.state.off.Load()&offByHand != 0,
-			}
-			for _, ref := range r.decl.On {
-				st.Points = append(st.Points, ref.Name)
-			}
-			list = append(list, st)
+		for _, r := range e.rulesOf(sc) {
+			list = append(list, r.status(counts))
 		}
 		list = append(list, e.functionsOf(sc.path)...)
 	}
 	return list
+}
+
+// rulesOf lists the rules that a live script has on any shard.
+func (e *Engine) rulesOf(sc *script) []*rule {
+	if !sc.guest {
+		return sc.rules
+	}
+	var list []*rule
+	for _, part := range e.live.shards() {
+		at := part.scripts[sc.path]
+		if at == nil {
+			continue
+		}
+		for _, r := range at.rules {
+			if !slices.ContainsFunc(list, func(have *rule) bool { return have.decl.Name == r.decl.Name }) {
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+// status tells of a rule, with what all shards counted.
+func (r *rule) status(counts map[ruleKey]RuleStats) RuleStatus {
+	st := RuleStatus{
+		Script: r.script.path, Name: r.decl.Name, Line: r.decl.Line,
+		Suspended: r.state.suspended(), RuleStats: counts[ruleKey{r.script.path, r.decl.Name}],
+		Handler: r.decl.Handler, Disabled: r.decl.Disabled,
+		Off: r.state.off.Load()&offByScript != 0, Halted: r.state.off.Load()&offByHand != 0,
+	}
+	for _, ref := range r.decl.On {
+		st.Points = append(st.Points, ref.Name)
+	}
+	return st
 }
 
 // functionsOf lists the functions that a live script has bound, by line, with what

@@ -46,7 +46,7 @@ type Generation struct {
 	edition uint64
 
 	// others are the same for the shards behind the first, each with VMs of its
-	// own; see shardGeneration. Guests are in the first alone.
+	// own. Guests may be in some of them only.
 	others []*Generation
 }
 
