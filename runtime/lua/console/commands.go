@@ -23,7 +23,7 @@ type action struct {
 func actions() []action {
 	return []action{
 		{"in", "[SCRIPT]", "look into a script: its top-level locals, state, functions; without a name, leave it", (*Session).enterScript},
-		{"watch", "PATTERN", "show the events of these hook points as they come; :unwatch ends it", (*Session).watchCommand},
+		{"watch", "PATTERN [where EXPR]", "show the events of these hook points as they come; :unwatch ends it", (*Session).watchCommand},
 		{"explain", "CONN", "show what rules do with the events of a connection, by its number; :unwatch ends it", (*Session).explainCommand},
 		{"unwatch", "", "end what :watch and :explain began", (*Session).unwatchCommand},
 		{"rules", "[PATTERN]", "the live rules with what they counted", (*Session).rulesCommand},
@@ -117,7 +117,10 @@ func (s *Session) scriptNamed(name string) string {
 }
 
 func (s *Session) watchCommand(_ context.Context, arg string) Reply {
-	return said(s.watchEvents(arg), "watching "+arg)
+	if err := s.watchEvents(arg); err != nil {
+		return s.failure(err)
+	}
+	return Reply{Text: "watching " + arg}
 }
 
 func (s *Session) explainCommand(_ context.Context, arg string) Reply {
