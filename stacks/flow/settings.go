@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event/plain"
+	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -56,7 +57,7 @@ func (c *Config) settings() []setting {
 		{name: "fragment_memory", doc: "bytes of IP fragments that wait for others", limit: true, size: &c.Fragments.Memory},
 		{name: "fragment_datagrams", doc: "IP datagrams that wait for fragments", limit: true, count: &c.Fragments.Datagrams},
 		{name: "fragment_timeout", doc: "how long they wait", wait: &c.Fragments.Timeout},
-		{name: "fragment_overlap", doc: "overlapping fragments: the first bytes hold, or the datagram is given up", word: (*uint8)(&c.Fragments.Overlap), words: []string{"first", "discard"}},
+		{name: "fragment_overlap", doc: "which bytes hold where fragments overlap: as this system does, the first, the last, or the datagram is given up", word: (*uint8)(&c.Fragments.Overlap), words: fragment.OverlapNames()},
 		{name: "handshake_timeout", doc: "silence that ends an unfinished handshake", wait: &c.HandshakeTimeout},
 		{name: "idle_timeout", doc: "silence that ends a connection", wait: &c.IdleTimeout},
 		{name: "close_timeout", doc: "silence that ends a connection whose last FIN was not acknowledged", wait: &c.CloseTimeout},
