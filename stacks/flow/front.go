@@ -2,7 +2,6 @@ package flow
 
 import (
 	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -16,7 +15,7 @@ type Front struct {
 	set    *event.Shards
 	common common
 	cfg    Config
-	frags  *fragment.Table
+	unpack *unpacker
 	frames uint64
 	pkt    packet.Packet
 }
@@ -29,9 +28,9 @@ func NewFront(set *event.Shards, cfg Config) *Front {
 	for i := range set.Len() {
 		newStack(set.At(i), f.cfg, &f.common)
 	}
-	f.frags = fragment.New(f.cfg.Fragments)
+	f.unpack = newUnpacker(&f.cfg)
 	if set.Len() == 1 {
-		f.common.stacks[0].frags = f.frags
+		f.common.stacks[0].unpack = f.unpack
 	}
 	f.pkt.Decap = f.cfg.Decap
 	return f
@@ -87,7 +86,7 @@ func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
 			return
 		}
 	}
-	f.frags.Add(p)
+	f.unpack.add(p)
 	s := f.stackOf(p)
 	s.frame, s.outcome, s.said = f.frames, first.outcome, first.said
 	s.pkt.p = *p
@@ -129,7 +128,7 @@ func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64)
 	f.frames++
 	p.frame, p.pkt.Decap = f.frames, f.cfg.Decap
 	p.pkt.Decode(link, data, wireLen, ts)
-	f.frags.Add(&p.pkt)
+	f.unpack.add(&p.pkt)
 	p.shard = f.stackOf(&p.pkt).sh.Index()
 }
 
@@ -235,7 +234,8 @@ func (f *Front) Stats() Stats {
 		sum.add(&st)
 	}
 	u := &f.common.used
-	sum.Fragments, sum.Blocks = f.frags.Stats(), f.cfg.Blocks.Stats()
+	f.unpack.count(&sum)
+	sum.Blocks = f.cfg.Blocks.Stats()
 	sum.Held, sum.Peak, sum.Kept = u.of(waiting), u.most(), u.of(readable)
 	return sum
 }

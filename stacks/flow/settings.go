@@ -45,6 +45,8 @@ func (c *Config) settings() []setting {
 		{name: "verify_checksums", doc: "packets with a wrong checksum are orphans", flag: &c.VerifyChecksums},
 		{name: "pick_up", doc: "packets whose connection began before make one: conn_adopted", flag: &c.PickUp},
 		{name: "rst", doc: "which RSTs count: those in the window, those with the exact number, any", word: (*uint8)(&c.RST), words: []string{"window", "exact", "any"}},
+		{name: "window_slack", doc: "bytes beyond a window that are taken all the same; farther ones are error.out_of_window until both ends speak of them", size: &c.WindowSlack},
+		{name: "max_jump", doc: "bytes by which a stream's numbers may jump where both ends say so: over what a capture missed, to the second of two SYN/ACKs", size: &c.MaxJump},
 		{name: "overlap_client", doc: "which copy of a byte holds that the client sends twice: the first or the last", word: (*uint8)(&c.ClientOverlap), words: overlaps},
 		{name: "overlap_server", doc: "the same for the server", word: (*uint8)(&c.ServerOverlap), words: overlaps},
 		{name: "never_block", doc: "addresses and prefixes that flow.block refuses, beside the loopback networks and the unspecified addresses", nets: &c.NeverBlock},

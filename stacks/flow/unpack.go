@@ -1,0 +1,31 @@
+package flow
+
+import (
+	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/ipcomp"
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
+
+// unpacker makes datagrams of what carries them in other forms than a tunnel does: fragments, and
+// compressed payloads. It stands before the shards, since neither has ports to choose one by.
+type unpacker struct {
+	frags   *fragment.Table
+	inflate ipcomp.Inflater
+}
+
+func newUnpacker(cfg *Config) *unpacker {
+	return &unpacker{frags: fragment.New(cfg.Fragments)}
+}
+
+// add makes of p what comes out of it. What was compressed may be a fragment, or have come in fragments.
+func (u *unpacker) add(p *packet.Packet) {
+	u.frags.Add(p)
+	if u.inflate.Add(p) {
+		u.frags.Add(p)
+	}
+}
+
+// count fills in what was counted.
+func (u *unpacker) count(st *Stats) {
+	st.Fragments, st.Compressed = u.frags.Stats(), u.inflate.Stats()
+}
