@@ -17,12 +17,20 @@ func newUnpacker(cfg *Config) *unpacker {
 	return &unpacker{frags: fragment.New(cfg.Fragments)}
 }
 
-// add makes of p what comes out of it. What was compressed may be a fragment, or have come in fragments.
-func (u *unpacker) add(p *packet.Packet) {
-	u.frags.Add(p)
+// concerns reports whether add may do something to p.
+func (u *unpacker) concerns(p *packet.Packet) bool {
+	return p.Class == packet.Fragment || ipcomp.Compressed(p)
+}
+
+// add makes of p what comes out of it, and reports whether that is other than p was: then its Data is lent
+// until the next call. What was compressed may be a fragment, or have come in fragments.
+func (u *unpacker) add(p *packet.Packet) (other bool) {
+	other = u.frags.Add(p) == fragment.Whole
 	if u.inflate.Add(p) {
+		other = true
 		u.frags.Add(p)
 	}
+	return other
 }
 
 // count fills in what was counted.

@@ -34,6 +34,8 @@ const (
 	wasAccepted                   // it counts with the budget
 	gramCut                       // the datagram in hand was longer than its buffer
 	closeAsked                    // the reason is decided
+	isShaking                     // its TLS handshake is not over
+	isMore                        // in Loop.more
 )
 
 // Conn is a stream connection or a UDP peer. Its methods want the loop's shard
@@ -49,7 +51,8 @@ type Conn struct {
 	lis   *Listener
 	dial  *dialing // while connecting
 	w     wire
-	peer  *peer // of a UDP peer
+	tls   *tlsWire // w, if it has TLS
+	peer  *peer    // of a UDP peer
 	id    ID
 	flags flags
 	want  interest

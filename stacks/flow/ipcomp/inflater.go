@@ -44,6 +44,11 @@ type Inflater struct {
 	out   []byte
 }
 
+// Compressed reports whether p's payload is compressed and p.Decap has packet.IPComp.
+func Compressed(p *packet.Packet) bool {
+	return p.Class == packet.OtherIP && p.Proto == proto && p.Decap&packet.IPComp != 0
+}
+
 // Stats returns what was counted.
 func (f *Inflater) Stats() Stats { return f.stats }
 
@@ -51,7 +56,7 @@ func (f *Inflater) Stats() Stats { return f.stats }
 // packet.IPComp, and reports whether it could be inflated. Then p has become the datagram, decoded, which
 // may be a fragment, and its Data is lent until the next call. Any other p stays what it is.
 func (f *Inflater) Add(p *packet.Packet) bool {
-	if p.Class != packet.OtherIP || p.Proto != proto || p.Decap&packet.IPComp == 0 {
+	if !Compressed(p) {
 		return false
 	}
 	counter := f.inflate(p)
