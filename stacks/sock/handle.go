@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"time"
 )
 
 // Mover takes connections and puts them back. The zero Mover works.
@@ -11,8 +12,12 @@ type Mover struct {
 	// Log is told each step, at debug level, and what goes wrong in the background.
 	// Nothing is logged when it is nil.
 	Log *slog.Logger
+	// Lease is how long the whole forms block packets without renewing:
+	// [DefaultLease] if it is 0.
+	Lease time.Duration
 
 	pool buffers
+	lock locker
 }
 
 // stage is how far a handle has come.

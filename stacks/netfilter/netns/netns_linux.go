@@ -131,3 +131,12 @@ func loopbackUp() error {
 	}
 	return nil
 }
+
+// Path returns a path by which this process can open the namespace, as long as the
+// handle is open; "" for the caller's own.
+func (h Handle) Path() string {
+	if h.file == nil {
+		return ""
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", h.file.Fd())
+}
