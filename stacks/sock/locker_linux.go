@@ -18,9 +18,9 @@ type locker struct {
 
 // place is a network namespace where connections are blocked.
 type place struct {
-	ns    netns.Handle
-	locks *netfilter.Locks
-	mu    sync.Mutex
+	ns     netns.Handle
+	locks  *netfilter.Locks
+	mu     sync.Mutex
 	locked map[netfilter.Tuple]blocked
 }
 

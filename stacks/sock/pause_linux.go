@@ -12,7 +12,6 @@ import (
 // saved is what pausing and restoring change of a socket.
 type saved struct {
 	reuse    int // SO_REUSEADDR
-	nodelay  int
 	sndbuf   int
 	rcvbuf   int
 	buflock  int

@@ -28,13 +28,16 @@ func (h *Handle) restoreBuffers() {
 	setBuffers(h.fd, h.saved.sndbuf, h.saved.rcvbuf, h.saved.buflock)
 }
 
+// lockedRecv in SO_BUF_LOCK says that the receive buffer was set and does not grow.
+const lockedRecv = 2
+
 // setBuffers sets sizes as they are read, twice what is asked for, and last whether
 // the kernel may change them.
 func setBuffers(fd, sndbuf, rcvbuf, lock int) {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sndbuf/2) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sndbuf/2)
 	}
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, rcvbuf/2) != nil && lock&1 != 0 {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, rcvbuf/2) != nil && lock&lockedRecv != 0 {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, rcvbuf/2)
 	}
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK, lock)

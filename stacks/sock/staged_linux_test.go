@@ -36,8 +36,11 @@ type stateCase struct {
 
 func stateCases() []stateCase {
 	list := []stateCase{
-		{Established, received}, {Established, sent}, {Established, waiting},
-		{SynSent, nothing}, {Closed, nothing},
+		{Established, received},
+		{Established, sent},
+		{Established, waiting},
+		{SynSent, nothing},
+		{Closed, nothing},
 		{FinWait2, received},
 	}
 	for _, s := range []State{Established, FinWait1, CloseWait, LastAck, Closing} {
@@ -82,6 +85,7 @@ func moveInState(t *testing.T, b *bed, f family, c stateCase) {
 	unreadIs(t, e.a, len(recv))
 	out := lead(t, b, e, c)
 	reaches(t, e.a, c.state)
+	b.stop(e.local.Port()) // the caller's duty to block; the other direction may be stopped already
 
 	var m Mover
 	d, in, q := dumpAll(t, &m, e.a)
