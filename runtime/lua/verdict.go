@@ -89,7 +89,7 @@ func (in *instance) decision(v glua.LValue, fn engine.FuncID, call *engine.Call)
 	if p := in.funcs[fn-1].fn.Proto; p != nil {
 		e.Line = p.LineDefined
 	}
-	vd, ok := valueOf[*verdict](v)
+	vd, ok := verdictOf(v)
 	switch {
 	case ok && vd.called:
 		return vd.decision(), nil
@@ -99,6 +99,14 @@ func (in *instance) decision(v glua.LValue, fn engine.FuncID, call *engine.Call)
 		e.Message = fmt.Sprintf("a handler returns a verdict or nothing, not %s%s", describe(v), in.offers(call))
 	}
 	return engine.Decision{}, e
+}
+
+// verdictOf returns the verdict that v is, or that the hook point v is too.
+func verdictOf(v glua.LValue) (*verdict, bool) {
+	if p, ok := valueOf[*point](v); ok && p.verdict != nil {
+		v = p.verdict
+	}
+	return valueOf[*verdict](v)
 }
 
 // offers lists the verdicts of the running hook point.
