@@ -45,7 +45,7 @@ func (in *instance) family(name string) bool {
 		for _, info := range fam.Events {
 			members[last(info.Name)] = in.point(&point{name: info.Name, info: info})
 		}
-		for _, ud := range in.verdicts[fam] {
+		for _, ud := range in.verdictsOf(fam) {
 			if ud != nil {
 				in.verdictMember(members, ud)
 			}
