@@ -146,11 +146,11 @@ func loopConnSetIndex(h Host, L *lua.LState, o any, key string, v lua.LValue) bo
 	return false
 }
 
-func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, texts *Addresses) {
+func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromUint(v.ID()))
+			L.Push(values.uint(uint64(v.ID())))
 		case 1:
 			L.Push(fromEnum(loopKindWords, v.Kind()))
 		case 2:
@@ -178,19 +178,19 @@ func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, texts *Addresses
 		case 12:
 			L.Push(fromBool(v.Paused()))
 		case 13:
-			L.Push(fromTime(v.Started()))
+			L.Push(values.time(v.Started()))
 		case 14:
-			L.Push(fromDuration(v.Duration()))
+			L.Push(values.duration(v.Duration()))
 		case 15:
-			L.Push(fromDuration(v.Idle()))
+			L.Push(values.duration(v.Idle()))
 		case 16:
-			L.Push(fromUint(v.BytesIn()))
+			L.Push(values.uint(uint64(v.BytesIn())))
 		case 17:
-			L.Push(fromUint(v.BytesOut()))
+			L.Push(values.uint(uint64(v.BytesOut())))
 		case 18:
-			L.Push(fromUint(v.Unread()))
+			L.Push(values.uint(uint64(v.Unread())))
 		case 19:
-			L.Push(fromUint(v.Queued()))
+			L.Push(values.uint(uint64(v.Queued())))
 		case 20:
 			L.Push(fromBool(v.Truncated()))
 		case 21:
@@ -207,6 +207,30 @@ func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, texts *Addresses
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func loopConnNumbers(dst []float64, v loopev.Conn, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, float64(v.ID()))
+		case 13:
+			dst = append(dst, float64(v.Started())/1e9)
+		case 14:
+			dst = append(dst, v.Duration().Seconds())
+		case 15:
+			dst = append(dst, v.Idle().Seconds())
+		case 16:
+			dst = append(dst, float64(v.BytesIn()))
+		case 17:
+			dst = append(dst, float64(v.BytesOut()))
+		case 18:
+			dst = append(dst, float64(v.Unread()))
+		case 19:
+			dst = append(dst, float64(v.Queued()))
+		}
+	}
+	return dst
 }
 
 func loopConnPeek(h Host, L *lua.LState) int {
@@ -574,13 +598,13 @@ func loopAddressIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, boo
 	return nil, false
 }
 
-func loopAddressPush(L *lua.LState, v loopev.Address, fields []uint8, texts *Addresses) {
+func loopAddressPush(L *lua.LState, v loopev.Address, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(texts.value(v.IP()))
+			L.Push(values.address(v.IP()))
 		case 1:
-			L.Push(fromUint(v.Port()))
+			L.Push(small(v.Port()))
 		case 2:
 			L.Push(fromEndpoint(v.Endpoint()))
 		default:
@@ -589,14 +613,24 @@ func loopAddressPush(L *lua.LState, v loopev.Address, fields []uint8, texts *Add
 	}
 }
 
+func loopAddressNumbers(dst []float64, v loopev.Address, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 1:
+			dst = append(dst, float64(v.Port()))
+		}
+	}
+	return dst
+}
+
 func loopObjects() []*ObjectType {
 	return []*ObjectType{
 		{
 			ID:    LoopConn,
 			Info:  loopev.Family.Objects[0],
 			Index: loopConnIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				loopConnPush(L, o.(loopev.Conn), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopConnPush(L, o.(loopev.Conn), fields, values)
 			},
 			SetIndex: loopConnSetIndex,
 			Methods: map[string]Method{
@@ -629,8 +663,8 @@ func loopObjects() []*ObjectType {
 			ID:    LoopAddress,
 			Info:  loopev.Family.Objects[1],
 			Index: loopAddressIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				loopAddressPush(L, o.(loopev.Address), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopAddressPush(L, o.(loopev.Address), fields, values)
 			},
 		},
 	}
@@ -641,7 +675,7 @@ func loopAcceptArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopAcceptPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Accept)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -650,7 +684,7 @@ func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -660,7 +694,7 @@ func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -670,7 +704,7 @@ func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -680,10 +714,55 @@ func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopAcceptNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Accept)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopAcceptThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -702,7 +781,7 @@ func loopConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(LoopConn, v.C), fromInt(v.Code))
 }
 
-func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Connect)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -711,7 +790,7 @@ func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -721,7 +800,7 @@ func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -731,7 +810,7 @@ func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -741,10 +820,55 @@ func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Connect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopConnectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -763,7 +887,7 @@ func loopRecvArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
 }
 
-func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopRecvPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Recv)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -772,7 +896,7 @@ func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -782,7 +906,7 @@ func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -792,7 +916,7 @@ func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -802,10 +926,55 @@ func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopRecvNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Recv)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopSendArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -813,7 +982,7 @@ func loopSendArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
 }
 
-func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopSendPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Send)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -822,7 +991,7 @@ func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -832,7 +1001,7 @@ func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -842,7 +1011,7 @@ func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -852,10 +1021,55 @@ func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopSendNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Send)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopPollArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -863,7 +1077,7 @@ func loopPollArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Now))
 }
 
-func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopPollPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Poll)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -872,7 +1086,7 @@ func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -882,7 +1096,7 @@ func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -892,7 +1106,7 @@ func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -902,10 +1116,55 @@ func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopPollNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Poll)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopTimerArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -913,7 +1172,7 @@ func loopTimerArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Due))
 }
 
-func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopTimerPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Timer)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -922,7 +1181,7 @@ func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -932,7 +1191,7 @@ func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -942,7 +1201,7 @@ func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -952,10 +1211,55 @@ func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopTimerNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Timer)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopFullArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -963,7 +1267,7 @@ func loopFullArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopSideWords, v.Side))
 }
 
-func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopFullPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Full)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -972,7 +1276,7 @@ func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -982,7 +1286,7 @@ func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -992,7 +1296,7 @@ func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1002,10 +1306,55 @@ func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopFullNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Full)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1013,7 +1362,7 @@ func loopDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Drain)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1022,7 +1371,7 @@ func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1032,7 +1381,7 @@ func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1042,7 +1391,7 @@ func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1052,10 +1401,55 @@ func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopDrainNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Drain)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopEOFArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1063,7 +1457,7 @@ func loopEOFArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopEOFPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.EOF)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1072,7 +1466,7 @@ func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1082,7 +1476,7 @@ func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1092,7 +1486,7 @@ func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1102,10 +1496,55 @@ func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopEOFNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.EOF)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1113,7 +1552,7 @@ func loopMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(LoopConn, v.C), Value(h, L, v.Message))
 }
 
-func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Message)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1122,7 +1561,7 @@ func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1132,7 +1571,7 @@ func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1142,7 +1581,7 @@ func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1152,10 +1591,55 @@ func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Message)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopLimitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1163,7 +1647,7 @@ func loopLimitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopLimitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Limit)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1172,7 +1656,7 @@ func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1182,7 +1666,7 @@ func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1192,7 +1676,7 @@ func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1202,10 +1686,55 @@ func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopLimitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Limit)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopLimitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1227,7 +1756,7 @@ func loopErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Error)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1236,7 +1765,7 @@ func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1246,7 +1775,7 @@ func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1256,7 +1785,7 @@ func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1266,10 +1795,55 @@ func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1288,7 +1862,7 @@ func loopCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopWhyWords, v.Why))
 }
 
-func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Close)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1297,7 +1871,7 @@ func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1307,7 +1881,7 @@ func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1317,7 +1891,7 @@ func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1327,10 +1901,55 @@ func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Close)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopCloseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1351,55 +1970,55 @@ func loopEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: loopev.Family.Events[0], Args: loopAcceptArgs, This: loopAcceptThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopAcceptPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopAcceptPush, Numbers: loopAcceptNumbers,
 		},
 		{
 			Info: loopev.Family.Events[1], Args: loopConnectArgs, This: loopConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopConnectPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopConnectPush, Numbers: loopConnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[2], Args: loopRecvArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopRecvPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopRecvPush, Numbers: loopRecvNumbers,
 		},
 		{
 			Info: loopev.Family.Events[3], Args: loopSendArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSendPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSendPush, Numbers: loopSendNumbers,
 		},
 		{
 			Info: loopev.Family.Events[4], Args: loopPollArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopPollPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopPollPush, Numbers: loopPollNumbers,
 		},
 		{
 			Info: loopev.Family.Events[5], Args: loopTimerArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTimerPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTimerPush, Numbers: loopTimerNumbers,
 		},
 		{
 			Info: loopev.Family.Events[6], Args: loopFullArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopFullPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopFullPush, Numbers: loopFullNumbers,
 		},
 		{
 			Info: loopev.Family.Events[7], Args: loopDrainArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDrainPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDrainPush, Numbers: loopDrainNumbers,
 		},
 		{
 			Info: loopev.Family.Events[8], Args: loopEOFArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopEOFPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopEOFPush, Numbers: loopEOFNumbers,
 		},
 		{
 			Info: loopev.Family.Events[9], Args: loopMessageArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMessagePush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMessagePush, Numbers: loopMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[10], Args: loopLimitArgs, This: loopLimitThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush, Numbers: loopLimitNumbers,
 		},
 		{
 			Info: loopev.Family.Events[11], Args: loopErrorArgs, This: loopErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Numbers: loopErrorNumbers,
 		},
 		{
 			Info: loopev.Family.Events[12], Args: loopCloseArgs, This: loopCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
 		},
 	}
 }
