@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/yuin/gopher-lua/ast"
 
@@ -63,6 +64,9 @@ type Runtime struct {
 	functions []bind.Function
 	globals   []string
 	tables    []string // those that are made when they are first read, sorted
+	// waiting are the last words of what may wait, listed when they are first asked for.
+	waiting   map[string]bool
+	waitsOnce sync.Once
 }
 
 var _ engine.Runtime = (*Runtime)(nil)
