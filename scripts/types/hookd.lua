@@ -839,7 +839,7 @@ hookd = {}
 ---@alias loop.side "recv"|"send"
 
 ---Why a connection ended.
----@alias loop.why "local"|"eof"|"reset"|"refused"|"unreachable"|"timeout"|"limit"|"rejected"|"resolve"|"stopped"|"failed"
+---@alias loop.why "local"|"eof"|"reset"|"refused"|"unreachable"|"timeout"|"limit"|"rejected"|"resolve"|"stopped"|"handshake"|"failed"
 
 ---Which limit a connection was refused for.
 ---@alias loop.limited "listener"|"address"|"total"|"fds"|"rate"
@@ -848,13 +848,15 @@ hookd = {}
 ---@alias loop.excess "reject"|"reset"|"hold"
 
 ---What went wrong with a connection that is not its end.
----@alias loop.fault "queue"|"protocol"|"proxy"|"pipe"
+---@alias loop.fault "queue"|"protocol"|"proxy"|"pipe"|"tls"
 
 ---A connection of the event loop: of a stream, to a UDP peer, a listener, or only timers.
 ---@class loop.conn
 ---@field id integer Its number, from 1 in the order in which they came to be.
 ---@field kind loop.kind tcp, unix, udp, listener or timer.
 ---@field tls boolean Bytes travel by TLS.
+---@field sni? string The server's name in the TLS handshake, nil without.
+---@field alpn? string The protocol that was agreed on in the TLS handshake, nil without.
 ---@field protocol string The protocol that reads its bytes, such as http; empty for none.
 ---@field listener? string Name of the listener that took it, or which it is; nil for others.
 ---@field inbound boolean The peer began.
@@ -1116,7 +1118,8 @@ local loop_address = {}
 ---@alias loop.limit.handler fun(c: loop.conn)
 
 ---Something went wrong with a connection that is not its end: more events wait than it may have, a
----protocol refuses its bytes, or the other end of a pipe cannot be reached.
+---protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe
+---cannot be reached.
 ---@class loop.error.point: hookd.point
 ---@alias loop.error.handler fun(c: loop.conn)
 
@@ -1145,7 +1148,7 @@ local loop_address = {}
 ---@field eof loop.eof.point The peer ended its stream, and all that it sent was told. Unless a rule decides half, the connection closes when its queue is written.
 ---@field message loop.message.point `loop.post` sent the connection a message (mg_broadcast).
 ---@field limit loop.limit.point A connection was refused for a limit, before it was one.
----@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, or the other end of a pipe cannot be reached.
+---@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe cannot be reached.
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
 ---@field accept hookd.verdict The connection is served, and later rules are not asked.
 ---@field reject fun(with?: string): hookd.verdict The connection is closed before a byte is read.
