@@ -506,10 +506,11 @@ local flow_stream = {}
 function flow_stream:len() end
 
 ---Copies bytes that follow each other, wherever they are, also behind a hole; moves nothing.
----@param n? integer How many, all when absent.
 ---@param offset? integer Place of the first; when absent, that of the oldest byte in the buffer.
+---@param n? integer How many, all when absent. A single argument is this.
 ---@return string? bytes The bytes, fewer where there are fewer; nil if the first is not in the buffer.
-function flow_stream:peek(n, offset) end
+---@overload fun(self: flow.stream, n?: integer): string?
+function flow_stream:peek(offset, n) end
 
 ---Takes the next bytes in order that this script has not taken yet. Each script has a place of its own
 ---in the stream, from 0.
