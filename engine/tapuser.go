@@ -84,6 +84,9 @@ func (u *userTaps) Run(_ FuncID, c *Call) (*Decision, error) {
 	return nil, nil
 }
 
+// MayWait implements [Instance].
+func (*userTaps) MayWait(FuncID) bool { return false }
+
 // Start implements [Instance]: it waits for nothing.
 func (u *userTaps) Start(_ FuncID, c *Call, ended func(Decision, error)) Suspended {
 	u.tap(c)
