@@ -62,6 +62,9 @@ func (s *guideStep) pattern() *regexp.Regexp {
 
 // TestReloadGuide runs the session that the guide on reloads shows, in one shell.
 func TestReloadGuide(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for traffic")
+	}
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		if os.Getenv("HOOKD_CI") == "1" {
