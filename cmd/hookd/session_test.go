@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/hookd/hookd/spec/testbed"
 )
 
 // TestEditingSession runs the session that the example shows.
@@ -18,12 +20,8 @@ func TestEditingSession(t *testing.T) {
 // TestConsoleSession has tmux sit at a console, as the example shows.
 func TestConsoleSession(t *testing.T) {
 	for _, program := range []string{"bash", "tmux"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if os.Getenv("HOOKD_CI") == "1" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
+		_, err := exec.LookPath(program)
+		testbed.Need(t, program, err)
 	}
 	binary, err := exec.LookPath("hookd") // of TestMain
 	if err != nil {
