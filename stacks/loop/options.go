@@ -168,7 +168,7 @@ type dialSpec struct {
 	rest      []event.KV // the protocol's
 }
 
-func parseDial(options any, dir string) (d dialSpec, err error) {
+func (g *Group) parseDial(options any, dir string) (d dialSpec, err error) {
 	d.bounds, err = parseLimits([]event.KV(nil))
 	list, ok := options.([]event.KV)
 	if !ok && options != nil {
@@ -193,7 +193,7 @@ func parseDial(options any, dir string) (d dialSpec, err error) {
 		case "limits":
 			d.bounds, err = parseLimits(f.Value)
 		case "tls":
-			d.tls, err = parseTLS(f.Value, dir, false)
+			d.tls, err = g.parseTLS(f.Value, dir, false)
 		default:
 			d.rest = append(d.rest, f)
 		}
