@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hookd/hookd/spec/testbed"
 )
 
 // TestReloadUnderLoad reloads five times a second beneath clients that never pause, for
@@ -16,7 +18,7 @@ import (
 // each answer is that of one generation.
 func TestReloadUnderLoad(t *testing.T) {
 	length := 1500 * time.Millisecond
-	if proving() {
+	if testbed.Proving() {
 		length = 30 * time.Second
 	}
 	script := func(gen int) string {
