@@ -58,13 +58,13 @@ func (t *Tx) endToEnd(m *Message) bool {
 	if !known || t.stack.passed(&m.Message) {
 		return known
 	}
-	m.where = ""
+	m.open = true
 	if first {
 		t.raiseE2eackIn(m)
 	} else {
 		t.raiseE2eackRetrIn(m)
 	}
-	m.where = readOnly
+	m.open = false
 	return true
 }
 

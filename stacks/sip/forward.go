@@ -89,12 +89,12 @@ func (t *Tx) addBranch(uri string, recordRoute bool) {
 	if w.load(b.out, Hop{}, s.replyLimits()) != nil {
 		return
 	}
-	w.where = ""
+	w.open = true
 	if v := b.raiseRequestFwded(w); v.Kind == sipev.VerdictDrop {
 		b.state = unsent
 		return
 	}
-	w.where = readOnly
+	w.open = false
 	if w.modified {
 		b.out, b.uri = append(b.out[:0], w.Raw()...), string(w.RequestURI())
 	}

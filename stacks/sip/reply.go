@@ -43,9 +43,9 @@ func (s *Stack) receiveReply(m *Message) {
 
 // receive handles a reply of the branch, in the order of TM's reply_received.
 func (b *Branch) receive(m *Message, ofCancel bool) {
-	m.where = ""
+	m.open = true
 	drop := b.raiseResponseIn(m).Kind == sipev.VerdictDrop
-	m.where = readOnly
+	m.open = false
 	code := m.Status()
 	switch {
 	case ofCancel:
@@ -94,23 +94,23 @@ func (b *Branch) provisional(m *Message, drop bool) {
 func (b *Branch) pass(cause, picked *Message) {
 	b.tx.picked = picked
 	if cause == picked {
-		cause.where = ""
+		cause.open = true
 	}
 	b.raiseResponseFwded(cause)
 	b.tx.picked = nil
-	cause.where = readOnly
+	cause.open = false
 	popVia(picked)
 }
 
 // popVia takes the topmost Via off.
 func popVia(m *Message) {
-	where := m.where
-	m.where = ""
+	open := m.open
+	m.open = true
 	_ = m.change(func(e *msg.Edits) error {
 		e.Pop(msg.ViaName, 1)
 		return nil
 	})
-	m.where = where
+	m.open = open
 }
 
 // answered handles a 2xx: the first ends the search, each further one of an INVITE

@@ -54,17 +54,25 @@ func unsupported(m *Message) []byte {
 // admit raises request_in and does what is decided.
 func (s *Stack) admit(t *Tx) {
 	v := t.view()
-	v.where = ""
+	v.open = true
 	t.waits = waitsForRoute
-	sipev.OnRequestIn.Await(s.shard, &sipev.RequestIn{Tx: t, M: v}, func(d event.Verdict, _ error) {
+	sipev.OnRequestIn.Await(s.shard, &sipev.RequestIn{Tx: t, M: v}, func(d event.Verdict, err error) {
 		t.waits = waitsNot
 		if t.state == terminated {
 			return
 		}
-		t.view().where = "sip.request_in, once it returned"
+		t.view().open = false
 		t.keep()
-		t.decide(d)
+		if err != nil && !t.cancel {
+			// The handler was cut off while it waited: nobody knows what it wanted.
+			t.answer(sipev.FakedByLocal, 500, "Server Internal Error", nil)
+		} else {
+			t.decide(d)
+		}
 		t.letOn()
+		if t.waits == waitsNot {
+			t.shut()
+		}
 	})
 	if t.waits == waitsForRoute && t.invite() {
 		// The caller need not repeat its request while a handler waits.

@@ -148,11 +148,16 @@ func (t *Tx) keep() {
 	}
 }
 
-// lean gives back what a transaction needs no more that has its final reply.
-func (t *Tx) lean() {
+// shut gives the view of the request back.
+func (t *Tx) shut() {
 	t.keep()
 	t.stack.release(t.req)
 	t.req = nil
+}
+
+// lean gives back what a transaction needs no more that has its final reply.
+func (t *Tx) lean() {
+	t.shut()
 	for _, b := range t.branches {
 		b.reply = nil
 	}
