@@ -389,7 +389,7 @@ this = {}
 ---@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"|"probe"
 
 ---A way in which IP travels inside IP.
----@alias flow.tunnel "none"|"ipip"|"gre"|"mpls"|"vxlan"|"geneve"|"gtpu"|"teredo"|"l2tp"|"lisp"|"ayiya"
+---@alias flow.tunnel "none"|"ipip"|"gre"|"mpls"|"vxlan"|"geneve"|"gtpu"|"teredo"|"l2tp"|"lisp"|"ayiya"|"ipcomp"
 
 ---What verifying a checksum shows. none: the sender of a UDP datagram computed none. partial: the
 ---sending host leaves it to its network card. Only bad speaks against a packet.

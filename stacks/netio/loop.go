@@ -220,6 +220,10 @@ func (l *Loop) time() int64 {
 	return max(l.sh.Now(), l.cfg.Clock()+l.ahead)
 }
 
+// Now returns event time for what begins now; it is that of the shard, but for
+// callers from outside of a turn, for whom the loop may have slept since.
+func (l *Loop) Now() int64 { return l.time() }
+
 // resume takes up what the last turn left.
 func (l *Loop) resume() {
 	for i, c := range l.later {
