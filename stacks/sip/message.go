@@ -19,7 +19,7 @@ type Message struct {
 	buf      []byte // what the index is over, once it is the message's own
 	spare    []byte
 	edits    msg.Edits
-	open     bool   // the hook point at hand lets it be changed
+	open     bool // the hook point at hand lets it be changed
 	fakedBy  sipev.FakedBy
 	ruri     uriView
 	addrs    [3]addressView

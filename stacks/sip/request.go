@@ -105,17 +105,24 @@ func (t *Tx) decide(d event.Verdict) {
 	}
 }
 
-// unrouted handles a request that no rule decided about: one of a dialog goes where
-// its route says, another is answered.
+// unrouted handles a request that no rule decided about: one of a dialog in whose path
+// this server is goes where its route says, another is answered.
 func (t *Tx) unrouted() {
 	m := t.view()
 	to, err := m.Message.Address(msg.To)
-	if err == nil && to.Tag() != nil {
+	if err == nil && to.Tag() != nil && t.stack.inPath(&m.Message) {
 		t.relay(nil)
 		return
 	}
 	t.raiseUnrouted(m)
 	t.answer(sipev.FakedByLocal, 404, "Not Found", nil)
+}
+
+// inPath reports whether a request came here because of a Record-Route of this server:
+// its first Route is that, or, behind a strict router, its URI.
+func (s *Stack) inPath(m *msg.Message) bool {
+	r := s.routes(m)
+	return r.own > 0 || r.all > 0 && loose(m.RequestURI()) && s.self(m.RequestURI())
 }
 
 // again handles a copy of a transaction's request.

@@ -64,6 +64,8 @@ type Tx struct {
 	cancel bool   // the caller gave up
 	noisy  bool
 	local  bool // the final reply was made here
+	mine   bool // the request was made here
+	done   func(*Tx, *Message)
 	grace  uint8
 }
 
@@ -72,6 +74,8 @@ type tag struct {
 	branch uint8
 	acked  bool
 	text   string
+	ack    []byte // of a 2xx to a request that was made here
+	to     Hop
 }
 
 // heldMessage waits until a handler of its transaction has returned.

@@ -33,6 +33,10 @@ var Family = &event.Family{
 		unroutedInfo,
 		silentInfo,
 		destroyInfo,
+		localRequestInInfo,
+		localResponseInInfo,
+		localResponseOutInfo,
+		localCompletedInfo,
 	},
 	Objects: []*event.Object{
 		txObject,
