@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/yuin/gopher-lua/ast"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
@@ -31,6 +33,8 @@ type Config struct {
 	Functions hookdev.Functions
 	// Flow are the bodies of the flow family's functions; nil leaves them out.
 	Flow flowev.Functions
+	// Loop are those of the loop family.
+	Loop loopev.Functions
 	// Trial, if not 0, makes the scripts run without any effect on what the stacks
 	// have. It tells this trial from others of the process. Undone is told each
 	// effect that is not done, by its name, in the shard.
@@ -38,7 +42,7 @@ type Config struct {
 	Undone func(shard *event.Shard, what string)
 	// Limits are the engine's, with their defaults filled in.
 	Limits engine.Limits
-	// VM bounds each script's machine; zero fields mean the defaults.
+	// VM bounds each script's machine; the zero value means what Limits say.
 	VM vm.Limits
 	// Settings checks what settings files say of a family's stack: one setting
 	// and its value, which is a bool, a float64, a string or a list of strings.
@@ -60,6 +64,9 @@ type Runtime struct {
 	functions []bind.Function
 	globals   []string
 	tables    []string // those that are made when they are first read, sorted
+	// waiting are the last words of what may wait, listed when they are first asked for.
+	waiting   map[string]bool
+	waitsOnce sync.Once
 }
 
 var _ engine.Runtime = (*Runtime)(nil)
@@ -79,10 +86,16 @@ func New(cfg Config) *Runtime {
 	if cfg.Flow != nil {
 		functions = append(functions, bind.FlowFunctions(cfg.Flow)...)
 	}
+	if cfg.Loop != nil {
+		functions = append(functions, bind.LoopFunctions(cfg.Loop)...)
+	}
 	for _, fn := range functions {
 		if cfg.Catalogue.Function(fn.Info.Name) != nil {
 			rt.functions = append(rt.functions, fn)
 		}
+	}
+	if rt.cfg.VM == (vm.Limits{}) {
+		rt.cfg.VM = machineLimits(cfg.Limits)
 	}
 	rt.tables = rt.listTables()
 	rt.globals = rt.listGlobals()

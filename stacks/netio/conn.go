@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/netio/proxyproto"
 )
 
 // flags are a connection's state.
@@ -34,8 +35,11 @@ const (
 	wasAccepted                   // it counts with the budget
 	gramCut                       // the datagram in hand was longer than its buffer
 	closeAsked                    // the reason is decided
+	isDuplex                      // read although its own queue is full
 	isShaking                     // its TLS handshake is not over
 	isMore                        // in Loop.more
+	isPrelude                     // what stands before TLS, and all else, is not over
+	isCounted                     // it counts with its address
 )
 
 // Conn is a stream connection or a UDP peer. Its methods want the loop's shard
@@ -57,8 +61,12 @@ type Conn struct {
 	flags flags
 	want  interest
 
-	in  inbuf
-	out sendq
+	in    inbuf
+	out   sendq
+	ahead []byte // came before and is read next
+
+	prelude *prelude // while isPrelude
+	proxied *proxyproto.Header
 
 	remote, local  netip.AddrPort
 	path           string
@@ -220,13 +228,35 @@ func (c *Conn) CloseWith(why Reason) {
 	c.touch()
 }
 
+// Keep takes Close back, if the connection is not closed yet.
+func (c *Conn) Keep() {
+	if c.flags&(isClosing|isClosed) == 0 && c.flags&flushClose != 0 {
+		c.flags &^= flushClose | closeAsked
+		c.why = Reason{}
+	}
+}
+
+// Duplex says whether the connection is read although its queue is full. Who sends
+// on what it reads to another connection, and pauses it when that one is full,
+// wants so: two ends that wait for each other to read would wait for ever.
+func (c *Conn) Duplex(on bool) {
+	c.flags &^= isDuplex
+	if on {
+		c.flags |= isDuplex
+	}
+	c.touch()
+}
+
 // Abort closes the connection in this turn, for that reason, and drops the queue.
 func (c *Conn) Abort(why Reason) { c.fail(why) }
 
 // Reset is Abort with a reset (RST) to the peer.
-func (c *Conn) Reset() {
+func (c *Conn) Reset() { c.ResetWith(Reason{}) }
+
+// ResetWith is Reset for a reason of the caller's.
+func (c *Conn) ResetWith(why Reason) {
 	c.flags |= byReset
-	c.fail(Reason{})
+	c.fail(why)
 }
 
 // Deadline closes the connection with reason timeout:what at that time from now,

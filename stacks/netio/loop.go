@@ -94,10 +94,15 @@ func (l *Loop) Conn(id ID) *Conn {
 // returns false. f may do anything to them.
 func (l *Loop) Conns(f func(*Conn) bool) {
 	for i := len(l.slots.list) - 1; i >= 0; i-- {
-		if c, ok := l.slots.list[i].g.(*Conn); ok && c.flags&(isShaking|inbound) != isShaking|inbound && !f(c) {
+		if c, ok := l.slots.list[i].g.(*Conn); ok && c.isThere() && !f(c) {
 			return
 		}
 	}
+}
+
+// isThere reports whether c was told to its handler, or will be for sure.
+func (c *Conn) isThere() bool {
+	return c.flags&inbound == 0 || c.flags&(isShaking|isPrelude) == 0
 }
 
 // Run drives the loop until ctx ends or [Loop.Drain] is done, and then closes
@@ -311,6 +316,10 @@ func (l *Loop) sleep() time.Duration {
 // Wake makes the loop turn. Who arms timers in its shard from outside calls it;
 // what this package's own methods need is done by themselves. Any goroutine.
 func (l *Loop) Wake() { l.io.wake() }
+
+// Stir makes the loop turn again if it does not turn now. Who arms timers in its
+// shard calls it, having entered the shard.
+func (l *Loop) Stir() { l.stir() }
 
 // stir makes the loop turn if it does not.
 func (l *Loop) stir() {
