@@ -184,7 +184,7 @@ rule "end" { on = sip.destroy, run = function(tx) log.info("gone", { call = tx.c
 `)
 	r.request("INVITE", "bob")
 	r.answer("192.0.2.11", 486)
-	r.after(3*time.Second)
+	r.after(3 * time.Second)
 	r.want("192.0.2.12", "INVITE sip:b@192.0.2.12 SIP/2.0\r\n")
 	r.answer("192.0.2.12", 200)
 	r.want("192.0.2.1", "SIP/2.0 200 OK\r\n")
@@ -227,7 +227,7 @@ rule "given-up" { on = sip.e2ecancel_in, run = function(tx, m) log.info("given u
 	if !strings.Contains(r.out.String(), "by=CANCEL") {
 		t.Errorf("the log is\n%s", &r.out)
 	}
-	r.after(2*time.Minute)
+	r.after(2 * time.Minute)
 	r.errors()
 	if n := r.stack.Stats().Open; n != 0 {
 		t.Errorf("%d transactions are left", n)
