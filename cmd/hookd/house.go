@@ -17,6 +17,7 @@ import (
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/sip/edge"
 )
 
 // house is the engine with its runtime, and where its records go.
@@ -63,7 +64,9 @@ type engineOptions struct {
 	limits      engine.Limits
 	flow        flow.Config
 	// loops are the event loops; nil: no sockets are opened.
-	loops   *loop.Group
+	loops *loop.Group
+	// sips are the SIP listeners; nil: none is opened.
+	sips    *edge.Group
 	state   *statedir.Dir
 	notes   bool // what rules decide is noted for each packet
 	shards  int
@@ -131,11 +134,15 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	if loops == nil {
 		loops = newLoops(loop.Config{})
 	}
+	sips := o.sips
+	if sips == nil {
+		sips = edge.New(edge.Config{})
+	}
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
 		Joins:     map[string]engine.Join{"flow": flow.Join},
-		Fixtures:  map[string]engine.Fixtures{"loop": listeners{loops}},
+		Fixtures:  map[string]engine.Fixtures{"loop": listeners{loops}, "sip": sipListeners{sips}},
 		Sink:      sink,
 		Observe:   o.observe,
 
