@@ -108,7 +108,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	}
 	d.loops = newLoops(loop.Config{Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.loops = d.loops
-	d.sips = edge.New(edge.Config{Log: slog.New(slog.NewTextHandler(d.logs, nil))})
+	d.sips = edge.New(edge.Config{SIP: opts.sip, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.sips = d.sips
 	d.house = newHouse(opts, o.debug, d.records, d.logs)
 	d.log = slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: d.level}))

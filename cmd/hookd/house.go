@@ -17,6 +17,7 @@ import (
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/edge"
 )
 
@@ -65,7 +66,8 @@ type engineOptions struct {
 	flow        flow.Config
 	// loops are the event loops; nil: no sockets are opened.
 	loops *loop.Group
-	// sips are the SIP listeners; nil: none is opened.
+	// sip are the SIP stack's settings, sips its listeners; nil: none is opened.
+	sip     sip.Config
 	sips    *edge.Group
 	state   *statedir.Dir
 	notes   bool // what rules decide is noted for each packet
@@ -88,7 +90,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip}
 	if o.daemon && o.shards == 0 {
 		o.shards = set.shards
 	}

@@ -82,6 +82,16 @@ func (g *Group) Start(shards *event.Shards) error {
 // Stack returns the stack, nil before Start.
 func (g *Group) Stack() *sip.Stack { return g.stack }
 
+// Stats returns what the stack counted. Any goroutine that has entered no shard.
+func (g *Group) Stats() sip.Stats {
+	if g.stack == nil {
+		return sip.Stats{}
+	}
+	g.shard.Enter()
+	defer g.shard.Leave()
+	return g.stack.Stats()
+}
+
 // Run drives the loop until ctx ends, or until [Group.Drain] is done. It is called once.
 func (g *Group) Run(ctx context.Context) error {
 	if g.io == nil {
