@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"flag"
-	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -33,16 +31,33 @@ func examples(t *testing.T) []string {
 	return dirs
 }
 
+// serves reports whether an example is of servers, which has no capture: it is checked
+// here, and served in a test of its own.
+func serves(t *testing.T, dir string) bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "main.lua"))
+	if err != nil || !bytes.Contains(text, []byte("loop.listen")) && !bytes.Contains(text, []byte("sip.listen")) {
+		return false
+	}
+	var out, logs bytes.Buffer
+	if code := run([]string{"check", dir}, nil, &out, &logs); code != exitDone {
+		t.Errorf("check: exit %d\n%s%s", code, &out, &logs)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "README.md")); err != nil {
+		t.Error(err)
+	}
+	return true
+}
+
 // TestExamples replays each example over its capture, with the flags in the file of that name, compares
 // what comes out with want.jsonl, and runs its specs.
 func TestExamples(t *testing.T) {
 	for _, dir := range examples(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			if _, err := os.Stat(filepath.Join(dir, "capture.pcap")); errors.Is(err, fs.ErrNotExist) {
-				served(t, dir)
+			if serves(t, dir) {
 				return
 			}
-			for _, name := range []string{"README.md", "main.lua", "main_spec.lua"} {
+			for _, name := range []string{"README.md", "main.lua", "main_spec.lua", "capture.pcap"} {
 				if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 					t.Errorf("an example has a %s: %v", name, err)
 				}
@@ -76,17 +91,6 @@ func TestExamples(t *testing.T) {
 				t.Errorf("test: exit %d\n%s%s", code, &out, &logs)
 			}
 		})
-	}
-}
-
-// served checks an example that serves, for which there is no capture.
-func served(t *testing.T, dir string) {
-	if _, err := os.Stat(filepath.Join(dir, "README.md")); err != nil {
-		t.Errorf("an example has a README.md: %v", err)
-	}
-	var out, logs bytes.Buffer
-	if code := run([]string{"check", dir}, nil, &out, &logs); code != exitDone {
-		t.Errorf("check: exit %d\n%s%s", code, &out, &logs)
 	}
 }
 

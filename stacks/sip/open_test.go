@@ -55,7 +55,7 @@ func TestOpenTransactions(t *testing.T) {
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&open)
-	if st := s.Stats(); int(st.Open) != n || st.NoRoom != 10 {
+	if st := s.Stats(); st.Open != n || st.NoRoom != 10 {
 		t.Errorf("%d open, %d refused", st.Open, st.NoRoom)
 	}
 	each := int(open.HeapAlloc-before.HeapAlloc) / n

@@ -37,7 +37,7 @@ type Stack struct {
 type Stats struct {
 	Requests, Replies uint64 // messages that came
 	Sent              uint64 // messages that were handed to the transport
-	Open              uint64 // transactions that exist
+	Open              int    // transactions that exist
 	Began             uint64 // transactions that there were
 	Malformed         uint64 // what came and is no message, or a reply with a fault
 	Refused           uint64 // requests answered for a fault, without a transaction
@@ -59,7 +59,7 @@ func New(shard *event.Shard, cfg Config, out Transport) *Stack {
 
 // Stats returns what was counted so far.
 func (s *Stack) Stats() Stats {
-	s.stats.Open = uint64(len(s.byID))
+	s.stats.Open = len(s.byID)
 	return s.stats
 }
 
