@@ -17,6 +17,10 @@ type CheckpointOptions struct {
 	// keeps is all that is left of the connection afterwards. An error resumes the
 	// connection in place.
 	Sink func(*image.Image) error
+	// File is a path that the image is written to as well, for one restore; there must be
+	// none. Durable lets it survive a loss of power, which takes milliseconds.
+	File    string
+	Durable bool
 	// Leave resumes the connection in place after the sink: the image is a copy, of no
 	// use for a restore as soon as anything is sent.
 	Leave bool
