@@ -38,7 +38,7 @@ type Config struct {
 	Undone func(shard *event.Shard, what string)
 	// Limits are the engine's, with their defaults filled in.
 	Limits engine.Limits
-	// VM bounds each script's machine; zero fields mean the defaults.
+	// VM bounds each script's machine; the zero value means what Limits say.
 	VM vm.Limits
 	// Settings checks what settings files say of a family's stack: one setting
 	// and its value, which is a bool, a float64, a string or a list of strings.
@@ -84,6 +84,9 @@ func New(cfg Config) *Runtime {
 			rt.functions = append(rt.functions, fn)
 		}
 	}
+	if rt.cfg.VM == (vm.Limits{}) {
+		rt.cfg.VM = machineLimits(cfg.Limits)
+	}
 	rt.tables = rt.listTables()
 	rt.globals = rt.listGlobals()
 	if rt.cfg.Check == nil {
@@ -109,10 +112,21 @@ func (rt *Runtime) listGlobals() []string {
 
 // Compile implements [engine.Runtime].
 func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
-	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
+	p, diags := rt.compileScript(src.Path, src.Text, false)
+	if p == nil {
+		return nil, diags
+	}
+	return p, diags
+}
+
+// compileScript returns the program, nil with errors. A plain one takes nothing for
+// granted of the globals.
+func (rt *Runtime) compileScript(path string, text []byte, plain bool) (*program, diag.List) {
+	p := &program{rt: rt, file: file{path: path, text: text}}
 	captured := false
 	look := func(chunk *source.Chunk) {
 		p.outline, p.survey = outlineOf(chunk), access.Survey(chunk.Stmts)
+		p.survey.Globals = p.survey.Globals || plain
 		handlers, reads := analyse.Look(chunk, rt.cfg.Catalogue, rt.globals)
 		p.reads = reads
 		if !rt.cfg.Interpret {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/netio/proxyproto"
 )
 
 // flags are a connection's state.
@@ -34,6 +35,10 @@ const (
 	wasAccepted                   // it counts with the budget
 	gramCut                       // the datagram in hand was longer than its buffer
 	closeAsked                    // the reason is decided
+	isShaking                     // its TLS handshake is not over
+	isMore                        // in Loop.more
+	isPrelude                     // what stands before TLS, and all else, is not over
+	isCounted                     // it counts with its address
 )
 
 // Conn is a stream connection or a UDP peer. Its methods want the loop's shard
@@ -49,13 +54,18 @@ type Conn struct {
 	lis   *Listener
 	dial  *dialing // while connecting
 	w     wire
-	peer  *peer // of a UDP peer
+	tls   *tlsWire // w, if it has TLS
+	peer  *peer    // of a UDP peer
 	id    ID
 	flags flags
 	want  interest
 
-	in  inbuf
-	out sendq
+	in    inbuf
+	out   sendq
+	ahead []byte // came before and is read next
+
+	prelude *prelude // while isPrelude
+	proxied *proxyproto.Header
 
 	remote, local  netip.AddrPort
 	path           string

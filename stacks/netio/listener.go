@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -30,6 +31,12 @@ type SocketConfig struct {
 	MaxPerIP int
 	// Options are those of the connections.
 	Options Options
+	// Proxies are the networks of proxies: who comes from there has to begin with a PROXY
+	// header, and is believed. Accept comes after it.
+	Proxies []netip.Prefix
+	// TLS, where set, has connections begin with a TLS handshake; Accept comes after it.
+	// It must not be changed any more; see [Socket.SetTLS].
+	TLS *tls.Config
 
 	opt *Options
 }
@@ -43,6 +50,7 @@ type Socket struct {
 	door  door
 	conns atomic.Int64
 	homes census
+	tls   atomic.Pointer[tls.Config]
 }
 
 // Open opens a listening socket for loops with the same backend as l. Connections
@@ -52,6 +60,9 @@ func (l *Loop) Open(cfg SocketConfig) (*Socket, error) {
 		cfg.Backlog = defaultBacklog
 	}
 	cfg.opt = cfg.Options.withDefaults()
+	if err := cfg.checkProxies(); err != nil {
+		return nil, fmt.Errorf("netio: listen: %w", err)
+	}
 	switch cfg.Network {
 	case "tcp", "tcp4", "tcp6", "unix":
 	default:
@@ -63,7 +74,9 @@ func (l *Loop) Open(cfg SocketConfig) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netio: listen on %s %s: %w", cfg.Network, cfg.Address, err)
 	}
-	return &Socket{cfg: cfg, door: d}, nil
+	s := &Socket{cfg: cfg, door: d}
+	s.tls.Store(cfg.TLS)
+	return s, nil
 }
 
 // Addr returns the address that the socket is bound to; none for a Unix socket.
@@ -106,6 +119,9 @@ type Listener struct {
 	// Limited, where set, is told of each connection that was refused for a limit,
 	// and from where it came, if that is known.
 	Limited func(limit string, from netip.AddrPort)
+	// Failed, where set, is told of each connection whose TLS handshake failed, and
+	// why. Its handler is told nothing of such a one.
+	Failed func(from netip.AddrPort, why Reason)
 
 	loop   *Loop
 	sock   *Socket
@@ -256,7 +272,9 @@ func (ls *Listener) tell(limit string, from netip.AddrPort) {
 // admit makes a connection of a socket, if the limits allow, and asks its handler.
 func (ls *Listener) admit(w wire, from netip.AddrPort) {
 	l := ls.loop
-	if limit, count := ls.enter(from.Addr()); limit != "" {
+	proxy := ls.sock.expectsHeader(from.Addr())
+	limit, count, counted := ls.enter(from.Addr(), proxy)
+	if limit != "" {
 		*count++
 		w.close(false)
 		ls.tell(limit, from)
@@ -265,13 +283,37 @@ func (ls *Listener) admit(w wire, from netip.AddrPort) {
 	l.stats.Accepted++
 	c := l.newConn(ls.h, ls.sock.cfg.opt)
 	c.flags |= inbound | wasAccepted
+	if counted {
+		c.flags |= isCounted
+	}
 	c.lis, c.w, c.remote, c.path = ls, w, from, ls.sock.door.path()
 	if a := ls.Addr(); a.IsValid() && !a.Addr().IsUnspecified() {
 		c.local = a
 	}
 	w.attach(c.id)
+	if proxy {
+		c.prelude = &prelude{began: l.time(), waits: true}
+		c.flags |= isPrelude
+	} else {
+		ls.enters(c)
+	}
+	c.settle()
+}
+
+// enters begins TLS, or asks the handler.
+func (ls *Listener) enters(c *Conn) {
+	if cfg := ls.sock.tls.Load(); cfg != nil {
+		c.startTLS(cfg, false)
+		return
+	}
 	c.flags |= isTouched
-	switch ls.h.Accept(c) {
+	ls.offer(c)
+	c.flags &^= isTouched
+}
+
+// offer asks the handler whether c is accepted.
+func (ls *Listener) offer(c *Conn) {
+	switch c.h.Accept(c) {
 	case Reject:
 		c.flags |= isHeld
 		c.CloseWith(Reason{Why: Rejected})
@@ -281,35 +323,36 @@ func (ls *Listener) admit(w wire, from netip.AddrPort) {
 	case Hold:
 		c.flags |= isHeld
 	}
-	c.flags &^= isTouched
-	c.settle()
 }
 
 // enter counts a connection, or returns the limit that it would exceed and the
-// counter of those that did.
-func (ls *Listener) enter(from netip.Addr) (string, *uint64) {
+// counter of those that did. A proxy does not count with its own address, others do.
+func (ls *Listener) enter(from netip.Addr, proxy bool) (limit string, refused *uint64, counted bool) {
 	s, l := ls.sock, ls.loop
 	if !l.cfg.Budget.take() {
-		return LimitTotal, &l.stats.RefusedTotal
+		return LimitTotal, &l.stats.RefusedTotal, false
 	}
 	if n := s.conns.Add(1); s.cfg.MaxConns > 0 && n > int64(s.cfg.MaxConns) {
 		s.conns.Add(-1)
 		l.cfg.Budget.give()
-		return LimitListener, &l.stats.RefusedListener
+		return LimitListener, &l.stats.RefusedListener, false
 	}
-	if s.cfg.MaxPerIP > 0 && from.IsValid() && !s.homes.enter(from, s.cfg.MaxPerIP) {
+	if proxy || s.cfg.MaxPerIP <= 0 || !from.IsValid() {
+		return "", nil, false
+	}
+	if !s.homes.enter(from, s.cfg.MaxPerIP) {
 		s.conns.Add(-1)
 		l.cfg.Budget.give()
-		return LimitAddress, &l.stats.RefusedAddress
+		return LimitAddress, &l.stats.RefusedAddress, false
 	}
-	return "", nil
+	return "", nil, true
 }
 
 // left takes a connection out of the counts.
-func (ls *Listener) left(from netip.Addr) {
+func (ls *Listener) left(c *Conn) {
 	ls.loop.cfg.Budget.give()
 	ls.sock.conns.Add(-1)
-	if ls.sock.cfg.MaxPerIP > 0 && from.IsValid() {
-		ls.sock.homes.leave(from)
+	if c.flags&isCounted != 0 {
+		ls.sock.homes.leave(c.remote.Addr())
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/event/sipev"
 )
 
 // The object types.
@@ -16,26 +17,34 @@ const (
 	FlowStream               // flow.stream
 	FlowPacket               // flow.packet
 	FlowData                 // flow.data
+	SIPTx                    // sip.tx
+	SIPMessage               // sip.message
+	SIPURI                   // sip.uri
+	SIPAddress               // sip.address
+	SIPHop                   // sip.hop
+	SIPBranch                // sip.branch
 )
 
 // Objects returns every object type; its place is its TypeID.
 func Objects() []*ObjectType {
-	return slices.Concat(flowObjects())
+	return slices.Concat(flowObjects(), sipObjects())
 }
 
 // Events returns every event.
 func Events() []*EventType {
-	return slices.Concat(flowEvents(), hookdEvents())
+	return slices.Concat(flowEvents(), hookdEvents(), sipEvents())
 }
 
 // Verdicts returns every verdict.
 func Verdicts() []Verdict {
-	return slices.Concat(flowVerdicts())
+	return slices.Concat(flowVerdicts(), sipVerdicts())
 }
 
 // TypeOf returns the type of a kept object; false if it is of none.
 func TypeOf(o event.Kept) (TypeID, bool) {
 	switch o.(type) {
+	case sipev.Tx:
+		return SIPTx, true
 	case flowev.Conn:
 		return FlowConn, true
 	case flowev.Peer:

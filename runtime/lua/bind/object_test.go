@@ -204,7 +204,7 @@ func TestTypeIDsAndVerdicts(t *testing.T) {
 			t.Errorf("verdict %s: reader and declaration disagree", v.Info.Name)
 		}
 	}
-	if diff := cmp.Diff([]string{"flow.replace", "flow.drop", "flow.cut", "flow.reset"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"flow.replace", "flow.drop", "flow.cut", "flow.reset", "sip.reply", "sip.relay", "sip.drop"}, names); diff != "" {
 		t.Error(diff)
 	}
 }
