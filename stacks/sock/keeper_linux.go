@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +38,7 @@ func StartKeeper(program string, args ...string) (*Keeper, error) {
 	theirs := os.NewFile(uintptr(pair[1]), "keeper")
 	defer theirs.Close()
 	cmd := exec.Command(program, args...)
+	cmd.Args[0] = os.Args[0] // the name that this one was started by
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -45,6 +47,7 @@ func StartKeeper(program string, args ...string) (*Keeper, error) {
 		return nil, fmt.Errorf("sock: start keeper: %w", err)
 	}
 	k := &Keeper{fd: pair[0], cmd: cmd}
+	_ = unix.SetsockoptTimeval(k.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(keeperPatience.Seconds())})
 	// Its first word says that it is ready; a program that ends says nothing.
 	if _, err := k.answer(); err != nil {
 		return nil, errors.Join(fmt.Errorf("sock: start keeper: %w", err), k.Close())
@@ -99,8 +102,13 @@ func (k *Keeper) Close() error {
 	}
 	err := unix.Close(k.fd)
 	k.fd = -1
+	late := time.AfterFunc(keeperPatience, func() { _ = k.cmd.Process.Kill() })
+	defer late.Stop()
 	return errors.Join(err, k.cmd.Wait())
 }
+
+// keeperPatience is how long a keeper may take to answer, and to end.
+const keeperPatience = 5 * time.Second
 
 // kept is a socket in the keeper.
 type kept struct {
