@@ -46,7 +46,7 @@ type Generation struct {
 	edition uint64
 
 	// others are the same for the shards behind the first, each with VMs of its
-	// own; see shardGeneration. Guests are in the first alone.
+	// own. Guests may be in some of them only.
 	others []*Generation
 }
 
@@ -134,8 +134,10 @@ type Staged struct {
 	gen    *Generation
 	stores *store.Staging
 	states []*record.Root
-	done   bool
-	begun  time.Time
+	// changes are what becomes of fixtures.
+	changes []FixtureChange
+	done    bool
+	begun   time.Time
 
 	sources map[string]*Source // by path
 	files   map[string]*Data   // read so far, by path
@@ -155,10 +157,11 @@ func (st *Staged) Generation() *Generation { return st.gen }
 // Stage compiles the sources, runs each changed script's top level aside, and
 // resolves what they declare. Nothing that is live changes. With errors in the
 // list there is nothing to publish and the live generation goes on; a script
-// whose text is unchanged, and that of what it requires, keeps its VM.
+// whose text is unchanged, and that of what it requires, keeps its VM. Others who
+// change what is live wait meanwhile; who only asks does not.
 func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	st := &Staged{
 		begun: time.Now(), engine: e, gen: emptyGeneration(), stores: e.stores.Stage(),
 		sources: map[string]*Source{}, files: map[string]*Data{},
@@ -192,8 +195,13 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 	if !diags.HasErrors() {
 		diags = append(diags, st.fill()...)
 	}
+	if !diags.HasErrors() {
+		diags = append(diags, st.fixtures()...)
+	}
 	diags.Sort()
 	if diags.HasErrors() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
 		st.discard()
 		e.failures++
 		return nil, diags
@@ -211,7 +219,7 @@ func (st *Staged) compile(sources []Source) diag.List {
 		hash := sha256.Sum256(src.Text)
 		all.Write([]byte(src.Path))
 		all.Write(hash[:])
-		sc := &script{path: src.Path, text: src.Text, hash: hash, kept: st.engine.keptOf(src.Path)}
+		sc := &script{path: src.Path, text: src.Text, hash: hash, kept: st.engine.keeping(src.Path)}
 		if old := st.engine.live.scripts[src.Path]; old != nil && old.hash == hash && !st.gen.modules.changed(old.plan.Requires) && !st.dataChanged(old.plan.Files) {
 			sc.program, sc.instance, sc.plan, sc.env = old.program, old.instance, old.plan, old.env
 		} else {
@@ -261,6 +269,8 @@ func (st *Staged) run() diag.List {
 
 // Discard drops what was staged.
 func (st *Staged) Discard() {
+	st.engine.changing.Lock()
+	defer st.engine.changing.Unlock()
 	st.engine.mu.Lock()
 	defer st.engine.mu.Unlock()
 	st.discard()
@@ -272,6 +282,9 @@ func (st *Staged) discard() {
 	}
 	st.done = true
 	st.engine.refused = &attempt{st.gen.Hash, st.gen.Changed, st.begun}
+	for _, c := range st.changes {
+		c.Abort()
+	}
 	st.stores.Discard()
 	for _, r := range st.states {
 		r.Discard()

@@ -16,6 +16,7 @@ import (
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/loop"
 )
 
 // house is the engine with its runtime, and where its records go.
@@ -29,7 +30,7 @@ type house struct {
 	notes   *trace.Notes
 	packets *packetWriter
 	// jobs is how many goroutines run shards, batch how many packets they handle in
-	// one entry; 0 means 1 and entryFrames.
+	// one entry; 0 means 1 and [feed.EntryFrames].
 	jobs, batch int
 	// where selects what is printed; nil: all that is asked for.
 	where *inspect.Filter
@@ -61,11 +62,13 @@ type engineOptions struct {
 	checkNative bool
 	limits      engine.Limits
 	flow        flow.Config
-	state       *statedir.Dir
-	notes       bool // what rules decide is noted for each packet
-	shards      int
-	drive       event.Drive
-	metrics     string // where settings say that metrics are served
+	// loops are the event loops; nil: no sockets are opened.
+	loops   *loop.Group
+	state   *statedir.Dir
+	notes   bool // what rules decide is noted for each packet
+	shards  int
+	drive   event.Drive
+	metrics string // where settings say that metrics are served
 	// trial, if not 0, numbers a trial beside the engine inherit; undone is told what its
 	// scripts do not do.
 	trial   uint64
@@ -73,6 +76,8 @@ type engineOptions struct {
 	undone  func(*event.Shard, string)
 	// threadCPU measures what rules cost; nil: nobody asks.
 	threadCPU func() int64
+	// reading is told what a generation reads before it is live; nil: nobody asks.
+	reading func(may func(fields ...string) bool)
 }
 
 // engineOptions reads the settings of the scripts below paths and opens the
@@ -124,16 +129,22 @@ func newHouse(o engineOptions, debug bool, records, logs io.Writer) *house {
 // which knows the stacks that are installed in it later.
 func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.Engine {
 	cat := catalogue.New(catalogue.All()...)
+	loops := o.loops
+	if loops == nil {
+		loops = newLoops(loop.Config{})
+	}
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
 		Joins:     map[string]engine.Join{"flow": flow.Join},
+		Fixtures:  map[string]engine.Fixtures{"loop": listeners{loops}},
 		Sink:      sink,
 		Observe:   o.observe,
 
 		CheckNative: o.checkNative,
 		Limits:      o.limits,
 		ThreadCPU:   o.threadCPU,
+		Reading:     o.reading,
 		ReadFile:    watch.ReadData,
 		State:       o.state,
 		Shards:      o.shards,
@@ -141,7 +152,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shipped:     shipped(),
 		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 

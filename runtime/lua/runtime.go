@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/yuin/gopher-lua/ast"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
@@ -31,6 +33,8 @@ type Config struct {
 	Functions hookdev.Functions
 	// Flow are the bodies of the flow family's functions; nil leaves them out.
 	Flow flowev.Functions
+	// Loop are those of the loop family.
+	Loop loopev.Functions
 	// Trial, if not 0, makes the scripts run without any effect on what the stacks
 	// have. It tells this trial from others of the process. Undone is told each
 	// effect that is not done, by its name, in the shard.
@@ -43,6 +47,9 @@ type Config struct {
 	// Settings checks what settings files say of a family's stack: one setting
 	// and its value, which is a bool, a float64, a string or a list of strings.
 	Settings map[string]func(name string, value any) error
+	// SettingsOutside are those of them that may stand outside of their family's
+	// table as well, since they are about more than a stack: the family by the name.
+	SettingsOutside map[string]string
 	// Interpret leaves scripts as they are written: everything runs in the
 	// machine, nothing native. It is what the rest is compared with.
 	Interpret bool
@@ -60,6 +67,9 @@ type Runtime struct {
 	functions []bind.Function
 	globals   []string
 	tables    []string // those that are made when they are first read, sorted
+	// waiting are the last words of what may wait, listed when they are first asked for.
+	waiting   map[string]bool
+	waitsOnce sync.Once
 }
 
 var _ engine.Runtime = (*Runtime)(nil)
@@ -78,6 +88,9 @@ func New(cfg Config) *Runtime {
 	functions := bind.HookdFunctions(cfg.Functions)
 	if cfg.Flow != nil {
 		functions = append(functions, bind.FlowFunctions(cfg.Flow)...)
+	}
+	if cfg.Loop != nil {
+		functions = append(functions, bind.LoopFunctions(cfg.Loop)...)
 	}
 	for _, fn := range functions {
 		if cfg.Catalogue.Function(fn.Info.Name) != nil {

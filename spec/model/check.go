@@ -240,6 +240,9 @@ func (c *checker) params(what string, list []*Param, anyOrder, args bool) {
 		if p.Optional {
 			optional = p.Name
 		}
+		if p.Front && (!args || anyOrder || p != list[0] || len(list) != 2 || !p.Optional || !list[1].Optional || list[1].Rest) {
+			c.fail(p.At, "%s: %s %s: what may stand in front is the first of two optional arguments without names", what, word, p.Name)
+		}
 		if p.Or != "" && (!args || p.Optional || p.Type.Kind != event.Plain || p.OrType.Kind != event.ObjectRef) {
 			c.fail(p.At, "%s: %s %s: only a required argument that is plain may be an object too", what, word, p.Name)
 		}
@@ -285,7 +288,8 @@ func (c *checker) recordKeys(list []*Key, before map[string]string) {
 }
 
 // luaNames checks that hook points, verdicts and functions, which share the
-// family's table, have names of their own.
+// family's table, have names of their own. A hook point may have the name of a
+// verdict: loop.accept is where one decides, and what.
 func (c *checker) luaNames() {
 	type entry struct {
 		what string
@@ -293,7 +297,11 @@ func (c *checker) luaNames() {
 	}
 	seen := map[string]entry{}
 	add := func(at Pos, what, name string) {
-		if first, taken := seen[name]; taken {
+		first, taken := seen[name]
+		if taken && first.what == "event" && what == "verdict" {
+			return // where it stands says which is meant
+		}
+		if taken {
 			c.fail(at, "%s %q: %s.%s is %s already, at line %d", what, name, c.family.Name, name, article(first.what), first.at.Line)
 			return
 		}

@@ -42,7 +42,10 @@ func (c *Conn) ready(what readiness) {
 
 // reading reports whether bytes are wanted from the socket.
 func (c *Conn) reading() bool {
-	return c.flags&(connecting|isHeld|isPaused|recvFull|sendFull|sawEOF|isClosing|isClosed) == 0 &&
+	if c.flags&isDuplex == 0 && c.flags&sendFull != 0 {
+		return false
+	}
+	return c.flags&(connecting|isHeld|isPaused|recvFull|sawEOF|isClosing|isClosed) == 0 &&
 		(c.tls == nil || c.tls.pend.n <= 2*tlsBatch) // a peer can have TLS answer without end
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/engine/event/sipev"
 )
 
@@ -14,6 +15,7 @@ func All() []*event.Family {
 	return []*event.Family{
 		flowev.Family,
 		hookdev.Family,
+		loopev.Family,
 		sipev.Family,
 	}
 }

@@ -7,42 +7,47 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/engine/event/sipev"
 )
 
 // The object types.
 const (
-	FlowConn   TypeID = iota // flow.conn
-	FlowPeer                 // flow.peer
-	FlowStream               // flow.stream
-	FlowPacket               // flow.packet
-	FlowData                 // flow.data
-	SIPTx                    // sip.tx
-	SIPMessage               // sip.message
-	SIPURI                   // sip.uri
-	SIPAddress               // sip.address
-	SIPHop                   // sip.hop
-	SIPBranch                // sip.branch
+	FlowConn    TypeID = iota // flow.conn
+	FlowPeer                  // flow.peer
+	FlowStream                // flow.stream
+	FlowPacket                // flow.packet
+	FlowData                  // flow.data
+	LoopConn                  // loop.conn
+	LoopAddress               // loop.address
+	SIPTx                     // sip.tx
+	SIPMessage                // sip.message
+	SIPURI                    // sip.uri
+	SIPAddress                // sip.address
+	SIPHop                    // sip.hop
+	SIPBranch                 // sip.branch
 )
 
 // Objects returns every object type; its place is its TypeID.
 func Objects() []*ObjectType {
-	return slices.Concat(flowObjects(), sipObjects())
+	return slices.Concat(flowObjects(), loopObjects(), sipObjects())
 }
 
 // Events returns every event.
 func Events() []*EventType {
-	return slices.Concat(flowEvents(), hookdEvents(), sipEvents())
+	return slices.Concat(flowEvents(), hookdEvents(), loopEvents(), sipEvents())
 }
 
 // Verdicts returns every verdict.
 func Verdicts() []Verdict {
-	return slices.Concat(flowVerdicts(), sipVerdicts())
+	return slices.Concat(flowVerdicts(), loopVerdicts(), sipVerdicts())
 }
 
 // TypeOf returns the type of a kept object; false if it is of none.
 func TypeOf(o event.Kept) (TypeID, bool) {
 	switch o.(type) {
+	case loopev.Conn:
+		return LoopConn, true
 	case sipev.Tx:
 		return SIPTx, true
 	case flowev.Conn:
@@ -51,6 +56,8 @@ func TypeOf(o event.Kept) (TypeID, bool) {
 		return FlowPeer, true
 	case flowev.Stream:
 		return FlowStream, true
+	case loopev.Address:
+		return LoopAddress, true
 	}
 	return 0, false
 }
