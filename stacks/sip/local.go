@@ -100,8 +100,9 @@ func composed(m *msg.Message) bool {
 }
 
 // Cancel gives up an INVITE that this server made; its final reply is still told of.
+// Other requests cannot be cancelled (RFC 3261, 9.1).
 func (t *Tx) Cancel() {
-	if t.mine && !t.final() && !t.cancel {
+	if t.mine && t.invite() && !t.final() && !t.cancel {
 		t.cancel = true
 		t.cancelBranches(0)
 	}
