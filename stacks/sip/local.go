@@ -27,7 +27,8 @@ type Request struct {
 }
 
 // Request begins a transaction of this server's own. The ACK of a 2xx is sent here
-// (RFC 3261, 13.2.2.4).
+// (RFC 3261, 13.2.2.4). It raises events, so it is not called while a handler runs: what
+// scripts call posts it to the shard.
 func (s *Stack) Request(r *Request) (*Tx, error) {
 	if len(s.byID) >= s.cfg.MaxTransactions {
 		s.stats.NoRoom++
