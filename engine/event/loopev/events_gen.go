@@ -24,6 +24,16 @@ const (
 	// VerdictProxy: The connection is piped to another, which is dialled; it is
 	// read once that is up.
 	VerdictProxy
+	// VerdictAnswer: Answers the name that was asked for.
+	VerdictAnswer
+	// VerdictNxdomain: Answers that the name does not exist.
+	VerdictNxdomain
+	// VerdictRefuse: Answers that the question is not answered here (REFUSED).
+	VerdictRefuse
+	// VerdictDrop: Answers nothing.
+	VerdictDrop
+	// VerdictForward: Asks another name server and passes its answer on, as it is.
+	VerdictForward
 	// VerdictHalf: The connection goes on writing, although the peer ended its
 	// stream.
 	VerdictHalf
@@ -71,10 +81,15 @@ var (
 	// handshake with a listener failed, or the other end of a pipe cannot be
 	// reached.
 	OnError = event.MakePoint[Error](41)
+	// OnDNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
+	// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
+	// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
+	// What is malformed was answered already, with FORMERR.
+	OnDNSQuery = event.MakePoint[DNSQuery](42)
 	// OnClose is loop.close. The connection ended (MG_EV_CLOSE): its last event,
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
-	OnClose = event.MakePoint[Close](42)
+	OnClose = event.MakePoint[Close](43)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -196,6 +211,21 @@ type Error struct {
 	Fault Fault
 	// What happened.
 	Message string
+}
+
+// DNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
+// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
+// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
+// What is malformed was answered already, with FORMERR.
+type DNSQuery struct {
+	// The connection.
+	C Conn
+	// The name, in lower case, without a dot at its end.
+	Name string
+	// What is asked for, such as A, AAAA or TYPE4711.
+	Type string
+	// Others may be asked for the answer.
+	Recursion bool
 }
 
 // Close is loop.close. The connection ended (MG_EV_CLOSE): its last event,

@@ -1881,6 +1881,110 @@ func loopErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func loopDNSQueryArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.DNSQuery)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Name), fromString(v.Type))
+}
+
+func loopDNSQueryPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.DNSQuery)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopDNSQueryNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.DNSQuery)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopDNSQueryThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.DNSQuery)
+	switch key {
+	case "recursion":
+		return fromBool(v.Recursion), true
+	}
+	return nil, false
+}
+
 func loopCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Close)
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopWhyWords, v.Why))
@@ -2041,7 +2145,11 @@ func loopEvents() []*EventType {
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Numbers: loopErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[12], Args: loopCloseArgs, This: loopCloseThis,
+			Info: loopev.Family.Events[12], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Numbers: loopDNSQueryNumbers,
+		},
+		{
+			Info: loopev.Family.Events[13], Args: loopCloseArgs, This: loopCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
 		},
 	}
@@ -2092,6 +2200,25 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			return succeed(L)
 		}},
 		{Info: loopev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "dns.lookup")
+			name := toString(funcArg(h, L, "dns.lookup", 1))
+			typeArg := orZero(funcArg(h, L, "dns.lookup", 2), toString)
+			if !h.Does("dns.lookup") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "dns.lookup", func(done func(results ...lua.LValue)) {
+				fn.DNSLookup(h.Caller(L), name, typeArg, func(rValues any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rValues))
+					done(results...)
+				})
+			})
+		}},
+		{Info: loopev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "loop.new")
 			rConn, err := fn.New(h.Caller(L))
 			if err != nil {
@@ -2145,6 +2272,24 @@ func loopVerdicts() []Verdict {
 				HasConnect: hasConnect,
 			}
 		}},
-		{Family: "loop", Info: &loopev.Family.Verdicts[6]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[6], Args: func(h Host, L *lua.LState) any {
+			records := toPlain(funcArg(h, L, "loop.answer", 1))
+			ttl, hasTTL := optional(funcArg(h, L, "loop.answer", 2), toUint[uint32])
+			return &loopev.AnswerArgs{
+				Records: records,
+				TTL:     ttl,
+				HasTTL:  hasTTL,
+			}
+		}},
+		{Family: "loop", Info: &loopev.Family.Verdicts[7]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[8]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[9]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[10], Args: func(h Host, L *lua.LState) any {
+			server := orZero(funcArg(h, L, "loop.forward", 1), toString)
+			return &loopev.ForwardArgs{
+				Server: server,
+			}
+		}},
+		{Family: "loop", Info: &loopev.Family.Verdicts[11]},
 	}
 }
