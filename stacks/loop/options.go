@@ -157,6 +157,7 @@ type dialSpec struct {
 	broadcast bool
 	bounds    bounds
 	tls       *tls.Config
+	socks     *netio.SocksConfig
 	rest      []event.KV // the protocol's
 }
 
@@ -186,6 +187,8 @@ func parseDial(options any, dir string) (d dialSpec, err error) {
 			d.bounds, err = parseLimits(f.Value)
 		case "tls":
 			d.tls, err = parseTLS(f.Value, dir, false)
+		case "socks":
+			d.socks, err = parseSocks(f.Value)
 		default:
 			d.rest = append(d.rest, f)
 		}
