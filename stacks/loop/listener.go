@@ -54,7 +54,7 @@ func (g *Group) parse(l Listen) (*spec, error) {
 		case "limits":
 			s.bounds, err = parseLimits(f.Value)
 		case "tls":
-			s.tls, err = parseTLS(f.Value, l.Dir, true)
+			s.tls, err = g.parseTLS(f.Value, l.Dir, true)
 		case "proxies":
 			s.proxies, err = parseProxies(f.Value)
 		case "doc":
