@@ -21,12 +21,16 @@ import (
 
 var update = flag.Bool("update", false, "write golden files")
 
-// examples lists the folders of examples.
+// examples lists the folders of examples that run over a capture.
 func examples(t *testing.T) []string {
 	t.Helper()
-	dirs, err := filepath.Glob("../../examples/*")
-	if err != nil || len(dirs) == 0 {
+	captures, err := filepath.Glob("../../examples/*/capture.pcap")
+	if err != nil || len(captures) == 0 {
 		t.Fatalf("no examples: %v", err)
+	}
+	var dirs []string
+	for _, c := range captures {
+		dirs = append(dirs, filepath.Dir(c))
 	}
 	return dirs
 }
