@@ -1492,6 +1492,7 @@ local sip_branch = {}
 ---@field to? string A URI, which becomes the request's URI.
 ---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
 ---@field timeout? number|string How long a branch may ring, in the place of fr_inv_timer.
+---@field on_failure? function|string Name of a handler that is asked when all branches have failed; as `tx:on(sip.on_failure, …)`.
 ---@field record_route? boolean Stay in the path of the dialog's later requests (RFC 3261, 16.6).
 
 ---SIP messages become transactions, as RFC 3261 and Kamailio's TM have them; where a transaction

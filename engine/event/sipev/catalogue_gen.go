@@ -83,6 +83,7 @@ rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = functio
 				{Name: "to", Type: event.Type{Kind: event.String}, Doc: "A URI, which becomes the request's URI.", Optional: true},
 				{Name: "fork", Type: event.Type{Kind: event.Strings}, Doc: "URIs that are tried at the same time; the first that answers gets the call.", Optional: true},
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "How long a branch may ring, in the place of fr_inv_timer.", Optional: true},
+				{Name: "on_failure", Type: event.Type{Kind: event.Handler}, Doc: "Name of a handler that is asked when all branches have failed; as `tx:on(sip.on_failure, …)`.", Optional: true},
 				{Name: "record_route", Type: event.Type{Kind: event.Bool}, Doc: "Stay in the path of the dialog's later requests (RFC 3261, 16.6).", Optional: true},
 			},
 			Named: true,
