@@ -1,0 +1,329 @@
+package netfilter
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/hookd/hookd/stacks/netfilter/netns"
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv("NETFILTER_TEST_CHILD"); path != "" {
+		child(path)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var families = []struct{ name, network, listen, dial string }{
+	{"v4", "tcp4", "127.0.0.1:0", "127.0.0.1"},
+	{"v6", "tcp6", "[::1]:0", "::1"},
+	{"mapped", "tcp", ":0", "127.0.0.1"},
+}
+
+func TestBlock(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	for _, f := range families {
+		for _, mode := range []Mode{Drop, Hold} {
+			t.Run(f.name+"/"+mode.String(), func(t *testing.T) {
+				l := locks(t, Config{Namespace: ns})
+				p, other := connected(t, ns, f.network, f.listen, f.dial), connected(t, ns, f.network, f.listen, f.dial)
+				got, err := l.Block(mode, p.tuple)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got != mode && l.Features().Way.CanHold() {
+					t.Fatalf("mode is %v", got)
+				}
+				send(t, p.there, "to here")
+				send(t, p.here, "to there")
+				silent(t, p.here, 30*time.Millisecond)
+				silent(t, p.there, 30*time.Millisecond)
+				send(t, other.there, "free")
+				arrives(t, other.here, 4, time.Second)
+				if got == Hold && l.Held(p.tuple) == 0 {
+					t.Error("nothing is held")
+				}
+				if err := l.Release(p.tuple); err != nil {
+					t.Fatal(err)
+				}
+				took := arrives(t, p.here, 7, 3*time.Second)
+				if got == Hold && took > 20*time.Millisecond {
+					t.Errorf("what was held came after %v", took)
+				}
+				arrives(t, p.there, 8, 3*time.Second)
+			})
+		}
+	}
+}
+
+// TestOrder sends small segments while the connection is blocked: held, they all
+// come at once and the sender repeats none.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	l := locks(t, Config{Namespace: ns})
+	if !l.CanHold() {
+		t.Skip("this kernel has no queue for packets")
+	}
+	p := connected(t, ns, "tcp4", "127.0.0.1:0", "127.0.0.1")
+	if _, err := l.Block(Hold, p.tuple); err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	for i := range 9 { // within the first congestion window
+		s := fmt.Sprintf("message %d ", i)
+		want += s
+		send(t, p.there, s)
+	}
+	time.Sleep(5 * time.Millisecond)
+	if got := l.Held(p.tuple); got != 9 {
+		t.Errorf("%d packets are held", got)
+	}
+	if err := l.Release(p.tuple); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(want))
+	_ = p.here.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := io.ReadFull(p.here, got); err != nil || string(got) != want {
+		t.Fatalf("%q %v", got, err)
+	}
+}
+
+func TestBothEnds(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	l := locks(t, Config{Namespace: ns})
+	p := connected(t, ns, "tcp4", "127.0.0.1:0", "127.0.0.1")
+	if _, err := l.Block(Drop, p.tuple, p.tuple.reversed()); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Release(p.tuple); err != nil {
+		t.Fatal(err)
+	}
+	send(t, p.there, "x")
+	silent(t, p.here, 20*time.Millisecond)
+	if err := l.Release(p.tuple.reversed()); err != nil {
+		t.Fatal(err)
+	}
+	arrives(t, p.here, 1, time.Second)
+}
+
+func TestLease(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	l := locks(t, Config{Namespace: ns, Lease: 250 * time.Millisecond})
+	p := connected(t, ns, "tcp4", "127.0.0.1:0", "127.0.0.1")
+	if _, err := l.Block(Drop, p.tuple); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		time.Sleep(100 * time.Millisecond)
+		if err := l.Renew(p.tuple); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := l.Left(p.tuple)
+	if err != nil || left < 100*time.Millisecond || left > 250*time.Millisecond {
+		t.Fatalf("%v left, %v", left, err)
+	}
+	time.Sleep(350 * time.Millisecond)
+	if _, err := l.Left(p.tuple); !errors.Is(err, ErrLeaseExpired) {
+		t.Errorf("left: %v", err)
+	}
+	if err := l.Renew(p.tuple); !errors.Is(err, ErrLeaseExpired) {
+		t.Errorf("renew: %v", err)
+	}
+	send(t, p.there, "x")
+	arrives(t, p.here, 1, time.Second)
+	if err := l.Release(p.tuple); err != nil {
+		t.Errorf("release after the end: %v", err)
+	}
+}
+
+func TestMany(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	l := locks(t, Config{Namespace: ns})
+	var list []Tuple
+	for i := range 3000 {
+		v := []string{"10.1.0.1", "fd00::1"}[i%2]
+		list = append(list, Tuple{
+			Local:  netip.AddrPortFrom(netip.MustParseAddr(v), 80),
+			Remote: netip.AddrPortFrom(netip.MustParseAddr(v).Next(), uint16(1024+i)),
+		})
+	}
+	start := time.Now()
+	if _, err := l.Block(Drop, list...); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Renew(list...); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := l.Left(list[2999]); err != nil || d <= 0 {
+		t.Fatal(d, err)
+	}
+	if err := l.Release(list...); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d connections blocked, renewed, released in %v", len(list), time.Since(start))
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	l := locks(t, Config{Namespace: ns})
+	p := connected(t, ns, "tcp4", "127.0.0.1:0", "127.0.0.1")
+	six := netip.MustParseAddrPort("[::1]:1")
+	for name, err := range map[string]error{
+		"mixed": func() error { _, err := l.Block(Drop, Tuple{p.tuple.Local, six}); return err }(),
+		"empty": func() error { _, err := l.Block(Drop, Tuple{}); return err }(),
+		"none":  l.Release(p.tuple),
+		"renew": l.Renew(p.tuple),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := l.Block(Drop, p.tuple); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Block(Drop, p.tuple); err == nil {
+		t.Error("blocked twice")
+	}
+}
+
+// TestKilled kills a process that blocks: the block stands for its lease, and then
+// nothing stops a packet; the next one who opens takes the empty table away.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	p := connected(t, ns, "tcp4", "127.0.0.1:0", "127.0.0.1")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-test.run=^$")
+	cmd.Env = append(os.Environ(), "NETFILTER_TEST_CHILD="+p.tuple.Local.String()+" "+p.tuple.Remote.String())
+	cmd.ExtraFiles = []*os.File{ns.File()}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if names := left(t, ns); len(names) != 1 {
+		t.Fatalf("tables: %v", names)
+	}
+	send(t, p.there, "x")
+	silent(t, p.here, 50*time.Millisecond)
+	if err := Sweep(ns); err != nil {
+		t.Fatal(err)
+	}
+	if len(left(t, ns)) != 1 {
+		t.Fatal("a table that blocks was taken away")
+	}
+	arrives(t, p.here, 1, 3*time.Second)
+	if err := Sweep(ns); err != nil {
+		t.Fatal(err)
+	}
+	if names := left(t, ns); len(names) != 0 {
+		t.Fatalf("tables left: %v", names)
+	}
+}
+
+func left(t *testing.T, ns netns.Handle) []string {
+	t.Helper()
+	c, err := dial(ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	names, err := tablesThere(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// child blocks a connection in the namespace that is its file 3, says so and waits
+// to be killed.
+func child(ends string) {
+	local, remote, _ := strings.Cut(ends, " ")
+	ns, err := netns.OfPath("/proc/self/fd/3")
+	if err == nil {
+		var l *Locks
+		if l, err = Open(Config{Namespace: ns, Lease: 400 * time.Millisecond}); err == nil {
+			_, err = l.Block(Hold, Tuple{netip.MustParseAddrPort(local), netip.MustParseAddrPort(remote)})
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println("ready")
+	_ = unix.Pause()
+	os.Exit(0)
+}
+
+func TestIptables(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	if _, err := exec.LookPath("iptables"); err != nil {
+		t.Skip("needs iptables")
+	}
+	for _, f := range families[:2] {
+		t.Run(f.name, func(t *testing.T) {
+			l := locks(t, Config{Namespace: ns, NoHold: true})
+			_ = l.way.close()
+			l.way = &iptables{ns: ns}
+			p := connected(t, ns, f.network, f.listen, f.dial)
+			if _, err := l.Block(Hold, p.tuple); err != nil {
+				t.Fatal(err)
+			}
+			send(t, p.there, "x")
+			silent(t, p.here, 30*time.Millisecond)
+			if err := l.Renew(p.tuple); err != nil {
+				t.Fatal(err)
+			}
+			if d, err := l.Left(p.tuple); err != nil || d <= 0 {
+				t.Fatal(d, err)
+			}
+			if err := l.Release(p.tuple); err != nil {
+				t.Fatal(err)
+			}
+			arrives(t, p.here, 1, 3*time.Second)
+		})
+	}
+}
+
+func BenchmarkBlock(b *testing.B) {
+	ns := namespace(b)
+	l := locks(b, Config{Namespace: ns})
+	p := connected(b, ns, "tcp4", "127.0.0.1:0", "127.0.0.1")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.Block(Hold, p.tuple); err != nil {
+			b.Fatal(err)
+		}
+		if err := l.Release(p.tuple); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

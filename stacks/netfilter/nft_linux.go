@@ -1,0 +1,314 @@
+package netfilter
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hookd/hookd/stacks/netfilter/netlink"
+	"github.com/hookd/hookd/stacks/netfilter/netns"
+)
+
+// nft blocks by sets of a table of its own.
+type nft struct {
+	conn  *netlink.Conn
+	feat  Features
+	queue uint16
+	name  string
+	r     ruleset
+	// uses counts who wants an element: both ends of a connection on one host are two.
+	uses map[element]int
+}
+
+// element is a direction of a connection in a set.
+type element struct {
+	set string
+	dir Tuple // Local is the source
+}
+
+const tablePrefix = "hookd-lock-"
+
+// sets are the sets of a table, by what they do and by IP version.
+const setDrop4, setDrop6, setHold4, setHold6 = "drop4", "drop6", "hold4", "hold6"
+
+// tables numbers the tables of this process: it may have several namespaces' open.
+var tables atomic.Uint32
+
+func (t *nft) create() error {
+	t.name = fmt.Sprintf("%s%d-%d", tablePrefix, os.Getpid(), tables.Add(1))
+	r := &t.r
+	r.begin()
+	r.table(t.name, 0)
+	for i, set := range []string{setDrop4, setDrop6, setHold4, setHold6} {
+		r.tuples(t.name, set, uint32(i+1), i%2 == 1)
+	}
+	pass := []expression{meta(unix.NFT_META_MARK), compareMark(Mark)}
+	if t.feat.Notrack {
+		pass = append(pass, untracked())
+	}
+	pass = append(pass, decide(nfAccept))
+	for _, hook := range []struct {
+		name string
+		num  uint32
+	}{{"arriving", hookPrerouting}, {"leaving", hookOutput}} {
+		r.chain(t.name, hook.name, hook.num, raw)
+		r.rule(t.name, hook.name, pass...)
+		r.rule(t.name, hook.name, slices.Concat(tcpKey(false), []expression{in(setDrop4, 1), count(), decide(nfDrop)})...)
+		r.rule(t.name, hook.name, slices.Concat(tcpKey(true), []expression{in(setDrop6, 2), count(), decide(nfDrop)})...)
+	}
+	if t.queue != 0 {
+		hold := []expression{count(), queue(t.feat.Way, t.queue, false)}
+		r.rule(t.name, "arriving", slices.Concat(tcpKey(false), []expression{in(setHold4, 3)}, hold)...)
+		r.rule(t.name, "arriving", slices.Concat(tcpKey(true), []expression{in(setHold6, 4)}, hold)...)
+	}
+	return r.commit(t.conn)
+}
+
+// elementsOf returns what a block consists of, by set.
+func elementsOf(mode Mode, list []Tuple) []element {
+	out := make([]element, 0, 2*len(list))
+	for _, t := range list {
+		drop, hold := setDrop4, setHold4
+		if t.is6() {
+			drop, hold = setDrop6, setHold6
+		}
+		arriving := drop
+		if mode == Hold {
+			arriving = hold
+		}
+		out = append(out, element{arriving, t.reversed()}, element{drop, t})
+	}
+	return out
+}
+
+// apply writes what is to happen to elements, as few messages as go. A transaction
+// has at most elementsPerBatch.
+func (t *nft) apply(kind, flags uint16, lease time.Duration, list []element) {
+	var some []Tuple
+	for _, set := range []string{setDrop4, setDrop6, setHold4, setHold6} {
+		some = some[:0]
+		for _, e := range list {
+			if e.set == set {
+				some = append(some, e.dir)
+			}
+		}
+		t.r.elements(kind, flags, t.name, set, uint64(lease/time.Millisecond), some)
+	}
+}
+
+// elementsPerBatch keeps a transaction below what a socket without privilege can send.
+const elementsPerBatch = 1600
+
+func (t *nft) block(mode Mode, lease time.Duration, list []Tuple) error {
+	all := elementsOf(mode, list)
+	for at := 0; at < len(all); at += elementsPerBatch {
+		some := all[at:min(at+elementsPerBatch, len(all))]
+		if err := t.add(lease, some); err != nil {
+			return errors.Join(err, t.remove(all[:at]))
+		}
+	}
+	return nil
+}
+
+// add puts elements in. A table that somebody took away is made anew.
+func (t *nft) add(lease time.Duration, list []element) error {
+	fresh := slices.DeleteFunc(slices.Clone(list), func(e element) bool { return t.uses[e] > 0 })
+	err := t.insert(lease, fresh)
+	if errors.Is(err, unix.ENOENT) {
+		if err = t.create(); err == nil {
+			err = t.insert(lease, fresh)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		t.uses[e]++
+	}
+	return nil
+}
+
+func (t *nft) insert(lease time.Duration, list []element) error {
+	if len(list) == 0 {
+		return nil
+	}
+	t.r.begin()
+	t.apply(unix.NFT_MSG_NEWSETELEM, make_, lease, list)
+	return t.r.commit(t.conn)
+}
+
+// renew takes elements out and puts them in again in one transaction: kernels
+// before 6.12 leave the timeout of an element that is there as it is.
+func (t *nft) renew(mode Mode, lease time.Duration, list []Tuple) error {
+	all := elementsOf(mode, list)
+	for at := 0; at < len(all); at += elementsPerBatch / 2 {
+		some := all[at:min(at+elementsPerBatch/2, len(all))]
+		t.r.begin()
+		t.apply(unix.NFT_MSG_DELSETELEM, request, 0, some)
+		t.apply(unix.NFT_MSG_NEWSETELEM, make_, lease, some)
+		err := t.r.commit(t.conn)
+		if errors.Is(err, unix.ENOENT) {
+			return ErrLeaseExpired
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *nft) release(mode Mode, list []Tuple) error { return t.remove(elementsOf(mode, list)) }
+
+// remove takes elements out that nobody wants any more. Those that expired are gone.
+func (t *nft) remove(list []element) error {
+	var gone []element
+	for _, e := range list {
+		switch t.uses[e] {
+		case 0:
+		case 1:
+			delete(t.uses, e)
+			gone = append(gone, e)
+		default:
+			t.uses[e]--
+		}
+	}
+	var all error
+	for at := 0; at < len(gone); at += elementsPerBatch {
+		all = errors.Join(all, t.take(gone[at:min(at+elementsPerBatch, len(gone))]))
+	}
+	return all
+}
+
+// take takes elements out together, and one by one where one has expired.
+func (t *nft) take(list []element) error {
+	err := t.takeAll(list)
+	if !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	var all error
+	for i := range list {
+		if err := t.takeAll(list[i : i+1]); err != nil && !errors.Is(err, unix.ENOENT) {
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}
+
+func (t *nft) takeAll(list []element) error {
+	t.r.begin()
+	t.apply(unix.NFT_MSG_DELSETELEM, request, 0, list)
+	return t.r.commit(t.conn)
+}
+
+// left asks for both elements: either direction open is no block.
+func (t *nft) left(mode Mode, tuple Tuple) (time.Duration, error) {
+	least := time.Duration(1<<63 - 1)
+	for _, e := range elementsOf(mode, []Tuple{tuple}) {
+		t.r.Reset()
+		t.r.elements(unix.NFT_MSG_GETSETELEM, request|unix.NLM_F_ACK, t.name, e.set, 0, []Tuple{e.dir})
+		err := t.conn.Dump(&t.r.Builder, func(m netlink.Message) error {
+			if len(m.Data) < 4 {
+				return unix.EBADMSG
+			}
+			list := netlink.Attrs(netlink.Attrs(m.Data[4:]).Get(unix.NFTA_SET_ELEM_LIST_ELEMENTS))
+			elem := netlink.Attrs(list.Get(unix.NFTA_LIST_ELEM))
+			least = min(least, time.Duration(elem.Uint64(unix.NFTA_SET_ELEM_EXPIRATION))*time.Millisecond)
+			return nil
+		})
+		if errors.Is(err, unix.ENOENT) {
+			return 0, ErrLeaseExpired
+		}
+		if err != nil {
+			return 0, fmt.Errorf("netfilter: look at %v: %w", tuple, err)
+		}
+	}
+	return least, nil
+}
+
+func (t *nft) close() error {
+	t.r.begin()
+	t.r.dropTable(t.name)
+	err := t.r.commit(t.conn)
+	if errors.Is(err, unix.ENOENT) {
+		err = nil
+	}
+	return errors.Join(err, t.conn.Close())
+}
+
+// Sweep takes away tables of processes that are gone, once nothing in them blocks
+// any more: a killed process leaves its empty table behind. [Open] does it too.
+func Sweep(ns netns.Handle) error {
+	c, err := dial(ns)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	names, err := tablesThere(c)
+	if err != nil {
+		return fmt.Errorf("netfilter: list tables: %w", err)
+	}
+	var all error
+	for _, name := range names {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(name, tablePrefix), "-")
+		n, err := strconv.Atoi(pid)
+		if err != nil || !errors.Is(unix.Kill(n, 0), unix.ESRCH) {
+			continue
+		}
+		if busy, err := blocking(c, name); err != nil || busy {
+			all = errors.Join(all, err)
+			continue
+		}
+		var r ruleset
+		r.begin()
+		r.dropTable(name)
+		if err := r.commit(c); err != nil && !errors.Is(err, unix.ENOENT) {
+			all = errors.Join(all, fmt.Errorf("netfilter: remove table %s: %w", name, err))
+		}
+	}
+	return all
+}
+
+// tablesThere lists tables of locks.
+func tablesThere(c *netlink.Conn) (names []string, err error) {
+	var r ruleset
+	r.message(unix.NFT_MSG_GETTABLE, request|unix.NLM_F_DUMP)
+	r.End()
+	err = c.Dump(&r.Builder, func(m netlink.Message) error {
+		if len(m.Data) >= 4 {
+			if name := netlink.Attrs(m.Data[4:]).Text(unix.NFTA_TABLE_NAME); strings.HasPrefix(name, tablePrefix) {
+				names = append(names, name)
+			}
+		}
+		return nil
+	})
+	return names, err
+}
+
+// blocking reports whether any set of a table has an element.
+func blocking(c *netlink.Conn, table string) (bool, error) {
+	n := 0
+	for _, set := range []string{setDrop4, setDrop6, setHold4, setHold6} {
+		var r ruleset
+		r.message(unix.NFT_MSG_GETSETELEM, request|unix.NLM_F_DUMP)
+		r.Text(unix.NFTA_SET_ELEM_LIST_TABLE, table)
+		r.Text(unix.NFTA_SET_ELEM_LIST_SET, set)
+		r.End()
+		err := c.Dump(&r.Builder, func(m netlink.Message) error {
+			if len(m.Data) >= 4 && len(netlink.Attrs(m.Data[4:]).Get(unix.NFTA_SET_ELEM_LIST_ELEMENTS)) > 0 {
+				n++
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			return false, fmt.Errorf("netfilter: list set %s: %w", set, err)
+		}
+	}
+	return n > 0, nil
+}
