@@ -22,6 +22,8 @@ type pointPlan struct {
 	subject *event.Field
 	// nodes counts the user-defined events on the point.
 	nodes int
+	// steady: of no rule on the point a handler waits.
+	steady bool
 }
 
 // node is a hook point or a user-defined event below one: its rules, and the
@@ -312,7 +314,7 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	}
 	var d *Decision
 	var err error
-	if o.walk == nil {
+	if o.walk == nil || r.script.plan.Steady {
 		d, err = s.timed(r, call)
 	} else { // it may wait
 		d, err = s.runWaiting(o, r.script, r.run, call)
