@@ -23,6 +23,9 @@ type Config struct {
 	// Joins make one verdict of two, by family name, where points combine by
 	// strictness. Of a family without one, the first holds.
 	Joins map[string]Join
+	// Fixtures keep up what scripts declare beside rules, by family name. What a family
+	// without one declares is only noted.
+	Fixtures map[string]Fixtures
 	// Sink receives what scripts say; nil discards it.
 	Sink Sink
 	// Limits bound what scripts use; zero fields mean the defaults.

@@ -134,7 +134,9 @@ type Staged struct {
 	gen    *Generation
 	stores *store.Staging
 	states []*record.Root
-	done   bool
+	// changes are what becomes of fixtures.
+	changes []FixtureChange
+	done    bool
 	begun  time.Time
 
 	sources map[string]*Source // by path
@@ -191,6 +193,9 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 	}
 	if !diags.HasErrors() {
 		diags = append(diags, st.fill()...)
+	}
+	if !diags.HasErrors() {
+		diags = append(diags, st.fixtures()...)
 	}
 	diags.Sort()
 	if diags.HasErrors() {
@@ -272,6 +277,9 @@ func (st *Staged) discard() {
 	}
 	st.done = true
 	st.engine.refused = &attempt{st.gen.Hash, st.gen.Changed, st.begun}
+	for _, c := range st.changes {
+		c.Abort()
+	}
 	st.stores.Discard()
 	for _, r := range st.states {
 		r.Discard()

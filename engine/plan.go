@@ -16,6 +16,8 @@ type Plan struct {
 	Rules  []*RuleDecl
 	Events []*EventDecl
 	Timers []*TimerDecl
+	// Fixtures are what stacks keep up for the script.
+	Fixtures []Fixture
 	// Requires are the looks for modules, by the script and by its modules.
 	Requires []Require
 	// Files are the data files that the script and its modules read. Those that

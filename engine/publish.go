@@ -59,6 +59,9 @@ func (e *Engine) swap(st *Staged) error {
 	e.adopt(old, next)
 	e.inherit(next)
 	list := e.take(next)
+	for _, c := range st.changes {
+		c.Commit()
+	}
 	e.number.Store(next.Number)
 	e.keep(next)
 	st.gen.Handover = st.handover(old, list, dropped)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/hookd/hookd/engine/diag"
@@ -98,6 +99,14 @@ func (p *Plan) differ(q *Plan) (line int, what string) {
 			return q.Timers[i].Line, fmt.Sprintf("timer %q", q.Timers[i].Name)
 		case i >= len(q.Timers) || *p.Timers[i] != *q.Timers[i]:
 			return p.Timers[i].Line, fmt.Sprintf("timer %q", p.Timers[i].Name)
+		}
+	}
+	for i := range max(len(p.Fixtures), len(q.Fixtures)) {
+		switch {
+		case i >= len(p.Fixtures):
+			return q.Fixtures[i].Line, fmt.Sprintf("listener %q", q.Fixtures[i].Name)
+		case i >= len(q.Fixtures) || p.Fixtures[i].Name != q.Fixtures[i].Name || !reflect.DeepEqual(p.Fixtures[i].Options, q.Fixtures[i].Options):
+			return p.Fixtures[i].Line, fmt.Sprintf("listener %q", p.Fixtures[i].Name)
 		}
 	}
 	if p.Seed != q.Seed {

@@ -23,6 +23,7 @@ import (
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/feed"
+	"github.com/hookd/hookd/stacks/loop"
 )
 
 // daemon is a house that stays: its rules are reloaded, it is asked and told over
@@ -50,6 +51,8 @@ type daemon struct {
 	scraped  *http.Server // where --metrics says; nil: nowhere
 	front    *flow.Front
 	feed     *feed.Feed
+	loops    *loop.Group
+	looping  bool // they run, or ran
 	manager  serviceManager
 	line     *statusLine // nil: no terminal
 	source   sources
@@ -97,6 +100,8 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 			return d, fail(exitIO, err)
 		}
 	}
+	d.loops = newLoops(loop.Config{Log: slog.New(slog.NewTextHandler(d.logs, nil))})
+	opts.loops = d.loops
 	d.house = newHouse(opts, o.debug, d.records, d.logs)
 	d.log = slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: d.level}))
 	d.manager = serviceManager{d.log}
@@ -111,6 +116,9 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	}
 	d.front = flow.NewFront(d.engine.Shards(), d.house.stack)
 	d.front.Install(d.flow)
+	if err := d.openLoops(); err != nil {
+		return d, err
+	}
 	if err := d.loadScripts(stderr); err != nil {
 		return d, err
 	}
@@ -208,6 +216,7 @@ func (d *daemon) restore(stderr io.Writer) error {
 func (d *daemon) published(g *engine.Generation) {
 	d.watcher.SetData(g.Files)
 	d.wantStreams()
+	d.loops.Wake()
 	if phase(d.phase.Load()) == running {
 		d.manager.status(d.liveLine())
 	}
@@ -244,9 +253,11 @@ func (d *daemon) run(parent context.Context) error {
 	d.tasks.Go(func() { d.keepAlive(ctx) })
 	d.tasks.Go(func() { d.showStatus(ctx) })
 	d.manager.ready(d.liveLine())
+	drain := d.runLoops(ctx, cancel)
 	err := d.feed.Run(ctx)
 	d.phase.Store(int32(stopping))
 	d.manager.stopping()
+	err = errors.Join(err, drain())
 	reason := hookdev.StopReasonDone
 	switch {
 	case stop.happened():
@@ -296,6 +307,9 @@ func (d *daemon) close() error {
 	}
 	d.tasks.Wait()
 	add(d.source.close())
+	if d.loops != nil && !d.looping {
+		d.loops.Close()
+	}
 	if d.house != nil {
 		add(d.out.Flush())
 		if d.phase.Load() != int32(starting) {

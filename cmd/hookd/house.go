@@ -16,6 +16,7 @@ import (
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/loop"
 )
 
 // house is the engine with its runtime, and where its records go.
@@ -60,8 +61,10 @@ type engineOptions struct {
 	checkNative bool
 	limits      engine.Limits
 	flow        flow.Config
-	state       *statedir.Dir
-	notes       bool // what rules decide is noted for each packet
+	// loops are the event loops; nil: no sockets are opened.
+	loops *loop.Group
+	state *statedir.Dir
+	notes bool // what rules decide is noted for each packet
 	shards      int
 	drive       event.Drive
 	// trial, if not 0, numbers a trial beside the engine inherit; undone is told what its
@@ -118,10 +121,15 @@ func newHouse(o engineOptions, debug bool, records, logs io.Writer) *house {
 // which knows the stacks that are installed in it later.
 func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.Engine {
 	cat := catalogue.New(catalogue.All()...)
+	loops := o.loops
+	if loops == nil {
+		loops = newLoops(loop.Config{})
+	}
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
 		Joins:     map[string]engine.Join{"flow": flow.Join},
+		Fixtures:  map[string]engine.Fixtures{"loop": listeners{loops}},
 		Sink:      sink,
 		Observe:   o.observe,
 
@@ -135,7 +143,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shipped:     shipped(),
 		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 

@@ -33,6 +33,7 @@ type runOptions struct {
 	maxErrors   uint64
 	probation   time.Duration
 	poll        bool
+	drain       time.Duration
 	console     bool // somebody sits in this terminal, and signals are for them
 }
 
@@ -75,6 +76,7 @@ Without --stay it ends too when its captures do.`,
 	f.BoolVar(&o.verify, "verify", false, "run the specs of changed scripts before they go live; one that fails refuses them")
 	f.Uint64Var(&o.maxErrors, "max-errors", 0, "take a generation back whose scripts raise more errors than that within --probation; 0: never")
 	f.DurationVar(&o.probation, "probation", time.Minute, "how long --max-errors looks at a generation")
+	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long connections of listeners get to end when the daemon does")
 	f.BoolVar(&o.poll, "poll", false, "look at the files once a second instead of being told by the kernel")
 	f.BoolVar(&o.console, "console", false, "a console in this terminal; the daemon ends when it is left")
 	f.IntVar(&o.shards, "shards", 0, "spread connections over so many shards; 1 by default")

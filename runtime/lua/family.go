@@ -45,11 +45,12 @@ func (in *instance) family(name string) bool {
 		for _, info := range fam.Events {
 			members[last(info.Name)] = in.point(&point{name: info.Name, info: info})
 		}
-		for _, ud := range in.verdicts[fam] {
+		for _, ud := range in.verdictsOf(fam) {
 			if ud != nil {
-				members[ud.Value.(*verdict).info.Name] = ud
+				in.verdictMember(members, ud)
 			}
 		}
+		in.openListen(name, members)
 	}
 	for _, fn := range in.prog.rt.functions {
 		if table, member, dotted := strings.Cut(fn.Info.Name, "."); dotted && table == name {
@@ -61,6 +62,17 @@ func (in *instance) family(name string) bool {
 	}
 	in.api(f, members)
 	return true
+}
+
+// verdictMember puts a verdict into its family's table. Where a hook point has its
+// name, as loop.accept has, that is the verdict too.
+func (in *instance) verdictMember(members map[string]glua.LValue, ud *glua.LUserData) {
+	name := ud.Value.(*verdict).info.Name
+	if p, ok := valueOf[*point](members[name]); ok {
+		p.verdict = ud
+		return
+	}
+	members[name] = ud
 }
 
 // listTables lists the tables that are made when a script first reads them.
@@ -108,6 +120,8 @@ func (in *instance) api(f *family, members map[string]glua.LValue) *glua.LTable 
 type point struct {
 	name string
 	info *event.Info // nil for user-defined events
+	// verdict is what the same name means where something is decided; nil for most.
+	verdict *glua.LUserData
 }
 
 // String is what tostring gives.

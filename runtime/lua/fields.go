@@ -206,7 +206,7 @@ func (f *fields) verdict(key string) *engine.VerdictDecl {
 	if v == glua.LNil {
 		return nil
 	}
-	vd, ok := valueOf[*verdict](v)
+	vd, ok := verdictOf(v)
 	switch {
 	case !ok:
 		f.report(key, fmt.Sprintf("%s: a verdict expected, got %s", key, describe(v)), "as in "+key+" = flow.cut")

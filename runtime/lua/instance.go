@@ -122,7 +122,7 @@ func (in *instance) open() {
 	in.required = modules{}
 	in.openMetatables()
 	in.openObjects()
-	in.openVerdicts()
+	in.verdicts = nil // those of a machine before
 	in.openFunctions()
 	in.openThis()
 	in.openWords()

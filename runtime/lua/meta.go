@@ -56,6 +56,7 @@ func stringerText(L *glua.LState) int {
 // openMetatables makes the metatables that values share.
 func (in *instance) openMetatables() {
 	in.meta.point = in.metatable("hook point", in.pointIndex, nil, stringerText)
+	in.meta.point.RawSetString("__call", in.vm.State().NewFunction(in.pointCall))
 	in.meta.verdict = in.metatable("verdict", nil, nil, stringerText)
 }
 

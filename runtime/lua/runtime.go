@@ -14,6 +14,7 @@ import (
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
@@ -31,6 +32,8 @@ type Config struct {
 	Functions hookdev.Functions
 	// Flow are the bodies of the flow family's functions; nil leaves them out.
 	Flow flowev.Functions
+	// Loop are those of the loop family.
+	Loop loopev.Functions
 	// Trial, if not 0, makes the scripts run without any effect on what the stacks
 	// have. It tells this trial from others of the process. Undone is told each
 	// effect that is not done, by its name, in the shard.
@@ -79,6 +82,9 @@ func New(cfg Config) *Runtime {
 	functions := bind.HookdFunctions(cfg.Functions)
 	if cfg.Flow != nil {
 		functions = append(functions, bind.FlowFunctions(cfg.Flow)...)
+	}
+	if cfg.Loop != nil {
+		functions = append(functions, bind.LoopFunctions(cfg.Loop)...)
 	}
 	for _, fn := range functions {
 		if cfg.Catalogue.Function(fn.Info.Name) != nil {

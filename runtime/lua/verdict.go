@@ -27,14 +27,19 @@ func (v *verdict) decision() engine.Decision {
 	return engine.Decision{Family: v.family, Verdict: event.Verdict{Kind: v.info.Kind, Args: v.args}}
 }
 
-// openVerdicts makes a constant of every verdict. One with arguments is called;
-// where all of them are optional it is a constant too.
-func (in *instance) openVerdicts() {
-	in.verdicts = map[*event.Family][]*glua.LUserData{}
+// verdictsOf returns a constant of every verdict of a family, made when the first is
+// needed. One with arguments is called; where all of them are optional it is a
+// constant too.
+func (in *instance) verdictsOf(f *event.Family) []*glua.LUserData {
+	list, made := in.verdicts[f]
+	if made {
+		return list
+	}
 	for i := range in.prog.rt.verdicts {
 		v := &in.prog.rt.verdicts[i]
-		f := in.prog.rt.cfg.Catalogue.Family(v.Family)
-		list := in.verdicts[f]
+		if v.Family != f.Name {
+			continue
+		}
 		for int(v.Info.Kind) >= len(list) {
 			list = append(list, nil)
 		}
@@ -43,8 +48,12 @@ func (in *instance) openVerdicts() {
 			meta = in.callable(f, v)
 		}
 		list[v.Info.Kind] = value(&verdict{family: f, info: v.Info, called: optionalArgs(v.Info)}, meta)
-		in.verdicts[f] = list
 	}
+	if in.verdicts == nil {
+		in.verdicts = map[*event.Family][]*glua.LUserData{}
+	}
+	in.verdicts[f] = list
+	return list
 }
 
 // callable makes the metatable of a verdict with arguments.
@@ -70,8 +79,11 @@ func optionalArgs(v *event.VerdictInfo) bool {
 
 // constant returns the verdict as scripts compare it.
 func (in *instance) constant(f *event.Family, v event.Verdict) glua.LValue {
-	list := in.verdicts[f]
-	if !v.Decided() || int(v.Kind) >= len(list) || list[v.Kind] == nil {
+	if !v.Decided() {
+		return glua.LNil
+	}
+	list := in.verdictsOf(f)
+	if int(v.Kind) >= len(list) || list[v.Kind] == nil {
 		return glua.LNil
 	}
 	return list[v.Kind]
@@ -89,7 +101,7 @@ func (in *instance) decision(v glua.LValue, fn engine.FuncID, call *engine.Call)
 	if p := in.funcs[fn-1].fn.Proto; p != nil {
 		e.Line = p.LineDefined
 	}
-	vd, ok := valueOf[*verdict](v)
+	vd, ok := verdictOf(v)
 	switch {
 	case ok && vd.called:
 		return vd.decision(), nil
@@ -99,6 +111,14 @@ func (in *instance) decision(v glua.LValue, fn engine.FuncID, call *engine.Call)
 		e.Message = fmt.Sprintf("a handler returns a verdict or nothing, not %s%s", describe(v), in.offers(call))
 	}
 	return engine.Decision{}, e
+}
+
+// verdictOf returns the verdict that v is, or that the hook point v is too.
+func verdictOf(v glua.LValue) (*verdict, bool) {
+	if p, ok := valueOf[*point](v); ok && p.verdict != nil {
+		v = p.verdict
+	}
+	return valueOf[*verdict](v)
 }
 
 // offers lists the verdicts of the running hook point.

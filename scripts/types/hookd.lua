@@ -319,20 +319,25 @@ function settings(decl) end
 ---@field by string at flow.block_start
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field code integer at flow.icmp_error
+---@field conns integer at loop.accept
 ---@field differ boolean at flow.rexmit
 ---@field draining integer at hookd.reloaded
 ---@field dropped integer at hookd.reloaded
 ---@field duration number at hookd.reloaded, hookd.reload_failed
+---@field failure string at loop.close
+---@field fault loop.fault at loop.error
 ---@field file string at hookd.script_error
+---@field from string at loop.limit
 ---@field functions integer at hookd.reloaded
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
 ---@field handlers integer at hookd.reloaded
 ---@field hash string at hookd.reloaded, hookd.reload_failed
 ---@field kind flow.rexmit_kind at flow.rexmit
 ---@field len integer at flow.gap
+---@field limit loop.limited at loop.limit
 ---@field line integer at hookd.script_error
 ---@field lost integer at flow.error
----@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended
+---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error
 ---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
@@ -342,8 +347,9 @@ function settings(decl) end
 ---@field overrun boolean at hookd.script_error
 ---@field pkts integer at flow.block_end
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
----@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped
+---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
 ---@field records integer at hookd.reloaded
+---@field same_ip integer at loop.accept
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
 ---@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
@@ -354,7 +360,7 @@ function settings(decl) end
 ---@field type integer at flow.icmp_error
 ---@field unchanged integer at hookd.reloaded
 ---@field waiting integer at hookd.reloaded
----@field why flow.gap_reason at flow.gap
+---@field why flow.gap_reason|loop.why at flow.gap, loop.connect
 this = {}
 
 -- flow
@@ -818,6 +824,336 @@ flow = {}
 ---@field rule_suspended hookd.rule_suspended.point A rule failed too often and does not run again until its next reload.
 hookd = {}
 
+
+-- loop
+
+---What a connection is. A listener is one too, and what only has timers.
+---@alias loop.kind "tcp"|"unix"|"udp"|"listener"|"timer"
+
+---Where a connection is in its life.
+---@alias loop.state "connecting"|"held"|"open"|"closing"|"closed"
+
+---A direction of a connection.
+---@alias loop.side "recv"|"send"
+
+---Why a connection ended.
+---@alias loop.why "local"|"eof"|"reset"|"refused"|"unreachable"|"timeout"|"limit"|"rejected"|"resolve"|"stopped"|"failed"
+
+---Which limit a connection was refused for.
+---@alias loop.limited "listener"|"address"|"total"|"fds"|"rate"
+
+---What becomes of a connection that comes too fast.
+---@alias loop.excess "reject"|"reset"|"hold"
+
+---What went wrong with a connection that is not its end.
+---@alias loop.fault "queue"|"protocol"|"proxy"|"pipe"
+
+---A connection of the event loop: of a stream, to a UDP peer, a listener, or only timers.
+---@class loop.conn
+---@field id integer Its number, from 1 in the order in which they came to be.
+---@field kind loop.kind tcp, unix, udp, listener or timer.
+---@field tls boolean Bytes travel by TLS.
+---@field protocol string The protocol that reads its bytes, such as http; empty for none.
+---@field listener? string Name of the listener that took it, or which it is; nil for others.
+---@field inbound boolean The peer began.
+---@field outbound boolean This side began: it was dialled.
+---@field client loop.address The end that began.
+---@field server loop.address The other end; of a listener, where it listens.
+---@field remote loop.address The end that is not here: client of an inbound connection, server of an outbound one.
+---@field path? string Path of a Unix socket, nil for others.
+---@field state loop.state connecting, held, open, closing or closed.
+---@field paused boolean It is not read, since c:pause() said so.
+---@field started number When it was accepted or dialled.
+---@field duration number For how long it was there.
+---@field idle number For how long no byte went either way.
+---@field bytes_in integer Bytes that were received. In bytes.
+---@field bytes_out integer Bytes that were written. In bytes.
+---@field unread integer Bytes that were received and not consumed. In bytes.
+---@field queued integer Bytes that wait to be written. In bytes.
+---@field truncated boolean The datagram at hand was longer than what is there of it.
+---@field send_and_close boolean It closes when its queue is written. Taking the flag away keeps it.
+---@field close_immediately boolean It closes in this turn, and what is queued is dropped. It cannot be taken away.
+---@field ws_no_defrag boolean WebSocket messages are told in the fragments that they come in.
+---@field delete_chunk boolean The chunk of a body that was told is not kept for the whole.
+---@field enable_broadcast boolean It may send to broadcast addresses: it was dialled so.
+---@field tags string[] Words that scripts put on the connection, seen by all of them.
+---@field data hookd.record This script's own data about the connection; survives a reload.
+local loop_conn = {}
+
+---Copies bytes from the front of what was received and not consumed.
+---@param n? integer How many, all when absent.
+---@return string bytes The bytes, fewer where there are fewer.
+function loop_conn:peek(n) end
+
+---Finds a text in what was received and not consumed.
+---@param text string The text, no pattern.
+---@return integer? at Place of the first match from 0, nil for none.
+function loop_conn:find(text) end
+
+---Tells whether what was received and not consumed starts with a text.
+---@param text string The text.
+---@return boolean is Whether it does.
+function loop_conn:starts(text) end
+
+---Copies bytes from the front and consumes them.
+---@param n? integer At most how many, all when absent.
+---@return string? bytes The bytes, fewer where there are fewer.
+---@return string? message
+function loop_conn:take(n) end
+
+---Takes a line, if a whole one is there; its end, `\n` or `\r\n`, is consumed too.
+---@return string? line The line without its end, nil if it is not whole.
+---@return string? message
+function loop_conn:take_line() end
+
+---Consumes bytes.
+---@param n? integer At most how many, all when absent.
+---@return integer? discarded How many were consumed.
+---@return string? message
+function loop_conn:discard(n) end
+
+---Queues bytes, which are written when the handler returned; to a UDP peer they are a datagram. It
+---fails, and the connection closes, where too many are queued already.
+---@param bytes string The bytes.
+---@return integer? queued How many bytes wait to be written.
+---@return string? message
+function loop_conn:send(bytes) end
+
+---Queues bytes and waits until all that is queued was written.
+---@param bytes string The bytes.
+---@return true? done
+---@return string? message
+function loop_conn:write(bytes) end
+
+---Waits for bytes and consumes them. `recv` is not told of them.
+---@param n? integer So many exactly; whatever comes when absent.
+---@return string? bytes The bytes. Where they do not come, since the peer ended its stream or the connection closed, nil and why.
+---@return string? message
+function loop_conn:read(n) end
+
+---Waits for a line and consumes it with its end, `\n` or `\r\n`. `recv` is not told of it.
+---@param max? integer How long it may be, 64 KiB when absent.
+---@return string? line The line without its end; nil and why where it does not come, or is longer.
+---@return string? message
+function loop_conn:read_line(max) end
+
+---Closes the connection when its queue is written (the flag send_and_close).
+---@return true? done
+---@return string? message
+function loop_conn:close() end
+
+---Closes the connection in this turn and drops what is queued (the flag close_immediately).
+---@return true? done
+---@return string? message
+function loop_conn:abort() end
+
+---Closes the connection in this turn with a reset to the peer.
+---@return true? done
+---@return string? message
+function loop_conn:reset() end
+
+---Ends this side's stream when the queue is written; reading goes on.
+---@return true? done
+---@return string? message
+function loop_conn:shutdown() end
+
+---Stops reading until c:resume(): the peer feels it when the kernel's buffers are full. That it leaves
+---is noticed meanwhile.
+---@return true? done
+---@return string? message
+function loop_conn:pause() end
+
+---Reads again after c:pause() or the verdict hold.
+---@return true? done
+---@return string? message
+function loop_conn:resume() end
+
+---Has `loop.timer` raised for the connection, once, a time from now; false takes that back. A
+---connection has one such timer; `c:after` and `c:every` make any number.
+---@param time? any The time: a text such as `"10s"`, or seconds; false or nil: none.
+---@return true? done
+---@return string? message
+function loop_conn:timer(time) end
+
+---Closes the connection at a time from now, whatever comes meanwhile, with reason timeout:script; the
+---new one takes the place of the one before.
+---@param time? number|string The time; none when absent.
+---@return true? done
+---@return string? message
+function loop_conn:deadline(time) end
+
+---Joins two connections: what comes from either is sent to the other, each is read only as fast as the
+---other is written, and the end of one ends the other. Only what is bound to `recv` of one of them
+---sees bytes.
+---@param other loop.conn The other connection.
+---@return true? done
+---@return string? message
+function loop_conn:pipe(other) end
+
+---Gives the connection's bytes to a protocol from now on, or to none.
+---@param protocol? string Its name, such as `"http"`; none when absent, so that only `recv` sees the bytes.
+---@return true? done
+---@return string? message
+function loop_conn:use(protocol) end
+
+---Puts a word on the connection.
+---@param word string At most 64 bytes; a connection has at most 32.
+---@return true? done
+---@return string? message
+function loop_conn:tag(word) end
+
+---Takes a word off the connection.
+---@param word string The word.
+---@return true? done
+---@return string? message
+function loop_conn:untag(word) end
+
+---Tells whether a word is on the connection.
+---@param word string The word.
+---@return boolean is Whether it is.
+function loop_conn:tagged(word) end
+
+---Binds a handler to a hook point of this connection, from the next event on, in the place of what
+---this script has bound there. It ends with the connection.
+---@overload fun(self: loop.conn, point: loop.accept.point, handler: loop.accept.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.connect.point, handler: loop.connect.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.recv.point, handler: loop.recv.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.send.point, handler: loop.send.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.poll.point, handler: loop.poll.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.timer.point, handler: loop.timer.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.full.point, handler: loop.full.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.drain.point, handler: loop.drain.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.eof.point, handler: loop.eof.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.message.point, handler: loop.message.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.limit.point, handler: loop.limit.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.error.point, handler: loop.error.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.close.point, handler: loop.close.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?
+function loop_conn:on(...) end
+
+---Takes what this script has bound at a hook point of this connection off, or ends the timer that runs
+---a handler.
+---@param point any The hook point, or the name of a handler whose timer ends.
+---@return true? done
+---@return string? message
+function loop_conn:off(point) end
+
+---Runs a handler once, a time from now; it gets the connection. A named handler has one timer on a
+---connection: starting it again moves it. The timer ends with the connection.
+---@param time number|string The time: a text such as "10s", or seconds.
+---@param handler function|string A function, the name of a handler declared without `on`, or what `handler` returned.
+---@param param? any What the handler finds as `this.param`.
+---@return true? done
+---@return string? message
+function loop_conn:after(time, handler, param) end
+
+---Runs a handler again and again, a time from now and after each further one, until it returns
+---`rule.off` or the connection ends. A named handler has one timer on a connection.
+---@param time number|string The time between runs: a text such as "10s", or seconds.
+---@param handler function|string A function, the name of a handler declared without `on`, or what `handler` returned.
+---@param param? any What the handler finds as `this.param`.
+---@return true? done
+---@return string? message
+function loop_conn:every(time, handler, param) end
+
+---One end of a connection.
+---@class loop.address
+---@field ip string Address; nil of a Unix socket, and while a name is resolved.
+---@field port integer Port, 0 where there is none.
+---@field endpoint string Address and port.
+local loop_address = {}
+
+---A connection came in, before a byte of it is read; a UDP peer's first datagram (MG_EV_ACCEPT). With
+---TLS after the handshake.
+---@class loop.accept.point: hookd.point
+---@alias loop.accept.handler fun(c: loop.conn): hookd.verdict?
+
+---An outgoing connection is up, or will not be (MG_EV_CONNECT); then close follows. With TLS after the
+---handshake.
+---@class loop.connect.point: hookd.point
+---@alias loop.connect.handler fun(c: loop.conn, code: integer)
+
+---Bytes came in and stand behind those that were not consumed (MG_EV_RECV); from a UDP peer a
+---datagram, of which is dropped what is not consumed.
+---@class loop.recv.point: hookd.point
+---@alias loop.recv.handler fun(c: loop.conn, n: integer)
+
+---Bytes were written and left the queue (MG_EV_SEND), once for each write.
+---@class loop.send.point: hookd.point
+---@alias loop.send.handler fun(c: loop.conn, n: integer)
+
+---Once in each turn of the loop for every connection, listeners too, and at least every poll_interval
+---(MG_EV_POLL). Only while something is bound.
+---@class loop.poll.point: hookd.point
+---@alias loop.poll.handler fun(c: loop.conn, now: number)
+
+---The time that c:timer() was called with is over (MG_EV_TIMER).
+---@class loop.timer.point: hookd.point
+---@alias loop.timer.handler fun(c: loop.conn, due: number)
+
+---A bound was reached: of what is not consumed, or of what is queued. Reading pauses until something
+---is consumed, or until the queue is drained.
+---@class loop.full.point: hookd.point
+---@alias loop.full.handler fun(c: loop.conn, side: loop.side)
+
+---The queue fell to its low mark after it was full.
+---@class loop.drain.point: hookd.point
+---@alias loop.drain.handler fun(c: loop.conn)
+
+---The peer ended its stream, and all that it sent was told. Unless a rule decides half, the connection
+---closes when its queue is written.
+---@class loop.eof.point: hookd.point
+---@alias loop.eof.handler fun(c: loop.conn): hookd.verdict?
+
+---`loop.post` sent the connection a message (mg_broadcast).
+---@class loop.message.point: hookd.point
+---@alias loop.message.handler fun(c: loop.conn, message: any)
+
+---A connection was refused for a limit, before it was one.
+---@class loop.limit.point: hookd.point
+---@alias loop.limit.handler fun(c: loop.conn)
+
+---Something went wrong with a connection that is not its end: more events wait than it may have, a
+---protocol refuses its bytes, or the other end of a pipe cannot be reached.
+---@class loop.error.point: hookd.point
+---@alias loop.error.handler fun(c: loop.conn)
+
+---The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was
+---received and not consumed can still be read.
+---@class loop.close.point: hookd.point
+---@alias loop.close.handler fun(c: loop.conn, why: loop.why)
+
+---@class loop.limit.args
+---@field rate number How many a second.
+---@field burst? integer How many at once; as many as come in a second when absent, one at least.
+---@field key? string Of what kind it is; its client's address when absent.
+---@field excess? loop.excess What becomes of one too many: `"reject"`, `"reset"`, or `"hold"` until there is a token; reject when absent.
+
+---Sockets become connections with buffers: listeners, outgoing connections, UDP peers, timers, and the
+---protocols on them, as in Mongoose's event model.
+---@class loop
+---@field accept loop.accept.point A connection came in, before a byte of it is read; a UDP peer's first datagram (MG_EV_ACCEPT). With TLS after the handshake.
+---@field connect loop.connect.point An outgoing connection is up, or will not be (MG_EV_CONNECT); then close follows. With TLS after the handshake.
+---@field recv loop.recv.point Bytes came in and stand behind those that were not consumed (MG_EV_RECV); from a UDP peer a datagram, of which is dropped what is not consumed.
+---@field send loop.send.point Bytes were written and left the queue (MG_EV_SEND), once for each write.
+---@field poll loop.poll.point Once in each turn of the loop for every connection, listeners too, and at least every poll_interval (MG_EV_POLL). Only while something is bound.
+---@field timer loop.timer.point The time that c:timer() was called with is over (MG_EV_TIMER).
+---@field full loop.full.point A bound was reached: of what is not consumed, or of what is queued. Reading pauses until something is consumed, or until the queue is drained.
+---@field drain loop.drain.point The queue fell to its low mark after it was full.
+---@field eof loop.eof.point The peer ended its stream, and all that it sent was told. Unless a rule decides half, the connection closes when its queue is written.
+---@field message loop.message.point `loop.post` sent the connection a message (mg_broadcast).
+---@field limit loop.limit.point A connection was refused for a limit, before it was one.
+---@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, or the other end of a pipe cannot be reached.
+---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
+---@field accept hookd.verdict The connection is served, and later rules are not asked.
+---@field reject fun(with?: string): hookd.verdict The connection is closed before a byte is read.
+---@field reset hookd.verdict The connection is reset before a byte is read.
+---@field hold fun(time?: number|string): hookd.verdict The connection is kept and not read until c:resume().
+---@field limit fun(args: loop.limit.args): hookd.verdict The connection is served if not too many of its kind came lately, by a bucket of tokens for each key.
+---@field proxy fun(url: string, connect?: number|string): hookd.verdict The connection is piped to another, which is dialled; it is read once that is up.
+---@field half hookd.verdict The connection goes on writing, although the peer ended its stream.
+loop = {}
+
 ---Finds a connection that has not ended. Where shards run at the same time, one of another shard shows
 ---what it was when it was looked for, its streams cannot be read, and words that are put on it come
 ---there a little later.
@@ -1263,3 +1599,41 @@ json.null = {}
 
 ---A pattern that matches one code point in text that is UTF-8.
 utf8.charpattern = {}
+
+---Declares a listener, at a script's top level. It is opened when the script goes live, before
+---anything else changes; where it cannot be, the script is refused. A reload leaves it open, with its
+---connections, unless its address changed.
+---@param name string Its name, as `match = { listener = … }` has it.
+---@return any declare What takes its table: { url = "tcp://127.0.0.1:7000", limits = { conns = 1000, per_ip = 10, idle = "60s" } }.
+function loop.listen(name) end
+
+---Begins a connection. `loop.connect` tells what became of it; what is sent before goes out first.
+---@param url string Where to: "tcp://127.0.0.1:80", "udp://127.0.0.1:53", "unix:///run/x.sock", or by a protocol that is known, "http://127.0.0.1".
+---@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … } }, with limits as loop.listen has them, and the protocol's own.
+---@return loop.conn? conn The connection.
+---@return string? message
+function loop.dial(url, options) end
+
+---Finds a connection of this shard that has not ended by its number.
+---@param id integer Its number, c.id.
+---@return loop.conn? conn The connection, nil for none.
+function loop.find(id) end
+
+---Lists connections of this shard that have not ended, in the order of their numbers.
+---@param filter? any Which ones: a table of fields and their values, { listener = "api", kind = "tcp" }, where a list stands for any of its values and a word holds of tags that contain it. Absent: all but listeners.
+---@return any? list The connections, 1,000 at most; nil where the filter is wrong.
+---@return string? why What is wrong with the filter, or that there are more; nil when the list is whole.
+function loop.conns(filter) end
+
+---Has `loop.message` raised for connections, in each shard, once the running handler returned.
+---@param message any What the handlers get: plain data.
+---@param filter? any For which ones, as loop.conns has it, or a number; all, listeners too, when absent.
+---@return true? done
+---@return string? message
+function loop.post(message, filter) end
+
+---Makes a connection without a socket, which has timers and hears messages, and lasts until it is
+---closed.
+---@return loop.conn? conn The connection.
+---@return string? message
+function loop.new() end

@@ -285,7 +285,8 @@ func (c *checker) recordKeys(list []*Key, before map[string]string) {
 }
 
 // luaNames checks that hook points, verdicts and functions, which share the
-// family's table, have names of their own.
+// family's table, have names of their own. A hook point may have the name of a
+// verdict: loop.accept is where one decides, and what.
 func (c *checker) luaNames() {
 	type entry struct {
 		what string
@@ -293,7 +294,11 @@ func (c *checker) luaNames() {
 	}
 	seen := map[string]entry{}
 	add := func(at Pos, what, name string) {
-		if first, taken := seen[name]; taken {
+		first, taken := seen[name]
+		if taken && first.what == "event" && what == "verdict" {
+			return // where it stands says which is meant
+		}
+		if taken {
 			c.fail(at, "%s %q: %s.%s is %s already, at line %d", what, name, c.family.Name, name, article(first.what), first.at.Line)
 			return
 		}

@@ -3,9 +3,11 @@ package flow
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/fieldtest"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/plain"
 	"github.com/hookd/hookd/stacks/flow/filter"
@@ -134,6 +136,22 @@ func (l *listing) next() (c flowev.Conn) {
 	return c
 }
 
+// connFields reads fields of connections as scripts write them.
+var connFields = fieldtest.Reader{
+	Family:   flowev.Family,
+	Endpoint: func(dst *netip.AddrPort, value any) error { return setEnd(dst, value, false) },
+	IP:       setIP,
+}
+
+// setIP stores an address as packets have it.
+func setIP(dst *netip.Addr, value any) error {
+	if err := plain.SetIP(dst, value); err != nil {
+		return err
+	}
+	*dst = wireForm(*dst)
+	return nil
+}
+
 // compileFilter reads the argument of flow.conns.
 func compileFilter(which any) (func(flowev.Conn) bool, error) {
 	switch which := which.(type) {
@@ -150,18 +168,11 @@ func compileFilter(which any) (func(flowev.Conn) bool, error) {
 		}
 		return func(c flowev.Conn) bool { return inScope(scope, c) }, nil
 	case []event.KV:
-		tests, err := compileFields(objectNamed("flow.conn"), nil, which, nil)
+		holds, err := connFields.Compile("flow.conn", which)
 		if err != nil {
 			return nil, err
 		}
-		return func(c flowev.Conn) bool {
-			for i := range tests {
-				if !tests[i].holds(c) {
-					return false
-				}
-			}
-			return true
-		}, nil
+		return func(c flowev.Conn) bool { return holds(c) }, nil
 	}
 	return nil, fmt.Errorf("a pcap-filter expression or a table of fields expected, got %s", plain.Describe(which))
 }

@@ -34,6 +34,7 @@ const (
 	wasAccepted                   // it counts with the budget
 	gramCut                       // the datagram in hand was longer than its buffer
 	closeAsked                    // the reason is decided
+	isDuplex                      // read although its own queue is full
 )
 
 // Conn is a stream connection or a UDP peer. Its methods want the loop's shard
@@ -217,13 +218,35 @@ func (c *Conn) CloseWith(why Reason) {
 	c.touch()
 }
 
+// Keep takes Close back, if the connection is not closed yet.
+func (c *Conn) Keep() {
+	if c.flags&(isClosing|isClosed) == 0 && c.flags&flushClose != 0 {
+		c.flags &^= flushClose | closeAsked
+		c.why = Reason{}
+	}
+}
+
+// Duplex says whether the connection is read although its queue is full. Who sends
+// on what it reads to another connection, and pauses it when that one is full,
+// wants so: two ends that wait for each other to read would wait for ever.
+func (c *Conn) Duplex(on bool) {
+	c.flags &^= isDuplex
+	if on {
+		c.flags |= isDuplex
+	}
+	c.touch()
+}
+
 // Abort closes the connection in this turn, for that reason, and drops the queue.
 func (c *Conn) Abort(why Reason) { c.fail(why) }
 
 // Reset is Abort with a reset (RST) to the peer.
-func (c *Conn) Reset() {
+func (c *Conn) Reset() { c.ResetWith(Reason{}) }
+
+// ResetWith is Reset for a reason of the caller's.
+func (c *Conn) ResetWith(why Reason) {
 	c.flags |= byReset
-	c.fail(Reason{})
+	c.fail(why)
 }
 
 // Deadline closes the connection with reason timeout:what at that time from now,

@@ -293,6 +293,10 @@ func (l *Loop) sleep() time.Duration {
 // what this package's own methods need is done by themselves. Any goroutine.
 func (l *Loop) Wake() { l.io.wake() }
 
+// Stir makes the loop turn again if it does not turn now. Who arms timers in its
+// shard calls it, having entered the shard.
+func (l *Loop) Stir() { l.stir() }
+
 // stir makes the loop turn if it does not.
 func (l *Loop) stir() {
 	if !l.turning {

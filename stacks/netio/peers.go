@@ -73,10 +73,16 @@ func newPeers(cfg PeerConfig, h Handler) *peers {
 // is told Connect at once, in the loop, and Close when the network says that nobody
 // is there. It does not expire unless idle is set.
 func (l *Loop) DialPeer(to netip.AddrPort, idle time.Duration, h Handler) (*Conn, error) {
+	return l.DialPeerBy(PacketConfig{Network: "udp", Connect: to}, idle, h)
+}
+
+// DialPeerBy is DialPeer by a socket of that description, whose Connect is the peer.
+func (l *Loop) DialPeerBy(sock PacketConfig, idle time.Duration, h Handler) (*Conn, error) {
+	to := sock.Connect
 	if !to.IsValid() || to.Port() == 0 {
 		return nil, fmt.Errorf("netio: dial udp %s: %w", to, ErrFamily)
 	}
-	cfg := PeerConfig{Packets: PacketConfig{Network: "udp", Connect: to}, Max: 1, Idle: idle}
+	cfg := PeerConfig{Packets: sock, Max: 1, Idle: idle}
 	if idle <= 0 {
 		cfg.Idle = 1 << 62
 	}

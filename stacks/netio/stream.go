@@ -38,7 +38,10 @@ func (c *Conn) ready(what readiness) {
 
 // reading reports whether bytes are wanted from the socket.
 func (c *Conn) reading() bool {
-	return c.flags&(connecting|isHeld|isPaused|recvFull|sendFull|sawEOF|isClosing|isClosed) == 0
+	if c.flags&isDuplex == 0 && c.flags&sendFull != 0 {
+		return false
+	}
+	return c.flags&(connecting|isHeld|isPaused|recvFull|sawEOF|isClosing|isClosed) == 0
 }
 
 // noticeLeaving is about a peer that ended its stream, or reset it, perhaps while

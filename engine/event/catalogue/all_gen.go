@@ -6,6 +6,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/event/loopev"
 )
 
 // All returns every family of this build, sorted by name.
@@ -13,5 +14,6 @@ func All() []*event.Family {
 	return []*event.Family{
 		flowev.Family,
 		hookdev.Family,
+		loopev.Family,
 	}
 }

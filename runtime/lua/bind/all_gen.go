@@ -7,41 +7,48 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/event/loopev"
 )
 
 // The object types.
 const (
-	FlowConn   TypeID = iota // flow.conn
-	FlowPeer                 // flow.peer
-	FlowStream               // flow.stream
-	FlowPacket               // flow.packet
-	FlowData                 // flow.data
+	FlowConn    TypeID = iota // flow.conn
+	FlowPeer                  // flow.peer
+	FlowStream                // flow.stream
+	FlowPacket                // flow.packet
+	FlowData                  // flow.data
+	LoopConn                  // loop.conn
+	LoopAddress               // loop.address
 )
 
 // Objects returns every object type; its place is its TypeID.
 func Objects() []*ObjectType {
-	return slices.Concat(flowObjects())
+	return slices.Concat(flowObjects(), loopObjects())
 }
 
 // Events returns every event.
 func Events() []*EventType {
-	return slices.Concat(flowEvents(), hookdEvents())
+	return slices.Concat(flowEvents(), hookdEvents(), loopEvents())
 }
 
 // Verdicts returns every verdict.
 func Verdicts() []Verdict {
-	return slices.Concat(flowVerdicts())
+	return slices.Concat(flowVerdicts(), loopVerdicts())
 }
 
 // TypeOf returns the type of a kept object; false if it is of none.
 func TypeOf(o event.Kept) (TypeID, bool) {
 	switch o.(type) {
+	case loopev.Conn:
+		return LoopConn, true
 	case flowev.Conn:
 		return FlowConn, true
 	case flowev.Peer:
 		return FlowPeer, true
 	case flowev.Stream:
 		return FlowStream, true
+	case loopev.Address:
+		return LoopAddress, true
 	}
 	return 0, false
 }

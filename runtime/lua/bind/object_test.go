@@ -204,7 +204,11 @@ func TestTypeIDsAndVerdicts(t *testing.T) {
 			t.Errorf("verdict %s: reader and declaration disagree", v.Info.Name)
 		}
 	}
-	if diff := cmp.Diff([]string{"flow.replace", "flow.drop", "flow.cut", "flow.reset"}, names); diff != "" {
+	want := []string{
+		"flow.replace", "flow.drop", "flow.cut", "flow.reset",
+		"loop.accept", "loop.reject", "loop.reset", "loop.hold", "loop.limit", "loop.proxy", "loop.half",
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
 	}
 }

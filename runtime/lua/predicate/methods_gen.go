@@ -4,6 +4,7 @@ package predicate
 
 import (
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/event/loopev"
 )
 
 // methods are those that change nothing, by the names of object and method.
@@ -32,5 +33,15 @@ var methods = map[string]method{
 	"flow.data:u32": numberAt(func(o any, arg uint32) (float64, bool) {
 		x, ok := o.(flowev.Data).U32(arg)
 		return float64(x), ok
+	}),
+	"loop.conn:find": numberOf(asBytes, func(o any, arg []byte) (float64, bool) {
+		x, ok := o.(loopev.Conn).Find(arg)
+		return float64(x), ok
+	}),
+	"loop.conn:starts": booleanOf(asBytes, func(o any, arg []byte) bool {
+		return o.(loopev.Conn).Starts(arg)
+	}),
+	"loop.conn:tagged": booleanOf(asText, func(o any, arg string) bool {
+		return o.(loopev.Conn).Tagged(arg)
 	}),
 }

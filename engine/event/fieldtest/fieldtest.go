@@ -1,4 +1,10 @@
-package flow
+// Package fieldtest compares the fields of objects with values that scripts write:
+// { proto = "udp", server = { port = 53 } }, where a list means any of its values and
+// a word holds of a list that contains it.
+//
+// Everything here is pure; what it returns may be called by whoever may read the
+// objects.
+package fieldtest
 
 import (
 	"errors"
@@ -9,34 +15,61 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/plain"
 )
 
-// fieldTest compares one field of an object, which is reached from the connection through others.
-type fieldTest struct {
+// Reader knows a family's objects, and how its addresses are written.
+type Reader struct {
+	Family *event.Family
+	// Endpoint and IP read a value as the objects have it; by default as package plain does.
+	Endpoint func(dst *netip.AddrPort, value any) error
+	IP       func(dst *netip.Addr, value any) error
+}
+
+// test compares one field of an object, which is reached through others.
+type test struct {
 	path []*event.Field
 	is   func(object any) bool
 }
 
-// holds decides about a connection.
-func (t *fieldTest) holds(c flowev.Conn) bool {
-	var object any = c
+func (t *test) holds(object any) bool {
 	for _, f := range t.path {
 		object = f.Get.Object(object)
 	}
 	return t.is(object)
 }
 
-// objectNamed returns the catalogue row of one of the family's objects.
-func objectNamed(name string) *event.Object {
-	i := slices.IndexFunc(flowev.Family.Objects, func(o *event.Object) bool { return o.Name == name })
-	return flowev.Family.Objects[i]
+// Compile returns what tells whether an object of that name has all the values.
+func (r Reader) Compile(object string, fields []event.KV) (func(object any) bool, error) {
+	if r.Endpoint == nil {
+		r.Endpoint = plain.SetEndpoint
+	}
+	if r.IP == nil {
+		r.IP = plain.SetIP
+	}
+	tests, err := r.fields(r.object(object), nil, fields, nil)
+	if err != nil {
+		return nil, err
+	}
+	return func(object any) bool {
+		for i := range tests {
+			if !tests[i].holds(object) {
+				return false
+			}
+		}
+		return true
+	}, nil
 }
 
-// compileFields adds the tests of a table of fields of o, which path leads to. A key may be a path
-// itself: client.ip.
-func compileFields(o *event.Object, path []*event.Field, fields []event.KV, tests []fieldTest) ([]fieldTest, error) {
+// object returns the catalogue row of one of the family's objects.
+func (r Reader) object(name string) *event.Object {
+	i := slices.IndexFunc(r.Family.Objects, func(o *event.Object) bool { return o.Name == name })
+	return r.Family.Objects[i]
+}
+
+// fields adds the tests of a table of fields of o, which path leads to. A key may be
+// a path itself: client.ip.
+func (r Reader) fields(o *event.Object, path []*event.Field, fields []event.KV, tests []test) ([]test, error) {
 	for _, kv := range fields {
 		at, to := o, path[:len(path):len(path)]
 		first, rest, dotted := strings.Cut(kv.Key, ".")
@@ -50,11 +83,11 @@ func compileFields(o *event.Object, path []*event.Field, fields []event.KV, test
 		}
 		var err error
 		if inner, ok := value.([]event.KV); ok && f.Type.Kind == event.ObjectRef {
-			tests, err = compileFields(objectNamed(f.Type.Object), append(to, f), inner, tests)
+			tests, err = r.fields(r.object(f.Type.Object), append(to, f), inner, tests)
 		} else {
 			var is func(any) bool
-			is, err = compileValue(f, value)
-			tests = append(tests, fieldTest{to, is})
+			is, err = r.value(f, value)
+			tests = append(tests, test{to, is})
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", first, err)
@@ -63,15 +96,15 @@ func compileFields(o *event.Object, path []*event.Field, fields []event.KV, test
 	return tests, nil
 }
 
-// compileValue returns whether a field has the value, or one of a list of values.
-func compileValue(f *event.Field, value any) (func(object any) bool, error) {
+// value returns whether a field has the value, or one of a list of values.
+func (r Reader) value(f *event.Field, value any) (func(object any) bool, error) {
 	list, ok := value.([]any)
 	if !ok {
-		return compileEqual(f, value)
+		return r.single(f, value)
 	}
 	var each []func(object any) bool
 	for _, v := range list {
-		is, err := compileEqual(f, v)
+		is, err := r.single(f, v)
 		if err != nil {
 			return nil, err
 		}
@@ -82,8 +115,8 @@ func compileValue(f *event.Field, value any) (func(object any) bool, error) {
 	}, nil
 }
 
-// compileEqual returns whether a field has the value.
-func compileEqual(f *event.Field, value any) (func(object any) bool, error) {
+// single returns whether a field has the value.
+func (r Reader) single(f *event.Field, value any) (func(object any) bool, error) {
 	get := &f.Get
 	switch f.Type.Kind {
 	case event.Bool:
@@ -106,9 +139,9 @@ func compileEqual(f *event.Field, value any) (func(object any) bool, error) {
 	case event.String:
 		return equal(f, get.String, value, plain.SetString)
 	case event.IP:
-		return equal(f, get.IP, value, setIP)
+		return equal(f, get.IP, value, r.IP)
 	case event.Endpoint:
-		return equal(f, get.Endpoint, value, func(dst *netip.AddrPort, value any) error { return setEnd(dst, value, false) })
+		return equal(f, get.Endpoint, value, r.Endpoint)
 	case event.Strings:
 		var word string
 		err := plain.SetString(&word, value)
@@ -129,13 +162,4 @@ func equal[T comparable](f *event.Field, get func(any) T, value any, set func(*T
 		return func(o any) bool { return present(o) && get(o) == want }, nil
 	}
 	return func(o any) bool { return get(o) == want }, nil
-}
-
-// setIP stores an address as packets have it.
-func setIP(dst *netip.Addr, value any) error {
-	if err := plain.SetIP(dst, value); err != nil {
-		return err
-	}
-	*dst = wireForm(*dst)
-	return nil
 }

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/stacks/loop"
+)
+
+// protocols are those that listeners, loop.dial and c:use can name.
+func protocols() []loop.Protocol { return nil }
+
+// newLoops makes the event loops, which open nothing before they are started.
+func newLoops(cfg loop.Config) *loop.Group {
+	cfg.Protocols = protocols()
+	g, err := loop.New(cfg)
+	if err != nil {
+		panic(fmt.Sprintf("hookd: %v", err)) // the list above is wrong
+	}
+	return g
+}
+
+// listeners keeps up what scripts declare by loop.listen.
+type listeners struct{ group *loop.Group }
+
+// Prepare implements [engine.Fixtures].
+func (l listeners) Prepare(list []engine.Fixture) (engine.FixtureChange, []error) {
+	wanted := make([]loop.Listen, len(list))
+	for i := range list {
+		wanted[i] = loop.Listen{Name: list[i].Name, Options: list[i].Options}
+	}
+	change, errs := l.group.Prepare(wanted)
+	if change == nil {
+		return nil, errs
+	}
+	return change, errs
+}
+
+// openLoops makes the loops ready for listeners, before the scripts are loaded, unless
+// time is that of captures which are read as fast as they go: sockets live by the
+// clock.
+func (d *daemon) openLoops() error {
+	if len(d.options.pcap) > 0 && d.options.speed != "1x" {
+		d.log.Warn("captures are read at full speed: no listeners are opened, no connections made; --speed 1x keeps the clock")
+		return nil
+	}
+	if err := d.loops.Start(d.engine.Shards()); err != nil {
+		return fail(exitIO, err)
+	}
+	return nil
+}
+
+// runLoops serves until the daemon's work is done, and then as long as connections
+// take to end, at most for the time of --drain. It returns what waits for that.
+func (d *daemon) runLoops(ctx context.Context, failed func()) (drain func() error) {
+	done := make(chan error, 1)
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		err := d.loops.Run(inner)
+		if err != nil {
+			failed()
+		}
+		done <- err
+	}()
+	d.looping = true
+	return func() error {
+		defer cancel()
+		d.loops.Drain(d.options.drain)
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	}
+}

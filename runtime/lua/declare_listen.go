@@ -1,0 +1,69 @@
+package lua
+
+import (
+	"fmt"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
+)
+
+// openListen adds the word listen to the table of a family that declares it.
+func (in *instance) openListen(family string, members map[string]glua.LValue) {
+	if in.prog.rt.cfg.Catalogue.Function(family+".listen") == nil {
+		return
+	}
+	members["listen"] = in.vm.State().NewFunction(func(L *glua.LState) int { return in.declareListen(L, family) })
+}
+
+// declareListen is `loop.listen "name" { … }`. What the table may say is the stack's
+// to know.
+func (in *instance) declareListen(L *glua.LState, family string) int {
+	what := family + ".listen"
+	d, line := in.declaring(L, what)
+	if d.serial != "" {
+		in.raise(L, remark{msg: what + ": a listener is declared in a file", word: "listen"})
+	}
+	name := in.declaredName(L, what, 1)
+	p := &pending{word: what, name: name, line: line}
+	d.open = append(d.open, p)
+	L.Push(L.NewFunction(func(L *glua.LState) int {
+		d, line := in.declaring(L, what)
+		t := in.declaredTable(L, what, 1)
+		d.complete(p)
+		options, err := bind.Plain(in, t)
+		if err != nil {
+			d.report(remark{msg: fmt.Sprintf("%s %q: %s", what, name, err), word: "listen", line: line})
+			return 0
+		}
+		list, ok := options.([]event.KV)
+		if !ok {
+			d.report(remark{msg: fmt.Sprintf("%s %q: every entry has a name", what, name), hint: "as in url = \"tcp://127.0.0.1:7000\"", word: "listen", line: line})
+			return 0
+		}
+		d.plan.Fixtures = append(d.plan.Fixtures, engine.Fixture{Family: family, Name: name, Script: in.prog.path, Line: line, Options: list})
+		return 0
+	}))
+	return 1
+}
+
+// pointCall is loop.limit { … }: the verdict of a hook point's name, with arguments.
+func (in *instance) pointCall(L *glua.LState) int {
+	p, ok := valueOf[*point](L.Get(1))
+	if !ok || p.verdict == nil {
+		in.raise(L, remark{msg: fmt.Sprintf("%s is a hook point: it is not called", describe(L.Get(1))), hint: "it stands in on = …"})
+	}
+	top := L.GetTop()
+	L.Push(p.verdict)
+	L.Replace(1, L.Get(top+1))
+	L.Pop(1)
+	mt, ok := p.verdict.Metatable.(*glua.LTable)
+	if !ok || mt.RawGetString("__call") == glua.LNil {
+		in.raise(L, remark{msg: fmt.Sprintf("%s has no arguments", p.name), hint: "as in return " + p.name})
+	}
+	L.Insert(mt.RawGetString("__call"), 1)
+	L.Call(top, 1)
+	return 1
+}

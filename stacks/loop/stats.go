@@ -1,0 +1,72 @@
+package loop
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"github.com/hookd/hookd/stacks/netio"
+)
+
+// counts are what the stacks count beside package netio.
+type counts struct {
+	faults, grams, messages atomic.Uint64
+}
+
+// Stats count what the loops of a group did.
+type Stats struct {
+	netio.Stats
+	Listeners int    // open now
+	Conns     int    // open now, listeners and timers left out
+	Faults    uint64 // errors that were no connection's end
+	// GramsRefused and MessagesRefused are datagrams and messages that a connection
+	// had no room for while a handler of it waited.
+	GramsRefused, MessagesRefused uint64
+}
+
+// Stats returns the counters so far. Any goroutine that has entered no shard.
+func (g *Group) Stats() Stats {
+	t := Stats{Faults: g.counts.faults.Load(), GramsRefused: g.counts.grams.Load(), MessagesRefused: g.counts.messages.Load()}
+	for _, s := range g.list() {
+		s.sh.Enter()
+		t.add(s.io.Stats())
+		for c := s.first; c != nil; c = c.after {
+			switch {
+			case c.c != nil:
+				t.Conns++
+			case c.socket != nil:
+				t.Listeners++
+			}
+		}
+		s.sh.Leave()
+	}
+	return t
+}
+
+func (t *Stats) add(s netio.Stats) {
+	for _, x := range []struct {
+		sum *uint64
+		n   uint64
+	}{
+		{&t.Turns, s.Turns}, {&t.Events, s.Events}, {&t.Accepted, s.Accepted}, {&t.Dialed, s.Dialed}, {&t.Closed, s.Closed},
+		{&t.BytesIn, s.BytesIn}, {&t.BytesOut, s.BytesOut}, {&t.GramsIn, s.GramsIn}, {&t.GramsOut, s.GramsOut},
+		{&t.GramsCut, s.GramsCut}, {&t.GramsDropped, s.GramsDropped}, {&t.PeersEvicted, s.PeersEvicted},
+		{&t.RefusedListener, s.RefusedListener}, {&t.RefusedAddress, s.RefusedAddress}, {&t.RefusedTotal, s.RefusedTotal},
+		{&t.RefusedDescriptors, s.RefusedDescriptors}, {&t.Muted, s.Muted}, {&t.PostsRefused, s.PostsRefused},
+		{&t.LookupsRefused, s.LookupsRefused}, {&t.SendLimit, s.SendLimit},
+	} {
+		*x.sum += x.n
+	}
+}
+
+// DocLimits lists this package's limits, beside those of package netio.
+func DocLimits() []netio.LimitDoc {
+	return []netio.LimitDoc{
+		{Name: "messages", Default: strconv.Itoa(maxMessages), Doc: "messages that wait for a connection whose handler waits; more are dropped"},
+		{Name: "datagrams", Default: strconv.Itoa(maxGrams), Doc: "datagrams that wait for a UDP peer whose handler waits; more are dropped"},
+		{Name: "line", Default: strconv.Itoa(maxLine), Doc: "bytes of a line that c:read_line waits for, unless it says otherwise"},
+		{Name: "rate_keys", Default: strconv.Itoa(maxBuckets), Doc: "keys that the verdict limit tells apart; more are refused"},
+		{Name: "rule_hold", Default: holdTime.String(), Doc: "a connection is held by a rule that does not say for how long"},
+		{Name: "proxy_connect", Default: proxyTime.String(), Doc: "the other end of a proxied connection is dialled"},
+		{Name: "listed", Default: strconv.Itoa(maxList), Doc: "connections that loop.conns lists"},
+	}
+}
