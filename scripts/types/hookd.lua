@@ -332,19 +332,22 @@ function settings(decl) end
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
 ---@field handlers integer at hookd.reloaded
 ---@field hash string at hookd.reloaded, hookd.reload_failed
+---@field host string at loop.http_headers, loop.http_request
 ---@field kind flow.rexmit_kind at flow.rexmit
 ---@field len integer at flow.gap
 ---@field limit loop.limited at loop.limit
 ---@field line integer at hookd.script_error
 ---@field lost integer at flow.error
----@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error
+---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error, loop.http_error
+---@field method string at loop.http_headers, loop.http_request
 ---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
 ---@field observe boolean at flow.block_start
----@field offset integer at flow.gap
+---@field offset integer at flow.gap, loop.http_chunk
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
+---@field path string at loop.http_headers, loop.http_request
 ---@field pkts integer at flow.block_end
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
@@ -354,11 +357,13 @@ function settings(decl) end
 ---@field scripts string[] at hookd.reloaded
 ---@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
 ---@field states integer at hookd.reloaded
+---@field status integer at loop.http_response, loop.http_error
 ---@field stores integer at hookd.reloaded
 ---@field timers integer at hookd.reloaded
 ---@field ttl number at flow.block_start
 ---@field type integer at flow.icmp_error
 ---@field unchanged integer at hookd.reloaded
+---@field url string at loop.http_response
 ---@field waiting integer at hookd.reloaded
 ---@field why flow.gap_reason|loop.why at flow.gap, loop.connect
 this = {}
@@ -860,7 +865,7 @@ hookd = {}
 ---@field client loop.address The end that began.
 ---@field server loop.address The other end; of a listener, where it listens.
 ---@field remote loop.address The end that is not here: client of an inbound connection, server of an outbound one.
----@field path? string Path of a Unix socket, nil for others.
+---@field socket_path? string Path of a Unix socket, nil for others.
 ---@field state loop.state connecting, held, open, closing or closed.
 ---@field paused boolean It is not read, since c:pause() said so.
 ---@field started number When it was accepted or dialled.
@@ -1028,6 +1033,11 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.limit.point, handler: loop.limit.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.error.point, handler: loop.error.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.close.point, handler: loop.close.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_headers.point, handler: loop.http_headers.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_chunk.point, handler: loop.http_chunk.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_request.point, handler: loop.http_request.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_response.point, handler: loop.http_response.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_error.point, handler: loop.http_error.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?
 function loop_conn:on(...) end
 
@@ -1056,12 +1066,83 @@ function loop_conn:after(time, handler, param) end
 ---@return string? message
 function loop_conn:every(time, handler, param) end
 
+---@class loop.conn.reply.args
+---@field status integer Status, 200 to 999.
+---@field body? string What the client gets.
+---@field headers? any Further fields, as loop.reply has them.
+---@field stream? boolean The body follows in parts, by c:write_chunk(), up to c:end_reply().
+
+---Answers the HTTP request that was told last, where no verdict does: from `spawn`, a timer or another
+---connection's handler. It fails where nothing waits for an answer.
+---@param args loop.conn.reply.args
+---@return true? done
+---@return string? message
+function loop_conn:reply(args) end
+
+---Sends a part of a body that c:reply{ stream = true } began, and waits until it is written.
+---@param bytes string The part.
+---@return true? done
+---@return string? message
+function loop_conn:write_chunk(bytes) end
+
+---Ends a body that c:reply{ stream = true } began.
+---@return true? done
+---@return string? message
+function loop_conn:end_reply() end
+
 ---One end of a connection.
 ---@class loop.address
 ---@field ip string Address; nil of a Unix socket, and while a name is resolved.
 ---@field port integer Port, 0 where there is none.
 ---@field endpoint string Address and port.
 local loop_address = {}
+
+---An HTTP request. Nothing is made of its bytes before it is asked for.
+---@class loop.request
+---@field method string Method, as GET.
+---@field target string What it asks for, as it was received.
+---@field path string The target's path, as it was received, without query.
+---@field query? string What follows the question mark, as it was received; nil without one.
+---@field version string 1.0 or 1.1.
+---@field host string Whom it is for, in lower case, with the port that was given.
+---@field length? integer How long the body is said to be; nil of one whose parts say so. In bytes.
+---@field headers? any All fields by their names in lower case; of one that comes again the values with commas between.
+---@field body? string The body, once it is there as a whole; empty where there is none.
+local loop_request = {}
+
+---Reads a field.
+---@param name string Its name, in upper or lower case.
+---@return string? value Its value, of several with commas between; nil for none.
+function loop_request:header(name) end
+
+---Reads a parameter of the query, decoded.
+---@param name string Its name.
+---@return string? value Its first value, nil for none.
+function loop_request:param(name) end
+
+---Reads a cookie.
+---@param name string Its name.
+---@return string? value Its value, nil for none.
+function loop_request:cookie(name) end
+
+---Reads a body that is a form, in either of its encodings: application/x-www-form-urlencoded or
+---multipart/form-data, with files.
+---@return any? parts A list of { name, value, filename, type }, 1,000 at most; nil where it is no form.
+---@return string? why What is wrong with it.
+function loop_request:form() end
+
+---An HTTP response to what this side asked.
+---@class loop.response
+---@field status integer Status, as 200.
+---@field reason string The words behind it; often none.
+---@field headers? any All fields by their names in lower case.
+---@field body string The body.
+local loop_response = {}
+
+---Reads a field.
+---@param name string Its name, in upper or lower case.
+---@return string? value Its value, of several with commas between; nil for none.
+function loop_response:header(name) end
 
 ---A connection came in, before a byte of it is read; a UDP peer's first datagram (MG_EV_ACCEPT). With
 ---TLS after the handshake.
@@ -1123,11 +1204,40 @@ local loop_address = {}
 ---@class loop.close.point: hookd.point
 ---@alias loop.close.handler fun(c: loop.conn, why: loop.why)
 
+---The head of an HTTP request is there, before its body. Who answers here keeps the body from being
+---read.
+---@class loop.http_headers.point: hookd.point
+---@alias loop.http_headers.handler fun(c: loop.conn, req: loop.request): hookd.verdict?
+
+---A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided
+---loop.stream, it is not kept for the whole.
+---@class loop.http_chunk.point: hookd.point
+---@alias loop.http_chunk.handler fun(c: loop.conn, req: loop.request, chunk: string)
+
+---An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it
+---is 404.
+---@class loop.http_request.point: hookd.point
+---@alias loop.http_request.handler fun(c: loop.conn, req: loop.request): hookd.verdict?
+
+---A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
+---@class loop.http_response.point: hookd.point
+---@alias loop.http_response.handler fun(c: loop.conn, res: loop.response)
+
+---A request was refused before a rule could answer, or its answer failed: it is malformed, too long,
+---too late, or a rule's answer was none. The client was told the status, and the connection ends.
+---@class loop.http_error.point: hookd.point
+---@alias loop.http_error.handler fun(c: loop.conn)
+
 ---@class loop.limit.args
 ---@field rate number How many a second.
 ---@field burst? integer How many at once; as many as come in a second when absent, one at least.
 ---@field key? string Of what kind it is; its client's address when absent.
 ---@field excess? loop.excess What becomes of one too many: `"reject"`, `"reset"`, or `"hold"` until there is a token; reject when absent.
+
+---@class loop.file.args
+---@field root string The folder; from hookd's working directory where it is relative.
+---@field path? string The file in it, with slashes; the request's path when absent. Of a folder it is its index.html.
+---@field headers? any Further fields, as loop.reply has them.
 
 ---Sockets become connections with buffers: listeners, outgoing connections, UDP peers, timers, and the
 ---protocols on them, as in Mongoose's event model.
@@ -1145,6 +1255,11 @@ local loop_address = {}
 ---@field limit loop.limit.point A connection was refused for a limit, before it was one.
 ---@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, or the other end of a pipe cannot be reached.
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
+---@field http_headers loop.http_headers.point The head of an HTTP request is there, before its body. Who answers here keeps the body from being read.
+---@field http_chunk loop.http_chunk.point A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole.
+---@field http_request loop.http_request.point An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
+---@field http_response loop.http_response.point A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
+---@field http_error loop.http_error.point A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends.
 ---@field accept hookd.verdict The connection is served, and later rules are not asked.
 ---@field reject fun(with?: string): hookd.verdict The connection is closed before a byte is read.
 ---@field reset hookd.verdict The connection is reset before a byte is read.
@@ -1152,6 +1267,10 @@ local loop_address = {}
 ---@field limit fun(args: loop.limit.args): hookd.verdict The connection is served if not too many of its kind came lately, by a bucket of tokens for each key.
 ---@field proxy fun(url: string, connect?: number|string): hookd.verdict The connection is piped to another, which is dialled; it is read once that is up.
 ---@field half hookd.verdict The connection goes on writing, although the peer ended its stream.
+---@field reply fun(status: integer, body?: string, headers?: any): hookd.verdict Answers the HTTP request. Of a HEAD only what stands before the body is sent; a body without content-type is text/plain. Content-Length, Date and the like are added.
+---@field file fun(args: loop.file.args): hookd.verdict Answers the HTTP request with a file below a folder, of which nothing outside is ever read. Ranges, conditions (If-Modified-Since, If-None-Match and the like) and HEAD are seen to; what is not there is answered 404.
+---@field stream hookd.verdict The request's body is not kept for the whole: http_chunk is told of its parts, and at http_request there is none. So it may be of any length.
+---@field later hookd.verdict The answer comes later, by c:reply(); nothing else is read from the connection before. After a minute (limits.reply_time) it is 504.
 loop = {}
 
 ---Finds a connection that has not ended. Where shards run at the same time, one of another shard shows
@@ -1637,3 +1756,51 @@ function loop.post(message, filter) end
 ---@return loop.conn? conn The connection.
 ---@return string? message
 function loop.new() end
+
+---@class http
+http = {}
+
+---@class http.get.args
+---@field url string Where to: "http://127.0.0.1:8080/path?query", or https.
+---@field headers? any Further fields, as loop.reply has them.
+---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
+---@field redirects? integer How many redirections are followed; none when absent.
+---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+
+---Asks a server for a resource and waits for the response. Connections are used again where they may
+---be. In a replay there is no network: it fails.
+---@param args http.get.args
+---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
+---@return string? message
+function http.get(args) end
+
+---@class http.post.args
+---@field url string Where to: "http://127.0.0.1:8080/path?query", or https.
+---@field body? string What is sent.
+---@field headers? any Further fields, as loop.reply has them.
+---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
+---@field redirects? integer How many redirections are followed; none when absent.
+---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+
+---Sends a server something and waits for the response. Connections are used again where they may be.
+---In a replay there is no network: it fails.
+---@param args http.post.args
+---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
+---@return string? message
+function http.post(args) end
+
+---@class http.request.args
+---@field url string Where to: "http://127.0.0.1:8080/path?query", or https.
+---@field method string The method, as PUT.
+---@field body? string What is sent.
+---@field headers? any Further fields, as loop.reply has them.
+---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
+---@field redirects? integer How many redirections are followed; none when absent.
+---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+
+---Asks a server by any method and waits for the response. Connections are used again where they may
+---be. In a replay there is no network: it fails.
+---@param args http.request.args
+---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
+---@return string? message
+function http.request(args) end

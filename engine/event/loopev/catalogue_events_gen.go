@@ -3,6 +3,7 @@
 package loopev
 
 import (
+	"bytes"
 	"net/netip"
 
 	"github.com/hookd/hookd/engine/event"
@@ -600,4 +601,320 @@ var closeInfo = &event.Info{
 		return &v
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendClose(b, e.(*Close)) },
+}
+
+var httpHeadersInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_headers",
+	Doc:    "The head of an HTTP request is there, before its body. Who answers here keeps the body from being read.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPHeaders.ID(), Name: "loop.http_headers", Doc: "The head of an HTTP request is there, before its body. Who answers here keeps the body from being read."},
+	},
+	Args: []string{"c", "req"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPHeaders).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPHeaders).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPHeaders).Req },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPHeaders).Req, value, "loop.request", false) },
+		},
+		{
+			Name:   "method",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its method.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPHeaders).Method },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPHeaders).Method, value) },
+		},
+		{
+			Name:   "path",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its path.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPHeaders).Path },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPHeaders).Path, value) },
+		},
+		{
+			Name:   "host",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Whom it is for.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPHeaders).Host },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPHeaders).Host, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictReply, VerdictStream},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example: `rule "only-known" { on = loop.http_headers, match = { method = "PUT" }, run = function(c, req)
+  if not req:header "authorization" then return loop.reply(401, "no\n") end
+end }`,
+	New: func() any { return new(HTTPHeaders) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPHeaders)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPHeaders(b, e.(*HTTPHeaders)) },
+}
+
+var httpChunkInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_chunk",
+	Doc:    "A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPChunk.ID(), Name: "loop.http_chunk", Doc: "A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole."},
+	},
+	Args: []string{"c", "req", "chunk"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPChunk).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPChunk).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPChunk).Req },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPChunk).Req, value, "loop.request", false) },
+		},
+		{
+			Name: "chunk",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "The part.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(e any) []byte { return e.(*HTTPChunk).Chunk },
+			},
+			Set: func(e, value any) error { return plain.SetBytes(&e.(*HTTPChunk).Chunk, value) },
+		},
+		{
+			Name:   "offset",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "How much of the body came before.",
+			Unit:   "bytes",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*HTTPChunk).Offset },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HTTPChunk).Offset, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "sizes" { on = loop.http_chunk, run = function(c, req, chunk) c.data.got = this.offset + #chunk end }`,
+	New:     func() any { return new(HTTPChunk) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPChunk)
+		v.Chunk = bytes.Clone(v.Chunk)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPChunk(b, e.(*HTTPChunk)) },
+}
+
+var httpRequestInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_request",
+	Doc:    "An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPRequest.ID(), Name: "loop.http_request", Doc: "An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404."},
+	},
+	Args: []string{"c", "req"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPRequest).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPRequest).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPRequest).Req },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPRequest).Req, value, "loop.request", false) },
+		},
+		{
+			Name:   "method",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its method.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPRequest).Method },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPRequest).Method, value) },
+		},
+		{
+			Name:   "path",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its path.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPRequest).Path },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPRequest).Path, value) },
+		},
+		{
+			Name:   "host",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Whom it is for.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPRequest).Host },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPRequest).Host, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictReply, VerdictFile, VerdictLater},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example: `loop.listen "api" { url = "http://127.0.0.1:0" }
+rule "hello" { on = loop.http_request, match = { listener = "api", path = "/" }, run = function(c, req) return loop.reply(200, "hello\n") end }`,
+	New: func() any { return new(HTTPRequest) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPRequest)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPRequest(b, e.(*HTTPRequest)) },
+}
+
+var httpResponseInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_response",
+	Doc:    "A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPResponse.ID(), Name: "loop.http_response", Doc: "A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on."},
+	},
+	Args: []string{"c", "res"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPResponse).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPResponse).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "res",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.response"},
+			Doc:  "The response.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPResponse).Res },
+			},
+			Set: func(e, value any) error {
+				return plain.SetObject(&e.(*HTTPResponse).Res, value, "loop.response", false)
+			},
+		},
+		{
+			Name:   "status",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Its status.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*HTTPResponse).Status) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HTTPResponse).Status, value) },
+		},
+		{
+			Name:   "url",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What was asked for.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPResponse).URL },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPResponse).URL, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "slow-friends" { on = loop.http_response, match = { status = is.gt(499) }, run = function(c, res) log.warn("server trouble", { url = this.url, status = res.status }) end }`,
+	New:     func() any { return new(HTTPResponse) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPResponse)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPResponse(b, e.(*HTTPResponse)) },
+}
+
+var httpErrorInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_error",
+	Doc:    "A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPError.ID(), Name: "loop.http_error", Doc: "A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends."},
+	},
+	Args: []string{"c"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPError).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPError).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "status",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "What the client was told.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*HTTPError).Status) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HTTPError).Status, value) },
+		},
+		{
+			Name:   "message",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What is wrong.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPError).Message },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPError).Message, value) },
+		},
+	},
+	Since: "0.2",
+	Example: `rule "smugglers" { on = loop.http_error, match = { status = 400 }, threshold = { by = "client.ip", count = 10, within = "60s" }, run = function(c)
+  alert("smuggler", { ip = c.client.ip, what = this.message })
+end }`,
+	New: func() any { return new(HTTPError) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPError)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPError(b, e.(*HTTPError)) },
 }

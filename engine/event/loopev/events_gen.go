@@ -27,6 +27,22 @@ const (
 	// VerdictHalf: The connection goes on writing, although the peer ended its
 	// stream.
 	VerdictHalf
+	// VerdictReply: Answers the HTTP request. Of a HEAD only what stands before the
+	// body is sent; a body without content-type is text/plain. Content-Length, Date
+	// and the like are added.
+	VerdictReply
+	// VerdictFile: Answers the HTTP request with a file below a folder, of which
+	// nothing outside is ever read. Ranges, conditions (If-Modified-Since,
+	// If-None-Match and the like) and HEAD are seen to; what is not there is
+	// answered 404.
+	VerdictFile
+	// VerdictStream: The request's body is not kept for the whole: http_chunk is
+	// told of its parts, and at http_request there is none. So it may be of any
+	// length.
+	VerdictStream
+	// VerdictLater: The answer comes later, by c:reply(); nothing else is read from
+	// the connection before. After a minute (limits.reply_time) it is 504.
+	VerdictLater
 )
 
 // The hook points.
@@ -74,6 +90,24 @@ var (
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
 	OnClose = event.MakePoint[Close](42)
+	// OnHTTPHeaders is loop.http_headers. The head of an HTTP request is there,
+	// before its body. Who answers here keeps the body from being read.
+	OnHTTPHeaders = event.MakePoint[HTTPHeaders](43)
+	// OnHTTPChunk is loop.http_chunk. A part of a request's body came, decoded.
+	// Where c.delete_chunk is set, or http_headers decided loop.stream, it is not
+	// kept for the whole.
+	OnHTTPChunk = event.MakePoint[HTTPChunk](44)
+	// OnHTTPRequest is loop.http_request. An HTTP request is there with its body
+	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
+	OnHTTPRequest = event.MakePoint[HTTPRequest](45)
+	// OnHTTPResponse is loop.http_response. A response came to what http.get and
+	// the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
+	OnHTTPResponse = event.MakePoint[HTTPResponse](46)
+	// OnHTTPError is loop.http_error. A request was refused before a rule could
+	// answer, or its answer failed: it is malformed, too long, too late, or a
+	// rule's answer was none. The client was told the status, and the connection
+	// ends.
+	OnHTTPError = event.MakePoint[HTTPError](47)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -209,4 +243,74 @@ type Close struct {
 	// The system's error, nil where there was none.
 	Failure    string
 	HasFailure bool
+}
+
+// HTTPHeaders is loop.http_headers. The head of an HTTP request is there,
+// before its body. Who answers here keeps the body from being read.
+type HTTPHeaders struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// Its method.
+	Method string
+	// Its path.
+	Path string
+	// Whom it is for.
+	Host string
+}
+
+// HTTPChunk is loop.http_chunk. A part of a request's body came, decoded. Where
+// c.delete_chunk is set, or http_headers decided loop.stream, it is not kept
+// for the whole.
+type HTTPChunk struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// The part.
+	Chunk []byte
+	// How much of the body came before. In bytes.
+	Offset uint64
+}
+
+// HTTPRequest is loop.http_request. An HTTP request is there with its body
+// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
+type HTTPRequest struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// Its method.
+	Method string
+	// Its path.
+	Path string
+	// Whom it is for.
+	Host string
+}
+
+// HTTPResponse is loop.http_response. A response came to what http.get and the
+// like asked (MG_EV_HTTP_REPLY), before who asked goes on.
+type HTTPResponse struct {
+	// The connection.
+	C Conn
+	// The response.
+	Res Response
+	// Its status.
+	Status uint16
+	// What was asked for.
+	URL string
+}
+
+// HTTPError is loop.http_error. A request was refused before a rule could
+// answer, or its answer failed: it is malformed, too long, too late, or a
+// rule's answer was none. The client was told the status, and the connection
+// ends.
+type HTTPError struct {
+	// The connection.
+	C Conn
+	// What the client was told.
+	Status uint16
+	// What is wrong.
+	Message string
 }

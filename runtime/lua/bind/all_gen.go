@@ -12,13 +12,15 @@ import (
 
 // The object types.
 const (
-	FlowConn    TypeID = iota // flow.conn
-	FlowPeer                  // flow.peer
-	FlowStream                // flow.stream
-	FlowPacket                // flow.packet
-	FlowData                  // flow.data
-	LoopConn                  // loop.conn
-	LoopAddress               // loop.address
+	FlowConn     TypeID = iota // flow.conn
+	FlowPeer                   // flow.peer
+	FlowStream                 // flow.stream
+	FlowPacket                 // flow.packet
+	FlowData                   // flow.data
+	LoopConn                   // loop.conn
+	LoopAddress                // loop.address
+	LoopRequest                // loop.request
+	LoopResponse               // loop.response
 )
 
 // Objects returns every object type; its place is its TypeID.

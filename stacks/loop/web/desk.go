@@ -10,7 +10,12 @@ import (
 
 // desk is what the sessions of one shard share, since one of them runs at a time.
 type desk struct {
+	p      *Protocol
 	stack  *loop.Stack
+	files  int // that are being read
+	asking int // requests to servers
+	pool   map[string][]*asker
+	pooled int
 	out    []byte // what is about to be sent
 	date   http1.Date
 	words  map[string]string

@@ -148,7 +148,15 @@ const maxParts = 1000
 
 // Form reads a body that is a form, in either of its two encodings (HTML, RFC
 // 7578): a list of { name, value, filename, type }.
-func (r *request) Form() (any, error) {
+func (r *request) Form() (parts any, why string, hasWhy bool) {
+	parts, err := r.form()
+	if err != nil {
+		return nil, err.Error(), true
+	}
+	return parts, "", false
+}
+
+func (r *request) form() (any, error) {
 	kind, _ := r.Header("content-type")
 	media, params, err := mime.ParseMediaType(kind)
 	switch {

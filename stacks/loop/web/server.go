@@ -35,8 +35,11 @@ type server struct {
 	chunked  bool     // of the answer that is streamed
 	last     bool     // the connection closes after the answer
 	discard  bool     // the body is not kept
+	running  bool     // handlers have the request, or wait with it
+	finished bool     // it was answered meanwhile
 
-	came    int64 // bytes of the body so far
+	came    int64  // bytes of the body so far
+	before  uint64 // bytes that were there when the head was whole
 	until   deadline
 	waiters []func(error) // for what is queued to be written
 	file    *fileJob
@@ -93,44 +96,50 @@ func (s *server) head(b []byte) bool {
 		return false
 	}
 	s.state, s.last, s.discard, s.answered, s.came = asking, !r.p.KeepAlive, false, false, 0
-	r.front = n
+	r.front, s.before = n, uint64(len(b))
 	s.body.Begin(&r.p.Head, r.p.Limits())
 	if !loopev.OnHTTPHeaders.Wanted(s.c.Shard()) {
 		return s.afterHeaders()
 	}
 	e := &s.d.events.headers
-	*e = loopev.HTTPHeaders{C: s.c, Req: r, Method: r.Method(), URLPath: r.Path(), Host: r.Host()}
+	*e = loopev.HTTPHeaders{C: s.c, Req: r, Method: r.Method(), Path: r.Path(), Host: r.Host()}
 	if s.askedHeaders == nil {
 		s.askedHeaders = s.c.Then(s.headersDecided)
 	}
-	before := s.c.Unread()
+	s.running = true
 	loop.AwaitOnce(s.c, loopev.OnHTTPHeaders, e, s.askedHeaders)
-	s.detain(before)
+	s.detain()
 	return !s.c.Waiting() && s.state != over
 }
 
 // detain is called when handlers were asked: where one waits, the request stays
 // with the session, and its place in the buffer is free. What a handler took of it
 // is gone from there already.
-func (s *server) detain(before uint64) {
-	r := s.req
-	if r == nil || !s.c.Waiting() {
-		return
+func (s *server) detain() {
+	if s.req != nil && s.c.Waiting() {
+		s.hold()
 	}
-	front := r.front
-	r.keep()
-	s.skip(front, before)
 }
 
-func (s *server) skip(front int, before uint64) {
-	if gone := int(before - s.c.Unread()); front > gone {
+// hold keeps the request while its answer is made, and gives its place in the
+// buffer back.
+func (s *server) hold() {
+	if front := s.req.front; front > 0 {
+		s.req.keep()
+		s.skip(front)
+	}
+}
+
+// skip consumes the request, of which handlers may have taken a part.
+func (s *server) skip(front int) {
+	if gone := int(s.before - s.c.Unread()); front > gone {
 		s.c.Skip(front - gone)
 	}
 }
 
 // headersDecided goes on when handlers saw the head.
 func (s *server) headersDecided(v event.Verdict, err error) {
-	if s.state != asking || errors.Is(err, event.ErrCanceled) {
+	if s.handled() || s.state != asking || errors.Is(err, event.ErrCanceled) {
 		return
 	}
 	switch {
@@ -140,9 +149,7 @@ func (s *server) headersDecided(v event.Verdict, err error) {
 		s.replyVerdict(v)
 	default:
 		s.discard = v.Kind == loopev.VerdictStream
-		if !s.answered {
-			s.afterHeaders()
-		}
+		s.afterHeaders()
 	}
 }
 
@@ -167,9 +174,7 @@ func (s *server) afterHeaders() bool {
 		r.front, r.whole = int(end), true
 		return s.ask()
 	}
-	front := r.front
-	r.keep()
-	s.c.Skip(front)
+	s.hold()
 	s.state = inBody
 	if r.p.Continue && s.c.Unread() == 0 {
 		s.send([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
@@ -202,8 +207,9 @@ func (s *server) part(data []byte) bool {
 	r := s.req
 	if e := &s.d.events.chunk; loopev.OnHTTPChunk.Wanted(s.c.Shard()) {
 		*e = loopev.HTTPChunk{C: s.c, Req: r, Chunk: data, Offset: uint64(s.came)}
+		s.running = true
 		loopev.OnHTTPChunk.Emit(s.c.Shard(), e)
-		if s.state != inBody {
+		if s.handled() || s.state != inBody {
 			return false // it was answered
 		}
 	}
@@ -224,28 +230,25 @@ func (s *server) ask() bool {
 	r := s.req
 	s.state = asking
 	s.until.stop(s)
-	if s.upgrade() {
-		return false
-	}
 	if !loopev.OnHTTPRequest.Wanted(s.c.Shard()) {
 		s.unanswered()
 		return true
 	}
 	e := &s.d.events.request
-	*e = loopev.HTTPRequest{C: s.c, Req: r, Method: r.Method(), URLPath: r.Path(), Host: r.Host()}
+	*e = loopev.HTTPRequest{C: s.c, Req: r, Method: r.Method(), Path: r.Path(), Host: r.Host()}
 	if s.asked == nil {
 		s.asked = s.c.Then(s.decided)
 	}
-	before := s.c.Unread()
+	s.running = true
 	loop.AwaitOnce(s.c, loopev.OnHTTPRequest, e, s.asked)
-	s.detain(before)
+	s.detain()
 	return !s.c.Waiting() && s.state == reading
 }
 
 // decided answers as the rules decided.
 func (s *server) decided(v event.Verdict, err error) {
 	switch {
-	case s.state != asking || errors.Is(err, event.ErrCanceled):
+	case s.handled() || s.state != asking || errors.Is(err, event.ErrCanceled):
 	case err != nil:
 		s.fail(503, err.Error())
 	case v.Kind == loopev.VerdictReply:
@@ -261,11 +264,16 @@ func (s *server) decided(v event.Verdict, err error) {
 	}
 }
 
-// hold keeps the request while its answer is made elsewhere.
-func (s *server) hold() {
-	front := s.req.front
-	s.req.keep()
-	s.c.Skip(front)
+// handled notes that no handler has the request any more. It reports whether one
+// answered it already, and then ends it.
+func (s *server) handled() bool {
+	s.running = false
+	if !s.finished {
+		return false
+	}
+	s.finished = false
+	s.done()
+	return true
 }
 
 // unanswered is the answer where no rule has one: there is no such resource, or
@@ -281,11 +289,15 @@ func (s *server) unanswered() {
 
 // done ends a request that was answered, and makes room for the next.
 func (s *server) done() {
+	if s.running {
+		s.finished = true
+		return
+	}
 	r := s.req
 	s.req = nil
 	if r != nil {
 		if r.front > 0 {
-			s.c.Skip(min(r.front, int(s.c.Unread())))
+			s.skip(r.front)
 		}
 		s.d.release(r)
 	}
@@ -353,7 +365,7 @@ func (s *server) end(err error) {
 		s.file = nil
 	}
 	s.wake(err)
-	if s.req != nil && !s.c.Waiting() {
+	if s.req != nil && !s.running {
 		s.d.release(s.req)
 	}
 	s.req = nil
