@@ -47,10 +47,6 @@ var errCanceled = errors.New("engine: canceled")
 
 // Await implements [event.Awaiter].
 func (s *shard) Await(_ *event.Shard, id event.PointID, e any, then func(event.Verdict, error)) {
-	if len(s.held) == 0 && s.steady(id) {
-		then(s.Dispatch(s.Shard, id, e), nil)
-		return
-	}
 	a := awaited{id: id, info: s.engine.points[id], event: e, then: then}
 	if f := a.info.Subject(); f != nil {
 		a.subject, _ = f.Get.Object(e).(event.Kept)
@@ -61,13 +57,6 @@ func (s *shard) Await(_ *event.Shard, id event.PointID, e any, then func(event.V
 	}
 	s.await(a)
 	s.settle()
-}
-
-// steady reports whether nothing waits that is bound to a point: neither rules nor
-// what handlers bound to objects, of which that is not known.
-func (s *shard) steady(id event.PointID) bool {
-	p := s.plans[id]
-	return p == nil || p.steady && s.dynamic[id] == 0
 }
 
 // enqueue puts an event behind the one whose handler waits.
@@ -84,7 +73,7 @@ func (s *shard) enqueue(h *held, a awaited) {
 // await raises an event whose turn it is and reports whether it came to its end.
 func (s *shard) await(a awaited) bool {
 	p := s.plans[a.id]
-	if p == nil || p.info.Waits != event.WaitsSuspend || s.busy || s.steady(a.id) {
+	if p == nil || p.info.Waits != event.WaitsSuspend || s.busy {
 		a.then(s.Dispatch(s.Shard, a.id, a.event), nil)
 		return true
 	}

@@ -117,22 +117,6 @@ func TestARuleThatWaitsHoldsTheNext(t *testing.T) {
 	}
 }
 
-// TestSteadyScripts has handlers of scripts in which nothing waits called as
-// everywhere else: one that waits nevertheless fails, and its event is decided.
-func TestSteadyScripts(t *testing.T) {
-	t.Parallel()
-	p := newPatientRig(t, engine.Limits{}, func(p *patientRig, vm *fakeVM) {
-		vm.plan.Steady = true
-		twoRules(p, vm)
-	})
-	p.await(newConn(1, "10.0.0.1:1", "10.0.0.2:2"), "a")
-	p.await(newConn(2, "10.0.0.1:1", "10.0.0.2:2"), "b")
-	p.want("one 1", "two 1", "last", "a: kind 0, <nil>", "one 2", "two 2", "last", "b: kind 0, <nil>")
-	if len(p.vms[0].waits) != 0 || len(p.sink.errors) != 2 {
-		t.Errorf("%d wait, errors %+v", len(p.vms[0].waits), p.sink.errors)
-	}
-}
-
 func TestEventsOfASubjectKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	p := newPatientRig(t, engine.Limits{SubjectQueue: 3}, func(p *patientRig, vm *fakeVM) {

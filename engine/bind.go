@@ -111,6 +111,7 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 		}
 		en.by = path
 	}
+	en.way = wayOf(en)
 	switch {
 	case ru.decl.Handler:
 		ru.places[place{p.where.ID, user}] = en
@@ -265,6 +266,7 @@ func (s *shard) planOf(id event.PointID) *pointPlan {
 		with.taps = taps
 		p = &with
 	}
+	p.quick = s.quick(p)
 	return p
 }
 

@@ -40,14 +40,16 @@ func (c *CPUStats) note(nanos int64) {
 	c.Buckets[sort.Search(len(CPUBounds), func(i int) bool { return nanos <= CPUBounds[i] })]++
 }
 
-// timed calls a rule's function, and measures one call in many.
-func (s *shard) timed(r *rule, call *Call) (*Decision, error) {
-	st := r.state
+// sampled reports whether the call of a rule's function that is about to be made is
+// one of those that are measured, and counts it.
+func (s *shard) sampled(st *ruleState) bool {
 	st.Calls++
-	clock := s.engine.cfg.ThreadCPU
-	if clock == nil || st.Calls%SampleEvery != 1 {
-		return r.script.instance.Run(r.run, call)
-	}
+	return st.Calls%SampleEvery == 1 && s.engine.cfg.ThreadCPU != nil
+}
+
+// timed calls a rule's function and measures it.
+func (s *shard) timed(r *rule, call *Call) (*Decision, error) {
+	st, clock := r.state, s.engine.cfg.ThreadCPU
 	runtime.LockOSThread() // both times have to be the same thread's
 	defer runtime.UnlockOSThread()
 	begun := clock()

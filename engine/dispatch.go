@@ -22,8 +22,7 @@ type pointPlan struct {
 	subject *event.Field
 	// nodes counts the user-defined events on the point.
 	nodes int
-	// steady: of no rule on the point a handler waits.
-	steady bool
+	quick bool // [shard.quick] holds, as long as the shard has the plan
 }
 
 // node is a hook point or a user-defined event below one: its rules, and the
@@ -58,6 +57,7 @@ type entry struct {
 	node    *node // nil at the hook point itself
 	scope   func(subject any) bool
 	matches match.Predicate
+	way     way         // what an event meets first
 	when    Native      // of the rule's when, and
 	guard   Native      // of what its run begins with; nil: the function is called
 	by      *match.Path // threshold key
@@ -77,6 +77,8 @@ type outcome struct {
 	// walk is set where handlers may wait; canceled where that was ended.
 	walk     *walk
 	canceled bool
+	// met is the entry whose first filter is known to hold, if any.
+	met *entry
 	// bound are the handlers bound to the event's subject at this point.
 	bound []*binding
 	// memo is where the answers of the point's events begin in the shard's.
@@ -116,17 +118,25 @@ func (s *shard) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict 
 		s.queue.push(s, raised{plan: p, event: p.info.Clone(e), depth: s.depth + 1})
 		return event.Verdict{}
 	}
+	if p.quick {
+		return s.dispatchQuick(p, e)
+	}
 	s.busy = true
 	o := outcome{plan: p, event: e}
 	s.raiseAt(&o)
 	s.busy = false
+	s.rested()
+	return o.verdict
+}
+
+// rested does what waited until no handler runs.
+func (s *shard) rested() {
 	if len(s.loose) > 0 {
 		s.tidy()
 	}
 	if len(s.ready) > 0 {
 		s.settle()
 	}
-	return o.verdict
 }
 
 // raiseAt shows an event to all that is bound to its point.
@@ -281,13 +291,13 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 	if en.scope != nil && !en.inScope(o) {
 		return StepScope
 	}
-	if en.matches != nil && !en.matches(o.event) {
+	if en.matches != nil && en != o.met && !en.matches(o.event) {
 		return StepMatch
 	}
 	if st.suspended() {
 		return StepSuspended
 	}
-	if r.decl.When != 0 && !s.filter(o, en) {
+	if r.decl.When != 0 && (en != o.met || en.way != byWhen) && !s.filter(o, en) {
 		return StepWhen
 	}
 	if st.threshold != nil && !st.threshold.hit(en, o.event, s.Now()) {
@@ -298,7 +308,7 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 		return StepDecides
 	}
 	s.tallied = s.tally(st.matched)
-	if s.native(en.guard, o.event) == No {
+	if (en != o.met || en.way != byGuard) && s.native(en.guard, o.event) == No {
 		return StepGuard
 	}
 	return StepRuns
@@ -314,10 +324,13 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	}
 	var d *Decision
 	var err error
-	if o.walk == nil || r.script.plan.Steady {
-		d, err = s.timed(r, call)
-	} else { // it may wait
+	switch {
+	case o.walk != nil: // it may wait
 		d, err = s.runWaiting(o, r.script, r.run, call)
+	case s.sampled(r.state):
+		d, err = s.timed(r, call)
+	default:
+		d, err = r.script.instance.Run(r.run, call)
 	}
 	if d == nil && err == nil {
 		return

@@ -137,7 +137,7 @@ type Staged struct {
 	// changes are what becomes of fixtures.
 	changes []FixtureChange
 	done    bool
-	begun  time.Time
+	begun   time.Time
 
 	sources map[string]*Source // by path
 	files   map[string]*Data   // read so far, by path

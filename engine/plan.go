@@ -26,9 +26,6 @@ type Plan struct {
 	// PerShard says, each at its place, what the functions of the script and its
 	// modules keep in the machine they run in: on several shards each has its own.
 	PerShard diag.List
-	// Steady: no handler of the script waits, so that none has to be called as one
-	// that may. Of a script that waits nevertheless the wait fails.
-	Steady bool
 	// Seed is what the random numbers of handlers begin with.
 	Seed uint64
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 
@@ -41,7 +40,6 @@ func (st *Staged) resolve(g *Generation) diag.List {
 	r.sortOverlaps()
 	for _, p := range g.plans {
 		p.root.sort()
-		p.steady = p.root.steady()
 	}
 	for _, u := range g.users {
 		if u.free != nil {
@@ -300,12 +298,6 @@ func (r *resolver) compileMatch(n *match.Node, info *event.Info) match.Predicate
 		r.errorf(n.Line, "match", "match: %s", err)
 	}
 	return p
-}
-
-// steady reports whether no handler that is bound to n or below it waits.
-func (n *node) steady() bool {
-	waits := func(en *entry) bool { return en.rule.run != 0 && !en.rule.script.plan.Steady }
-	return !slices.ContainsFunc(n.order, waits) && !slices.ContainsFunc(n.last, waits)
 }
 
 // sort puts the rules of n and of the events below it into their order.

@@ -63,19 +63,27 @@ func (e *Engine) Follow(tell func(*Step)) (remove func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.shards {
-		s.Enter()
-		s.followers = append(s.followers, own)
-		s.Leave()
+		s.follow(append(s.followers, own))
 	}
 	return func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		for _, s := range e.shards {
-			s.Enter()
-			if s.followers = slices.DeleteFunc(s.followers, func(f *func(*Step)) bool { return f == own }); len(s.followers) == 0 {
-				s.followers = nil
-			}
-			s.Leave()
+			s.follow(slices.DeleteFunc(s.followers, func(f *func(*Step)) bool { return f == own }))
+		}
+	}
+}
+
+// follow changes who is told.
+func (s *shard) follow(list []*func(*Step)) {
+	s.Enter()
+	defer s.Leave()
+	if s.followers = list; len(list) == 0 {
+		s.followers = nil
+	}
+	for _, p := range s.plans {
+		if p != nil {
+			p.quick = s.quick(p)
 		}
 	}
 }

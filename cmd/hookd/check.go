@@ -66,6 +66,7 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 			return fail(exitIO, err)
 		}
 	}
+	o.shards = set.shards // as a daemon would
 	shards, drive, err := o.spread()
 	if err != nil {
 		return err

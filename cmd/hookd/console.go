@@ -113,7 +113,7 @@ func consoleHere(cmd *cobra.Command) error {
 	if info, err := os.Stat(defaultScripts); err == nil && info.IsDir() {
 		paths = []string{defaultScripts}
 	}
-	return runWithConsole(cmd, paths, &runOptions{speed: "max", loop: 1, stay: true, start: "files", console: true})
+	return runWithConsole(cmd, paths, &runOptions{houseOptions: houseOptions{daemon: true}, speed: "max", loop: 1, stay: true, start: "files", console: true})
 }
 
 // runWithConsole runs a daemon for as long as somebody sits at its console.

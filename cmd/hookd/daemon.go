@@ -16,6 +16,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/control"
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/engine/reload"
 	"github.com/hookd/hookd/engine/statedir"
@@ -88,6 +89,9 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	opts, err := o.engineOptions(stderr, paths)
 	if err != nil {
 		return d, err
+	}
+	if len(o.interfaces) > 0 && opts.shards > 1 {
+		opts.drive = event.Apart // captures are read by one, and come to the same each time
 	}
 	d.opts = opts
 	opts.threadCPU = threadCPU

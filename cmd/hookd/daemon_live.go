@@ -10,33 +10,40 @@ import (
 
 	"golang.org/x/net/bpf"
 
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/capture/live"
 	"github.com/hookd/hookd/stacks/flow/feed"
 	"github.com/hookd/hookd/stacks/flow/filter"
 )
 
-// liveInterface is an interface that a daemon captures from.
+// liveInterface is an interface that a daemon captures from: with a ring a shard,
+// where those are driven apart.
 type liveInterface struct {
+	name  string
+	rings []*ring
+}
+
+// ring is what one goroutine reads of an interface.
+type ring struct {
 	*live.Source
-	name string
 	// keep selects packets where the kernel cannot; nil: it does, or all are wanted.
 	keep *packetFilter
 }
 
 // Next implements [feed.Source].
-func (l *liveInterface) Next(f *capture.Frame, wait time.Duration) error {
+func (r *ring) Next(f *capture.Frame, wait time.Duration) error {
 	for {
-		if err := l.Source.Next(f, wait); err != nil || l.keep == nil {
+		if err := r.Source.Next(f, wait); err != nil || r.keep == nil {
 			return err
 		}
-		if wanted, err := l.keep.selects(f); wanted || err != nil {
+		if wanted, err := r.keep.selects(f); wanted || err != nil {
 			return err
 		}
 	}
 }
 
-// openLive opens the interfaces. Each has its ring, and its filter in the kernel
+// openLive opens the interfaces. Each has its rings, and its filter in the kernel
 // where the kernel can decide it.
 func (d *daemon) openLive(cfg *feed.Config) error {
 	for _, name := range d.options.interfaces {
@@ -45,7 +52,9 @@ func (d *daemon) openLive(cfg *feed.Config) error {
 			return fail(exitIO, err)
 		}
 		d.live = append(d.live, l)
-		d.source.add(l)
+		for _, r := range l.rings {
+			d.source.add(r)
+		}
 	}
 	cfg.Lag = live.Latency
 	return nil
@@ -56,45 +65,82 @@ func (d *daemon) openInterface(name string) (*liveInterface, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &liveInterface{name: name}
-	open := live.Config{
+	inKernel := keep != nil && !keep.tagged // it takes the tag off before its filter sees the frame
+	cfg := live.Config{
 		Interface: name, Promiscuous: d.options.promiscuous, RingBytes: d.options.ring << 20, Log: d.log,
 	}
-	switch {
-	case keep == nil:
-	case keep.tagged:
-		// The kernel takes the tag off before its filter sees the frame.
-		l.keep = keep
-	default:
-		open.Filter = func(link uint16, snaplen int) ([]bpf.RawInstruction, error) {
+	if inKernel {
+		cfg.Filter = func(link uint16, snaplen int) ([]bpf.RawInstruction, error) {
 			prog, err := keep.expr.BPF(link, snaplen)
 			if errors.Is(err, filter.ErrBPFTooLong) {
-				l.keep = keep
+				if inKernel { // also asked when the interface comes back, by all readers
+					inKernel = false
+				}
 				return nil, nil
 			}
 			return prog, err
 		}
 	}
-	l.Source, err = live.Open(open)
+	sources, err := d.openRings(cfg)
+	l := &liveInterface{name: name}
+	for _, s := range sources {
+		r := &ring{Source: s}
+		if keep != nil && !inKernel { // each goroutine has its own
+			r.keep, err = newPacketFilter(d.options.filter)
+		}
+		l.rings = append(l.rings, r)
+	}
 	return l, err
+}
+
+// openRings opens an interface once, or for each of the shards that are driven
+// apart, between which the kernel spreads connections as the stacks do.
+func (d *daemon) openRings(cfg live.Config) (list []*live.Source, err error) {
+	shards := d.engine.Shards()
+	if shards.Drive() == event.Together {
+		s, err := live.Open(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return []*live.Source{s}, nil
+	}
+	if cfg.Spread, err = d.front.SpreadProgram(); err != nil {
+		return nil, err
+	}
+	return live.OpenShared(cfg, shards.Len())
 }
 
 // interfaceStatus is an interface in status.
 type interfaceStatus struct {
 	Name string `json:"name"`
 	live.Stats
+	// Rings is how many the kernel spreads the packets over.
+	Rings int `json:"rings"`
 	// Filtered says where --filter is decided: "kernel" or "hookd"; empty without.
 	Filtered string `json:"filtered,omitempty"`
+}
+
+// stats sums up what the rings counted.
+func (l *liveInterface) stats() live.Stats {
+	var sum live.Stats
+	for _, r := range l.rings {
+		st := r.Stats()
+		sum.Packets += st.Packets
+		sum.Drops += st.Drops
+		sum.Freezes += st.Freezes
+		sum.Downs = max(sum.Downs, st.Downs) // they all see it go
+	}
+	return sum
 }
 
 // interfaces returns how the interfaces fare.
 func (d *daemon) interfaces() []interfaceStatus {
 	var list []interfaceStatus
 	for _, l := range d.live {
-		st := interfaceStatus{Name: l.name, Stats: l.Stats()}
+		st := interfaceStatus{Name: l.name, Stats: l.stats(), Rings: len(l.rings)}
 		if d.options.filter != "" {
 			st.Filtered = "kernel"
-			if l.keep != nil {
+			if l.rings[0].keep != nil {
 				st.Filtered = "hookd"
 			}
 		}

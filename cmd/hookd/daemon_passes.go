@@ -53,10 +53,7 @@ type passCounts struct {
 // one a second.
 func (d *daemon) passed() {
 	fs, es := d.feed.Stats(), d.engine.Stats()
-	shard := d.engine.Shard(0)
-	shard.Enter()
-	decisions := d.out.Seen.Decisions
-	shard.Leave()
+	decisions := d.out.Counts().Decisions
 	now := time.Now()
 	p := &d.passes
 	p.mu.Lock()

@@ -21,15 +21,12 @@ func (d *daemon) keepWriting(ctx context.Context) {
 	push, save := time.NewTicker(pushEvery), time.NewTicker(saveEvery)
 	defer push.Stop()
 	defer save.Stop()
-	shard := d.engine.Shard(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-push.C:
-			shard.Enter()
 			d.out.Push() // into the outlet, which does not wait
-			shard.Leave()
 		case <-save.C:
 			if err := d.engine.SaveState(); err != nil {
 				d.log.Error("stores are not saved", "err", err)

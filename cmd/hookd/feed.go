@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/flow"
@@ -14,19 +15,16 @@ import (
 // entryFrames bounds how many packets are handled in one entry of the shard.
 const entryFrames = 64
 
-// maxShards bounds --shards and --jobs: each shard has a machine for each script.
-const maxShards = 256
-
 // shardsUsage describes --shards.
 const shardsUsage = "spread connections over so many shards; 1 by default, or as many as --jobs"
 
 // spread returns how many shards there are and how they are driven.
 func (o *houseOptions) spread() (int, event.Drive, error) {
 	switch {
-	case o.shards < 0 || o.shards > maxShards:
-		return 0, 0, usagef("--shards %d: 1 to %d", o.shards, maxShards)
-	case o.jobs < 0 || o.jobs > maxShards:
-		return 0, 0, usagef("--jobs %d: 1 to %d", o.jobs, maxShards)
+	case o.shards < 0 || o.shards > engine.MaxShards:
+		return 0, 0, usagef("--shards %d: 1 to %d", o.shards, engine.MaxShards)
+	case o.jobs < 0 || o.jobs > engine.MaxShards:
+		return 0, 0, usagef("--jobs %d: 1 to %d", o.jobs, engine.MaxShards)
 	case o.jobs <= 1:
 		return max(o.shards, 1), event.Together, nil
 	case o.shards != 0 && o.shards < o.jobs:
@@ -94,7 +92,7 @@ func (h *house) feedInTurn(front *flow.Front, src frameSource, f *capture.Frame,
 			}
 		}
 		shard.Leave()
-		if err != nil || !h.goesOn(src, front, stop) {
+		if err != nil || !h.goesOn(src, front.Frames(), stop) {
 			return err
 		}
 		if err = src.Next(f); err != nil {
@@ -106,15 +104,15 @@ func (h *house) feedInTurn(front *flow.Front, src frameSource, f *capture.Frame,
 // entry is how many packets are handled in one entry of a shard.
 func (h *house) entry() int { return cmp.Or(h.batch, entryFrames) }
 
-// goesOn does what is due between two entries of the shard, and reports whether
-// anybody wants more.
-func (h *house) goesOn(src frameSource, front *flow.Front, stop *interrupt) bool {
+// goesOn does what is due between two entries of the shard, after so many frames,
+// and reports whether anybody wants more.
+func (h *house) goesOn(src frameSource, frames uint64, stop *interrupt) bool {
 	if src.waits() {
 		h.out.Push()
 	}
 	if h.out.Err() != nil || h.packets != nil && h.packets.err != nil {
 		return false // a closed pipe: nobody reads on
 	}
-	h.progress.tell(src, front.Frames())
+	h.progress.tell(src, frames)
 	return !stop.happened()
 }

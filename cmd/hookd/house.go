@@ -49,6 +49,7 @@ type houseOptions struct {
 	state       string   // directory; empty: nothing persists
 	shards      int      // 0: as many as jobs, else one
 	jobs        int      // more than one: shards run at the same time
+	daemon      bool     // what settings say of daemons holds
 }
 
 // flowUsage describes --flow.
@@ -62,11 +63,12 @@ type engineOptions struct {
 	limits      engine.Limits
 	flow        flow.Config
 	// loops are the event loops; nil: no sockets are opened.
-	loops *loop.Group
-	state *statedir.Dir
-	notes bool // what rules decide is noted for each packet
-	shards      int
-	drive       event.Drive
+	loops   *loop.Group
+	state   *statedir.Dir
+	notes   bool // what rules decide is noted for each packet
+	shards  int
+	drive   event.Drive
+	metrics string // where settings say that metrics are served
 	// trial, if not 0, numbers a trial beside the engine inherit; undone is told what its
 	// scripts do not do.
 	trial   uint64
@@ -84,9 +86,13 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 		return engineOptions{}, err
 	}
 	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow}
+	if o.daemon && o.shards == 0 {
+		o.shards = set.shards
+	}
 	if opts.shards, opts.drive, err = o.spread(); err != nil {
 		return engineOptions{}, err
 	}
+	opts.metrics = set.metrics
 	if o.state != "" {
 		if opts.state, err = statedir.Open(o.state); err != nil {
 			return opts, fail(exitIO, err)

@@ -43,11 +43,11 @@ func (h *house) feedJobs(front *flow.Front, src frameSource, f *capture.Frame, s
 		running.Go(func() { work(front, loads, s.free) })
 	}
 	var err error
-	for n := 1; err == nil; n++ {
+	for n := uint64(1); err == nil; n++ {
 		s.add(f)
 		if n%pulseFrames == 0 || src.waits() {
 			s.flush()
-			if !h.goesOn(src, front, stop) {
+			if !h.goesOn(src, n, stop) {
 				break
 			}
 		}

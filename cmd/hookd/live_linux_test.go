@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hookd/hookd/engine/control"
+	"github.com/hookd/hookd/stacks/flow"
 )
 
 // needs fails in CI, and skips elsewhere, where a machine cannot do the test.
@@ -292,6 +293,60 @@ func TestLiveConnections(t *testing.T) {
 	records := string(text)
 	if starts, ends := strings.Count(records, `"name":"start"`), strings.Count(records, `"name":"end"`); code != 0 || starts != 200 || ends != 200 {
 		t.Errorf("exit %d, %d starts, %d ends", code, starts, ends)
+	}
+}
+
+// TestLiveShards checks what several shards see of an interface, each with a ring
+// and a goroutine of its own, while rules are reloaded: both directions of every
+// connection, datagrams that come in fragments, and the counters of all.
+func TestLiveShards(t *testing.T) {
+	w := newWires(t, "curl")
+	dir := sharedDir(t)
+	script := filepath.Join(dir, "a.lua")
+	const rules = countingRules + `rule "whole" { on = flow.conn_end, scope = "tcp port 8080", run = function(c)
+  if c.client.bytes > 0 and c.server.bytes > 600 then alert("whole") end
+end }
+`
+	writeFile(t, script, rules)
+	p := start(t, dir, script, "-i", "a0", "--shards", "2", "--user", "nobody")
+	conns := site(t, "10.99.0.1:8080")
+	const datagrams = 20
+	for i := range 10 {
+		writeFile(t, script, fmt.Sprintf("%s-- %d\n", rules, i))
+		time.Sleep(60 * time.Millisecond)
+		w.there("curl", "-s", "-o", "/dev/null", "-H", "Connection: close", "http://10.99.0.1:8080/[1-20]")
+	}
+	for i := range datagrams {
+		w.there("bash", "-c", fmt.Sprintf("head -c 4000 /dev/zero >/dev/udp/10.99.0.1/%d", 9000+i))
+	}
+	st := p.quiet()
+	if n := conns.Load(); n != 200 || st.Interfaces[0].Drops != 0 || st.Interfaces[0].Rings != 2 || st.Reloads == 0 {
+		t.Errorf("the server had %d connections: %+v", n, st)
+	}
+	var v flow.Survey
+	if err := p.client.Do(t.Context(), http.MethodGet, "/conns?limit=1000", nil, &v); err != nil {
+		t.Fatal(err)
+	}
+	large, shards := 0, map[int]int{}
+	for i := range v.Conns {
+		c := &v.Conns[i]
+		shards[c.Shard]++
+		if c.Proto == "udp" && c.Client.Bytes == 4000 {
+			large++
+		}
+	}
+	if large != datagrams || shards[0] == 0 || shards[1] == 0 {
+		t.Errorf("%d datagrams of %d, connections by shard: %v", large, datagrams, shards)
+	}
+	code := p.end(os.Interrupt)
+	text, err := os.ReadFile(p.records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"start", "end", "whole"} {
+		if n := strings.Count(string(text), `"name":"`+name+`"`); n != 200 || code != 0 {
+			t.Errorf("exit %d, %d times %s", code, n, name)
+		}
 	}
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/hookd/hookd/engine"
@@ -113,16 +115,34 @@ func (d *daemon) ServeHTTP(rw http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// serveMetrics answers at the control socket, and at --metrics, where that is given,
-// with nothing but /metrics.
+// metricsAddress reads where metrics are to be served. Whoever reaches that place
+// may read them, so that only this host does where no address is named.
+func metricsAddress(text string) (string, error) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host, port = "", text
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 && port != "0" {
+		return "", fmt.Errorf("metrics at %q: a port, or an address and a port expected, such as 9187 or 10.0.0.1:9187", text)
+	}
+	return net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port), nil
+}
+
+// serveMetrics answers at the control socket, and where --metrics or the settings
+// say, with nothing but /metrics.
 func (d *daemon) serveMetrics() error {
 	d.control.HandleRaw("GET /metrics", d)
-	if d.options.metrics == "" {
+	at := cmp.Or(d.options.metrics, d.opts.metrics)
+	if at == "" {
 		return nil
 	}
-	l, err := net.Listen("tcp", d.options.metrics)
+	at, err := metricsAddress(at)
 	if err != nil {
-		return fail(exitIO, fmt.Errorf("listen for --metrics: %w", err))
+		return usagef("%w", err)
+	}
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return fail(exitIO, fmt.Errorf("listen for metrics: %w", err))
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", d)

@@ -203,7 +203,7 @@ func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o
 func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
 	fmt.Fprintf(w, "%d packets, %d connections, %d events handled", fs.Frames, fs.Conns, st.Events)
-	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Seen.Decisions, st.Alerts, st.Errors)
+	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Counts().Decisions, st.Alerts, st.Errors)
 	h.forwarded(w, fs)
 	writeCounts(w, "not handled", []count{
 		{fs.NotIP, "packets without IP"}, {fs.Malformed, "malformed"}, {fs.Truncated, "cut off in the headers"},

@@ -38,7 +38,7 @@ type runOptions struct {
 }
 
 func newRun() *cobra.Command {
-	var o runOptions
+	o := runOptions{houseOptions: houseOptions{daemon: true}}
 	cmd := &cobra.Command{
 		Use:   "run [PATH...]",
 		Short: "The daemon: rules on live traffic, reloaded when they change",
@@ -79,8 +79,8 @@ Without --stay it ends too when its captures do.`,
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long connections of listeners get to end when the daemon does")
 	f.BoolVar(&o.poll, "poll", false, "look at the files once a second instead of being told by the kernel")
 	f.BoolVar(&o.console, "console", false, "a console in this terminal; the daemon ends when it is left")
-	f.IntVar(&o.shards, "shards", 0, "spread connections over so many shards; 1 by default")
-	f.StringVar(&o.metrics, "metrics", "", "ADDRESS:PORT where Prometheus finds /metrics, such as 127.0.0.1:9187; without it only at the control socket")
+	f.IntVar(&o.shards, "shards", 0, "spread connections over so many shards, each with a ring and a goroutine of its own where there are interfaces; 1 by default")
+	f.StringVar(&o.metrics, "metrics", "", "[ADDRESS:]PORT where Prometheus finds /metrics; a port alone is on 127.0.0.1. Without it only at the control socket")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
 	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")

@@ -36,7 +36,7 @@ func (s serviceManager) status(status string) { s.tell("STATUS=" + status) }
 func (s serviceManager) stopping() { s.tell(sd.SdNotifyStopping + "\nSTATUS=draining") }
 
 // keepAlive answers the service manager's watchdog, if it has one, as long as the
-// shard can be entered: that is what all work of the daemon needs.
+// shards can be entered: that is what all work of the daemon needs.
 func (d *daemon) keepAlive(ctx context.Context) {
 	every, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
@@ -47,14 +47,16 @@ func (d *daemon) keepAlive(ctx context.Context) {
 	}
 	tick := time.NewTicker(every / 2)
 	defer tick.Stop()
-	shard := d.engine.Shard(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			shard.Enter()
-			shard.Leave()
+			for i := range d.engine.Shards().Len() {
+				shard := d.engine.Shard(i)
+				shard.Enter()
+				shard.Leave()
+			}
 			d.manager.tell(sd.SdNotifyWatchdog)
 		}
 	}

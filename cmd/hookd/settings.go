@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,8 @@ import (
 // settings are what holds for an engine, and why.
 type settings struct {
 	observe bool
+	shards  int    // of a daemon; 0: nobody says
+	metrics string // where a daemon serves them; empty: nowhere
 	limits  engine.Limits
 	flow    flow.Config
 	why     map[string]string // by name; a default has none
@@ -39,6 +42,9 @@ func readSettings(w io.Writer, paths []string, o *houseOptions) (*settings, erro
 	}
 	if o.observe {
 		s.observe, s.why["observe"] = true, "--observe"
+	}
+	if o.shards != 0 {
+		s.shards, s.why["shards"] = o.shards, "--shards"
 	}
 	for _, word := range o.limit {
 		name, value, ok := strings.Cut(word, "=")
@@ -111,6 +117,12 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 			err = s.limits.Set(name, x.Value)
 		case "flow":
 			err = setFlow(&s.flow, name, x.Value)
+		case "shards":
+			n, _ := x.Value.(float64)
+			s.shards = int(n)
+		case "metrics":
+			s.metrics, _ = x.Value.(string)
+			_, err = metricsAddress(s.metrics)
 		default:
 			s.observe, _ = x.Value.(bool)
 		}
@@ -132,6 +144,8 @@ func (s *settings) write(w io.Writer) error {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", name, value, why)
 	}
 	row("observe", strconv.FormatBool(s.observe))
+	row("shards", strconv.Itoa(max(1, s.shards)))
+	row("metrics", cmp.Or(s.metrics, "none"))
 	for _, l := range s.limits.Doc() {
 		row("limits."+l.Name, l.Default)
 	}

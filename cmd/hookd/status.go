@@ -25,6 +25,7 @@ type status struct {
 	Since      time.Time `json:"since"` // the generation is live
 	Stale      bool      `json:"stale"` // the files hold something else than what is live
 
+	Shards    int    `json:"shards"`
 	Scripts   int    `json:"scripts"`
 	Rules     int    `json:"rules"`
 	Suspended int    `json:"suspended"`
@@ -64,6 +65,7 @@ func (d *daemon) status() *status {
 		Packets: fs.Frames, Connections: fs.Conns, Open: fs.Open,
 		LinesLost: d.records.Dropped() + d.logs.Dropped(),
 	}
+	st.Shards = d.engine.Shards().Len()
 	st.Interfaces = d.interfaces()
 	st.Passes, st.Unlike, st.LastPasses = d.passes.latest()
 	scripts := map[string]bool{}
@@ -75,11 +77,8 @@ func (d *daemon) status() *status {
 		}
 	}
 	st.Scripts = len(scripts)
-	shard := d.engine.Shard(0)
-	shard.Enter()
-	defer shard.Leave()
-	st.Decisions = d.out.Seen.Decisions
-	if now := shard.Now(); now != 0 {
+	st.Decisions = d.out.Counts().Decisions
+	if now := d.engine.Now(); now != 0 {
 		st.EventTime = time.Unix(0, now).UTC()
 	}
 	return st
@@ -148,7 +147,11 @@ func printJSON(w io.Writer, v any) error {
 // write tells a person.
 func (st *status) write(w io.Writer, now time.Time) {
 	fmt.Fprintf(w, "%s for %s, pid %d, hookd %s\n", st.Phase, age(now, st.Begun), st.PID, st.Version)
-	fmt.Fprintf(w, "generation %d for %s (%.12s): %d rules in %d scripts\n", st.Generation, age(now, st.Since), st.Hash, st.Rules, st.Scripts)
+	fmt.Fprintf(w, "generation %d for %s (%.12s): %d rules in %d scripts", st.Generation, age(now, st.Since), st.Hash, st.Rules, st.Scripts)
+	if st.Shards > 1 {
+		fmt.Fprintf(w, " on %d shards", st.Shards)
+	}
+	fmt.Fprintln(w)
 	if st.Stale {
 		fmt.Fprintln(w, "the files hold something else than what is live")
 	}
@@ -166,6 +169,9 @@ func (st *status) write(w io.Writer, now time.Time) {
 	}
 	for _, i := range st.Interfaces {
 		fmt.Fprintf(w, "%s: %d packets, %d dropped by the kernel", i.Name, i.Packets, i.Drops)
+		if i.Rings > 1 {
+			fmt.Fprintf(w, ", over %d rings", i.Rings)
+		}
 		if i.Downs > 0 {
 			fmt.Fprintf(w, ", went away %d times", i.Downs)
 		}

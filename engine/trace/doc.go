@@ -2,5 +2,5 @@
 // object a line, fields in a fixed order, versioned; fields are added, never
 // renamed. Log lines go through log/slog, stamped with event time.
 //
-// A Writer belongs to the goroutine that entered the shard it is tapped into.
+// A Writer may be used by the goroutines of several shards at the same time.
 package trace

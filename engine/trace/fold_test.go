@@ -71,8 +71,8 @@ func TestErrorsAreFolded(t *testing.T) {
 	if err := w.Flush(); err != nil || logs.Len() > 0 {
 		t.Errorf("a second flush: %v, %s", err, &logs)
 	}
-	if w.Seen.Errors != 48 {
-		t.Errorf("%d errors seen", w.Seen.Errors)
+	if w.Counts().Errors != 48 {
+		t.Errorf("%d errors seen", w.Counts().Errors)
 	}
 }
 

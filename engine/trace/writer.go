@@ -27,7 +27,7 @@ type Writer struct {
 	buf  []byte
 	gen  func() uint64
 	err  error
-	Seen Counts
+	seen Counts
 
 	folds folds
 }
@@ -35,6 +35,13 @@ type Writer struct {
 // Counts says how many records of each kind were written.
 type Counts struct {
 	Events, Alerts, Decisions, Logs, Errors uint64
+}
+
+// Counts returns how many records were written so far.
+func (t *Writer) Counts() Counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen
 }
 
 // NewWriter returns a Writer of records to w and of log lines to h; a nil h
@@ -76,7 +83,7 @@ func (t *Writer) Err() error {
 func (t *Writer) Event(s *event.Shard, info *event.Info, where *event.PointInfo, e any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.Seen.Events++
+	t.seen.Events++
 	t.end(appendEvent(t.buf[:0], s.Now(), t.gen(), info, where, e))
 }
 
@@ -101,7 +108,7 @@ func appendEvent(b []byte, ts int64, gen uint64, info *event.Info, where *event.
 func (t *Writer) Alert(r *engine.AlertRecord) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.Seen.Alerts++
+	t.seen.Alerts++
 	b := t.origin("alert", &r.Origin)
 	b = append(b, `,"name":`...)
 	b = event.AppendJSONString(b, r.Name)
@@ -120,7 +127,7 @@ func (t *Writer) Alert(r *engine.AlertRecord) {
 func (t *Writer) Decision(r *engine.DecisionRecord) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.Seen.Decisions++
+	t.seen.Decisions++
 	b := t.origin("decision", &r.Origin)
 	b = append(b, `,"point":"`...)
 	b = append(b, r.Point...)
@@ -137,7 +144,7 @@ func (t *Writer) Decision(r *engine.DecisionRecord) {
 func (t *Writer) Log(r *engine.LogRecord) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.Seen.Logs++
+	t.seen.Logs++
 	t.slog(r.Level, r.Message, &r.Origin, r.Fields)
 }
 
@@ -148,7 +155,7 @@ func (t *Writer) Log(r *engine.LogRecord) {
 func (t *Writer) ScriptError(r *engine.ErrorRecord) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.Seen.Errors++
+	t.seen.Errors++
 	if !t.repeats(r) {
 		t.scriptError(r)
 	}

@@ -36,8 +36,9 @@ type entry struct {
 	groups []group
 	fields int // that are arguments, of all groups
 	// pushNear is there in the place of groups where all of them are near.
-	pushNear func(L *glua.LState, e any, groups []bind.Group, texts *bind.Addresses) bool
+	pushNear func(L *glua.LState, e any, groups []bind.Group, values *bind.Values) bool
 	near     []bind.Group
+	sums     []sum
 }
 
 // group is the fields of one object, or of the event, that are arguments.
@@ -45,7 +46,7 @@ type group struct {
 	of     access.Path // of the first
 	holder bind.Holder
 	alive  bool // the object must not have ended
-	push   func(L *glua.LState, o any, fields []uint8, texts *bind.Addresses)
+	push   func(L *glua.LState, o any, fields []uint8, values *bind.Values)
 	fields []uint8
 	// reads are there in the place of push for the fields of an event.
 	reads []func(o any) glua.LValue
@@ -158,20 +159,28 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 		e.args = append(e.args, a)
 	}
 	for _, p := range plan.Hoisted {
-		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
+		r, ok := in.prog.rt.pathReader(p, info, &in.values)
 		if !ok || r.read == nil {
 			return e, false
 		}
 		e.hoist(p, &r)
 	}
 	for _, p := range plan.Needs {
-		r, ok := in.prog.rt.pathReader(p, info, &in.addresses)
+		r, ok := in.prog.rt.pathReader(p, info, &in.values)
 		if !ok {
 			return e, false
 		}
 		e.groups = append(e.groups, group{of: p, holder: r.holds(), alive: r.alive})
 	}
-	e.nearby(in.prog.rt.events[info])
+	et := in.prog.rt.events[info]
+	e.nearby(et)
+	for _, s := range plan.Sums {
+		x, ok := in.prog.rt.sumOf(s, info, et)
+		if !ok {
+			return e, false
+		}
+		e.sums = append(e.sums, x)
+	}
 	return e, true
 }
 
@@ -226,8 +235,8 @@ func (rt *Runtime) objectType(name string) *bind.ObjectType {
 	return nil
 }
 
-// pathReader resolves a path on the events of info; texts keeps those of addresses.
-func (rt *Runtime) pathReader(p access.Path, info *event.Info, texts *bind.Addresses) (r pathReader, ok bool) {
+// pathReader resolves a path on the events of info, whose values are made by values.
+func (rt *Runtime) pathReader(p access.Path, info *event.Info, values *bind.Values) (r pathReader, ok bool) {
 	var f *event.Field
 	names := p.Fields
 	if p.Arg == access.This {
@@ -252,7 +261,7 @@ func (rt *Runtime) pathReader(p access.Path, info *event.Info, texts *bind.Addre
 	if f == nil {
 		return r, false
 	}
-	r.field, r.read = f, bind.Reader(f, texts)
+	r.field, r.read = f, bind.Reader(f, values)
 	return r, true
 }
 
@@ -332,7 +341,7 @@ func (p *eventPath) holderNow(L *glua.LState) any {
 		L.RaiseError("%s: the handler is over", p.path)
 	}
 	if p.info != call.Info {
-		r, ok := p.in.prog.rt.pathReader(p.path, call.Info, &p.in.addresses)
+		r, ok := p.in.prog.rt.pathReader(p.path, call.Info, &p.in.values)
 		if !ok {
 			L.RaiseError("%s: nothing of the kind here", p.path)
 		}
@@ -405,6 +414,20 @@ func (in *instance) openStateKey(key string) {
 // push puts the arguments of the second form on the machine; false where the
 // first form has to be called, because something that was assumed does not hold.
 func (e *entry) push(in *instance, L *glua.LState, ev any) bool {
+	if !e.pushFields(in, L, ev) {
+		return false
+	}
+	for i := range e.sums {
+		n, ok := e.sums[i].compute(ev)
+		if !ok {
+			return false
+		}
+		L.Push(in.values.Number(n))
+	}
+	return true
+}
+
+func (e *entry) pushFields(in *instance, L *glua.LState, ev any) bool {
 	for i := range e.args {
 		a := &e.args[i]
 		if a.get == nil {
@@ -418,7 +441,7 @@ func (e *entry) push(in *instance, L *glua.LState, ev any) bool {
 		L.Push(a.value(in, o))
 	}
 	if e.pushNear != nil {
-		return e.pushNear(L, ev, e.near, &in.addresses)
+		return e.pushNear(L, ev, e.near, &in.values)
 	}
 	for i := range e.groups {
 		g := &e.groups[i]
@@ -427,7 +450,7 @@ func (e *entry) push(in *instance, L *glua.LState, ev any) bool {
 			return false
 		}
 		if g.push != nil {
-			g.push(L, o, g.fields, &in.addresses)
+			g.push(L, o, g.fields, &in.values)
 		}
 		for _, read := range g.reads {
 			L.Push(read(o))

@@ -169,6 +169,36 @@ end }
 rule "alias again" { on = flow.pkt_in, run = function(c, pkt) local a = c a = pkt print(a.len) local b = c local b = pkt print(b.len) end }
 rule "alias in filter" { on = flow.new_data, when = function(c, d) local x, y = c.client, d local z = {} z.n = y.len return z.n > x.pkts end, run = function(c, d) print("in", d.len) end }
 rule "alias in inner" { on = flow.new_data, run = function(c, d) local e, cl = d, c.client local f = function() return e.len, cl.port end print(f()) log_n = f end }
+rule "sums" { on = flow.pkt_in, run = function(c, pkt)
+  print(c.id + c.vlan * 2, -pkt.ttl, pkt.len / c.vlan, pkt.len % (c.vlan - 3), 2 ^ c.vlan - c.client.port)
+  print(c.duration * 1000, -(c.vlan - c.vlan), 0x10 + pkt.len, 1e3 * pkt.ttl, (c.id + 1) * (pkt.len - c.server.port), 1 / (c.vlan - c.vlan))
+  local n = (pkt.seq - pkt.ack) / 2
+  local m, k = n, c.id + c.vlan * 2
+  kept.sum = function() return n + k, m end
+  print(n * 2, m, k, kept.sum())
+  if pkt.ttl > 20 then print(pkt.len + pkt.ttl) else print(pkt.len + pkt.ttl, pkt.len - "1") end
+  print(helper(c) + pkt.len, pkt.len + 1 > 20 and pkt.len + 1)
+end }
+rule "sums of nil" { on = { flow.orphan, flow.tcp_state_change }, run = function(c, pkt)
+  print(1)
+  print(pkt.ttl + 1)
+  print(c.vlan +
+    c.client.port)
+end }
+rule "sums, ended" { on = flow.conn_end, run = function(c) print(c.id + 1)
+  print(c.duration + c.id, c.client.isn + 1) end }
+rule "locals" { on = flow.pkt_in, run = function(c, pkt)
+  print(late_ip)
+  local late_ip, len, other, id = c.client.ip, pkt.len, 5, c.id
+  local f = function(x) local y = late_ip return late_ip, len, x, y end
+  print(late_ip, len, other, f(id))
+  if len > 10 then local len2 = len print(len2) end
+  local again = id print(again, id, late_ip and late_ip:len(), (late_ip or ""):sub(1, 2))
+  local two, three = pkt.ttl print(two, three)
+  for id = 1, 2 do print(id) end
+  local ttl = pkt.ttl ttl = ttl + 1 print(ttl, pkt.ttl)
+  kept.f = f
+end }
 rule "text of nil" { on = flow.pkt_in, run = function(c, pkt)
   print("x" ..
     c.client.ip) end }

@@ -59,6 +59,10 @@ const (
 	fiveFields   = `local n rule "five" { on = flow.conn_start, run = function(c, pkt)
 		n = c.id + c.vlan + pkt.len + pkt.ttl + c.client.port
 	end }`
+	fiveLocals = `local n rule "five" { on = flow.conn_start, run = function(c, pkt)
+		local ip, port, len, vlan, ttl = c.client.ip, c.server.port, pkt.len, c.vlan, pkt.ttl
+		n = ip
+	end }`
 	filterMiss = `rule "filter" { on = flow.conn_start, when = function(c, pkt) return pkt.len > 1000 end, run = function() end }`
 	guarded    = `rule "guard" { on = flow.conn_start, run = function(c, pkt) if pkt.len < 1000 or c.server.port ~= 443 then return end c:tag "x" end }`
 	stateCount = `state { n = 0 } rule "count" { on = flow.conn_start, run = function(c) state.n = state.n + 1 end }`

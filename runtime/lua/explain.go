@@ -94,6 +94,9 @@ func (f *functionFacts) lines(info *event.Info) []string {
 		lines = append(lines, "  as written: the events of its declaration are not known from the script")
 	} else {
 		lines = append(lines, pathLine("  arguments: ", h.Hoisted, h.Params)...)
+		if sums := h.Computed(); len(sums) > 0 {
+			lines = append(lines, "  computed natively: "+strings.Join(sums, ", "))
+		}
 		lines = append(lines, pathLine("  native reads: ", h.Read, h.Params)...)
 		if len(h.Helpers) > 0 {
 			lines = append(lines, "  follows: "+strings.Join(h.Helpers, ", "))

@@ -72,10 +72,10 @@ type instance struct {
 	pairs map[*glua.LFunction]*glua.LFunction
 	// incr and same are of records: incr(key, n) and __eq.
 	incr, same *glua.LFunction
-	// addresses are the texts of those that were read.
-	addresses bind.Addresses
-	required  modules
-	files     map[string]*record.Root // data that was read, for a rebuild
+	// values makes those that are read.
+	values   bind.Values
+	required modules
+	files    map[string]*record.Root // data that was read, for a rebuild
 
 	meta metatables
 
@@ -214,7 +214,11 @@ func (in *instance) Run(fn engine.FuncID, call *engine.Call) (*engine.Decision, 
 	f := &in.funcs[fn-1]
 	n := in.push(f, call, what)
 	if f.silent {
-		return nil, in.finish(in.vm.Call(n, 0))
+		err := in.vm.Call(n, 0)
+		if in.leave(); err == nil {
+			return nil, nil
+		}
+		return nil, in.failed(err)
 	}
 	if err := in.finish(in.vm.Call(n, 1)); err != nil {
 		return nil, err
@@ -242,10 +246,14 @@ func (in *instance) enter(call *engine.Call, m mode) {
 
 // finish ends a call that ended with err: what was lent to it is void.
 func (in *instance) finish(err error) error {
-	in.leave()
-	if err == nil {
+	if in.leave(); err == nil {
 		return nil
 	}
+	return in.failed(err)
+}
+
+// failed ends a call that left nothing.
+func (in *instance) failed(err error) error {
 	in.vm.End()
 	return in.scriptError(err)
 }
@@ -263,7 +271,7 @@ func (in *instance) push(f *function, call *engine.Call, what string) int {
 			L := in.vm.BeginIf(!f.second.free || in.rebuilt, budget, what)
 			L.Push(f.second.fn)
 			if e.push(in, L, call.Event) {
-				return len(e.args) + e.fields
+				return len(e.args) + e.fields + len(e.sums)
 			}
 			in.vm.End()
 			break

@@ -63,7 +63,7 @@ func (p *program) Stage(env *engine.Env) (engine.Instance, *engine.Plan, diag.Li
 		d.finish()
 		d.migrate()
 	}
-	d.plan.PerShard, d.plan.Seed, d.plan.Steady = in.perShard(), in.vm.Seed(), in.steady()
+	d.plan.PerShard, d.plan.Seed = in.perShard(), in.vm.Seed()
 	d.diags.Sort()
 	return in, d.plan, d.diags
 }

@@ -63,7 +63,6 @@ type Runtime struct {
 	functions []bind.Function
 	globals   []string
 	tables    []string // those that are made when they are first read, sorted
-	waiting   [][]string
 }
 
 var _ engine.Runtime = (*Runtime)(nil)
@@ -91,7 +90,6 @@ func New(cfg Config) *Runtime {
 			rt.functions = append(rt.functions, fn)
 		}
 	}
-	rt.waiting = waitingWords(cfg.Catalogue.Families())
 	rt.tables = rt.listTables()
 	rt.globals = rt.listGlobals()
 	if rt.cfg.Check == nil {

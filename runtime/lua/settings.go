@@ -12,7 +12,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 )
 
-var settingsKeys = []string{"limits", "observe"}
+var settingsKeys = []string{"limits", "metrics", "observe", "shards"}
 
 // settingsInScript is settings { … } where it does not belong.
 func (in *instance) settingsInScript(L *glua.LState) int {
@@ -74,12 +74,33 @@ func (r *settingsReader) settings(L *glua.LState) int {
 	if f.has("observe") {
 		r.add("observe", f.boolean("observe", false), f.at("observe"))
 	}
+	if f.has("shards") {
+		r.add("shards", float64(f.integer("shards", 1, engine.MaxShards)), f.at("shards"))
+	}
+	if f.has("metrics") {
+		r.metrics(f)
+	}
 	var scratch engine.Limits
 	r.table(f, "limits", "rules = 100", scratch.Set)
 	for _, family := range families {
 		r.table(f, family, "pick_up = true", in.prog.rt.cfg.Settings[family])
 	}
 	return 0
+}
+
+// metrics reads where metrics are served: a port, or an address and a port.
+func (r *settingsReader) metrics(f *fields) {
+	where := ""
+	switch v := f.get("metrics").(type) {
+	case glua.LNumber:
+		where = fmt.Sprint(f.integer("metrics", 1, 65535))
+	case glua.LString:
+		where = string(v)
+	default:
+		f.wrong("metrics", "a port or an address and a port")
+		return
+	}
+	r.add("metrics", where, f.at("metrics"))
 }
 
 func (r *settingsReader) add(name string, value any, line int) {

@@ -90,6 +90,7 @@ func luaObject(s *source, o *model.Object) {
 		luaSetIndex(s, o, prefix)
 	}
 	luaPush(s, o, prefix)
+	luaNumbers(s, o, prefix)
 	for _, m := range o.Methods {
 		if !m.Native() {
 			luaMethod(s, o, m, prefix)
@@ -119,45 +120,6 @@ func luaField(s *source, o *model.Object, f *model.Field) {
 	default:
 		s.line("return %s, true", luaFrom(f.Type, read))
 	}
-}
-
-// luaPush writes what pushes several fields at once, by their places.
-func luaPush(s *source, o *model.Object, prefix string) {
-	s.line("func %sPush(L *lua.LState, v %s, fields []uint8, texts *Addresses) {", prefix, luaObjectType(o))
-	if slices.ContainsFunc(o.Fields, pushes) {
-		s.line("for _, f := range fields {\nswitch f {")
-		for i, f := range o.Fields {
-			if !pushes(f) {
-				continue
-			}
-			s.line("case %d:", i)
-			read := "v." + goName(f.Name) + "()"
-			if f.Optional && !nilable(f.Type) {
-				s.line("if x, ok := %s; ok {\nL.Push(%s)\n} else {\nL.Push(lua.LNil)\n}", read, luaKept(f.Type, "x"))
-			} else {
-				s.line("L.Push(%s)", luaKept(f.Type, read))
-			}
-		}
-		s.line("default:\nL.Push(lua.LNil)\n}\n}")
-	}
-	s.line("}\n")
-}
-
-// luaKept is luaFrom with the texts of addresses kept.
-func luaKept(t model.Type, read string) string {
-	if t.Kind == event.IP {
-		return "texts.value(" + read + ")"
-	}
-	return luaFrom(t, read)
-}
-
-// pushes reports whether a field's value needs nothing of the machine.
-func pushes(f *model.Field) bool {
-	switch f.Type.Kind {
-	case event.ObjectRef, event.Record, event.Plain, event.Handler, event.Strings:
-		return false
-	}
-	return true
 }
 
 func luaSetIndex(s *source, o *model.Object, prefix string) {
@@ -203,7 +165,7 @@ func luaObjectRows(s *source, f *model.Family) {
 	for i, o := range f.Objects {
 		prefix := lowerName(f.Name) + goName(o.Name)
 		s.line("{\nID: %s,\nInfo: %s.Family.Objects[%d],\nIndex: %sIndex,", luaTypeID(o), goPackage(f), i, prefix)
-		s.line("Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {\n%sPush(L, o.(%s), fields, texts)\n},", prefix, luaObjectType(o))
+		s.line("Push: func(L *lua.LState, o any, fields []uint8, values *Values) {\n%sPush(L, o.(%s), fields, values)\n},", prefix, luaObjectType(o))
 		if writable(o) {
 			s.line("SetIndex: %sSetIndex,", prefix)
 		}
@@ -249,59 +211,6 @@ func luaEvent(s *source, e *model.Event) {
 	s.line("}\nreturn nil, false\n}\n")
 }
 
-// near is an object that an event leads to.
-type near struct {
-	path   string // as scripts write it: "c.client"
-	object *model.Object
-	reads  []string // of the objects on the way to it, itself last, in Go
-}
-
-// nearOf lists the objects in an event's fields, and those in their fields.
-func nearOf(e *model.Event) []near {
-	var list []near
-	for _, f := range e.Fields {
-		if f.Type.Kind != event.ObjectRef {
-			continue
-		}
-		first := near{f.Name, f.Type.Object, []string{"v." + goName(f.Name)}}
-		list = append(list, first)
-		for _, g := range first.object.Fields {
-			if g.Type.Kind == event.ObjectRef {
-				list = append(list, near{f.Name + "." + g.Name, g.Type.Object, append(slices.Clone(first.reads), "o."+goName(g.Name)+"()")})
-			}
-		}
-	}
-	return slices.DeleteFunc(list, func(n near) bool { return !slices.ContainsFunc(n.object.Fields, pushes) })
-}
-
-// luaNear writes what pushes fields of the objects that an event leads to, known
-// by their place among them.
-func luaNear(s *source, e *model.Event, prefix, typ string) {
-	list := nearOf(e)
-	if len(list) == 0 {
-		return
-	}
-	s.line("func %sPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {", prefix)
-	s.line("v := e.(*%s)\nfor i := range groups {\nswitch g := &groups[i]; g.Near {", typ)
-	for i, n := range list {
-		s.line("case %d:", i)
-		name, last := "o", len(n.reads)-1
-		for j, read := range n.reads {
-			if j > 0 {
-				name = "x"
-			}
-			s.line("%s := %s", name, read)
-			if j == last && n.object.Kept() {
-				s.line("if %s == nil || g.Alive && %s.Ended() {\nreturn false\n}", name, name)
-			} else {
-				s.line("if %s == nil {\nreturn false\n}", name)
-			}
-		}
-		s.line("%sPush(L, %s, g.Fields, texts)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
-	}
-	s.line("}\n}\nreturn true\n}\n")
-}
-
 // luaEventField returns the expression of an argument's value; an absent scalar
 // takes lines before it.
 func luaEventField(s *source, f *model.Field) string {
@@ -337,8 +246,8 @@ func luaEventRows(s *source, f *model.Family) {
 		for _, n := range list {
 			paths = append(paths, strconv.Quote(n.path))
 		}
-		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Push: %sPush,\n},",
-			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix)
+		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Push: %sPush, Numbers: %sNumbers,\n},",
+			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix, prefix)
 	}
 	s.line("}\n}\n")
 }

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"sync"
+
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
@@ -10,15 +12,17 @@ import (
 // each to the stack that has its connection. Numbers of connections and limits are one for all.
 //
 // Where the shards are driven together, [Front.Frame] does it all, and the same happens however many
-// shards there are. Where they are driven apart, one goroutine calls [Front.Sort], and what it sorted
-// is taken by the goroutines of the shards, by [Front.Take].
+// shards there are. Where they are driven apart, goroutines call [Front.Sort], and what they sorted is
+// taken by whoever enters its shard, by [Front.Take].
 type Front struct {
 	set    *event.Shards
 	common common
 	cfg    Config
-	frags  *fragment.Table
-	frames uint64
+	frames uint64 // of shards that are driven together
 	pkt    packet.Packet
+
+	whole sync.Mutex // guards frags where shards are driven apart
+	frags *fragment.Table
 }
 
 // NewFront returns a front with a stack for each shard.
@@ -94,7 +98,7 @@ func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.take(&s.pkt.p)
 }
 
-// Frames returns how many frames came so far. It is for the goroutine that gives them.
+// Frames returns how many frames [Front.Frame] had so far. It is for the goroutine that gives them.
 func (f *Front) Frames() uint64 {
 	if len(f.common.stacks) == 1 {
 		return max(f.frames, f.common.stacks[0].frame)
@@ -105,8 +109,8 @@ func (f *Front) Frames() uint64 {
 // Parcel is a frame on its way to its stack.
 type Parcel struct {
 	shard int
-	frame uint64
 	pkt   packet.Packet
+	whole []byte // the datagram that was put together
 }
 
 // Shard returns the number of the shard that takes the parcel.
@@ -117,29 +121,37 @@ func (p *Parcel) Shard() int { return p.shard }
 func (p *Parcel) Keep(buf []byte) []byte {
 	n := len(buf)
 	buf = append(buf, p.pkt.Data...)
-	p.pkt.Data = buf[n:len(buf):len(buf)]
+	p.pkt.Data, p.whole = buf[n:len(buf):len(buf)], nil
 	return buf
 }
 
 // Size is how many bytes [Parcel.Keep] copies.
 func (p *Parcel) Size() int { return len(p.pkt.Data) }
 
-// Sort decodes a frame into p and finds its shard. One goroutine sorts, in the order of capture.
+// Sort decodes a frame into p and finds its shard. Several goroutines may sort, each into parcels of
+// its own, which it uses again: fragments meet whoever reads them. What belongs together has to be
+// sorted by one of them, in the order of capture, or in that order by several.
 func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64) {
-	f.frames++
-	p.frame, p.pkt.Decap = f.frames, f.cfg.Decap
+	p.pkt.Decap = f.cfg.Decap
 	p.pkt.Decode(link, data, wireLen, ts)
-	f.frags.Add(&p.pkt)
+	if p.pkt.Class == packet.Fragment {
+		f.whole.Lock()
+		if f.frags.Add(&p.pkt) == fragment.Whole {
+			p.whole = append(p.whole[:0], p.pkt.Data...)
+			p.pkt.Data = p.whole
+		}
+		f.whole.Unlock()
+	}
 	p.shard = f.stackOf(&p.pkt).sh.Index()
 }
 
 // Take runs a frame that was sorted through the pipeline of its stack. The caller has entered its
-// shard, and takes frames in the order in which they were sorted.
+// shard, and takes the frames of a connection in the order in which they were sorted.
 func (f *Front) Take(p *Parcel) {
 	s := f.common.stacks[p.shard]
 	s.sh.Advance(p.pkt.TS)
 	s.outcome = Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS}
-	s.begin(p.frame)
+	s.begin(s.frame + 1)
 	s.pkt.p = p.pkt
 	if s.cfg.Blocks.n.Load() > 0 && s.blocked(&s.pkt.p) {
 		s.pkt.p.Data = nil
@@ -235,6 +247,8 @@ func (f *Front) Stats() Stats {
 		sum.add(&st)
 	}
 	u := &f.common.used
+	f.whole.Lock()
+	defer f.whole.Unlock()
 	sum.Fragments, sum.Blocks = f.frags.Stats(), f.cfg.Blocks.Stats()
 	sum.Held, sum.Peak, sum.Kept = u.of(waiting), u.most(), u.of(readable)
 	return sum

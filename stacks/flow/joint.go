@@ -1,9 +1,6 @@
 package flow
 
-import (
-	"math/bits"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // common is what the stacks of a process share: the connections' numbers and the limits that hold for
 // all of them together.
@@ -41,7 +38,7 @@ func (c *common) of(k *key) *Stack {
 	if len(c.stacks) == 1 {
 		return c.stacks[0]
 	}
-	return c.stacks[k.spread()%uint64(len(c.stacks))]
+	return c.stacks[k.spread()%uint32(len(c.stacks))]
 }
 
 // holder returns the stack that has to take a packet of key k: where rules gave packets other addresses
@@ -66,18 +63,6 @@ func (c *common) holder(k *key) *Stack {
 		}
 	}
 	return s
-}
-
-// spread mixes the addresses and ports of k; the protocol does not count.
-func (k *key) spread() uint64 {
-	const ports = 0xffff_ffff_0000
-	mix := func(a, b uint64) uint64 {
-		high, low := bits.Mul64(a, b)
-		return high ^ low
-	}
-	h := mix(k.low[0]^0x9e3779b97f4a7c15, k.high[0]^0xbf58476d1ce4e5b9)
-	h = mix(h^k.low[1]^0x94d049bb133111eb, k.high[1]^0xd6e8feb86659fd93)
-	return mix(h^k.rest&ports, 0xff51afd7ed558ccd)
 }
 
 // usage counts stored bytes.

@@ -15,8 +15,8 @@ type delivery struct {
 	owed  owed
 	step  owed // the event that is being raised
 
-	fresh    int    // bytes that came and were told nobody
-	failed   bool   // to connect, for this reason
+	fresh    int  // bytes that came and were told nobody
+	failed   bool // to connect, for this reason
 	code     netio.Reason
 	due      int64
 	gram     []byte   // the datagram at hand, where it was kept

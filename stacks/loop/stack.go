@@ -15,7 +15,7 @@ type Stack struct {
 	// first and last are the ends of the list of connections, in the order of their
 	// numbers.
 	first, last *Conn
-	poll  event.Timer
+	poll        event.Timer
 	// events are what is raised, one of a kind, filled anew each time.
 	events struct {
 		accept  loopev.Accept

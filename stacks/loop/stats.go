@@ -47,12 +47,26 @@ func (t *Stats) add(s netio.Stats) {
 		sum *uint64
 		n   uint64
 	}{
-		{&t.Turns, s.Turns}, {&t.Events, s.Events}, {&t.Accepted, s.Accepted}, {&t.Dialed, s.Dialed}, {&t.Closed, s.Closed},
-		{&t.BytesIn, s.BytesIn}, {&t.BytesOut, s.BytesOut}, {&t.GramsIn, s.GramsIn}, {&t.GramsOut, s.GramsOut},
-		{&t.GramsCut, s.GramsCut}, {&t.GramsDropped, s.GramsDropped}, {&t.PeersEvicted, s.PeersEvicted},
-		{&t.RefusedListener, s.RefusedListener}, {&t.RefusedAddress, s.RefusedAddress}, {&t.RefusedTotal, s.RefusedTotal},
-		{&t.RefusedDescriptors, s.RefusedDescriptors}, {&t.Muted, s.Muted}, {&t.PostsRefused, s.PostsRefused},
-		{&t.LookupsRefused, s.LookupsRefused}, {&t.SendLimit, s.SendLimit},
+		{&t.Turns, s.Turns},
+		{&t.Events, s.Events},
+		{&t.Accepted, s.Accepted},
+		{&t.Dialed, s.Dialed},
+		{&t.Closed, s.Closed},
+		{&t.BytesIn, s.BytesIn},
+		{&t.BytesOut, s.BytesOut},
+		{&t.GramsIn, s.GramsIn},
+		{&t.GramsOut, s.GramsOut},
+		{&t.GramsCut, s.GramsCut},
+		{&t.GramsDropped, s.GramsDropped},
+		{&t.PeersEvicted, s.PeersEvicted},
+		{&t.RefusedListener, s.RefusedListener},
+		{&t.RefusedAddress, s.RefusedAddress},
+		{&t.RefusedTotal, s.RefusedTotal},
+		{&t.RefusedDescriptors, s.RefusedDescriptors},
+		{&t.Muted, s.Muted},
+		{&t.PostsRefused, s.PostsRefused},
+		{&t.LookupsRefused, s.LookupsRefused},
+		{&t.SendLimit, s.SendLimit},
 	} {
 		*x.sum += x.n
 	}

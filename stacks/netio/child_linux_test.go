@@ -29,6 +29,12 @@ func child(mode string) {
 		load(f[1], conns, n)
 		os.Exit(0)
 	}
+	if f := strings.Fields(mode); f[0] == "tlsload" {
+		conns, _ := strconv.Atoi(f[2])
+		n, _ := strconv.Atoi(f[3])
+		tlsLoad(f[1], conns, n, f[4] == "tls")
+		os.Exit(0)
+	}
 	if mode == "exhausted" {
 		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: 64})
 	}
@@ -38,7 +44,11 @@ func child(mode string) {
 		panic(err)
 	}
 	sh.Enter()
-	ls, err := l.Listen(SocketConfig{Network: "tcp", Address: "127.0.0.1:0"}, &hooks{recv: echo})
+	socket := SocketConfig{Network: "tcp", Address: "127.0.0.1:0"}
+	if mode == "tls" {
+		socket.TLS = serverTLS()
+	}
+	ls, err := l.Listen(socket, &hooks{recv: echo})
 	if err != nil {
 		panic(err)
 	}

@@ -32,6 +32,9 @@ type Config struct {
 	SendTotal int
 	// Lookups is how many names are resolved at once; 256 by default. More fail.
 	Lookups int
+	// Handshakes is how many TLS handshakes are under way at once; 4096 by default. One
+	// more gives up the oldest.
+	Handshakes int
 	// Log gets what an operator should know, at most a line a second; by default none.
 	Log *slog.Logger
 }
@@ -76,6 +79,9 @@ func (c *Config) bounds() {
 	if c.Lookups <= 0 {
 		c.Lookups = 256
 	}
+	if c.Handshakes <= 0 {
+		c.Handshakes = 4096
+	}
 }
 
 // Stats count what a loop did.
@@ -96,4 +102,5 @@ type Stats struct {
 	PostsRefused       uint64
 	LookupsRefused     uint64
 	SendLimit          uint64 // connections closed for queueing too much
+	Handshakes         HandshakeStats
 }

@@ -35,6 +35,8 @@ const (
 	gramCut                       // the datagram in hand was longer than its buffer
 	closeAsked                    // the reason is decided
 	isDuplex                      // read although its own queue is full
+	isShaking                     // its TLS handshake is not over
+	isMore                        // in Loop.more
 )
 
 // Conn is a stream connection or a UDP peer. Its methods want the loop's shard
@@ -50,7 +52,8 @@ type Conn struct {
 	lis   *Listener
 	dial  *dialing // while connecting
 	w     wire
-	peer  *peer // of a UDP peer
+	tls   *tlsWire // w, if it has TLS
+	peer  *peer    // of a UDP peer
 	id    ID
 	flags flags
 	want  interest

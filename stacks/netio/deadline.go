@@ -15,14 +15,16 @@ func (c *Conn) next() deadline {
 		}
 	}
 	o := c.opt
-	if c.flags&connecting != 0 {
+	if c.flags&isShaking != 0 {
+		earlier(c.tls.hs.began, int64(o.Handshake), "handshake")
+	} else if c.flags&connecting != 0 {
 		earlier(c.began, int64(o.Connect), "connect")
 		if c.dial != nil && c.dial.attemptBy != 0 {
 			earlier(c.dial.attemptBy-1, 1, "attempt")
 		}
 	} else {
 		earlier(c.active, int64(o.Idle), "idle")
-		if c.out.n > 0 {
+		if c.out.n > 0 || c.tls != nil && c.tls.pend.n > 0 {
 			earlier(c.moved, int64(o.Send), "send")
 		}
 		if c.flags&isHeld != 0 {
@@ -60,6 +62,12 @@ func (c *Conn) expire(now int64) {
 	case d.what == "attempt":
 		c.nextTarget(Reason{Why: Timeout, What: "connect"})
 		c.touch()
+	case c.flags&isShaking != 0:
+		if err := c.tls.hs.failed; err != nil {
+			c.failHandshake(handshakeReason(err))
+			return
+		}
+		c.failHandshake(Reason{Why: Timeout, What: d.what})
 	case c.flags&connecting != 0:
 		c.connectFailed(Reason{Why: Timeout, What: d.what})
 	default:

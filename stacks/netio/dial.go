@@ -2,6 +2,7 @@ package netio
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -20,11 +21,16 @@ type DialConfig struct {
 	Bind netip.AddrPort
 	// Options are the connection's.
 	Options Options
+	// TLS, where set, has the connection begin with a TLS handshake; Connect comes after
+	// it. Without a ServerName the host of Address is asked for. It must not be changed
+	// any more.
+	TLS *tls.Config
 }
 
 // dialing is what a connection needs until it is up.
 type dialing struct {
 	cfg    DialConfig
+	host   string
 	port   uint16
 	left   []target // to try, in order
 	cancel context.CancelFunc
@@ -68,7 +74,7 @@ func (d *dialing) parse() (host string, err error) {
 	if err != nil || n == 0 || host == "" {
 		return "", errors.New("want host:port")
 	}
-	d.port = uint16(n)
+	d.host, d.port = host, uint16(n)
 	if a, err := netip.ParseAddr(host); err == nil {
 		if d.use([]netip.Addr{a}); len(d.left) == 0 {
 			return "", ErrFamily
@@ -200,6 +206,10 @@ func (c *Conn) settleConnect() {
 	err := c.w.connected()
 	switch {
 	case err == errAgain:
+	case err == nil && d.cfg.TLS != nil:
+		c.dial = nil
+		d.cancel()
+		c.startTLS(clientConfig(d.cfg.TLS, d.host), true)
 	case err == nil:
 		c.flags &^= connecting
 		c.dial = nil

@@ -15,12 +15,17 @@
 //   - Everything that grows is bounded: what a handler does not consume, what a
 //     peer does not read, connections, peers, datagrams, posts.
 //
+// With TLS (crypto/tls) all of that holds too: a connection is accepted, or
+// connected, when its handshake is over; what is counted, queued and bounded is what the
+// peers mean, not what goes over the wire; the end of a stream is close_notify and FIN.
+//
 // There are two backends behind one interface: epoll on Linux, and goroutines over
 // package net anywhere, which simulate readiness. All meaning is in the loop, so
 // both behave alike; the portable one costs two goroutines a connection.
 //
 // Goroutines: a [Loop] is run by one goroutine ([Loop.Run]), which enters the shard
-// for at most 64 events or 200 µs at a time. All methods of [Conn], [Listener] and
+// for at most 64 events or 200 µs at a time. Names are looked up, and TLS handshakes
+// run, in goroutines that it waits for. All methods of [Conn], [Listener] and
 // [Packets] want the shard entered, by whomever; [Loop.Post], [Loop.Wake] and the
 // methods of [Socket] and [Budget] may be called from anywhere.
 package netio

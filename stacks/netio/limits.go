@@ -23,6 +23,8 @@ func DocLimits() []LimitDoc {
 		number("send_max", o.SendMax, "queued bytes that close a connection"),
 		number("send_total", c.SendTotal, "bytes queued by all connections of a loop; more closes"),
 		{"connect", o.Connect.String(), "resolving and connecting, over all addresses"},
+		{"handshake", o.Handshake.String(), "a TLS handshake"},
+		number("handshakes", c.Handshakes, "TLS handshakes of a loop at once; one more gives up the oldest"),
 		{"send", o.Send.String(), "a peer takes none of the queued bytes"},
 		{"hold", o.Hold.String(), "a connection is held after accept"},
 		{"linger", o.Linger.String(), "waiting for a peer to be read to its end, or to stop sending after close"},

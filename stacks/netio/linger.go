@@ -23,12 +23,21 @@ type lingerer struct {
 // shouldLinger reports whether closing could take from the peer what it was sent.
 func (c *Conn) shouldLinger() bool {
 	return c.flags&flushClose != 0 && c.flags&(sawEOF|sawBroken|connecting) == 0 && c.nwriten > 0 &&
-		c.opt.Linger > 0 && !c.loop.ended && c.loop.lingering < maxLingerers
+		c.opt.Linger > 0 && c.loop.mayLinger()
 }
+
+func (l *Loop) mayLinger() bool { return !l.ended && l.lingering < maxLingerers }
 
 // linger takes over the socket of c.
 func (l *Loop) linger(c *Conn) {
 	g := &lingerer{loop: l, w: c.w, left: 16 << 20}
+	if c.tls != nil {
+		if c.tls.hs != nil {
+			c.tls.hs.end(ErrClosed)
+		}
+		c.tls.drop()
+		g.w = c.tls.wire // what comes is not looked at
+	}
 	if c.flags&didShut == 0 && g.w.shut() != nil {
 		g.w.close(false)
 		return

@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -30,6 +31,9 @@ type SocketConfig struct {
 	MaxPerIP int
 	// Options are those of the connections.
 	Options Options
+	// TLS, where set, has connections begin with a TLS handshake; Accept comes after it.
+	// It must not be changed any more; see [Socket.SetTLS].
+	TLS *tls.Config
 
 	opt *Options
 }
@@ -43,6 +47,7 @@ type Socket struct {
 	door  door
 	conns atomic.Int64
 	homes census
+	tls   atomic.Pointer[tls.Config]
 }
 
 // Open opens a listening socket for loops with the same backend as l. Connections
@@ -63,7 +68,9 @@ func (l *Loop) Open(cfg SocketConfig) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netio: listen on %s %s: %w", cfg.Network, cfg.Address, err)
 	}
-	return &Socket{cfg: cfg, door: d}, nil
+	s := &Socket{cfg: cfg, door: d}
+	s.tls.Store(cfg.TLS)
+	return s, nil
 }
 
 // Addr returns the address that the socket is bound to; none for a Unix socket.
@@ -106,6 +113,9 @@ type Listener struct {
 	// Limited, where set, is told of each connection that was refused for a limit,
 	// and from where it came, if that is known.
 	Limited func(limit string, from netip.AddrPort)
+	// Failed, where set, is told of each connection whose TLS handshake failed, and
+	// why. Its handler is told nothing of such a one.
+	Failed func(from netip.AddrPort, why Reason)
 
 	loop   *Loop
 	sock   *Socket
@@ -270,8 +280,20 @@ func (ls *Listener) admit(w wire, from netip.AddrPort) {
 		c.local = a
 	}
 	w.attach(c.id)
+	if cfg := ls.sock.tls.Load(); cfg != nil {
+		c.startTLS(cfg, false)
+		c.settle()
+		return
+	}
 	c.flags |= isTouched
-	switch ls.h.Accept(c) {
+	ls.offer(c)
+	c.flags &^= isTouched
+	c.settle()
+}
+
+// offer asks the handler whether c is accepted.
+func (ls *Listener) offer(c *Conn) {
+	switch c.h.Accept(c) {
 	case Reject:
 		c.flags |= isHeld
 		c.CloseWith(Reason{Why: Rejected})
@@ -281,8 +303,6 @@ func (ls *Listener) admit(w wire, from netip.AddrPort) {
 	case Hold:
 		c.flags |= isHeld
 	}
-	c.flags &^= isTouched
-	c.settle()
 }
 
 // enter counts a connection, or returns the limit that it would exceed and the

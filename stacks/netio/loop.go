@@ -22,6 +22,8 @@ type Loop struct {
 	events    [256]ready
 	read      []byte   // what connections read into
 	vec       [][]byte // what they write from
+	cipher    []byte   // what TLS reads into
+	tlsVec    [][]byte // what it writes from
 	grams     *gramBuffers
 	stats     Stats
 	queued    int // bytes queued by all connections
@@ -34,12 +36,16 @@ type Loop struct {
 	closing   []*Conn
 	senders   []*Packets // with datagrams to send
 	later     []*Conn    // that have more to write than a turn's share
+	more      []*Conn    // that have decrypted bytes, or a record, without the socket being ready
+	moreSpare []*Conn
 	spare     [2][]*Conn
 	logged    int64
 
 	debts   debts
 	lookups int
-	live    sync.WaitGroup // goroutines that resolve
+	shakers int            // goroutines that run TLS handshakes
+	shaking []ID           // their connections, oldest first, and some whose handshake is over
+	live    sync.WaitGroup // goroutines that resolve or shake hands
 	ctx     context.Context
 	cancel  context.CancelFunc
 
@@ -88,7 +94,7 @@ func (l *Loop) Conn(id ID) *Conn {
 // returns false. f may do anything to them.
 func (l *Loop) Conns(f func(*Conn) bool) {
 	for i := len(l.slots.list) - 1; i >= 0; i-- {
-		if c, ok := l.slots.list[i].g.(*Conn); ok && !f(c) {
+		if c, ok := l.slots.list[i].g.(*Conn); ok && c.flags&(isShaking|inbound) != isShaking|inbound && !f(c) {
 			return
 		}
 	}
@@ -222,6 +228,15 @@ func (l *Loop) resume() {
 		c.touch()
 	}
 	l.later = l.later[:0]
+	more := l.more
+	l.more = l.moreSpare[:0]
+	for i, c := range more {
+		more[i] = nil
+		if c.flags &^= isMore; c.flags&isClosed == 0 {
+			c.ready(readable)
+		}
+	}
+	l.moreSpare = more[:0]
 }
 
 // dispatch tells sockets that they are ready, from the i-th on, until the entry's
@@ -276,7 +291,7 @@ func (l *Loop) sendGrams() {
 
 // sleep returns for how long nothing is to be done.
 func (l *Loop) sleep() time.Duration {
-	if len(l.touched)+len(l.closing)+len(l.later)+len(l.senders) > 0 || l.debts.any() {
+	if len(l.touched)+len(l.closing)+len(l.later)+len(l.more)+len(l.senders) > 0 || l.debts.any() {
 		return 0
 	}
 	timeout := time.Duration(-1)

@@ -18,6 +18,8 @@ type Options struct {
 
 	// Connect bounds resolving and connecting, over all addresses; 30 s by default.
 	Connect time.Duration
+	// Handshake bounds a TLS handshake; 10 s by default.
+	Handshake time.Duration
 	// Idle closes a connection on which no byte went either way for so long; none by default.
 	Idle time.Duration
 	// Send closes a connection whose peer took none of the queued bytes for so long; 60 s
@@ -63,6 +65,7 @@ func (o Options) withDefaults() *Options {
 		}
 	}
 	span(&o.Connect, 30*time.Second)
+	span(&o.Handshake, 10*time.Second)
 	span(&o.Idle, 0)
 	span(&o.Send, time.Minute)
 	span(&o.Hold, 30*time.Second)

@@ -24,11 +24,12 @@ const (
 	Rejected               // the handler's verdict at accept
 	Resolve                // the name has no address
 	Stopped                // the loop ended
+	Handshake              // the TLS handshake failed; Reason.What says how
 	Failed                 // any other error of the system
 )
 
 var whyNames = [...]string{
-	"local", "eof", "reset", "refused", "unreachable", "timeout", "limit", "rejected", "resolve", "stopped", "failed",
+	"local", "eof", "reset", "refused", "unreachable", "timeout", "limit", "rejected", "resolve", "stopped", "handshake", "failed",
 }
 
 // String returns the kind in lower case.
@@ -42,8 +43,11 @@ func (w Why) String() string {
 // Reason is why a connection ended. The zero value means that this side closed it.
 type Reason struct {
 	Why Why
-	// What names the deadline or limit: "connect", "idle", "send", "hold", "linger",
-	// "resolve", "peers", "memory", or what [Conn.Deadline] was given.
+	// What names the deadline or limit: "connect", "handshake", "idle", "send", "hold",
+	// "linger", "resolve", "peers", "memory", "handshakes", or what [Conn.Deadline] was
+	// given. Of a handshake: "not_tls", "certificate", "alert" (the peer refused), "left"
+	// (the peer did), "protocol". Of a reset: "truncated" for a TLS peer that left in the
+	// middle of a record. Of a failure: "tls" for one that breaks that protocol.
 	What string
 	// Err is the system's error, nil if there was none.
 	Err error

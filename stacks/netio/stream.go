@@ -22,6 +22,8 @@ func (c *Conn) ready(what readiness) {
 	touched := c.flags & isTouched
 	c.flags |= isTouched // what its handler does is seen to here
 	switch {
+	case c.flags&isShaking != 0:
+		c.feed()
 	case c.flags&connecting != 0:
 		c.settleConnect()
 	case what&(readable|gone|hung|broken) != 0:
@@ -41,7 +43,8 @@ func (c *Conn) reading() bool {
 	if c.flags&isDuplex == 0 && c.flags&sendFull != 0 {
 		return false
 	}
-	return c.flags&(connecting|isHeld|isPaused|recvFull|sawEOF|isClosing|isClosed) == 0
+	return c.flags&(connecting|isHeld|isPaused|recvFull|sawEOF|isClosing|isClosed) == 0 &&
+		(c.tls == nil || c.tls.pend.n <= 2*tlsBatch) // a peer can have TLS answer without end
 }
 
 // noticeLeaving is about a peer that ended its stream, or reset it, perhaps while
@@ -132,6 +135,10 @@ func (c *Conn) settle() {
 	if c.flags&(isClosing|isClosed) != 0 {
 		return
 	}
+	if c.flags&isShaking != 0 {
+		c.settleHandshake()
+		return
+	}
 	if c.flags&tellQuit != 0 {
 		c.flags &^= tellQuit
 		c.h.Quit(c)
@@ -144,14 +151,16 @@ func (c *Conn) settle() {
 		c.settlePeer()
 		return
 	}
-	if c.flags&connecting == 0 {
+	if c.flags&(connecting|isShaking) == 0 {
 		c.highMark()
 		c.flush()
 		c.lowMark()
 		c.finishStream()
 		c.await()
 	}
-	if c.flags&isClosing == 0 {
+	if c.flags&isShaking != 0 {
+		c.settleHandshake() // just begun
+	} else if c.flags&isClosing == 0 {
 		c.watch()
 		c.schedule()
 	}
@@ -160,6 +169,12 @@ func (c *Conn) settle() {
 // flush writes what is queued, once a turn and a turn's share at most.
 func (c *Conn) flush() {
 	l := c.loop
+	if c.out.n == 0 && c.tls != nil && c.flags&isClosing == 0 {
+		// What TLS has to say by itself.
+		if err := c.tls.push(); err != nil && err != errAgain {
+			c.unwritable(err)
+		}
+	}
 	if c.out.n == 0 || c.flags&isClosing != 0 {
 		return
 	}
@@ -243,6 +258,9 @@ func (c *Conn) finishStream() {
 	if c.out.n > 0 || c.flags&isClosing != 0 {
 		return
 	}
+	if c.flags&(wantShut|flushClose) != 0 && c.flags&sawBroken == 0 && c.tls != nil && !c.tls.notified() {
+		return
+	}
 	if c.flags&flushClose != 0 {
 		c.fail(c.why)
 		return
@@ -277,9 +295,19 @@ func (c *Conn) watch() {
 	default:
 		want = gone
 	}
-	if c.flags&(connecting|isLater) == 0 && c.out.n > 0 {
+	if c.flags&(connecting|isLater) == 0 && c.out.n > 0 || c.tls != nil && c.tls.pend.n > 0 {
 		want |= writable
 	}
+	if c.tls != nil && c.tls.more && c.flags&isMore == 0 && c.reading() {
+		c.flags |= isMore
+		c.loop.more = append(c.loop.more, c)
+		c.loop.stir()
+	}
+	c.watchFor(want)
+}
+
+// watchFor asks for that, if it is not what was asked for before.
+func (c *Conn) watchFor(want interest) {
 	if want == c.want {
 		return
 	}
@@ -296,6 +324,7 @@ func (c *Conn) end() {
 	c.flags &^= isClosing
 	l.sh.Timers().Stop(&c.timer)
 	reset := c.flags&byReset != 0
+	shaking := c.flags&isShaking != 0
 	l.slots.remove(c.id)
 	l.open--
 	l.stats.Closed++
@@ -304,6 +333,8 @@ func (c *Conn) end() {
 		c.peer.sock.forget(c)
 	case c.w != nil && !reset && c.shouldLinger():
 		l.linger(c)
+	case shaking && !reset && c.why.Why == Handshake && l.mayLinger():
+		l.linger(c) // so that the peer reads the alert
 	case c.w != nil:
 		c.w.close(reset)
 	}
@@ -316,7 +347,13 @@ func (c *Conn) end() {
 	if c.flags&wasAccepted != 0 {
 		c.lis.left(c.remote.Addr())
 	}
-	c.h.Close(c, c.why)
+	if shaking && c.lis != nil {
+		if c.lis.Failed != nil {
+			c.lis.Failed(c.remote, c.why)
+		}
+	} else {
+		c.h.Close(c, c.why)
+	}
 	c.in.release(&l.pool)
 	l.drained()
 }

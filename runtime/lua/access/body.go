@@ -194,6 +194,9 @@ func (b *body) expr(slot *ast.Expr) {
 		b.read(slot, p)
 		return
 	}
+	if b.summed(slot) {
+		return
+	}
 	switch x := (*slot).(type) {
 	case *ast.IdentExpr:
 		b.note(x, Escapes)

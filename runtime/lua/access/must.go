@@ -1,8 +1,6 @@
 package access
 
 import (
-	"slices"
-
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/runtime/lua/syntax"
@@ -13,25 +11,17 @@ import (
 func (b *body) hoist(f *ast.FunctionExpr) {
 	m := &must{body: b, seen: map[string]bool{}}
 	m.block(f.Stmts)
-	paths := m.paths[:min(len(m.paths), maxHoisted)]
 	// Those of one object are read together.
-	for i, p := range paths {
-		if slices.ContainsFunc(paths[:i], p.Beside) {
-			continue
-		}
-		for _, q := range paths[i:] {
-			if q.Beside(p) {
-				b.h.Hoisted = append(b.h.Hoisted, q)
-			}
-		}
-	}
+	b.h.Hoisted = beside(m.paths[:min(len(m.paths), maxHoisted)])
+	b.h.Sums = m.sums[:min(len(m.sums), maxSums)]
 }
 
 // must collects the fields that are read whatever happens, in order.
 type must struct {
 	*body
-	seen  map[string]bool
+	seen  map[string]bool // of paths and sums
 	paths []Path
+	sums  []*Sum
 }
 
 // block walks statements and reports whether what follows them is reached on
@@ -93,6 +83,11 @@ func (m *must) branch(s *ast.IfStmt) bool {
 			m.add(p)
 		}
 	}
+	for _, s := range then.sums {
+		if other.seen[s.text] {
+			m.addSum(s)
+		}
+	}
 	return !leaves(s.Then) && !leaves(s.Else)
 }
 
@@ -128,6 +123,10 @@ func (m *must) expr(slot *ast.Expr) {
 		}
 		return
 	}
+	if s, ok := m.sum(*slot); ok {
+		m.addSum(s)
+		return
+	}
 	switch x := (*slot).(type) {
 	case *ast.FunctionExpr:
 	case *ast.LogicalOpExpr:
@@ -158,5 +157,12 @@ func (m *must) add(p Path) {
 	if !m.seen[p.String()] {
 		m.seen[p.String()] = true
 		m.paths = append(m.paths, p)
+	}
+}
+
+func (m *must) addSum(s *Sum) {
+	if !m.seen[s.text] {
+		m.seen[s.text] = true
+		m.sums = append(m.sums, s)
 	}
 }

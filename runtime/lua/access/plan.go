@@ -114,6 +114,8 @@ type Handler struct {
 	EscapeLines []int
 	// Hoisted are the further arguments of the second form.
 	Hoisted []Path
+	// Sums are the arguments behind those.
+	Sums []*Sum
 	// Read are the paths that are read by native functions.
 	Read []Path
 	// Needs are objects that the first form would reach and the second does not

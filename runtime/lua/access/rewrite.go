@@ -87,6 +87,7 @@ func (w *rewriter) handler(h analyse.Handler) (Rewritten, bool) {
 	b.hoist(second)
 	b.block(second.Stmts)
 	left := b.finish(second.Stmts)
+	b.locals(second)
 	for name, r := range b.params {
 		b.h.Uses[r.arg], b.h.EscapeLines[r.arg] = left.use(name), cmp.Or(b.escapes[name], h.Func.Line())
 	}
@@ -97,6 +98,9 @@ func (w *rewriter) handler(h analyse.Handler) (Rewritten, bool) {
 	})
 	for _, p := range b.h.Hoisted {
 		second.ParList.Names = append(second.ParList.Names, p.GetName())
+	}
+	for _, s := range b.h.Sums {
+		second.ParList.Names = append(second.ParList.Names, s.name())
 	}
 	h.Field.Value = call(h.Func, PairName, h.Func, second)
 	return Rewritten{b.h, second}, true

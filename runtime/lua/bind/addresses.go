@@ -29,8 +29,8 @@ const (
 	nearby = 8
 )
 
-// value returns what a script sees of an address: its text, nil for none.
-func (t *Addresses) value(addr netip.Addr) lua.LValue {
+// address returns what a script sees of an address: its text, nil for none.
+func (t *Addresses) address(addr netip.Addr) lua.LValue {
 	if addr == t.last.addr && t.last.text != nil {
 		return t.last.text
 	}

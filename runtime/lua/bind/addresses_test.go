@@ -12,7 +12,7 @@ import (
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	var table Addresses
-	if table.value(netip.Addr{}) != lua.LNil || len(table.slots) != 0 {
+	if table.address(netip.Addr{}) != lua.LNil || len(table.slots) != 0 {
 		t.Error("no address has a text")
 	}
 	at := func(i int) netip.Addr {
@@ -24,7 +24,7 @@ func TestAddresses(t *testing.T) {
 	for _, n := range []int{10, 1000, 3 * maxAddresses} {
 		for range 2 {
 			for i := range n {
-				if got := table.value(at(i)); got != lua.LString(at(i).String()) {
+				if got := table.address(at(i)); got != lua.LString(at(i).String()) {
 					t.Fatalf("%v is %v", at(i), got)
 				}
 			}
@@ -34,7 +34,7 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("%d addresses in %d slots", table.n, len(table.slots))
 	}
 	zone := netip.MustParseAddr("fe80::1%eth0")
-	if table.value(zone) == table.value(zone.WithZone("")) {
+	if table.address(zone) == table.address(zone.WithZone("")) {
 		t.Error("a zone does not count")
 	}
 }
@@ -44,7 +44,7 @@ func TestAddressesAllocateNothing(t *testing.T) {
 	var table Addresses
 	read := func() {
 		for i := range 20_000 {
-			table.value(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+			table.address(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
 		}
 	}
 	read()

@@ -60,27 +60,45 @@ func flowConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func flowConnPush(L *lua.LState, v flowev.Conn, fields []uint8, texts *Addresses) {
+func flowConnPush(L *lua.LState, v flowev.Conn, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromUint(v.ID()))
+			L.Push(values.uint(uint64(v.ID())))
 		case 1:
 			L.Push(fromString(v.CID()))
 		case 2:
 			L.Push(fromEnum(flowProtoWords, v.Proto()))
 		case 5:
-			L.Push(fromUint(v.VLAN()))
+			L.Push(small(v.VLAN()))
 		case 6:
-			L.Push(fromUint(v.ICMPID()))
+			L.Push(small(v.ICMPID()))
 		case 7:
-			L.Push(fromTime(v.Started()))
+			L.Push(values.time(v.Started()))
 		case 8:
-			L.Push(fromDuration(v.Duration()))
+			L.Push(values.duration(v.Duration()))
 		default:
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func flowConnNumbers(dst []float64, v flowev.Conn, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, float64(v.ID()))
+		case 5:
+			dst = append(dst, float64(v.VLAN()))
+		case 6:
+			dst = append(dst, float64(v.ICMPID()))
+		case 7:
+			dst = append(dst, float64(v.Started())/1e9)
+		case 8:
+			dst = append(dst, v.Duration().Seconds())
+		}
+	}
+	return dst
 }
 
 func flowConnTag(h Host, L *lua.LState) int {
@@ -174,35 +192,59 @@ func flowPeerIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func flowPeerPush(L *lua.LState, v flowev.Peer, fields []uint8, texts *Addresses) {
+func flowPeerPush(L *lua.LState, v flowev.Peer, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(texts.value(v.IP()))
+			L.Push(values.address(v.IP()))
 		case 1:
-			L.Push(fromUint(v.Port()))
+			L.Push(small(v.Port()))
 		case 2:
 			L.Push(fromEndpoint(v.Endpoint()))
 		case 3:
 			L.Push(fromEnum(flowTCPStateWords, v.State()))
 		case 4:
-			L.Push(fromUint(v.ISN()))
+			L.Push(values.uint(uint64(v.ISN())))
 		case 5:
-			L.Push(fromUint(v.Bytes()))
+			L.Push(values.uint(uint64(v.Bytes())))
 		case 6:
-			L.Push(fromUint(v.Pkts()))
+			L.Push(values.uint(uint64(v.Pkts())))
 		case 7:
-			L.Push(fromUint(v.Rexmits()))
+			L.Push(values.uint(uint64(v.Rexmits())))
 		case 8:
-			L.Push(fromUint(v.Gaps()))
+			L.Push(values.uint(uint64(v.Gaps())))
 		case 9:
-			L.Push(fromUint(v.Window()))
+			L.Push(values.uint(uint64(v.Window())))
 		case 10:
-			L.Push(fromUint(v.MSS()))
+			L.Push(small(v.MSS()))
 		default:
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func flowPeerNumbers(dst []float64, v flowev.Peer, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 1:
+			dst = append(dst, float64(v.Port()))
+		case 4:
+			dst = append(dst, float64(v.ISN()))
+		case 5:
+			dst = append(dst, float64(v.Bytes()))
+		case 6:
+			dst = append(dst, float64(v.Pkts()))
+		case 7:
+			dst = append(dst, float64(v.Rexmits()))
+		case 8:
+			dst = append(dst, float64(v.Gaps()))
+		case 9:
+			dst = append(dst, float64(v.Window()))
+		case 10:
+			dst = append(dst, float64(v.MSS()))
+		}
+	}
+	return dst
 }
 
 func flowStreamIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
@@ -215,7 +257,7 @@ func flowStreamIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
-func flowStreamPush(L *lua.LState, v flowev.Stream, fields []uint8, texts *Addresses) {
+func flowStreamPush(L *lua.LState, v flowev.Stream, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
@@ -447,17 +489,17 @@ func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
-func flowPacketPush(L *lua.LState, v flowev.Packet, fields []uint8, texts *Addresses) {
+func flowPacketPush(L *lua.LState, v flowev.Packet, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromTime(v.TS()))
+			L.Push(values.time(v.TS()))
 		case 1:
-			L.Push(fromUint(v.Len()))
+			L.Push(values.uint(uint64(v.Len())))
 		case 2:
-			L.Push(fromUint(v.Caplen()))
+			L.Push(values.uint(uint64(v.Caplen())))
 		case 3:
-			L.Push(fromUint(v.Link()))
+			L.Push(small(v.Link()))
 		case 4:
 			L.Push(fromBytes(v.Frame()))
 		case 5:
@@ -473,104 +515,104 @@ func flowPacketPush(L *lua.LState, v flowev.Packet, fields []uint8, texts *Addre
 				L.Push(lua.LNil)
 			}
 		case 7:
-			L.Push(fromUint(v.EtherType()))
+			L.Push(small(v.EtherType()))
 		case 8:
-			L.Push(fromUint(v.VLAN()))
+			L.Push(small(v.VLAN()))
 		case 9:
-			L.Push(fromUint(v.Vlans()))
+			L.Push(small(v.Vlans()))
 		case 10:
-			L.Push(fromUint(v.VLANInner()))
+			L.Push(small(v.VLANInner()))
 		case 11:
-			L.Push(fromUint(v.VLANPriority()))
+			L.Push(small(v.VLANPriority()))
 		case 12:
-			L.Push(fromUint(v.MPLSLabels()))
+			L.Push(small(v.MPLSLabels()))
 		case 13:
-			L.Push(fromUint(v.MPLSLabel()))
+			L.Push(values.uint(uint64(v.MPLSLabel())))
 		case 14:
 			L.Push(fromEnum(flowTunnelWords, v.Tunnel()))
 		case 15:
-			L.Push(fromUint(v.TunnelDepth()))
+			L.Push(small(v.TunnelDepth()))
 		case 16:
-			L.Push(fromUint(v.TunnelID()))
+			L.Push(values.uint(uint64(v.TunnelID())))
 		case 17:
 			if x, ok := v.OuterSrc(); ok {
-				L.Push(texts.value(x))
+				L.Push(values.address(x))
 			} else {
 				L.Push(lua.LNil)
 			}
 		case 18:
 			if x, ok := v.OuterDst(); ok {
-				L.Push(texts.value(x))
+				L.Push(values.address(x))
 			} else {
 				L.Push(lua.LNil)
 			}
 		case 19:
-			L.Push(fromUint(v.IPVersion()))
+			L.Push(small(v.IPVersion()))
 		case 20:
-			L.Push(fromUint(v.IPHeaderLen()))
+			L.Push(small(v.IPHeaderLen()))
 		case 21:
-			L.Push(fromUint(v.IPLen()))
+			L.Push(values.uint(uint64(v.IPLen())))
 		case 22:
-			L.Push(fromUint(v.DSCP()))
+			L.Push(small(v.DSCP()))
 		case 23:
-			L.Push(fromUint(v.ECN()))
+			L.Push(small(v.ECN()))
 		case 24:
-			L.Push(fromUint(v.FlowLabel()))
+			L.Push(values.uint(uint64(v.FlowLabel())))
 		case 25:
-			L.Push(fromUint(v.IPID()))
+			L.Push(values.uint(uint64(v.IPID())))
 		case 26:
 			L.Push(fromBool(v.DontFragment()))
 		case 27:
 			L.Push(fromBool(v.MoreFragments()))
 		case 28:
-			L.Push(fromUint(v.FragmentOffset()))
+			L.Push(small(v.FragmentOffset()))
 		case 29:
-			L.Push(fromUint(v.IPChecksum()))
+			L.Push(small(v.IPChecksum()))
 		case 30:
 			L.Push(fromEnum(flowChecksumWords, v.IPChecksumState()))
 		case 31:
 			L.Push(fromBytes(v.IPOptions()))
 		case 32:
-			L.Push(texts.value(v.Src()))
+			L.Push(values.address(v.Src()))
 		case 33:
-			L.Push(texts.value(v.Dst()))
+			L.Push(values.address(v.Dst()))
 		case 34:
-			L.Push(fromUint(v.Proto()))
+			L.Push(small(v.Proto()))
 		case 35:
-			L.Push(fromUint(v.TTL()))
+			L.Push(small(v.TTL()))
 		case 36:
 			L.Push(fromBool(v.Fragment()))
 		case 37:
-			L.Push(fromUint(v.SrcPort()))
+			L.Push(small(v.SrcPort()))
 		case 38:
-			L.Push(fromUint(v.DstPort()))
+			L.Push(small(v.DstPort()))
 		case 39:
-			L.Push(fromUint(v.Seq()))
+			L.Push(values.uint(uint64(v.Seq())))
 		case 40:
-			L.Push(fromUint(v.Ack()))
+			L.Push(values.uint(uint64(v.Ack())))
 		case 41:
-			L.Push(fromUint(v.Flags()))
+			L.Push(small(v.Flags()))
 		case 42:
-			L.Push(fromUint(v.Window()))
+			L.Push(small(v.Window()))
 		case 43:
-			L.Push(fromUint(v.TCPHeaderLen()))
+			L.Push(small(v.TCPHeaderLen()))
 		case 44:
-			L.Push(fromUint(v.Reserved()))
+			L.Push(small(v.Reserved()))
 		case 45:
-			L.Push(fromUint(v.Urgent()))
+			L.Push(small(v.Urgent()))
 		case 46:
-			L.Push(fromUint(v.Checksum()))
+			L.Push(small(v.Checksum()))
 		case 47:
 			L.Push(fromEnum(flowChecksumWords, v.ChecksumState()))
 		case 48:
 			if x, ok := v.MSS(); ok {
-				L.Push(fromUint(x))
+				L.Push(small(x))
 			} else {
 				L.Push(lua.LNil)
 			}
 		case 49:
 			if x, ok := v.WindowScale(); ok {
-				L.Push(fromUint(x))
+				L.Push(small(x))
 			} else {
 				L.Push(lua.LNil)
 			}
@@ -578,46 +620,126 @@ func flowPacketPush(L *lua.LState, v flowev.Packet, fields []uint8, texts *Addre
 			L.Push(fromBool(v.SACKPermitted()))
 		case 51:
 			if x, ok := v.TSValue(); ok {
-				L.Push(fromUint(x))
+				L.Push(values.uint(uint64(x)))
 			} else {
 				L.Push(lua.LNil)
 			}
 		case 52:
 			if x, ok := v.TSEcho(); ok {
-				L.Push(fromUint(x))
+				L.Push(values.uint(uint64(x)))
 			} else {
 				L.Push(lua.LNil)
 			}
 		case 53:
 			L.Push(fromBytes(v.TCPOptions()))
 		case 54:
-			L.Push(fromUint(v.UDPLen()))
+			L.Push(small(v.UDPLen()))
 		case 55:
 			if x, ok := v.ICMPType(); ok {
-				L.Push(fromUint(x))
+				L.Push(small(x))
 			} else {
 				L.Push(lua.LNil)
 			}
 		case 56:
 			if x, ok := v.ICMPCode(); ok {
-				L.Push(fromUint(x))
+				L.Push(small(x))
 			} else {
 				L.Push(lua.LNil)
 			}
 		case 57:
 			if x, ok := v.ICMPRest(); ok {
-				L.Push(fromUint(x))
+				L.Push(values.uint(uint64(x)))
 			} else {
 				L.Push(lua.LNil)
 			}
 		case 58:
-			L.Push(fromUint(v.PayloadLen()))
+			L.Push(values.uint(uint64(v.PayloadLen())))
 		case 59:
 			L.Push(fromBytes(v.Payload()))
 		default:
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func flowPacketNumbers(dst []float64, v flowev.Packet, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, float64(v.TS())/1e9)
+		case 1:
+			dst = append(dst, float64(v.Len()))
+		case 2:
+			dst = append(dst, float64(v.Caplen()))
+		case 3:
+			dst = append(dst, float64(v.Link()))
+		case 7:
+			dst = append(dst, float64(v.EtherType()))
+		case 8:
+			dst = append(dst, float64(v.VLAN()))
+		case 9:
+			dst = append(dst, float64(v.Vlans()))
+		case 10:
+			dst = append(dst, float64(v.VLANInner()))
+		case 11:
+			dst = append(dst, float64(v.VLANPriority()))
+		case 12:
+			dst = append(dst, float64(v.MPLSLabels()))
+		case 13:
+			dst = append(dst, float64(v.MPLSLabel()))
+		case 15:
+			dst = append(dst, float64(v.TunnelDepth()))
+		case 16:
+			dst = append(dst, float64(v.TunnelID()))
+		case 19:
+			dst = append(dst, float64(v.IPVersion()))
+		case 20:
+			dst = append(dst, float64(v.IPHeaderLen()))
+		case 21:
+			dst = append(dst, float64(v.IPLen()))
+		case 22:
+			dst = append(dst, float64(v.DSCP()))
+		case 23:
+			dst = append(dst, float64(v.ECN()))
+		case 24:
+			dst = append(dst, float64(v.FlowLabel()))
+		case 25:
+			dst = append(dst, float64(v.IPID()))
+		case 28:
+			dst = append(dst, float64(v.FragmentOffset()))
+		case 29:
+			dst = append(dst, float64(v.IPChecksum()))
+		case 34:
+			dst = append(dst, float64(v.Proto()))
+		case 35:
+			dst = append(dst, float64(v.TTL()))
+		case 37:
+			dst = append(dst, float64(v.SrcPort()))
+		case 38:
+			dst = append(dst, float64(v.DstPort()))
+		case 39:
+			dst = append(dst, float64(v.Seq()))
+		case 40:
+			dst = append(dst, float64(v.Ack()))
+		case 41:
+			dst = append(dst, float64(v.Flags()))
+		case 42:
+			dst = append(dst, float64(v.Window()))
+		case 43:
+			dst = append(dst, float64(v.TCPHeaderLen()))
+		case 44:
+			dst = append(dst, float64(v.Reserved()))
+		case 45:
+			dst = append(dst, float64(v.Urgent()))
+		case 46:
+			dst = append(dst, float64(v.Checksum()))
+		case 54:
+			dst = append(dst, float64(v.UDPLen()))
+		case 58:
+			dst = append(dst, float64(v.PayloadLen()))
+		}
+	}
+	return dst
 }
 
 func flowPacketHas(h Host, L *lua.LState) int {
@@ -655,19 +777,31 @@ func flowDataIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func flowDataPush(L *lua.LState, v flowev.Data, fields []uint8, texts *Addresses) {
+func flowDataPush(L *lua.LState, v flowev.Data, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
 			L.Push(fromEnum(flowSideWords, v.From()))
 		case 1:
-			L.Push(fromUint(v.Len()))
+			L.Push(values.uint(uint64(v.Len())))
 		case 2:
-			L.Push(fromUint(v.Offset()))
+			L.Push(values.uint(uint64(v.Offset())))
 		default:
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func flowDataNumbers(dst []float64, v flowev.Data, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 1:
+			dst = append(dst, float64(v.Len()))
+		case 2:
+			dst = append(dst, float64(v.Offset()))
+		}
+	}
+	return dst
 }
 
 func flowDataPeek(h Host, L *lua.LState) int {
@@ -740,8 +874,8 @@ func flowObjects() []*ObjectType {
 			ID:    FlowConn,
 			Info:  flowev.Family.Objects[0],
 			Index: flowConnIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				flowConnPush(L, o.(flowev.Conn), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowConnPush(L, o.(flowev.Conn), fields, values)
 			},
 			Methods: map[string]Method{
 				"tag":    flowConnTag,
@@ -754,16 +888,16 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPeer,
 			Info:  flowev.Family.Objects[1],
 			Index: flowPeerIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				flowPeerPush(L, o.(flowev.Peer), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowPeerPush(L, o.(flowev.Peer), fields, values)
 			},
 		},
 		{
 			ID:    FlowStream,
 			Info:  flowev.Family.Objects[2],
 			Index: flowStreamIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				flowStreamPush(L, o.(flowev.Stream), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowStreamPush(L, o.(flowev.Stream), fields, values)
 			},
 			Methods: map[string]Method{
 				"len":    flowStreamLen,
@@ -777,8 +911,8 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPacket,
 			Info:  flowev.Family.Objects[3],
 			Index: flowPacketIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				flowPacketPush(L, o.(flowev.Packet), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowPacketPush(L, o.(flowev.Packet), fields, values)
 			},
 			Methods: map[string]Method{
 				"has":    flowPacketHas,
@@ -790,8 +924,8 @@ func flowObjects() []*ObjectType {
 			ID:    FlowData,
 			Info:  flowev.Family.Objects[4],
 			Index: flowDataIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				flowDataPush(L, o.(flowev.Data), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowDataPush(L, o.(flowev.Data), fields, values)
 			},
 			Methods: map[string]Method{
 				"peek":   flowDataPeek,
@@ -810,7 +944,7 @@ func flowPktInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowPktInPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowPktInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.PktIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -819,7 +953,7 @@ func flowPktInPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -829,7 +963,7 @@ func flowPktInPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -839,16 +973,57 @@ func flowPktInPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowPktInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.PktIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowPktInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -865,7 +1040,7 @@ func flowConnStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowConnStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowConnStartPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.ConnStart)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -874,7 +1049,7 @@ func flowConnStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -884,7 +1059,7 @@ func flowConnStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -894,16 +1069,57 @@ func flowConnStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowConnStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.ConnStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowConnStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -920,7 +1136,7 @@ func flowConnAdoptedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.ConnAdopted)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -929,7 +1145,7 @@ func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -939,7 +1155,7 @@ func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -949,16 +1165,57 @@ func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowConnAdoptedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.ConnAdopted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowConnAdoptedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -975,7 +1232,7 @@ func flowTCPStateChangeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.TCPStateChange)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -984,7 +1241,7 @@ func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, texts *Address
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -994,7 +1251,7 @@ func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, texts *Address
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1004,16 +1261,57 @@ func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, texts *Address
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowTCPStateChangeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.TCPStateChange)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowTCPStateChangeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1034,7 +1332,7 @@ func flowRexmitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowRexmitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowRexmitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.Rexmit)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1043,7 +1341,7 @@ func flowRexmitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1053,7 +1351,7 @@ func flowRexmitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1063,22 +1361,69 @@ func flowRexmitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		case 4:
 			o := v.Old
 			if o == nil {
 				return false
 			}
-			flowDataPush(L, o, g.Fields, texts)
+			flowDataPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowRexmitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Rexmit)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		case 4:
+			o := v.Old
+			if o == nil {
+				return dst, false
+			}
+			dst = flowDataNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowRexmitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1104,7 +1449,7 @@ func flowGapArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowGapPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowGapPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.Gap)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1113,7 +1458,7 @@ func flowGapPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1123,7 +1468,7 @@ func flowGapPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1133,10 +1478,45 @@ func flowGapPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowGapNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Gap)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowGapThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1159,7 +1539,7 @@ func flowErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.Error)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1168,7 +1548,7 @@ func flowErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1178,7 +1558,7 @@ func flowErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1188,16 +1568,57 @@ func flowErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1218,7 +1639,7 @@ func flowSideClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowSideClosedPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowSideClosedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.SideClosed)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1227,7 +1648,7 @@ func flowSideClosedPush(L *lua.LState, e any, groups []Group, texts *Addresses) 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1237,7 +1658,7 @@ func flowSideClosedPush(L *lua.LState, e any, groups []Group, texts *Addresses) 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1247,10 +1668,45 @@ func flowSideClosedPush(L *lua.LState, e any, groups []Group, texts *Addresses) 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowSideClosedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.SideClosed)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowSideClosedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1269,7 +1725,7 @@ func flowConnEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowConnEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowConnEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.ConnEnd)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1278,7 +1734,7 @@ func flowConnEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1288,7 +1744,7 @@ func flowConnEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1298,10 +1754,45 @@ func flowConnEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowConnEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.ConnEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowConnEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1318,7 +1809,7 @@ func flowNewDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowData, v.D))
 }
 
-func flowNewDataPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowNewDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.NewData)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1327,7 +1818,7 @@ func flowNewDataPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1337,7 +1828,7 @@ func flowNewDataPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1347,16 +1838,57 @@ func flowNewDataPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.D
 			if o == nil {
 				return false
 			}
-			flowDataPush(L, o, g.Fields, texts)
+			flowDataPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowNewDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.NewData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.D
+			if o == nil {
+				return dst, false
+			}
+			dst = flowDataNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowNewDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1373,7 +1905,7 @@ func flowUDPStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowUDPStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowUDPStartPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.UDPStart)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1382,7 +1914,7 @@ func flowUDPStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) bo
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1392,7 +1924,7 @@ func flowUDPStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) bo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1402,16 +1934,57 @@ func flowUDPStartPush(L *lua.LState, e any, groups []Group, texts *Addresses) bo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowUDPStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.UDPStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1419,7 +1992,7 @@ func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowDatagramPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowDatagramPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.Datagram)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1428,7 +2001,7 @@ func flowDatagramPush(L *lua.LState, e any, groups []Group, texts *Addresses) bo
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1438,7 +2011,7 @@ func flowDatagramPush(L *lua.LState, e any, groups []Group, texts *Addresses) bo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1448,16 +2021,57 @@ func flowDatagramPush(L *lua.LState, e any, groups []Group, texts *Addresses) bo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowDatagramNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Datagram)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowDatagramThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1474,7 +2088,7 @@ func flowUDPEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowUDPEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowUDPEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.UDPEnd)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1483,7 +2097,7 @@ func flowUDPEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1493,7 +2107,7 @@ func flowUDPEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1503,10 +2117,45 @@ func flowUDPEndPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowUDPEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.UDPEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowUDPEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1523,7 +2172,7 @@ func flowICMPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowICMPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowICMPErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.ICMPError)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1532,7 +2181,7 @@ func flowICMPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1542,7 +2191,7 @@ func flowICMPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1552,16 +2201,57 @@ func flowICMPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowICMPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.ICMPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowICMPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1584,7 +2274,7 @@ func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowOrphanPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowOrphanPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.Orphan)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1593,7 +2283,7 @@ func flowOrphanPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			flowConnPush(L, o, g.Fields, texts)
+			flowConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1603,7 +2293,7 @@ func flowOrphanPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1613,16 +2303,57 @@ func flowOrphanPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			flowPeerPush(L, x, g.Fields, texts)
+			flowPeerPush(L, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowOrphanNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Orphan)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1665,7 +2396,7 @@ func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowPacket, v.Pkt))
 }
 
-func flowBlockedPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func flowBlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*flowev.Blocked)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1674,10 +2405,25 @@ func flowBlockedPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if o == nil {
 				return false
 			}
-			flowPacketPush(L, o, g.Fields, texts)
+			flowPacketPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func flowBlockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*flowev.Blocked)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1695,69 +2441,69 @@ func flowEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush, Numbers: flowPktInNumbers,
 		},
 		{
 			Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush, Numbers: flowConnStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush, Numbers: flowConnAdoptedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush, Numbers: flowTCPStateChangeNumbers,
 		},
 		{
 			Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis,
-			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush,
+			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush, Numbers: flowRexmitNumbers,
 		},
 		{
 			Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush, Numbers: flowGapNumbers,
 		},
 		{
 			Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush, Numbers: flowErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush, Numbers: flowSideClosedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush, Numbers: flowConnEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis,
-			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush,
+			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush, Numbers: flowNewDataNumbers,
 		},
 		{
 			Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush, Numbers: flowUDPStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush, Numbers: flowDatagramNumbers,
 		},
 		{
 			Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush, Numbers: flowUDPEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush, Numbers: flowICMPErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush, Numbers: flowOrphanNumbers,
 		},
 		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
 		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
 		{
 			Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis,
-			Near: []string{"pkt"}, Push: flowBlockedPush,
+			Near: []string{"pkt"}, Push: flowBlockedPush, Numbers: flowBlockedNumbers,
 		},
 	}
 }

@@ -64,8 +64,8 @@ type ObjectType struct {
 	Index func(h Host, L *lua.LState, o any, key string) (lua.LValue, bool)
 	// Push pushes fields, by their places in the object's declaration, as Index
 	// would return them. The object is there and has not ended; the fields are
-	// plain values; the texts of addresses are kept in texts.
-	Push func(L *lua.LState, o any, fields []uint8, texts *Addresses)
+	// plain values, made by values.
+	Push func(L *lua.LState, o any, fields []uint8, values *Values)
 	// SetIndex assigns a field; false if there is no writable one of that name.
 	// It raises a Lua error if the value does not fit or is refused. Nil where
 	// the type has no writable fields.
@@ -87,7 +87,10 @@ type EventType struct {
 	// group by group; false where an object is not there or has ended, which ends it
 	// with the groups before that on the stack.
 	Near []string
-	Push func(L *lua.LState, e any, groups []Group, texts *Addresses) bool
+	Push func(L *lua.LState, e any, groups []Group, values *Values) bool
+	// Numbers appends such fields as the numbers that they are; those that are none,
+	// or may be nil, it leaves out.
+	Numbers func(dst []float64, e any, groups []Group) ([]float64, bool)
 }
 
 // Group is fields of one object that an event leads to.

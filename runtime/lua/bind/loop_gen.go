@@ -146,11 +146,11 @@ func loopConnSetIndex(h Host, L *lua.LState, o any, key string, v lua.LValue) bo
 	return false
 }
 
-func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, texts *Addresses) {
+func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromUint(v.ID()))
+			L.Push(values.uint(uint64(v.ID())))
 		case 1:
 			L.Push(fromEnum(loopKindWords, v.Kind()))
 		case 2:
@@ -178,19 +178,19 @@ func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, texts *Addresses
 		case 12:
 			L.Push(fromBool(v.Paused()))
 		case 13:
-			L.Push(fromTime(v.Started()))
+			L.Push(values.time(v.Started()))
 		case 14:
-			L.Push(fromDuration(v.Duration()))
+			L.Push(values.duration(v.Duration()))
 		case 15:
-			L.Push(fromDuration(v.Idle()))
+			L.Push(values.duration(v.Idle()))
 		case 16:
-			L.Push(fromUint(v.BytesIn()))
+			L.Push(values.uint(uint64(v.BytesIn())))
 		case 17:
-			L.Push(fromUint(v.BytesOut()))
+			L.Push(values.uint(uint64(v.BytesOut())))
 		case 18:
-			L.Push(fromUint(v.Unread()))
+			L.Push(values.uint(uint64(v.Unread())))
 		case 19:
-			L.Push(fromUint(v.Queued()))
+			L.Push(values.uint(uint64(v.Queued())))
 		case 20:
 			L.Push(fromBool(v.Truncated()))
 		case 21:
@@ -207,6 +207,30 @@ func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, texts *Addresses
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func loopConnNumbers(dst []float64, v loopev.Conn, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, float64(v.ID()))
+		case 13:
+			dst = append(dst, float64(v.Started())/1e9)
+		case 14:
+			dst = append(dst, v.Duration().Seconds())
+		case 15:
+			dst = append(dst, v.Idle().Seconds())
+		case 16:
+			dst = append(dst, float64(v.BytesIn()))
+		case 17:
+			dst = append(dst, float64(v.BytesOut()))
+		case 18:
+			dst = append(dst, float64(v.Unread()))
+		case 19:
+			dst = append(dst, float64(v.Queued()))
+		}
+	}
+	return dst
 }
 
 func loopConnPeek(h Host, L *lua.LState) int {
@@ -631,19 +655,29 @@ func loopAddressIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, boo
 	return nil, false
 }
 
-func loopAddressPush(L *lua.LState, v loopev.Address, fields []uint8, texts *Addresses) {
+func loopAddressPush(L *lua.LState, v loopev.Address, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(texts.value(v.IP()))
+			L.Push(values.address(v.IP()))
 		case 1:
-			L.Push(fromUint(v.Port()))
+			L.Push(small(v.Port()))
 		case 2:
 			L.Push(fromEndpoint(v.Endpoint()))
 		default:
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func loopAddressNumbers(dst []float64, v loopev.Address, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 1:
+			dst = append(dst, float64(v.Port()))
+		}
+	}
+	return dst
 }
 
 func loopRequestIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
@@ -683,7 +717,7 @@ func loopRequestIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, boo
 	return nil, false
 }
 
-func loopRequestPush(L *lua.LState, v loopev.Request, fields []uint8, texts *Addresses) {
+func loopRequestPush(L *lua.LState, v loopev.Request, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
@@ -704,7 +738,7 @@ func loopRequestPush(L *lua.LState, v loopev.Request, fields []uint8, texts *Add
 			L.Push(fromString(v.Host()))
 		case 6:
 			if x, ok := v.Length(); ok {
-				L.Push(fromUint(x))
+				L.Push(values.uint(uint64(x)))
 			} else {
 				L.Push(lua.LNil)
 			}
@@ -783,11 +817,11 @@ func loopResponseIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bo
 	return nil, false
 }
 
-func loopResponsePush(L *lua.LState, v loopev.Response, fields []uint8, texts *Addresses) {
+func loopResponsePush(L *lua.LState, v loopev.Response, fields []uint8, values *Values) {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromUint(v.Status()))
+			L.Push(small(v.Status()))
 		case 1:
 			L.Push(fromString(v.Reason()))
 		case 3:
@@ -796,6 +830,16 @@ func loopResponsePush(L *lua.LState, v loopev.Response, fields []uint8, texts *A
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func loopResponseNumbers(dst []float64, v loopev.Response, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, float64(v.Status()))
+		}
+	}
+	return dst
 }
 
 func loopResponseHeader(h Host, L *lua.LState) int {
@@ -816,8 +860,8 @@ func loopObjects() []*ObjectType {
 			ID:    LoopConn,
 			Info:  loopev.Family.Objects[0],
 			Index: loopConnIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				loopConnPush(L, o.(loopev.Conn), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopConnPush(L, o.(loopev.Conn), fields, values)
 			},
 			SetIndex: loopConnSetIndex,
 			Methods: map[string]Method{
@@ -853,16 +897,16 @@ func loopObjects() []*ObjectType {
 			ID:    LoopAddress,
 			Info:  loopev.Family.Objects[1],
 			Index: loopAddressIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				loopAddressPush(L, o.(loopev.Address), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopAddressPush(L, o.(loopev.Address), fields, values)
 			},
 		},
 		{
 			ID:    LoopRequest,
 			Info:  loopev.Family.Objects[2],
 			Index: loopRequestIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				loopRequestPush(L, o.(loopev.Request), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopRequestPush(L, o.(loopev.Request), fields, values)
 			},
 			Methods: map[string]Method{
 				"header": loopRequestHeader,
@@ -875,8 +919,8 @@ func loopObjects() []*ObjectType {
 			ID:    LoopResponse,
 			Info:  loopev.Family.Objects[3],
 			Index: loopResponseIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, texts *Addresses) {
-				loopResponsePush(L, o.(loopev.Response), fields, texts)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopResponsePush(L, o.(loopev.Response), fields, values)
 			},
 			Methods: map[string]Method{
 				"header": loopResponseHeader,
@@ -890,7 +934,7 @@ func loopAcceptArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopAcceptPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Accept)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -899,7 +943,7 @@ func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -909,7 +953,7 @@ func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -919,7 +963,7 @@ func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -929,10 +973,55 @@ func loopAcceptPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopAcceptNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Accept)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopAcceptThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -951,7 +1040,7 @@ func loopConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(LoopConn, v.C), fromInt(v.Code))
 }
 
-func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Connect)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -960,7 +1049,7 @@ func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -970,7 +1059,7 @@ func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -980,7 +1069,7 @@ func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -990,10 +1079,55 @@ func loopConnectPush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Connect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopConnectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1012,7 +1146,7 @@ func loopRecvArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
 }
 
-func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopRecvPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Recv)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1021,7 +1155,7 @@ func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1031,7 +1165,7 @@ func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1041,7 +1175,7 @@ func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1051,10 +1185,55 @@ func loopRecvPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopRecvNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Recv)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopSendArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1062,7 +1241,7 @@ func loopSendArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
 }
 
-func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopSendPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Send)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1071,7 +1250,7 @@ func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1081,7 +1260,7 @@ func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1091,7 +1270,7 @@ func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1101,10 +1280,55 @@ func loopSendPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopSendNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Send)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopPollArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1112,7 +1336,7 @@ func loopPollArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Now))
 }
 
-func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopPollPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Poll)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1121,7 +1345,7 @@ func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1131,7 +1355,7 @@ func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1141,7 +1365,7 @@ func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1151,10 +1375,55 @@ func loopPollPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopPollNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Poll)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopTimerArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1162,7 +1431,7 @@ func loopTimerArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Due))
 }
 
-func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopTimerPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Timer)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1171,7 +1440,7 @@ func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1181,7 +1450,7 @@ func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1191,7 +1460,7 @@ func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1201,10 +1470,55 @@ func loopTimerPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopTimerNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Timer)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopFullArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1212,7 +1526,7 @@ func loopFullArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopSideWords, v.Side))
 }
 
-func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopFullPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Full)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1221,7 +1535,7 @@ func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1231,7 +1545,7 @@ func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1241,7 +1555,7 @@ func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1251,10 +1565,55 @@ func loopFullPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopFullNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Full)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1262,7 +1621,7 @@ func loopDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Drain)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1271,7 +1630,7 @@ func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1281,7 +1640,7 @@ func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1291,7 +1650,7 @@ func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1301,10 +1660,55 @@ func loopDrainPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopDrainNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Drain)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopEOFArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1312,7 +1716,7 @@ func loopEOFArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopEOFPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.EOF)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1321,7 +1725,7 @@ func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1331,7 +1735,7 @@ func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1341,7 +1745,7 @@ func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1351,10 +1755,55 @@ func loopEOFPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopEOFNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.EOF)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1362,7 +1811,7 @@ func loopMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(LoopConn, v.C), Value(h, L, v.Message))
 }
 
-func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Message)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1371,7 +1820,7 @@ func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1381,7 +1830,7 @@ func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1391,7 +1840,7 @@ func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1401,10 +1850,55 @@ func loopMessagePush(L *lua.LState, e any, groups []Group, texts *Addresses) boo
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Message)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopLimitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1412,7 +1906,7 @@ func loopLimitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopLimitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Limit)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1421,7 +1915,7 @@ func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1431,7 +1925,7 @@ func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1441,7 +1935,7 @@ func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1451,10 +1945,55 @@ func loopLimitPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopLimitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Limit)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopLimitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1476,7 +2015,7 @@ func loopErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Error)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1485,7 +2024,7 @@ func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1495,7 +2034,7 @@ func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1505,7 +2044,7 @@ func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1515,10 +2054,55 @@ func loopErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1537,7 +2121,7 @@ func loopCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopWhyWords, v.Why))
 }
 
-func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.Close)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1546,7 +2130,7 @@ func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1556,7 +2140,7 @@ func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1566,7 +2150,7 @@ func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1576,10 +2160,55 @@ func loopClosePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool 
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.Close)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopCloseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1601,7 +2230,7 @@ func loopHTTPHeadersArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
 }
 
-func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.HTTPHeaders)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1610,7 +2239,7 @@ func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1620,7 +2249,7 @@ func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1630,7 +2259,7 @@ func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1640,16 +2269,66 @@ func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
 				return false
 			}
-			loopRequestPush(L, o, g.Fields, texts)
+			loopRequestPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopHTTPHeadersNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPHeaders)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
 }
 
 func loopHTTPHeadersThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1670,7 +2349,7 @@ func loopHTTPChunkArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromBytes(v.Chunk))
 }
 
-func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.HTTPChunk)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1679,7 +2358,7 @@ func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1689,7 +2368,7 @@ func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1699,7 +2378,7 @@ func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1709,16 +2388,66 @@ func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
 				return false
 			}
-			loopRequestPush(L, o, g.Fields, texts)
+			loopRequestPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopHTTPChunkNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPChunk)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
 }
 
 func loopHTTPChunkThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1735,7 +2464,7 @@ func loopHTTPRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
 }
 
-func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.HTTPRequest)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1744,7 +2473,7 @@ func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1754,7 +2483,7 @@ func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1764,7 +2493,7 @@ func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1774,16 +2503,66 @@ func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, texts *Addresses)
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
 				return false
 			}
-			loopRequestPush(L, o, g.Fields, texts)
+			loopRequestPush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopHTTPRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
 }
 
 func loopHTTPRequestThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1804,7 +2583,7 @@ func loopHTTPResponseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopResponse, v.Res))
 }
 
-func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.HTTPResponse)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1813,7 +2592,7 @@ func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, texts *Addresses
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1823,7 +2602,7 @@ func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, texts *Addresses
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1833,7 +2612,7 @@ func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, texts *Addresses
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1843,16 +2622,67 @@ func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, texts *Addresses
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 4:
 			o := v.Res
 			if o == nil {
 				return false
 			}
-			loopResponsePush(L, o, g.Fields, texts)
+			loopResponsePush(L, o, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopHTTPResponseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPResponse)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Res
+			if o == nil {
+				return dst, false
+			}
+			dst = loopResponseNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopHTTPResponseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1871,7 +2701,7 @@ func loopHTTPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) bool {
+func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	v := e.(*loopev.HTTPError)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
@@ -1880,7 +2710,7 @@ func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if o == nil || g.Alive && o.Ended() {
 				return false
 			}
-			loopConnPush(L, o, g.Fields, texts)
+			loopConnPush(L, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
@@ -1890,7 +2720,7 @@ func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
@@ -1900,7 +2730,7 @@ func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
@@ -1910,10 +2740,55 @@ func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, texts *Addresses) b
 			if x == nil || g.Alive && x.Ended() {
 				return false
 			}
-			loopAddressPush(L, x, g.Fields, texts)
+			loopAddressPush(L, x, g.Fields, values)
 		}
 	}
 	return true
+}
+
+func loopHTTPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
 }
 
 func loopHTTPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1931,75 +2806,75 @@ func loopEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: loopev.Family.Events[0], Args: loopAcceptArgs, This: loopAcceptThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopAcceptPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopAcceptPush, Numbers: loopAcceptNumbers,
 		},
 		{
 			Info: loopev.Family.Events[1], Args: loopConnectArgs, This: loopConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopConnectPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopConnectPush, Numbers: loopConnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[2], Args: loopRecvArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopRecvPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopRecvPush, Numbers: loopRecvNumbers,
 		},
 		{
 			Info: loopev.Family.Events[3], Args: loopSendArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSendPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSendPush, Numbers: loopSendNumbers,
 		},
 		{
 			Info: loopev.Family.Events[4], Args: loopPollArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopPollPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopPollPush, Numbers: loopPollNumbers,
 		},
 		{
 			Info: loopev.Family.Events[5], Args: loopTimerArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTimerPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTimerPush, Numbers: loopTimerNumbers,
 		},
 		{
 			Info: loopev.Family.Events[6], Args: loopFullArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopFullPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopFullPush, Numbers: loopFullNumbers,
 		},
 		{
 			Info: loopev.Family.Events[7], Args: loopDrainArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDrainPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDrainPush, Numbers: loopDrainNumbers,
 		},
 		{
 			Info: loopev.Family.Events[8], Args: loopEOFArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopEOFPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopEOFPush, Numbers: loopEOFNumbers,
 		},
 		{
 			Info: loopev.Family.Events[9], Args: loopMessageArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMessagePush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMessagePush, Numbers: loopMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[10], Args: loopLimitArgs, This: loopLimitThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush, Numbers: loopLimitNumbers,
 		},
 		{
 			Info: loopev.Family.Events[11], Args: loopErrorArgs, This: loopErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Numbers: loopErrorNumbers,
 		},
 		{
 			Info: loopev.Family.Events[12], Args: loopCloseArgs, This: loopCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
 		},
 		{
 			Info: loopev.Family.Events[13], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Numbers: loopHTTPHeadersNumbers,
 		},
 		{
 			Info: loopev.Family.Events[14], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Numbers: loopHTTPChunkNumbers,
 		},
 		{
 			Info: loopev.Family.Events[15], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Numbers: loopHTTPRequestNumbers,
 		},
 		{
 			Info: loopev.Family.Events[16], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Numbers: loopHTTPResponseNumbers,
 		},
 		{
 			Info: loopev.Family.Events[17], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
 		},
 	}
 }

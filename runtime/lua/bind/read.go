@@ -13,10 +13,10 @@ import (
 type Holder func(e any) any
 
 // Reader returns what reads a field of the event or object o as scripts see it,
-// apart from whether the object ended; nil for kinds that need a machine. The texts
-// of addresses are kept in texts.
-func Reader(f *event.Field, texts *Addresses) func(o any) lua.LValue {
-	read := reader(f, texts)
+// apart from whether the object ended; nil for kinds that need a machine. The values
+// are made by values.
+func Reader(f *event.Field, values *Values) func(o any) lua.LValue {
+	read := reader(f, values)
 	has := f.Get.Present
 	if has == nil || read == nil {
 		return read
@@ -29,27 +29,27 @@ func Reader(f *event.Field, texts *Addresses) func(o any) lua.LValue {
 	}
 }
 
-func reader(f *event.Field, texts *Addresses) func(o any) lua.LValue {
+func reader(f *event.Field, values *Values) func(o any) lua.LValue {
 	switch g := f.Get; f.Type.Kind {
 	case event.Bool:
 		return func(o any) lua.LValue { return fromBool(g.Bool(o)) }
 	case event.Uint:
 		get := g.Uint
-		return func(o any) lua.LValue { return fromUint(get(o)) }
+		return func(o any) lua.LValue { return values.uint(get(o)) }
 	case event.Int, event.Size:
-		return func(o any) lua.LValue { return fromInt(g.Int(o)) }
+		return func(o any) lua.LValue { return values.int(g.Int(o)) }
 	case event.Float:
-		return func(o any) lua.LValue { return fromFloat(g.Float(o)) }
+		return func(o any) lua.LValue { return values.Number(g.Float(o)) }
 	case event.Time:
-		return func(o any) lua.LValue { return fromTime(g.Int(o)) }
+		return func(o any) lua.LValue { return values.time(g.Int(o)) }
 	case event.Duration:
-		return func(o any) lua.LValue { return fromDuration(time.Duration(g.Int(o))) }
+		return func(o any) lua.LValue { return values.duration(time.Duration(g.Int(o))) }
 	case event.String:
 		return func(o any) lua.LValue { return fromString(g.String(o)) }
 	case event.Bytes:
 		return func(o any) lua.LValue { return fromBytes(g.Bytes(o)) }
 	case event.IP:
-		return func(o any) lua.LValue { return texts.value(g.IP(o)) }
+		return func(o any) lua.LValue { return values.address(g.IP(o)) }
 	case event.Endpoint:
 		return func(o any) lua.LValue { return fromEndpoint(g.Endpoint(o)) }
 	case event.Enum:

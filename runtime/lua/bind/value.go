@@ -10,16 +10,6 @@ import (
 	"github.com/hookd/hookd/engine/event"
 )
 
-// smallNumbers are Lua values made once, 1.5 MiB of them, so that whatever has 16
-// bits, and small lengths and counters, does not allocate each time it is read.
-var smallNumbers = func() []lua.LValue {
-	list := make([]lua.LValue, 1<<16)
-	for i := range list {
-		list[i] = lua.LNumber(i)
-	}
-	return list
-}()
-
 // words turns the words of an enum into Lua strings, once.
 func words(names []string) []lua.LValue {
 	list := make([]lua.LValue, len(names))
@@ -39,14 +29,14 @@ func fromEnum[T ~uint8](list []lua.LValue, v T) lua.LValue {
 
 func fromUint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](v T) lua.LValue {
 	if uint64(v) < uint64(len(smallNumbers)) {
-		return smallNumbers[v]
+		return number(&smallNumbers[v])
 	}
 	return lua.LNumber(v)
 }
 
 func fromInt(v int64) lua.LValue {
 	if v >= 0 && v < int64(len(smallNumbers)) {
-		return smallNumbers[v]
+		return number(&smallNumbers[v])
 	}
 	return lua.LNumber(v)
 }

@@ -231,12 +231,12 @@ var operators = map[string]func(a, b float64) float64{
 	"-": func(a, b float64) float64 { return a - b },
 	"*": func(a, b float64) float64 { return a * b },
 	"/": func(a, b float64) float64 { return a / b },
-	"%": modulo,
+	"%": Modulo,
 	"^": math.Pow,
 }
 
-// modulo is the VM's.
-func modulo(a, b float64) float64 {
+// Modulo is the VM's operator %.
+func Modulo(a, b float64) float64 {
 	v := math.Mod(a, b)
 	if b > 0 && v < 0 || b < 0 && v > 0 {
 		v += b

@@ -3,7 +3,6 @@ package feed
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,10 +39,12 @@ type Source interface {
 
 // Config says what is fed with what.
 type Config struct {
-	// Shards are those of Front, and driven together: to enter one is to enter all.
+	// Shards are those of Front. Where they are driven together, to enter one is to
+	// enter all.
 	Shards *event.Shards
 	Front  *flow.Front
-	// Sources may be none: then only time goes on.
+	// Sources may be none: then only time goes on. Where the shards are driven apart,
+	// the goroutine of source i is that of shard i modulo their number.
 	Sources []Source
 	// Clocked: event time follows the wall clock where no frame comes, Lag behind
 	// it, because a frame may wait so long in its ring. Else only frames move it.
@@ -67,12 +68,19 @@ type Config struct {
 // Feed drives the stacks behind a front.
 type Feed struct {
 	cfg   Config
-	shard *event.Shard
 	begun sync.Once
 	// ahead is how much event time is ahead of the wall clock once the clock is
 	// followed.
 	ahead   atomic.Int64
 	clocked atomic.Bool
+	lanes   []*lane      // of the shards, or one for all that are driven together
+	left    atomic.Int32 // sources that have not ended
+}
+
+// lane is what moves the time of a shard, or of all.
+type lane struct {
+	*Feed
+	shard *event.Shard
 	// busy counts the sources that had a frame when they were asked last: what they
 	// have behind it may be older than the clock.
 	busy atomic.Int32
@@ -83,8 +91,15 @@ func New(cfg Config) *Feed {
 	if cfg.Now == nil {
 		cfg.Now = func() int64 { return time.Now().UnixNano() }
 	}
-	f := &Feed{cfg: cfg, shard: cfg.Shards.At(0)}
+	f := &Feed{cfg: cfg}
 	f.clocked.Store(cfg.Clocked)
+	n := 1
+	if cfg.Shards.Drive() == event.Apart {
+		n = cfg.Shards.Len()
+	}
+	for i := range n {
+		f.lanes = append(f.lanes, &lane{Feed: f, shard: cfg.Shards.At(i)})
+	}
 	return f
 }
 
@@ -97,13 +112,21 @@ func (f *Feed) Run(ctx context.Context) error {
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var running sync.WaitGroup
+	if n := len(f.cfg.Sources); n > 0 {
+		for _, l := range f.lanes[min(n, len(f.lanes)):] { // those that no source's goroutine runs
+			running.Go(func() { l.goOn(inner) })
+		}
+	}
+	f.left.Store(int32(len(f.cfg.Sources)))
 	var pumps sync.WaitGroup
 	errs := make([]error, len(f.cfg.Sources))
 	for i, src := range f.cfg.Sources {
 		stop := context.AfterFunc(inner, src.Wake)
 		defer stop()
+		p := newPump(f.lanes[i%len(f.lanes)], src)
 		pumps.Go(func() {
-			if errs[i] = f.pump(inner, src); errs[i] != nil {
+			if errs[i] = p.run(inner); errs[i] != nil {
 				cancel()
 			}
 		})
@@ -112,6 +135,8 @@ func (f *Feed) Run(ctx context.Context) error {
 	if f.cfg.Stay || len(f.cfg.Sources) == 0 {
 		f.stay(inner)
 	}
+	cancel()
+	running.Wait()
 	f.begin(f.cfg.Now()) // where there was no frame at all
 	f.cfg.Front.Close()
 	return errors.Join(errs...)
@@ -119,71 +144,29 @@ func (f *Feed) Run(ctx context.Context) error {
 
 func (f *Feed) begin(ts int64) { f.begun.Do(func() { f.cfg.Begin(ts) }) }
 
-// pump hands over the frames of one source.
-func (f *Feed) pump(ctx context.Context, src Source) error {
-	var frame capture.Frame
-	for ctx.Err() == nil {
-		err := src.Next(&frame, tickEvery)
-		if err == nil {
-			f.busy.Add(1)
-			for err == nil && ctx.Err() == nil {
-				err = f.enter(src, &frame)
-				if err == nil {
-					err = f.between(src, &frame)
-				}
-			}
-			f.busy.Add(-1)
-		}
-		switch {
-		case err == nil:
-		case errors.Is(err, ErrIdle):
-			f.tick()
-		case errors.Is(err, ErrPass):
-			f.pass()
-		case errors.Is(err, io.EOF):
-			f.pass()
-			return nil
-		default:
-			return err
-		}
-	}
-	return nil
-}
-
-// between is what happens between two entries of a source that has more.
-func (f *Feed) between(src Source, frame *capture.Frame) error {
-	if f.cfg.Between != nil {
-		f.cfg.Between()
-	}
-	return src.Next(frame, 0)
-}
-
-// enter hands over the frame, and those behind it that are there without waiting,
-// as many as an entry may have.
-func (f *Feed) enter(src Source, frame *capture.Frame) (err error) {
-	f.begin(frame.TS)
-	f.shard.Enter()
-	defer f.shard.Leave()
-	for n := 1; ; n++ {
-		f.cfg.Front.Frame(uint16(frame.Link), frame.Data, frame.WireLen, frame.TS)
-		if n == entryFrames {
-			return nil
-		}
-		if err := src.Next(frame, 0); err != nil {
-			return err
-		}
-	}
-}
-
 // tick moves event time to where the clock is, running the timers that are due.
-func (f *Feed) tick() {
-	if !f.clocked.Load() || f.busy.Load() > 0 {
+func (l *lane) tick() {
+	if !l.clocked.Load() || l.busy.Load() > 0 {
 		return
 	}
-	now := f.Now()
-	f.shard.Enter()
-	f.shard.Advance(now)
-	f.shard.Leave()
+	now := l.Now()
+	l.shard.Enter()
+	l.shard.Advance(now)
+	l.shard.Leave()
+}
+
+// goOn lets time go on where the clock is followed, until ctx ends.
+func (l *lane) goOn(ctx context.Context) {
+	every := time.NewTicker(tickEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			l.tick()
+		}
+	}
 }
 
 // Now returns what event time has to be by the clock. It means something only
@@ -194,21 +177,15 @@ func (f *Feed) Now() int64 { return f.cfg.Now() + f.ahead.Load() - int64(f.cfg.L
 func (f *Feed) stay(ctx context.Context) {
 	if !f.clocked.Load() {
 		f.begin(f.cfg.Now())
-		f.shard.Enter()
-		f.ahead.Store(f.shard.Now() - f.cfg.Now() + int64(f.cfg.Lag))
-		f.shard.Leave()
+		f.ahead.Store(f.cfg.Shards.Clock().Now() - f.cfg.Now() + int64(f.cfg.Lag))
 		f.clocked.Store(true)
 	}
-	every := time.NewTicker(tickEvery)
-	defer every.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-			f.tick()
-		}
+	var rest sync.WaitGroup
+	for _, l := range f.lanes[1:] {
+		rest.Go(func() { l.goOn(ctx) })
 	}
+	f.lanes[0].goOn(ctx)
+	rest.Wait()
 }
 
 // pass ends a pass: what it left open ends with it, so that the next one finds

@@ -1,10 +1,12 @@
 package feed_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/feed"
+	"github.com/hookd/hookd/stacks/flow/packet"
 	"github.com/hookd/hookd/stacks/flow/packet/packettest"
 )
 
@@ -132,6 +135,77 @@ func TestPaced(t *testing.T) {
 	}
 	if off := time.Duration(fired.Load() - begun.UnixNano()); off < 200*time.Millisecond || off > 300*time.Millisecond {
 		t.Errorf("the timer fired at %s", off)
+	}
+}
+
+// frames is a source of frames that are there.
+type frames struct{ list []capture.Frame }
+
+func (s *frames) Next(f *capture.Frame, _ time.Duration) error {
+	if len(s.list) == 0 {
+		return io.EOF
+	}
+	*f, s.list = s.list[0], s.list[1:]
+	f.Data = bytes.Clone(f.Data) // lent until the next
+	return nil
+}
+
+func (s *frames) Wake() {}
+
+// TestApart checks that shards which are driven apart get what is theirs, whoever
+// reads it: connections whose packets come to any of the sources, and datagrams
+// whose fragments come to several; that event time goes on in a shard which no
+// source is for; and that counters are those of all.
+func TestApart(t *testing.T) {
+	t.Parallel()
+	const shards, readers, conns = 3, 2, 200
+	set := event.NewShards(shards, event.Apart, 0)
+	front := flow.NewFront(set, flow.Config{Verdicts: flow.Record})
+	sources := []*frames{{}, {}}
+	now := time.Now().UnixNano()
+	put := func(to int, data []byte) {
+		now += 1000
+		s := sources[to%readers]
+		s.list = append(s.list, capture.Frame{TS: now, Data: data, WireLen: len(data), Link: capture.LinkTypeEthernet})
+	}
+	server := netip.MustParseAddrPort("10.0.0.2:80")
+	for i := range conns {
+		client := netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(2000+i))
+		put(i, packettest.TCP(client, server, 1, 0, packet.SYN, ""))
+		put(i, packettest.TCP(server, client, 5, 2, packet.SYN|packet.ACK, ""))
+		put(i, packettest.TCP(client, server, 2, 6, packet.ACK, "hello"))
+		put(i, packettest.TCP(client, server, 7, 6, packet.RST, ""))
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, 0, byte(i)}), 999)
+		for n := range 3 {
+			put(i+n, packettest.UDP(from, server, strings.Repeat("x", 40), packettest.Fragment(uint32(i), 16*n, 16)))
+		}
+	}
+	fired := make([]atomic.Bool, shards)
+	f := feed.New(feed.Config{
+		Shards: set, Front: front, Sources: []feed.Source{sources[0], sources[1]}, Clocked: true, Stay: true,
+		Begin: func(ts int64) {
+			for i := range shards {
+				s := set.At(i)
+				s.Enter()
+				s.Advance(ts)
+				s.Timers().Arm(new(event.Timer), ts+int64(20*time.Millisecond), func(int64) { fired[i].Store(true) })
+				s.Leave()
+			}
+		},
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := f.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	st := f.Stats()
+	if st.Frames != conns*7 || st.TCP != conns*4 || st.Conns != 2*conns || st.UDPFlows != conns || st.Fragments.Whole != conns || st.Orphans != conns*3 {
+		t.Errorf("%+v", st)
+	}
+	for i := range fired {
+		if !fired[i].Load() {
+			t.Errorf("the timer of shard %d did not run", i)
+		}
 	}
 }
 

@@ -82,6 +82,12 @@ func (p *Packet) ipTunnel(proto uint8) {
 	}
 }
 
+// TunnelPorts returns the UDP ports at which Decode looks for tunnels. A packet between hosts of which
+// one uses such a port may be another's packet.
+func TunnelPorts() []uint16 {
+	return []uint16{4789, 8472, 4790, 6081, 2152, 3544, 1701, 4754, 6635, 4341, 5072}
+}
+
 // udpTunnel enters a tunnel whose header is the payload of a UDP datagram. The end of the tunnel is
 // the port of one end and often of both; the other may have chosen its own.
 func (p *Packet) udpTunnel() {

@@ -51,9 +51,11 @@ type Config struct {
 	// they are 0. Sizes are rounded up to what the kernel takes.
 	RingBytes, BlockBytes, SnapLen int
 	Latency                        time.Duration
-	// Fanout, if not 0, names a group of sources of this process that share the
-	// packets: each connection goes to one of them, fragments together.
-	Fanout uint16
+	// Spread, for [OpenShared], is the classic BPF program that says, modulo the
+	// number of sources, which one gets a packet; it counts from the IP header at
+	// SKF_NET_OFF. Without one the kernel's hash does, which brings both directions
+	// of a connection together: fragments are put together by the kernel before.
+	Spread []bpf.RawInstruction
 	// Log receives what happens to the interface; nil discards it.
 	Log *slog.Logger
 }

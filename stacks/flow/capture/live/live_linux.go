@@ -11,6 +11,7 @@ import (
 	"time"
 	"unsafe"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
@@ -22,6 +23,10 @@ type Source struct {
 	link capture.LinkType
 	wake int // an eventfd that ends a wait
 	sock *socket
+	// group is who shares the packets; nil: nobody. spares are sockets for when the
+	// interface comes back.
+	group  *group
+	spares []int
 	// block is what is being read: the frames left and the next one's place.
 	block   int
 	left    uint32
@@ -49,10 +54,15 @@ type socket struct {
 
 // Open captures from an interface. It needs CAP_NET_RAW; the errors are those of
 // the package, wrapped, the filter's, and the kernel's.
-func Open(cfg Config) (*Source, error) {
-	s := &Source{cfg: cfg.withDefaults()}
-	var err error
-	if s.sock, s.link, err = s.cfg.open(); err != nil {
+func Open(cfg Config) (*Source, error) { return open(cfg, nil) }
+
+func open(cfg Config, g *group) (*Source, error) {
+	s := &Source{cfg: cfg.withDefaults(), group: g}
+	fd, err := newSocket()
+	if err == nil {
+		s.sock, s.link, err = s.cfg.open(fd, g)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("live: open %s: %w", cfg.Interface, err)
 	}
 	s.open = s.sock
@@ -83,6 +93,9 @@ func (s *Source) Close() error {
 	s.mu.Lock()
 	s.open = nil
 	s.mu.Unlock()
+	for _, fd := range s.spares {
+		_ = unix.Close(fd) // nothing was done with it
+	}
 	return errors.Join(s.sock.close(), unix.Close(s.wake))
 }
 
@@ -108,24 +121,30 @@ func (s *Source) count() {
 	}
 }
 
-// open makes the socket and its ring: filtered before it is bound, so that no
-// packet comes that was not asked for.
-func (c *Config) open() (*socket, capture.LinkType, error) {
-	iface, err := net.InterfaceByName(c.Interface)
-	if err != nil {
-		return nil, 0, ErrNoInterface
-	}
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+// newSocket makes a packet socket that hears nothing yet.
+func newSocket() (fd int, err error) {
+	fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return nil, 0, ErrPermission
+		return -1, ErrPermission
 	case err != nil:
-		return nil, 0, fmt.Errorf("packet socket: %w", err)
+		return -1, fmt.Errorf("packet socket: %w", err)
 	}
-	k := &socket{fd: fd, index: iface.Index, lo: iface.Flags&net.FlagLoopback != 0}
+	return fd, nil
+}
+
+// open has a socket listen, with a ring: filtered before it is bound, so that no
+// packet comes that was not asked for. On an error the socket is closed.
+func (c *Config) open(fd int, g *group) (*socket, capture.LinkType, error) {
+	k := &socket{fd: fd}
+	iface, err := net.InterfaceByName(c.Interface)
+	if err != nil {
+		return nil, 0, errors.Join(ErrNoInterface, k.close())
+	}
+	k.index, k.lo = iface.Index, iface.Flags&net.FlagLoopback != 0
 	link, err := linkType(fd, c.Interface)
 	if err == nil {
-		err = k.configure(c, link)
+		err = k.configure(c, g, link)
 	}
 	if err != nil {
 		return nil, 0, errors.Join(err, k.close())
@@ -133,26 +152,33 @@ func (c *Config) open() (*socket, capture.LinkType, error) {
 	return k, link, nil
 }
 
-// configure sets everything and binds last.
-func (k *socket) configure(c *Config, link capture.LinkType) error {
-	steps := []struct {
-		what string
-		do   func() error
-	}{
+// step is one of what is done to a socket.
+type step struct {
+	what string
+	do   func() error
+}
+
+// configure sets everything and binds last. A socket that is to share packets
+// takes none until it does: else it had some that others have too.
+func (k *socket) configure(c *Config, g *group, link capture.LinkType) error {
+	steps := []step{
 		{"version of the ring", func() error {
 			return unix.SetsockoptInt(k.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3)
 		}},
 		{"room for a VLAN tag", func() error { return unix.SetsockoptInt(k.fd, unix.SOL_PACKET, unix.PACKET_RESERVE, vlanLen) }},
-		{"filter", func() error { return k.attach(c, link) }},
-		{"ring", func() error { return k.makeRing(c) }},
-		{"interface", func() error { return k.listen(c) }},
-		{"fan-out", func() error {
-			if c.Fanout == 0 {
-				return nil
-			}
-			return unix.SetsockoptInt(k.fd, unix.SOL_PACKET, unix.PACKET_FANOUT,
-				int(c.Fanout)|(unix.PACKET_FANOUT_HASH|unix.PACKET_FANOUT_FLAG_DEFRAG)<<16)
-		}},
+	}
+	filter := step{"filter", func() error { return k.attach(c, link) }}
+	if g == nil {
+		steps = append(steps, filter)
+	} else {
+		steps = append(steps, step{"closed filter", k.shut})
+	}
+	steps = append(steps,
+		step{"ring", func() error { return k.makeRing(c) }},
+		step{"interface", func() error { return k.listen(c) }},
+	)
+	if g != nil {
+		steps = append(steps, step{"fan-out", func() error { return g.join(k.fd, k.index) }}, filter)
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
@@ -179,23 +205,37 @@ func (k *socket) listen(c *Config) error {
 	return nil
 }
 
-// attach gives the kernel the filter.
+// attach gives the kernel the filter, in the place of a closed one.
 func (k *socket) attach(c *Config, link capture.LinkType) error {
-	if c.Filter == nil {
+	var raw []bpf.RawInstruction
+	if c.Filter != nil {
+		var err error
+		if raw, err = c.Filter(uint16(link), c.SnapLen); err != nil {
+			return err
+		}
+	}
+	if len(raw) > 0 {
+		return setProgram(k.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, raw)
+	}
+	err := unix.SetsockoptInt(k.fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0)
+	if errors.Is(err, unix.ENOENT) { // there was none
 		return nil
 	}
-	raw, err := c.Filter(uint16(link), c.SnapLen)
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// shut gives the kernel a filter that takes nothing.
+func (k *socket) shut() error {
+	return setProgram(k.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, []bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K}})
+}
+
+// setProgram gives the kernel a classic BPF program.
+func setProgram(fd, level, option int, raw []bpf.RawInstruction) error {
 	prog := make([]unix.SockFilter, len(raw))
 	for i, in := range raw {
 		prog[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
 	}
-	if len(prog) == 0 {
-		return nil
-	}
-	return unix.SetsockoptSockFprog(k.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]})
+	return unix.SetsockoptSockFprog(fd, level, option, &unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]})
 }
 
 // makeRing asks for the ring and maps it.

@@ -16,6 +16,8 @@ import (
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/capture/live"
 	"github.com/hookd/hookd/stacks/flow/filter"
@@ -245,32 +247,164 @@ func TestDropsAreCounted(t *testing.T) {
 	}
 }
 
-// TestFanout checks that two sources share the packets, each flow at one.
-func TestFanout(t *testing.T) {
+// shared opens n sources that share the packets of b0.
+func shared(t *testing.T, cfg live.Config, n int) []*live.Source {
+	t.Helper()
+	cfg.Interface = "b0"
+	list, err := live.OpenShared(cfg, n)
+	must(t, err)
+	t.Cleanup(func() {
+		for _, s := range list {
+			must(t, s.Close())
+		}
+	})
+	return list
+}
+
+// TestShared checks that sources share the packets, each flow at one, as the
+// kernel's hash or a program has it, and that all come once.
+func TestShared(t *testing.T) {
 	namespace(t)
-	cfg := live.Config{RingBytes: 1 << 20, BlockBytes: 64 << 10, Fanout: 77}
-	sources := []*live.Source{open(t, cfg), open(t, cfg)}
-	out := newSender(t, "a0")
-	for i := range 640 {
-		out.send(frame(uint16(1000+i%64), i, 0))
-	}
-	seen := map[uint16]int{}
-	for n, s := range sources {
-		got := drain(t, s)
-		if len(got) == 0 {
-			t.Errorf("source %d got nothing", n)
+	front := flow.NewFront(event.NewShards(2, event.Apart, 0), flow.Config{})
+	program, err := front.SpreadProgram()
+	must(t, err)
+	for name, spread := range map[string][]bpf.RawInstruction{"hash": nil, "program": program} {
+		sources := shared(t, live.Config{RingBytes: 1 << 20, BlockBytes: 64 << 10, Spread: spread}, 2)
+		out := newSender(t, "a0")
+		const sent = 640
+		for i := range sent {
+			out.send(frame(uint16(1000+i%64), i, 0))
 		}
-		for _, f := range got {
-			port := binary.BigEndian.Uint16(f[34:])
-			if was, ok := seen[port]; ok && was != n {
-				t.Errorf("port %d at both", port)
+		seen, total := map[uint16]int{}, 0
+		var parcel flow.Parcel
+		for n, s := range sources {
+			got := drain(t, s)
+			total += len(got)
+			if len(got) == 0 {
+				t.Errorf("%s: source %d got nothing", name, n)
 			}
-			seen[port] = n
+			for _, f := range got {
+				port := binary.BigEndian.Uint16(f[34:])
+				if was, ok := seen[port]; ok && was != n {
+					t.Errorf("%s: port %d at both", name, port)
+				}
+				seen[port] = n
+				if front.Sort(&parcel, uint16(s.Link()), f, len(f), 0); spread != nil && parcel.Shard() != n {
+					t.Errorf("%s: port %d is read by %d and of shard %d", name, port, n, parcel.Shard())
+				}
+			}
+		}
+		if len(seen) != 64 || total != sent {
+			t.Errorf("%s: %d flows, %d packets", name, len(seen), total)
 		}
 	}
-	if len(seen) != 64 {
-		t.Errorf("%d flows", len(seen))
+}
+
+// TestSharedTogether checks that both directions of connections, sent and received,
+// come to the source of their shard: over IPv4 and IPv6, with IP options, with VLAN
+// tags; and that fragments of one datagram, and packets of one tunnel, come to one.
+func TestSharedTogether(t *testing.T) {
+	namespace(t)
+	front := flow.NewFront(event.NewShards(4, event.Apart, 0), flow.Config{Decap: packet.AllTunnels})
+	program, err := front.SpreadProgram()
+	must(t, err)
+	sources := shared(t, live.Config{RingBytes: 1 << 20, BlockBytes: 64 << 10, Spread: program}, 4)
+	in, out := newSender(t, "a0"), newSender(t, "b0") // what b0 receives, and what it sends
+	const conns = 50
+	whole := netip.MustParseAddr("10.7.0.1")
+	for i := range conns {
+		for _, ends := range [][2]string{{"10.0.0.1", "10.0.0.2"}, {"2001:db8::1", "2001:db8::2"}} {
+			a := netip.AddrPortFrom(netip.MustParseAddr(ends[0]), uint16(30000+i))
+			b := netip.AddrPortFrom(netip.MustParseAddr(ends[1]), 443)
+			in.send(packettest.TCP(a, b, 1, 0, packet.SYN, "", packettest.TTL(9)))
+			out.send(packettest.TCP(b, a, 1, 2, packet.SYN|packet.ACK, ""))
+			in.send(tagged(packettest.TCP(a, b, 2, 2, packet.ACK, "x"), 0x8100, 7))
+		}
+		a := netip.MustParseAddrPort("10.0.0.9:1000")
+		in.send(packettest.UDP(a, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 53), "x", packettest.IPOptions(1, 1, 1, 1)))
+		peer := netip.AddrFrom4([4]byte{10, 7, 1, byte(i)})
+		in.send(packettest.IP(whole, peer, 17, "12345678", packettest.Piece(7, 0, true)))
+		out.send(packettest.IP(whole, peer, 17, "1234567812345678", packettest.Piece(7, 8, false)))
+		in.send(packettest.UDP(netip.AddrPortFrom(whole, uint16(i+1)), netip.MustParseAddrPort("10.7.2.2:4789"), "no tunnel"))
 	}
+	var parcel flow.Parcel
+	pieces, tunnels := map[netip.Addr]int{}, map[int]int{}
+	total := 0
+	for n, s := range sources {
+		for _, f := range drain(t, s) {
+			total++
+			var p packet.Packet
+			p.Decode(uint16(s.Link()), f, len(f), 0)
+			switch {
+			case p.Class == packet.Fragment:
+				pieces[p.Dst.Netip(4)] += n + 1
+			case p.DstPort == 4789:
+				tunnels[n]++
+			default:
+				if front.Sort(&parcel, uint16(s.Link()), f, len(f), 0); parcel.Shard() != n {
+					t.Errorf("%s port %d: read by %d and of shard %d", p.Src.Netip(p.IPVersion), p.SrcPort, n, parcel.Shard())
+				}
+			}
+		}
+	}
+	if want := conns * 10; total != want {
+		t.Errorf("%d packets, not %d", total, want)
+	}
+	for peer, sum := range pieces {
+		if sum%2 != 0 {
+			t.Errorf("fragments for %s are read by two", peer)
+		}
+	}
+	if len(pieces) != conns || len(tunnels) != 1 {
+		t.Errorf("%d datagrams, tunnels at %v", len(pieces), tunnels)
+	}
+}
+
+// TestSharedComesBack checks that sources share an interface again that was removed
+// and made anew, also without the right to open sockets.
+func TestSharedComesBack(t *testing.T) {
+	namespace(t)
+	front := flow.NewFront(event.NewShards(2, event.Apart, 0), flow.Config{})
+	program, err := front.SpreadProgram()
+	must(t, err)
+	sources := shared(t, live.Config{RingBytes: 1 << 20, BlockBytes: 64 << 10, Spread: program}, 2)
+	for round := range 3 {
+		out := newSender(t, "a0")
+		for end := time.Now().Add(10 * time.Second); ; {
+			for i := range 64 {
+				out.send(frame(uint16(1000+i), i, 0))
+			}
+			var counts []int
+			read := func() { counts = []int{len(drain(t, sources[0])), len(drain(t, sources[1]))} }
+			if round == 2 {
+				unprivileged(t, read)
+			} else {
+				read()
+			}
+			if counts[0] > 0 && counts[1] > 0 && counts[0]+counts[1] == 64 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("round %d: %v", round, counts)
+			}
+		}
+		ip(t, "link", "del", "a0")
+		pair(t)
+	}
+}
+
+// unprivileged runs do without the right to open packet sockets. The test's
+// goroutine keeps its thread.
+func unprivileged(t *testing.T, do func()) {
+	t.Helper()
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var was, now [2]unix.CapUserData
+	must(t, unix.Capget(&head, &was[0]))
+	now = was
+	now[0].Effective &^= 1 << unix.CAP_NET_RAW
+	must(t, unix.Capset(&head, &now[0]))
+	defer func() { must(t, unix.Capset(&head, &was[0])) }()
+	do()
 }
 
 // TestInterfaceGoesAway checks an interface that goes down and comes up, and one

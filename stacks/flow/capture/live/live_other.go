@@ -14,6 +14,9 @@ type Source struct{}
 // Open returns ErrUnsupported.
 func Open(Config) (*Source, error) { return nil, ErrUnsupported }
 
+// OpenShared returns ErrUnsupported.
+func OpenShared(Config, int) ([]*Source, error) { return nil, ErrUnsupported }
+
 // Next returns ErrUnsupported.
 func (*Source) Next(*capture.Frame, time.Duration) error { return ErrUnsupported }
 

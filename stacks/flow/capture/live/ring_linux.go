@@ -182,12 +182,20 @@ func (s *Source) wentDown() {
 
 // reopen takes up an interface that was removed and made anew.
 func (s *Source) reopen() error {
-	fresh, link, err := s.cfg.open()
+	fd, err := newSocket()
+	if errors.Is(err, ErrPermission) {
+		if s.group == nil {
+			return s.rebind()
+		}
+		fd, err = s.spare()
+	}
+	if err != nil {
+		return err
+	}
+	fresh, link, err := s.cfg.open(fd, s.group)
 	switch {
 	case errors.Is(err, ErrNoInterface):
 		return nil
-	case errors.Is(err, ErrPermission):
-		return s.rebind()
 	case err != nil:
 		return err
 	case link != s.link:

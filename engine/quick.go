@@ -1,0 +1,128 @@
+package engine
+
+import "github.com/hookd/hookd/engine/event"
+
+// way says what an event meets first at an entry.
+type way uint8
+
+const (
+	byAll   way = iota // anything: [shard.pass] asks
+	byMatch            // the rule's match
+	byWhen             // the native form of its when
+	byGuard            // that of the guard which its function begins with
+	byNone             // nothing: each event enters its function
+)
+
+// wayOf finds it. A scope or a threshold is for [shard.pass].
+func wayOf(en *entry) way {
+	d := en.rule.decl
+	switch {
+	case en.scope != nil:
+	case en.matches != nil:
+		return byMatch
+	case d.When != 0 && en.when != nil:
+		return byWhen
+	case d.When != 0 || d.Threshold != nil || d.Run == 0:
+	case en.guard != nil:
+		return byGuard
+	default:
+		return byNone
+	}
+	return byAll
+}
+
+// quick reports whether only rules listen at the point, in one order: no taps, no
+// user-defined events, none that runs whatever was decided, and nobody who follows
+// the steps. That is what most points are like most of the time.
+func (s *shard) quick(p *pointPlan) bool {
+	return p.nodes == 0 && len(p.root.last) == 0 && len(p.taps) == 0 &&
+		s.dynamic[p.where.ID] == 0 && s.followers == nil && !s.engine.cfg.CheckNative
+}
+
+// dispatchQuick is [shard.Dispatch] at such a point. As long as rules turn the event
+// away natively, as they do with most, each costs its filter and a count; what else
+// an event takes is set up for the first that does not.
+func (s *shard) dispatchQuick(p *pointPlan, e any) event.Verdict {
+	s.events++
+	for i, en := range p.root.order {
+		if en.way == byNone {
+			return s.dispatchFrom(p, e, i, nil)
+		}
+		if away, met := s.turnsAway(en, e); !away {
+			return s.dispatchFrom(p, e, i, met)
+		}
+	}
+	return event.Verdict{}
+}
+
+// dispatchFrom shows an event to the rules of a quick point from place first on;
+// met is that one if its filter was asked and holds.
+func (s *shard) dispatchFrom(p *pointPlan, e any, first int, met *entry) event.Verdict {
+	s.busy = true
+	o := outcome{plan: p, event: e, met: met}
+	for _, en := range p.root.order[first:] {
+		if o.decided {
+			break
+		}
+		st := en.rule.state
+		if en.way == byNone && !st.quiet() && !st.suspended() {
+			st.Seen++
+			st.Matched++
+			s.tallied = s.tally(st.matched)
+			s.run(&o, en, nil)
+			continue
+		}
+		if en != met {
+			away := false
+			if away, o.met = s.turnsAway(en, e); away {
+				continue
+			}
+		}
+		s.try(&o, en, nil)
+	}
+	if s.queue.len() > 0 {
+		s.drain(&o)
+	}
+	s.busy = false
+	s.rested()
+	return o.verdict
+}
+
+// turnsAway asks what an event meets first at an entry, if that is native. If it
+// says no, the rule has seen the event and is done with it; if it says yes, met is
+// the entry.
+func (s *shard) turnsAway(en *entry, e any) (away bool, met *entry) {
+	st := en.rule.state
+	if st.quiet() {
+		return false, nil
+	}
+	switch en.way {
+	case byMatch:
+		if en.matches(e) {
+			return false, en
+		}
+	case byWhen:
+		if st.suspended() {
+			return false, nil
+		}
+		switch en.when(e) {
+		case Yes:
+			return false, en
+		case Ask:
+			return false, nil
+		}
+	case byGuard:
+		if st.suspended() {
+			return false, nil
+		}
+		if en.guard(e) != No {
+			return false, en
+		}
+		st.Matched++
+		s.tallied = s.tally(st.matched)
+	default:
+		return false, nil
+	}
+	st.Seen++
+	return true, nil
+}
