@@ -43,13 +43,13 @@ func (s *server) answer(a answer) error {
 	}
 	unread := s.state == inBody || s.state == asking && !s.body.Done() && !s.req.whole
 	out := http1.AppendStatus(s.d.out[:0], a.status)
-	out = s.d.date.Append(out, s.c.Shard().Now())
+	out = s.d.date.Append(out, s.d.stack.Loop().Now())
 	var f answerFields
 	out, err := f.append(out, a.fields)
 	if err != nil {
 		return err
 	}
-	s.last = s.last || f.close || unread
+	s.last = s.last || f.close || unread || s.d.stack.Loop().Draining()
 	empty := http1.Bodyless(a.status)
 	if !f.kind && !empty && (len(a.body) > 0 || a.stream) {
 		out = append(out, "Content-Type: text/plain; charset=utf-8\r\n"...)
@@ -192,7 +192,7 @@ func (s *server) refusal(status int, what string, why netio.Reason) {
 	if s.state != streaming {
 		body := strings.ToLower(statusText(status)) + "\n"
 		out := http1.AppendStatus(s.d.out[:0], status)
-		out = s.d.date.Append(out, s.c.Shard().Now())
+		out = s.d.date.Append(out, s.d.stack.Loop().Now())
 		out = append(out, "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"...)
 		out = http1.AppendLength(out, int64(len(body)))
 		out = append(append(out, "\r\n"...), body...)

@@ -54,7 +54,7 @@ func (p *Protocol) Ask(by *event.Caller, s *loop.Stack, q loop.Ask, done func(an
 	if a.over {
 		return
 	}
-	d.stack.Shard().Timers().Arm(&a.timer, d.stack.Shard().Now()+int64(a.q.Timeout), func(int64) {
+	d.stack.Shard().Timers().Arm(&a.timer, d.stack.Loop().Now()+int64(a.q.Timeout), func(int64) {
 		a.end(nil, errors.New("http: timeout"))
 	})
 	a.begin()

@@ -22,7 +22,7 @@ type deadline struct {
 func (s *server) expect(what string, in time.Duration) {
 	u := &s.until
 	u.what, u.span = what, in
-	u.when = s.c.Shard().Now() + int64(in)
+	u.when = s.d.stack.Loop().Now() + int64(in)
 	if !u.timer.Armed() || u.when < u.timer.When() {
 		s.arm()
 	}

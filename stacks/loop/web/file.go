@@ -97,11 +97,11 @@ func (s *server) serveFile(v event.Verdict) {
 // endFile ends the answer; one that could not be begun is a failure.
 func (s *server) endFile() {
 	if !s.answered {
+		s.state = asking
 		s.fail(500, "the file could not be read")
 		return
 	}
-	s.done()
-	s.c.Again()
+	s.endStream()
 }
 
 // post has run called in the shard, as soon as its inbox takes it.
@@ -202,9 +202,14 @@ func (j *fileJob) WriteHeader(status int) {
 	if status < 300 {
 		fields = append(fields, j.fields...)
 	}
+	open := j.header.Get("Content-Length") == "" && !http1.Bodyless(status)
 	j.run(func(s *server) {
+		if s.chunked = open && s.req.p.Minor == 1; s.chunked {
+			fields = append(fields, "Transfer-Encoding: chunked\r\n"...)
+		}
+		s.last = s.last || open && !s.chunked
 		out := http1.AppendStatus(s.d.out[:0], status)
-		out = s.d.date.Append(out, s.c.Shard().Now())
+		out = s.d.date.Append(out, s.d.stack.Loop().Now())
 		out = append(s.connection(append(out, fields...)), "\r\n"...)
 		s.send(out)
 		s.d.sent(out)
@@ -219,9 +224,7 @@ var errGone = errors.New("http: nobody waits for the file any more")
 func (j *fileJob) Write(p []byte) (int, error) {
 	j.WriteHeader(http.StatusOK)
 	if !j.run(func(s *server) {
-		if s.req != nil && string(s.req.p.Method()) != "HEAD" {
-			s.send(p)
-		}
+		s.part1(p)
 	}) {
 		return 0, errGone
 	}
