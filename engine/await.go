@@ -51,12 +51,34 @@ func (s *shard) Await(_ *event.Shard, id event.PointID, e any, then func(event.V
 	if f := a.info.Subject(); f != nil {
 		a.subject, _ = f.Get.Object(e).(event.Kept)
 	}
-	if h := s.held[a.subject]; h != nil {
-		s.enqueue(h, a)
-		return
+	if len(s.held) > 0 {
+		if h := s.held[a.subject]; h != nil {
+			s.enqueue(h, a)
+			return
+		}
 	}
 	s.await(a)
 	s.settle()
+}
+
+// mayWait reports whether a handler that the event reaches can wait.
+func (s *shard) mayWait(p *pointPlan, e any) bool {
+	for _, list := range [2][]*entry{p.root.order, p.root.last} {
+		for _, en := range list {
+			if en.rule.waits {
+				return true
+			}
+		}
+	}
+	if s.dynamic[p.where.ID] == 0 {
+		return false
+	}
+	for _, x := range s.boundAt(&outcome{plan: p, event: e}, p.where.ID) {
+		if x.entry.rule.waits {
+			return true
+		}
+	}
+	return false
 }
 
 // enqueue puts an event behind the one whose handler waits.
@@ -73,7 +95,7 @@ func (s *shard) enqueue(h *held, a awaited) {
 // await raises an event whose turn it is and reports whether it came to its end.
 func (s *shard) await(a awaited) bool {
 	p := s.plans[a.id]
-	if p == nil || p.info.Waits != event.WaitsSuspend || s.busy {
+	if p == nil || p.info.Waits != event.WaitsSuspend || s.busy || !s.mayWait(p, a.event) {
 		a.then(s.Dispatch(s.Shard, a.id, a.event), nil)
 		return true
 	}

@@ -115,6 +115,8 @@ func (vm *fakeVM) Run(fn engine.FuncID, call *engine.Call) (*engine.Decision, er
 	return &vm.decided, err
 }
 
+func (vm *fakeVM) MayWait(engine.FuncID) bool { return true }
+
 func (vm *fakeVM) Start(fn engine.FuncID, call *engine.Call, ended func(engine.Decision, error)) engine.Suspended {
 	d, err := vm.funcs[fn-1](call)
 	if !errors.Is(err, errWait) {

@@ -19,6 +19,7 @@ type rule struct {
 	infos   []*event.Info // what it is bound to
 	verdict event.Verdict
 	onError event.Verdict
+	waits   bool // its function may wait
 	// threshold is what the declaration asks for; the rule's state holds the one
 	// that counts.
 	threshold *counted

@@ -59,6 +59,9 @@ type Instance interface {
 	// nothing of the handler runs any more: before Start returns, which then returns
 	// nil, or when what it waited for was there.
 	Start(fn FuncID, call *Call, ended func(Decision, error)) Suspended
+	// MayWait reports whether a call of the function can wait. What cannot is called
+	// by Run everywhere.
+	MayWait(fn FuncID) bool
 	// Waiting returns how many calls and coroutines wait.
 	Waiting() int
 	// CancelWaits ends all of them. The errors that their handlers end with wrap

@@ -32,6 +32,16 @@ func (s *sources) close() error {
 
 // openSources opens what the flags name and makes the feed of it.
 func (d *daemon) openSources() error {
+	cfg, err := d.sources()
+	if err != nil {
+		return err
+	}
+	d.feed = feed.New(cfg)
+	return nil
+}
+
+// sources opens what the flags name.
+func (d *daemon) sources() (feed.Config, error) {
 	o := d.options
 	cfg := feed.Config{
 		Shards: d.engine.Shards(), Front: d.front, Clocked: true, Stay: o.stay,
@@ -40,7 +50,7 @@ func (d *daemon) openSources() error {
 	if len(o.pcap) > 0 {
 		loop, err := o.openLoop()
 		if err != nil {
-			return err
+			return cfg, err
 		}
 		d.source.add(loop)
 		cfg.Clocked = o.speed == "1x"
@@ -49,12 +59,11 @@ func (d *daemon) openSources() error {
 	}
 	if len(o.interfaces) > 0 {
 		if err := d.openLive(&cfg); err != nil {
-			return err
+			return cfg, err
 		}
 	}
 	cfg.Sources = d.source.list
-	d.feed = feed.New(cfg)
-	return nil
+	return cfg, nil
 }
 
 // openLoop opens the captures once, so that what cannot be read is said at once.

@@ -17,6 +17,7 @@ import (
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/netio"
+	"github.com/hookd/hookd/stacks/netio/dns"
 )
 
 func newDoc() *cobra.Command {
@@ -160,7 +161,7 @@ func docLimits(w io.Writer) error {
 	for _, l := range flow.FixedLimits() {
 		fmt.Fprintf(tw, "flow %s\t%s\t%s (fixed)\n", l.Name, l.Value, l.Doc)
 	}
-	for _, l := range netio.DocLimits() {
+	for _, l := range slices.Concat(netio.DocLimits(), dns.DocLimits()) {
 		fmt.Fprintf(tw, "netio %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
 	return tw.Flush()

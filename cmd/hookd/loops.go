@@ -7,10 +7,11 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/web"
 )
 
 // protocols are those that listeners, loop.dial and c:use can name.
-func protocols() []loop.Protocol { return nil }
+func protocols() []loop.Protocol { return []loop.Protocol{web.New()} }
 
 // newLoops makes the event loops, which open nothing before they are started.
 func newLoops(cfg loop.Config) *loop.Group {

@@ -206,7 +206,10 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Counts().Decisions, st.Alerts, st.Errors)
 	h.forwarded(w, fs)
 	writeCounts(w, "not handled", []count{
-		{fs.NotIP, "packets without IP"}, {fs.Malformed, "malformed"}, {fs.Truncated, "cut off in the headers"},
+		{fs.NotIP, "packets without IP"},
+		{fs.Malformed, "malformed"},
+		{fs.Truncated, "cut off in the headers"},
+		{fs.Compressed.Refused(), "compressed packets that could not be inflated"},
 	})
 	writeCounts(w, "blocks", []count{
 		{fs.Blocks.Blocked, "prefixes blocked"}, {fs.Blocked, "packets from or to them"}, {fs.Blocks.Never, "that are never blocked refused"},

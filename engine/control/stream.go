@@ -95,26 +95,39 @@ func (s *Server) HandleStream(pattern string, begin func(*http.Request, *Stream)
 	})
 }
 
-// stalled is how long a client may read nothing of a stream.
-const stalled = 30 * time.Second
+const (
+	// stalled is how long a client may read nothing of a stream.
+	stalled = 30 * time.Second
+	// pause is between two writes: to be woken for each line would cost who sends it,
+	// in a shard, more than all else.
+	pause = 10 * time.Millisecond
+)
 
-// copy writes lines until the client or the server leaves.
+// copy writes lines until the client or the server leaves: one that comes after
+// silence at once, those behind it together.
 func (s *Stream) copy(ctx context.Context, w http.ResponseWriter) error {
 	rc := http.NewResponseController(w)
 	out := bufio.NewWriterSize(w, 64<<10)
 	if err := rc.Flush(); err != nil {
 		return err
 	}
+	rest := time.NewTimer(0)
+	defer rest.Stop()
 	var lines [][]byte
 	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.wake:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-rest.C:
+			rest.Reset(pause)
+		}
 		var dropped uint64
-		lines, dropped = s.take(lines)
-		if len(lines) == 0 && dropped == 0 {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-s.wake:
-			}
+		if lines, dropped = s.take(lines); len(lines) == 0 && dropped == 0 {
 			continue
 		}
 		if err := rc.SetWriteDeadline(time.Now().Add(stalled)); err != nil {

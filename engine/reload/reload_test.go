@@ -52,6 +52,8 @@ func (instance) Run(engine.FuncID, *engine.Call) (*engine.Decision, error) {
 	return nil, nil
 }
 
+func (instance) MayWait(engine.FuncID) bool { return true }
+
 func (instance) Start(_ engine.FuncID, _ *engine.Call, ended func(engine.Decision, error)) engine.Suspended {
 	ended(engine.Decision{}, nil)
 	return nil

@@ -124,7 +124,7 @@ func (in *instance) second(fn *glua.LFunction) *secondForm {
 	if plan == nil {
 		return nil
 	}
-	s := &secondForm{fn: other, traits: in.prog.traits[body], plan: plan}
+	s := &secondForm{fn: other, traits: in.traitsOf(body), plan: plan}
 	for _, info := range plan.Infos {
 		if e, ok := in.entry(plan, info); ok {
 			s.entries = append(s.entries, e)
@@ -475,6 +475,13 @@ type traits struct {
 	free bool
 	// silent: it returns no values. Both forms of a handler do, or neither.
 	silent bool
+}
+
+// traitsOf returns what is known of a function in this machine.
+func (in *instance) traitsOf(body *ast.FunctionExpr) traits {
+	t := in.prog.traits[body]
+	t.free = t.free && !in.foreign
+	return t
 }
 
 // traitsOf looks at functions.

@@ -141,7 +141,7 @@ func (in *instance) hold(fn *glua.LFunction) (id engine.FuncID, made bool) {
 	if id, ok := in.held[fn]; ok {
 		return id, false
 	}
-	f := function{fn: fn, traits: in.prog.traits[in.prog.functions[fn.Proto]]}
+	f := function{fn: fn, traits: in.traitsOf(in.prog.functions[fn.Proto])}
 	if n := len(in.vacant); n > 0 {
 		id, in.vacant = in.vacant[n-1], in.vacant[:n-1]
 		in.funcs[id-1] = f

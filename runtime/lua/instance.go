@@ -47,6 +47,9 @@ type instance struct {
 	// rebuilt: the top level ran again, so what native forms took from it may not
 	// hold any more.
 	rebuilt bool
+	// foreign: modules may make values with metatables, so that what looks bounded in
+	// the script's text need not be.
+	foreign bool
 
 	call    *engine.Call    // being handled
 	decided engine.Decision // by the handler that returned last
@@ -176,7 +179,7 @@ func empty(t *glua.LTable) {
 // keep numbers a function that a declaration holds. A label has the same number
 // again when the top level is run once more.
 func (in *instance) keep(label string, fn *glua.LFunction) engine.FuncID {
-	f := function{fn: fn, traits: in.prog.traits[in.prog.functions[fn.Proto]], second: in.second(fn)}
+	f := function{fn: fn, traits: in.traitsOf(in.prog.functions[fn.Proto]), second: in.second(fn)}
 	if id, ok := in.labels[label]; ok {
 		in.funcs[id-1] = f
 		return id

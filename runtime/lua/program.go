@@ -3,6 +3,7 @@ package lua
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,6 +32,10 @@ type file struct {
 	// once are the functions that an entry calls at most once: handlers.
 	once map[*ast.FunctionExpr]bool
 
+	// survey tells of the names in it, tame that it leaves the globals as they are.
+	survey *access.Names
+	tame   bool
+
 	reads *engine.Reads
 	// perShard is what its functions keep in their machine.
 	perShard diag.List
@@ -47,17 +52,21 @@ type program struct {
 	file
 	rt      *Runtime
 	outline *outline
-	survey  *access.Names
 	// access is what the rewritten script needs, handlers the second forms of
 	// handlers, traits what is known of functions.
 	access   access.Result
 	handlers map[*ast.FunctionExpr]*access.Handler
 	traits   map[*ast.FunctionExpr]traits
+
+	plainly sync.Once
+	plain   *program // see [program.among]
 }
 
 // Stage implements [engine.Program].
 func (p *program) Stage(env *engine.Env) (engine.Instance, *engine.Plan, diag.List) {
+	p = p.among(env.Modules)
 	in := newInstance(p, env)
+	in.foreign = !eachRequired(env.Modules, p.path, p.survey, func(f *file) bool { return !f.survey.Metatables })
 	d := &declarer{in: in, plan: &engine.Plan{}}
 	if in.load(d) {
 		d.finish()
@@ -66,6 +75,40 @@ func (p *program) Stage(env *engine.Env) (engine.Instance, *engine.Plan, diag.Li
 	d.plan.PerShard, d.plan.Seed = in.perShard(), in.vm.Seed()
 	d.diags.Sort()
 	return in, d.plan, d.diags
+}
+
+// among returns the program to run with modules: one that takes nothing for granted
+// of the globals if a module that the script requires may change them.
+func (p *program) among(modules *engine.Modules) *program {
+	if p.survey.Globals || eachRequired(modules, p.path, p.survey, func(f *file) bool { return f.tame }) {
+		return p
+	}
+	p.plainly.Do(func() { p.plain, _ = p.rt.compileScript(p.path, p.text, true) })
+	if p.plain == nil {
+		return p // the compiler cannot refuse what it took before
+	}
+	return p.plain
+}
+
+// eachRequired reports whether something is true of all modules that a file
+// requires, and of those that they require.
+func eachRequired(modules *engine.Modules, from string, names *access.Names, is func(*file) bool) bool {
+	seen := map[*engine.Module]bool{}
+	var all func(from string, names *access.Names) bool
+	all = func(from string, names *access.Names) bool {
+		for _, name := range names.Requires {
+			mod := modules.Find(from, strings.ReplaceAll(name, "/", "."))
+			if mod == nil || seen[mod] {
+				continue // to require what is not there fails
+			}
+			seen[mod] = true
+			if f, ok := mod.Compiled().(*file); !ok || !is(f) || !all(f.path, f.survey) {
+				return false
+			}
+		}
+		return true
+	}
+	return all(from, names)
 }
 
 // perShard lists what the script and the modules that it required keep in their

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/source"
 )
@@ -29,6 +30,8 @@ func (rt *Runtime) CompileModule(src engine.Source) (any, diag.List) {
 	f := &file{path: src.Path, text: src.Text}
 	diags := rt.compile(f, func(chunk *source.Chunk) {
 		_, f.reads = analyse.Look(chunk, rt.cfg.Catalogue, rt.globals)
+		f.survey = access.Survey(chunk.Stmts)
+		f.tame = f.survey.Tame(rt.globals)
 	})
 	if f.proto == nil {
 		return nil, diags

@@ -306,3 +306,60 @@ func TestTwoModulesOfAName(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestRequireKeepsForms checks that a script which requires modules, or names a
+// global by way of _G, has its handlers' native and hoisted forms, unless the globals
+// may be others than they were.
+func TestRequireKeepsForms(t *testing.T) {
+	t.Parallel()
+	const script = `rule "a" { on = flow.conn_start, run = function(c, pkt)
+  if this.side ~= "client" then return end
+  state.n = pkt.len + c.vlan
+  print(m, pkt.ttl, state.n)
+end }`
+	for _, tt := range []struct {
+		name, head, module, deeper string
+		native, counted            bool
+	}{
+		{"nothing required", "local m = 1", "", "", true, false},
+		{"a module", `local m = require "m"`, "local M = {} function M.f() return 1 end return 1", "", true, false},
+		{"a module with globals of its own", `local m = require "m"`, "mine = 1 function yours() end return mine", "", true, false},
+		{"a module of modules", `local m = require "m"`, `return (require("deeper"))`, "return 1", true, false},
+		{"a module with metatables", `local m = require "m"`, `setmetatable({}, {}) return 1`, "", true, true},
+		{"a global by _G", `local m = rawget(_G, "mine") or _G.tostring(1) _G.mine = 5`, "", "", true, false},
+		{"a module that changes this", `local m = require "m"`, `this = { side = "client" } return 1`, "", false, false},
+		{"a module that changes state", `local m = require "m"`, `_G.state = { n = 0 } return 1`, "", false, false},
+		{"a module with the table of globals", `local m = require "m"`, `local g = _G return g and 1`, "", false, false},
+		{"a module of one that changes this", `local m = require "m"`, `return (require("deeper"))`, `local function f() this = { side = "client" } end f() return 1`, false, false},
+		{"require handed on", `local get = require local m = get "m"`, "return 1", "", false, false},
+		{"a module by a name that is computed", `local m = require("m" .. "")`, "return 1", "", false, false},
+		{"the table of globals", `local g = _G local m = g and 1`, "", "", false, false},
+		{"require by _G", `local m = _G.require "m"`, "return 1", "", false, false},
+		{"state by _G", `_G.state = { n = 0 } local m = 1`, "", "", true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, engine.Limits{})
+			g, diags := h.apply(tree{}.with(tree{
+				"a.lua": tt.head + "\n" + script, "lib/m.lua": tt.module, "lib/deeper.lua": tt.deeper,
+			}))
+			if diags.HasErrors() {
+				t.Fatal(rendered(diags))
+			}
+			said := strings.Join(g.Explain(), "\n")
+			native := strings.Contains(said, "arguments: this.side, pkt.ttl")
+			if free := strings.Contains(said, "no instruction is counted"); free != (tt.native && !tt.counted) {
+				t.Errorf("uncounted %t", free)
+			}
+			if native != tt.native || strings.Contains(said, "behind a native guard") != tt.native {
+				t.Errorf("native %t, want %t:\n%s", native, tt.native, said)
+			}
+			h.Start(1000e9)
+			h.take()
+			h.start(newConn(1))
+			if got, want := strings.TrimSpace(h.take()), "1\t64\t60"; got != want {
+				t.Errorf("printed %q, want %q", got, want)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/yuin/gopher-lua/ast"
 
@@ -63,6 +64,9 @@ type Runtime struct {
 	functions []bind.Function
 	globals   []string
 	tables    []string // those that are made when they are first read, sorted
+	// waiting are the last words of what may wait, listed when they are first asked for.
+	waiting   map[string]bool
+	waitsOnce sync.Once
 }
 
 var _ engine.Runtime = (*Runtime)(nil)
@@ -115,10 +119,21 @@ func (rt *Runtime) listGlobals() []string {
 
 // Compile implements [engine.Runtime].
 func (rt *Runtime) Compile(src engine.Source) (engine.Program, diag.List) {
-	p := &program{rt: rt, file: file{path: src.Path, text: src.Text}}
+	p, diags := rt.compileScript(src.Path, src.Text, false)
+	if p == nil {
+		return nil, diags
+	}
+	return p, diags
+}
+
+// compileScript returns the program, nil with errors. A plain one takes nothing for
+// granted of the globals.
+func (rt *Runtime) compileScript(path string, text []byte, plain bool) (*program, diag.List) {
+	p := &program{rt: rt, file: file{path: path, text: text}}
 	captured := false
 	look := func(chunk *source.Chunk) {
 		p.outline, p.survey = outlineOf(chunk), access.Survey(chunk.Stmts)
+		p.survey.Globals = p.survey.Globals || plain
 		handlers, reads := analyse.Look(chunk, rt.cfg.Catalogue, rt.globals)
 		p.reads = reads
 		if !rt.cfg.Interpret {

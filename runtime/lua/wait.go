@@ -72,6 +72,8 @@ func (in *instance) cannotWait(L *glua.LState, what string) {
 		r.msg, r.hint = what+": not in a filter: `when` only decides", "put it in `run`"
 	case in.mode == loading:
 		r.msg, r.hint = what+": not while loading", "put it in `on = hookd.start`, in spawn(function() … end)"
+	case in.call != nil && in.call.Info != nil && in.call.Info.Waits == event.WaitsSuspend:
+		r.hint = "name it where it is called, as in c:read(): what is put together at run time is not seen before"
 	case in.call != nil && in.call.Info != nil:
 		r.msg = fmt.Sprintf("%s: handlers of %s cannot wait", what, in.call.Info.Name)
 	case in.call != nil:

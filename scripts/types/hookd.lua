@@ -316,10 +316,12 @@ function settings(decl) end
 ---The call in progress. Which of the fields below have a value depends on the event.
 ---@class hookd.this: hookd.call
 ---@field bindings integer at hookd.handler_dropped
+---@field branch integer at sip.request_fwded, sip.request_out, sip.request_sent, sip.response_in, sip.response_fwded, sip.on_branch_failure
 ---@field by string at flow.block_start
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field code integer at flow.icmp_error
 ---@field conns integer at loop.accept
+---@field copy boolean at sip.request_sent, sip.response_sent
 ---@field differ boolean at flow.rexmit
 ---@field draining integer at hookd.reloaded
 ---@field dropped integer at hookd.reloaded
@@ -398,7 +400,7 @@ this = {}
 ---@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"|"probe"
 
 ---A way in which IP travels inside IP.
----@alias flow.tunnel "none"|"ipip"|"gre"|"mpls"|"vxlan"|"geneve"|"gtpu"|"teredo"|"l2tp"|"lisp"|"ayiya"
+---@alias flow.tunnel "none"|"ipip"|"gre"|"mpls"|"vxlan"|"geneve"|"gtpu"|"teredo"|"l2tp"|"lisp"|"ayiya"|"ipcomp"
 
 ---What verifying a checksum shows. none: the sender of a UDP datagram computed none. partial: the
 ---sending host leaves it to its network card. Only bad speaks against a packet.
@@ -1272,6 +1274,334 @@ function loop_response:header(name) end
 ---@field stream hookd.verdict The request's body is not kept for the whole: http_chunk is told of its parts, and at http_request there is none. So it may be of any length.
 ---@field later hookd.verdict The answer comes later, by c:reply(); nothing else is read from the connection before. After a minute (limits.reply_time) it is 504.
 loop = {}
+
+
+-- sip
+
+---What carries messages.
+---@alias sip.transport "none"|"udp"|"tcp"|"tls"|"ws"|"wss"
+
+---Why a reply exists that no packet brought. timer: nobody answered in time. local: this server
+---answered. merged: several challenges became one. remap: a 503 became a 500. cancel: the caller gave
+---up. send: the request could not be sent.
+---@alias sip.faked_by "none"|"timer"|"local"|"merged"|"remap"|"cancel"|"send"
+
+---A transaction: a request, the branches to which it was forwarded, and the reply that the caller
+---gets.
+---@class sip.tx
+---@field id integer Its number, from 1 in the order of requests.
+---@field method string Method of its request, INVITE.
+---@field call_id string Call-ID of its request.
+---@field is_local boolean Whether the request was made here.
+---@field source sip.hop Where the request came from; of a local one, nowhere.
+---@field ruri sip.uri URI of the request as it came.
+---@field from sip.address From of the request.
+---@field to sip.address To of the request.
+---@field request? sip.message The request as it stands; nil of a local transaction. It is changed at request_in only.
+---@field code integer Status of the latest reply that the caller got; 0 before the first.
+---@field branches integer To how many places the request was forwarded so far. In branches.
+---@field canceled boolean Whether the caller gave up.
+---@field picked? sip.message The reply that will be forwarded as things stand, which need not be the one at hand. Valid: at response_fwded, on_branch_failure and on_failure.
+---@field fr_timer number How long a branch may stay without any reply.
+---@field fr_inv_timer number How long a branch of an INVITE may ring without a final reply.
+---@field max_lifetime number How long the transaction may go without a final reply.
+---@field noisy_ctimer boolean Whether a branch that nobody answered ends in a 408 (RFC 3261, 16.8), or silently.
+---@field data hookd.record This script's own data about the transaction; survives a reload.
+local sip_tx = {}
+
+---Binds a handler to a hook point of this transaction, from the next event on, in the place of what
+---this script has bound there. It ends with the transaction. `sip.request_in` cannot be bound so: it
+---is the first.
+---@overload fun(self: sip.tx, point: sip.request_in.point, handler: sip.request_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.request_fwded.point, handler: sip.request_fwded.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.request_pending.point, handler: sip.request_pending.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.request_out.point, handler: sip.request_out.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.request_sent.point, handler: sip.request_sent.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.response_in.point, handler: sip.response_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.response_fwded.point, handler: sip.response_fwded.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.on_branch_failure.point, handler: sip.on_branch_failure.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.on_failure_ro.point, handler: sip.on_failure_ro.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.on_failure.point, handler: sip.on_failure.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.response_ready.point, handler: sip.response_ready.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.response_pre_out.point, handler: sip.response_pre_out.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.response_out.point, handler: sip.response_out.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.response_sent.point, handler: sip.response_sent.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.e2eack_in.point, handler: sip.e2eack_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.e2eack_retr_in.point, handler: sip.e2eack_retr_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.ack_neg_in.point, handler: sip.ack_neg_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.req_retr_in.point, handler: sip.req_retr_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.e2ecancel_in.point, handler: sip.e2ecancel_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.unrouted.point, handler: sip.unrouted.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.silent.point, handler: sip.silent.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.destroy.point, handler: sip.destroy.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?
+function sip_tx:on(...) end
+
+---Takes what this script has bound at a hook point of this transaction off, or ends the timer that
+---runs a handler.
+---@param point any The hook point, or the name of a handler whose timer ends.
+---@return true? done
+---@return string? message
+function sip_tx:off(point) end
+
+---Runs a handler once, a time from now; it gets the transaction. A named handler has one timer on a
+---transaction: starting it again moves it. The timer ends with the transaction.
+---@param time number|string The time: a text such as "10s", or seconds.
+---@param handler function|string A function, the name of a handler declared without `on`, or what `handler` returned.
+---@param param? any What the handler finds as `this.param`.
+---@return true? done
+---@return string? message
+function sip_tx:after(time, handler, param) end
+
+---Runs a handler again and again, a time from now and after each further one, until it returns
+---`rule.off` or the transaction ends. A named handler has one timer on a transaction.
+---@param time number|string The time between runs: a text such as "10s", or seconds.
+---@param handler function|string A function, the name of a handler declared without `on`, or what `handler` returned.
+---@param param? any What the handler finds as `this.param`.
+---@return true? done
+---@return string? message
+function sip_tx:every(time, handler, param) end
+
+---A request or a reply. Where a hook point says so it may be changed; header fields that nobody
+---touches leave as they came.
+---@class sip.message
+---@field is_request boolean Whether it is a request; else it is a reply.
+---@field method string Method: of a reply, that which CSeq names.
+---@field code integer Status of a reply; 0 of a request.
+---@field reason string Reason phrase of a reply.
+---@field ruri sip.uri URI of a request; of a reply all of it is empty.
+---@field from sip.address Who began the dialog.
+---@field to sip.address Who was called.
+---@field contact sip.address First Contact, empty where there is none.
+---@field call_id string Call-ID.
+---@field cseq integer Number in CSeq.
+---@field max_forwards integer How many hops it may still take, 70 where it does not say.
+---@field body string What follows the header.
+---@field text string All of it, with what was changed.
+---@field size integer How many bytes it has, with what was changed. In bytes.
+---@field source sip.hop Where it came from; of one that was made here, nowhere.
+---@field faked boolean Whether no packet brought it: it was made here, and is whole.
+---@field faked_by sip.faked_by Why it was made here.
+local sip_message = {}
+
+---Reads a header field: its first value line, folding replaced by spaces.
+---@param name string Its name, in any case, long or compact.
+---@return string? value The value, nil if there is no such field.
+function sip_message:header(name) end
+
+---Reads all values of a header field in order; those of a list that stand in one line are several.
+---@param name string Its name, in any case, long or compact.
+---@return string[] values The values; empty if there is no such field.
+function sip_message:headers(name) end
+
+---Makes a value the only one of a header field: the first keeps its place, further ones go.
+---@param name string Its name.
+---@param value string The value, without line ends.
+---@return true? done
+---@return string? message
+function sip_message:set_header(name, value) end
+
+---Adds a header field below all others.
+---@param name string Its name.
+---@param value string The value, without line ends.
+---@return true? done
+---@return string? message
+function sip_message:add_header(name, value) end
+
+---Takes all header fields of a name away.
+---@param name string Its name, in any case, long or compact.
+---@return true? done
+---@return string? message
+function sip_message:remove_header(name) end
+
+---Replaces the body, and says its length.
+---@param body string The body.
+---@param type? string Its media type; that which is there when absent.
+---@return true? done
+---@return string? message
+function sip_message:set_body(body, type) end
+
+---A SIP, SIPS or TEL URI in a message, in parts. Of one that cannot be read all parts but the text are
+---empty.
+---@class sip.uri
+---@field text string All of it, as written.
+---@field scheme string sip, sips or tel, as written.
+---@field user string User, or the number of a TEL URI; escapes as written. A new one is escaped where it has to be.
+---@field host string Host, an IPv6 address in brackets.
+---@field port integer Port; 0 where none is written.
+local sip_uri = {}
+
+---Reads a parameter of the URI.
+---@param name string Its name, in any case.
+---@return string? value The value, empty for one that has none; nil if there is no such parameter.
+function sip_uri:param(name) end
+
+---A value of From, To or Contact: a URI, perhaps a name for people, and parameters.
+---@class sip.address
+---@field uri string The URI, as written.
+---@field user string User part of the URI.
+---@field host string Host of the URI.
+---@field display string Name for people, as written, with its quotes.
+---@field tag string The tag parameter; empty where there is none.
+local sip_address = {}
+
+---Reads a parameter of the field.
+---@param name string Its name, in any case.
+---@return string? value The value, empty for one that has none; nil if there is no such parameter.
+function sip_address:param(name) end
+
+---One end of the way that a message took, or takes.
+---@class sip.hop
+---@field ip string Address of the peer.
+---@field port integer Port of the peer.
+---@field endpoint string Address and port of the peer.
+---@field transport sip.transport What carries the message.
+local sip_hop = {}
+
+---One place to which a request is forwarded.
+---@class sip.branch
+---@field index integer Its number in the transaction, from 0.
+---@field uri string URI that the request has there.
+---@field code integer Status of its latest reply; 0 before the first.
+---@field faked boolean Whether no packet brought that reply.
+---@field canceled boolean Whether it was cancelled.
+local sip_branch = {}
+
+---A request began a transaction (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never
+---an ACK and never a copy. No branch and no reply exists yet. Without a verdict a request of a dialog
+---is forwarded by its route; any other is answered with 404, see unrouted.
+---@class sip.request_in.point: hookd.point
+---@alias sip.request_in.handler fun(tx: sip.tx, m: sip.message): hookd.verdict?
+
+---A branch was built (TMCB_REQUEST_FWDED), once for each, all of a step before the first of them is
+---sent. Not for copies.
+---@class sip.request_fwded.point: hookd.point
+---@alias sip.request_fwded.handler fun(tx: sip.tx, m: sip.message, b: sip.branch): hookd.verdict?
+
+---A 100 is about to be sent (TMCB_REQUEST_PENDING).
+---@class sip.request_pending.point: hookd.point
+---@alias sip.request_pending.handler fun(tx: sip.tx, m: sip.message)
+
+---A branch was sent for the first time, and its timers run (TMCB_REQUEST_OUT). Not when sending
+---failed.
+---@class sip.request_out.point: hookd.point
+---@alias sip.request_out.handler fun(tx: sip.tx, m: sip.message, b: sip.branch)
+
+---A request of this hop was written (TMCB_REQUEST_SENT): a branch and each copy of it, a CANCEL, an
+---ACK of this hop.
+---@class sip.request_sent.point: hookd.point
+---@alias sip.request_sent.handler fun(tx: sip.tx, m: sip.message, b: sip.branch)
+
+---A reply came that belongs to a branch (TMCB_RESPONSE_IN): provisional or final, to the request or to
+---its CANCEL, first or copy; before anything is done about it.
+---@class sip.response_in.point: hookd.point
+---@alias sip.response_in.handler fun(tx: sip.tx, m: sip.message, b: sip.branch): hookd.verdict?
+
+---A reply from a packet is about to be forwarded, or has completed the transaction so that one is
+---about to be (TMCB_RESPONSE_FWDED). It promises no sending.
+---@class sip.response_fwded.point: hookd.point
+---@alias sip.response_fwded.handler fun(tx: sip.tx, m: sip.message, b: sip.branch)
+
+---A branch got its first final reply of 300 or more, or its timer ran out (TMCB_ON_BRANCH_FAILURE).
+---@class sip.on_branch_failure.point: hookd.point
+---@alias sip.on_branch_failure.handler fun(tx: sip.tx, m: sip.message, b: sip.branch)
+
+---Right before on_failure, with the same, for those who only look (TMCB_ON_FAILURE_RO).
+---@class sip.on_failure_ro.point: hookd.point
+---@alias sip.on_failure_ro.handler fun(tx: sip.tx, m: sip.message)
+
+---All branches have failed and nothing final was sent (TMCB_ON_FAILURE); again when further branches
+---have failed too. The verdict may try others.
+---@class sip.on_failure.point: hookd.point
+---@alias sip.on_failure.handler fun(tx: sip.tx, m: sip.message): hookd.verdict?
+
+---Any reply is about to be written (TMCB_RESPONSE_READY), provisional ones and copies of a 2xx too.
+---@class sip.response_ready.point: hookd.point
+---@alias sip.response_ready.handler fun(tx: sip.tx, m: sip.message)
+
+---The final reply is about to be written, relayed or made here (TMCB_RESPONSE_PRE_OUT); the
+---transaction has its status, so that an ACK which comes meanwhile sees it.
+---@class sip.response_pre_out.point: hookd.point
+---@alias sip.response_pre_out.handler fun(tx: sip.tx, m: sip.message)
+
+---The final reply was written (TMCB_RESPONSE_OUT).
+---@class sip.response_out.point: hookd.point
+---@alias sip.response_out.handler fun(tx: sip.tx, m: sip.message)
+
+---A reply was written (TMCB_RESPONSE_SENT), each copy of it too.
+---@class sip.response_sent.point: hookd.point
+---@alias sip.response_sent.handler fun(tx: sip.tx, m: sip.message)
+
+---The ACK of a 2xx came for the first time (TMCB_E2EACK_IN), where this server is in the dialog's
+---path. Once for each To tag.
+---@class sip.e2eack_in.point: hookd.point
+---@alias sip.e2eack_in.handler fun(tx: sip.tx, m: sip.message)
+
+---A copy of such an ACK came (TMCB_E2EACK_RETR_IN).
+---@class sip.e2eack_retr_in.point: hookd.point
+---@alias sip.e2eack_retr_in.handler fun(tx: sip.tx, m: sip.message)
+
+---The ACK of a negative final reply came (TMCB_ACK_NEG_IN), each copy of it too.
+---@class sip.ack_neg_in.point: hookd.point
+---@alias sip.ack_neg_in.handler fun(tx: sip.tx, m: sip.message)
+
+---A copy of the request came (TMCB_REQ_RETR_IN); the latest reply will be sent again.
+---@class sip.req_retr_in.point: hookd.point
+---@alias sip.req_retr_in.handler fun(tx: sip.tx, m: sip.message)
+
+---The caller gave up: a CANCEL for this transaction came for the first time (TMCB_E2ECANCEL_IN).
+---Branches are cancelled right after.
+---@class sip.e2ecancel_in.point: hookd.point
+---@alias sip.e2ecancel_in.handler fun(tx: sip.tx, m: sip.message)
+
+---No rule decided about a new request and it belongs to no dialog: it will be answered with 404.
+---@class sip.unrouted.point: hookd.point
+---@alias sip.unrouted.handler fun(tx: sip.tx, m: sip.message)
+
+---Nobody answered, and the transaction ends without a reply since noisy_ctimer is off. No other hook
+---tells of it.
+---@class sip.silent.point: hookd.point
+---@alias sip.silent.handler fun(tx: sip.tx)
+
+---The transaction ends (TMCB_DESTROY): the last event of each.
+---@class sip.destroy.point: hookd.point
+---@alias sip.destroy.handler fun(tx: sip.tx)
+
+---@class sip.relay.args
+---@field to? string A URI, which becomes the request's URI.
+---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
+---@field timeout? number|string How long a branch may ring, in the place of fr_inv_timer.
+---@field record_route? boolean Stay in the path of the dialog's later requests (RFC 3261, 16.6).
+
+---SIP messages become transactions, as RFC 3261 and Kamailio's TM have them; where a transaction
+---passes a hook point, rules decide and change messages.
+---@class sip
+---@field request_in sip.request_in.point A request began a transaction (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never an ACK and never a copy. No branch and no reply exists yet. Without a verdict a request of a dialog is forwarded by its route; any other is answered with 404, see unrouted.
+---@field request_fwded sip.request_fwded.point A branch was built (TMCB_REQUEST_FWDED), once for each, all of a step before the first of them is sent. Not for copies.
+---@field request_pending sip.request_pending.point A 100 is about to be sent (TMCB_REQUEST_PENDING).
+---@field request_out sip.request_out.point A branch was sent for the first time, and its timers run (TMCB_REQUEST_OUT). Not when sending failed.
+---@field request_sent sip.request_sent.point A request of this hop was written (TMCB_REQUEST_SENT): a branch and each copy of it, a CANCEL, an ACK of this hop.
+---@field response_in sip.response_in.point A reply came that belongs to a branch (TMCB_RESPONSE_IN): provisional or final, to the request or to its CANCEL, first or copy; before anything is done about it.
+---@field response_fwded sip.response_fwded.point A reply from a packet is about to be forwarded, or has completed the transaction so that one is about to be (TMCB_RESPONSE_FWDED). It promises no sending.
+---@field on_branch_failure sip.on_branch_failure.point A branch got its first final reply of 300 or more, or its timer ran out (TMCB_ON_BRANCH_FAILURE).
+---@field on_failure_ro sip.on_failure_ro.point Right before on_failure, with the same, for those who only look (TMCB_ON_FAILURE_RO).
+---@field on_failure sip.on_failure.point All branches have failed and nothing final was sent (TMCB_ON_FAILURE); again when further branches have failed too. The verdict may try others.
+---@field response_ready sip.response_ready.point Any reply is about to be written (TMCB_RESPONSE_READY), provisional ones and copies of a 2xx too.
+---@field response_pre_out sip.response_pre_out.point The final reply is about to be written, relayed or made here (TMCB_RESPONSE_PRE_OUT); the transaction has its status, so that an ACK which comes meanwhile sees it.
+---@field response_out sip.response_out.point The final reply was written (TMCB_RESPONSE_OUT).
+---@field response_sent sip.response_sent.point A reply was written (TMCB_RESPONSE_SENT), each copy of it too.
+---@field e2eack_in sip.e2eack_in.point The ACK of a 2xx came for the first time (TMCB_E2EACK_IN), where this server is in the dialog's path. Once for each To tag.
+---@field e2eack_retr_in sip.e2eack_retr_in.point A copy of such an ACK came (TMCB_E2EACK_RETR_IN).
+---@field ack_neg_in sip.ack_neg_in.point The ACK of a negative final reply came (TMCB_ACK_NEG_IN), each copy of it too.
+---@field req_retr_in sip.req_retr_in.point A copy of the request came (TMCB_REQ_RETR_IN); the latest reply will be sent again.
+---@field e2ecancel_in sip.e2ecancel_in.point The caller gave up: a CANCEL for this transaction came for the first time (TMCB_E2ECANCEL_IN). Branches are cancelled right after.
+---@field unrouted sip.unrouted.point No rule decided about a new request and it belongs to no dialog: it will be answered with 404.
+---@field silent sip.silent.point Nobody answered, and the transaction ends without a reply since noisy_ctimer is off. No other hook tells of it.
+---@field destroy sip.destroy.point The transaction ends (TMCB_DESTROY): the last event of each.
+---@field reply fun(code: integer, reason?: string, headers?: any): hookd.verdict Answers the request. Nothing is forwarded, branches that are open are cancelled.
+---@field relay fun(args: sip.relay.args): hookd.verdict Forwards the request: to where `to` says, to all of `fork` at the same time, or to where its Route or URI says.
+---@field drop hookd.verdict Does nothing more about the message: a request is not answered, a branch is not sent, a provisional reply goes no further.
+sip = {}
 
 ---Finds a connection that has not ended. Where shards run at the same time, one of another shard shows
 ---what it was when it was looked for, its streams cannot be read, and words that are put on it come

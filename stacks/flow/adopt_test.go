@@ -148,18 +148,24 @@ func TestForgedBeforeSYNACK(t *testing.T) {
 	}
 }
 
-// TestSYNWithFIN opens a connection, as its first SYN: receivers that follow RFC 9293 take both.
+// TestSYNWithFIN opens a connection, as its first SYN, whose receiver does as RFC 9293 says and takes both,
+// and one whose receiver takes no notice, as Linux does: there bytes behind the FIN count.
 func TestSYNWithFIN(t *testing.T) {
 	t.Parallel()
+	begins := "pkt_in.snd/C conn_start.snd/C state.snd/C:closed>syn_sent pkt_in.rcv/S conn_start.rcv/S state.rcv/S:closed>syn_received new_data/S:0+3"
 	n := newNet(t, flow.Config{})
 	n.play([]row{
+		{"SYN, bytes and FIN", n.c(0, 0, syn|fin, "all"), begins, "syn_sent syn_received"},
 		{
-			"SYN, bytes and FIN", n.c(0, 0, syn|fin, "all"),
-			"pkt_in.snd/C conn_start.snd/C state.snd/C:closed>syn_sent state.snd/C:syn_sent>fin_wait_1 " +
-				"pkt_in.rcv/S conn_start.rcv/S state.rcv/S:closed>syn_received state.rcv/S:syn_received>close_wait new_data/S:0+3 side_closed/C:fin", "fin_wait_1 close_wait",
+			"SYN/ACK of all", n.srv(0, 5, syn|ack, ""), "pkt_in.snd/S pkt_in.rcv/C state.rcv/C:syn_sent>established state.rcv/C:established>fin_wait_1 " +
+				"state.rcv/C:fin_wait_1>fin_wait_2 state.rcv/S:syn_received>close_wait side_closed/C:fin", "fin_wait_2 close_wait",
 		},
-		{"SYN/ACK of all", n.srv(0, 5, syn|ack, ""), "pkt_in.snd/S pkt_in.rcv/C state.rcv/C:fin_wait_1>fin_wait_2", ""},
 		{"FIN", n.srv(1, 5, fin|ack, ""), "pkt_in.snd/S state.snd/S:close_wait>last_ack pkt_in.rcv/C state.rcv/C:fin_wait_2>time_wait side_closed/S:fin", ""},
 		{"last ACK", n.c(5, 2, ack, ""), "pkt_in.snd/C pkt_in.rcv/S state.rcv/S:last_ack>closed state.rcv/C:time_wait>closed conn_end:fin", "closed closed"},
 	})
+
+	n = newNet(t, flow.Config{})
+	n.send(n.c(0, 0, syn|fin, "all"), n.c(0, 0, syn, ""), n.srv(0, 1, syn|ack, ""), n.c(1, 1, ack, ""), n.c(1, 1, psh|ack, "all that comes"), n.srv(1, 15, ack, ""))
+	n.want("bytes behind the FIN", n.got(flowev.SideClient), "all that comes")
+	n.want("states", n.states(), "established established")
 }

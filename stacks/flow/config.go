@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -72,6 +73,16 @@ type Config struct {
 	// order. Then they are given up, with the next packet of the connection. Less than 0 is no time
 	// at all.
 	GapWait time.Duration
+
+	// WindowSlack is how many bytes beyond a window a segment may lie and still be taken; 64 KiB by
+	// default, since a capture may have missed that a window grew. What is beyond that is ignored
+	// (error.out_of_window) until the other end acknowledges bytes there.
+	WindowSlack int
+	// MaxJump is by how many bytes the numbers of a stream may jump where both ends say that they did: over
+	// what a capture missed, or to the second of two SYN/ACKs that the client acknowledges. By default
+	// 2 GiB, which is any jump; with less, such numbers are ignored as those are that one end alone speaks
+	// of, and as Wireshark ignores a second SYN/ACK.
+	MaxJump int
 
 	// PickUp makes a connection of packets whose start was not seen.
 	PickUp bool
@@ -151,6 +162,8 @@ func (c Config) withDefaults() Config {
 		c.ICMPTimeout = 30 * time.Second
 	}
 	set(&c.CutLinger, 120*time.Second)
+	set(&c.WindowSlack, slack)
+	set(&c.MaxJump, math.MaxInt32)
 	set(&c.MaxBlocks, defaultMaxBlocks)
 	if c.Blocks == nil {
 		c.Blocks = NewBlocks(c.MaxBlocks, c.NeverBlock...)

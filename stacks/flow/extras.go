@@ -41,16 +41,6 @@ const (
 	farAck        // the receiver: it acknowledged so far
 )
 
-// agreed notes a place in p's stream beyond all windows, and reports whether the other end spoke of
-// one near it last. Where both do, the capture missed what lies between; one alone may be forged.
-func (p *Peer) agreed(at int64, by farBy) bool {
-	e, reach := p.extra(), p.sent.reach()
-	d := at - e.far
-	ok := e.farBy != farNone && e.farBy != by && -reach <= d && d <= reach
-	e.far, e.farBy = at, by
-	return ok
-}
-
 // overdue reports whether the bytes that are missing at wire in p's stream were acknowledged so long
 // ago that the capture will not bring them, and up to which place that is so. It notes when it first
 // sees that some were.

@@ -1,6 +1,8 @@
 package flow_test
 
 import (
+	"bytes"
+	"compress/flate"
 	"net/netip"
 	"strings"
 	"testing"
@@ -62,6 +64,48 @@ func TestTunnels(t *testing.T) {
 		}
 		got := n.s.Stats()
 		if got.Frames != want.Frames || got.Orphans != want.Orphans || got.TCP != want.TCP || got.UDPFlows != want.UDPFlows || got.Open != want.Open {
+			t.Errorf("entering %v: %+v", decap, got)
+		}
+	}
+}
+
+// TestCompressed has a connection whose segments are compressed, alone and in fragments: it is one where IPComp is
+// entered.
+func TestCompressed(t *testing.T) {
+	t.Parallel()
+	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	pack := func(frame []byte, opts ...pt.Option) []byte {
+		var z bytes.Buffer
+		z.WriteString("\x04\x00\xee\xd1")
+		w, err := flate.NewWriter(&z, 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(frame[14:]); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return pt.IP(a, b, 108, z.Bytes(), opts...)
+	}
+	for decap, want := range map[packet.Tunnels]flow.Stats{
+		packet.AllTunnels &^ packet.IPComp: {Frames: 6, Orphans: 6},
+		packet.AllTunnels:                  {Frames: 6, TCP: 4, Orphans: 2, Conns: 1, Open: 1},
+	} {
+		n := newNet(t, flow.Config{Decap: decap})
+		body := strings.Repeat("hello ", 100)
+		n.send(pack(n.c(0, 0, syn, "")), pack(n.srv(0, 1, syn|ack, "")), pack(n.c(1, 1, ack, "")))
+		n.send(pack(n.c(1, 1, psh|ack, body), pt.Fragment(9, 0, 48)), pack(n.c(1, 1, psh|ack, body), pt.Fragment(9, 48, 999)))
+		n.send(pt.IP(a, b, 108, "\x04\x00\x00\x03lzs"))
+		if decap.String() == packet.AllTunnels.String() {
+			n.want("bytes", n.got(flowev.SideClient), body)
+			if s := n.s.Stats().Compressed; s.Inflated != 4 || s.Foreign != 1 || s.Refused() != 1 {
+				t.Errorf("%+v", s)
+			}
+		}
+		got := n.s.Stats()
+		if got.Frames != want.Frames || got.Orphans != want.Orphans || got.TCP != want.TCP || got.Open != want.Open {
 			t.Errorf("entering %v: %+v", decap, got)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -21,8 +20,8 @@ type Front struct {
 	frames uint64 // of shards that are driven together
 	pkt    packet.Packet
 
-	whole sync.Mutex // guards frags where shards are driven apart
-	frags *fragment.Table
+	whole  sync.Mutex // guards unpack where shards are driven apart
+	unpack *unpacker
 }
 
 // NewFront returns a front with a stack for each shard.
@@ -33,9 +32,9 @@ func NewFront(set *event.Shards, cfg Config) *Front {
 	for i := range set.Len() {
 		newStack(set.At(i), f.cfg, &f.common)
 	}
-	f.frags = fragment.New(f.cfg.Fragments)
+	f.unpack = newUnpacker(&f.cfg)
 	if set.Len() == 1 {
-		f.common.stacks[0].frags = f.frags
+		f.common.stacks[0].unpack = f.unpack
 	}
 	f.pkt.Decap = f.cfg.Decap
 	return f
@@ -91,7 +90,7 @@ func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
 			return
 		}
 	}
-	f.frags.Add(p)
+	f.unpack.add(p)
 	s := f.stackOf(p)
 	s.frame, s.outcome, s.said = f.frames, first.outcome, first.said
 	s.pkt.p = *p
@@ -110,7 +109,7 @@ func (f *Front) Frames() uint64 {
 type Parcel struct {
 	shard int
 	pkt   packet.Packet
-	whole []byte // the datagram that was put together
+	whole []byte // the datagram that was put together or inflated
 }
 
 // Shard returns the number of the shard that takes the parcel.
@@ -134,9 +133,9 @@ func (p *Parcel) Size() int { return len(p.pkt.Data) }
 func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64) {
 	p.pkt.Decap = f.cfg.Decap
 	p.pkt.Decode(link, data, wireLen, ts)
-	if p.pkt.Class == packet.Fragment {
+	if f.unpack.concerns(&p.pkt) {
 		f.whole.Lock()
-		if f.frags.Add(&p.pkt) == fragment.Whole {
+		if f.unpack.add(&p.pkt) {
 			p.whole = append(p.whole[:0], p.pkt.Data...)
 			p.pkt.Data = p.whole
 		}
@@ -249,7 +248,8 @@ func (f *Front) Stats() Stats {
 	u := &f.common.used
 	f.whole.Lock()
 	defer f.whole.Unlock()
-	sum.Fragments, sum.Blocks = f.frags.Stats(), f.cfg.Blocks.Stats()
+	f.unpack.count(&sum)
+	sum.Blocks = f.cfg.Blocks.Stats()
 	sum.Held, sum.Peak, sum.Kept = u.of(waiting), u.most(), u.of(readable)
 	return sum
 }

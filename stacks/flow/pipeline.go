@@ -25,6 +25,8 @@ type step struct {
 	ignored bool // it is a SYN that contradicts the connection
 	usable  bool // its bytes and FIN count for the receiver
 	outside bool // they do not: they lie outside the receiver's window
+	// It acknowledges the FIN that y's SYN carried.
+	endedBefore bool
 	// Its bytes lie at off..end in x's stream; those of data were captured.
 	off, end int64
 	data     []byte
@@ -218,6 +220,9 @@ func (s *Stack) raiseReceived(st *step) (floor int64) {
 		s.flush(y, &x.sent)
 	}
 	s.closeSide(x)
+	if st.endedBefore {
+		s.closeSide(y)
+	}
 	return floor
 }
 

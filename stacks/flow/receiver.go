@@ -23,6 +23,9 @@ func (s *Stack) receive(st *step) {
 	if st.p.TCPFlags.Has(packet.ACK) && y.sent.known && y.sent.heard {
 		y.apply(recvACK, &st.rcv)
 	}
+	if st.endedBefore {
+		y.apply(sendFIN, &st.rcv)
+	}
 	if y.sent.finAcked() {
 		y.apply(recvFINACK, &st.rcv)
 	}
@@ -62,7 +65,7 @@ func (s *Stack) receiveBytes(st *step) {
 	if st.again && st.kind == flowev.RexmitKindFin {
 		st.arrived = t.finArrived()
 	}
-	if st.p.TCPFlags.Has(packet.FIN) && st.off+int64(st.p.PayloadLen) == t.fin {
+	if ends(st.p) && st.off+int64(st.p.PayloadLen) == t.fin {
 		t.finGot = true
 	}
 	if st.off == st.end {

@@ -28,9 +28,20 @@ func (s *Stack) send(st *step) {
 		return
 	}
 	s.sendBytes(st)
-	if p.TCPFlags.Has(packet.FIN) && st.usable {
+	switch {
+	case !p.TCPFlags.Has(packet.FIN):
+	case p.TCPFlags.Has(packet.SYN):
+		x.sent.synFIN = true
+	case st.usable:
 		st.sendFIN()
 	}
+}
+
+// ends reports whether p ends its sender's stream. A FIN on a SYN does so only where the other end
+// acknowledges it: who follows RFC 9293 takes both, Linux drops such a segment, and bytes may come behind
+// it that count.
+func ends(p *packet.Packet) bool {
+	return p.TCPFlags&(packet.FIN|packet.SYN) == packet.FIN
 }
 
 // begins reports whether the segment, no SYN, is taken for the first of its sender's stream. In one
@@ -70,7 +81,8 @@ func (s *Stack) sendSYN(st *step) bool {
 		x.apply(sendSYN, &st.snd)
 	case x.sent.isn != p.Seq:
 		s.stats.BadSYNs++
-		if synAck && x.sent.untouched() && y.sent.covers(p.Ack) {
+		jump := int64(int32(p.Seq - x.sent.isn))
+		if synAck && x.sent.untouched() && y.sent.covers(p.Ack) && s.plausibleJump(jump) {
 			e := x.extra()
 			e.otherISN, e.hasOther = p.Seq, true
 		}
@@ -102,7 +114,7 @@ func (st *step) acknowledge() {
 		t.begin(y.extras.otherISN) // of two SYN/ACKs, x took the later one
 	}
 	at := t.place(p.Ack)
-	if at < 0 || at > max(t.max, t.acked)+t.reach() && !y.agreed(at, farAck) {
+	if at < 0 || at > max(t.max, t.acked)+y.reach() && !y.agreed(at, farAck) {
 		return
 	}
 	t.acked = max(t.acked, at)
@@ -111,6 +123,9 @@ func (st *step) acknowledge() {
 	t.right = max(t.right, at+int64(window))
 	t.heard = true
 	x.apply(sendACK, &st.snd)
+	if t.synFIN && t.fin < 0 && at == t.max+1 {
+		t.fin, st.endedBefore = t.max, true
+	}
 	if t.finAcked() {
 		t.finGot = true
 		x.apply(ackFIN, &st.snd)
@@ -126,11 +141,11 @@ func (s *Stack) sendBytes(st *step) {
 		seq++
 	}
 	st.off = t.place(seq)
-	st.end = st.off + int64(p.PayloadLen)
-	if p.PayloadLen == 0 && !p.TCPFlags.Has(packet.FIN) {
+	st.end = st.off + carried(p)
+	if p.PayloadLen == 0 && !ends(p) {
 		return
 	}
-	if !t.inWindow(st.off, st.end) {
+	if !x.inWindow(st.off, st.end) {
 		if st.off < t.acked || !x.agreed(st.off, farSeq) {
 			s.stats.OutWindow++
 			st.outside = true
@@ -155,6 +170,15 @@ func (s *Stack) sendBytes(st *step) {
 		}
 	}
 	t.max = max(t.max, st.end)
+}
+
+// carried is how many bytes of the stream the segment brought on the wire: those that its IP header claims
+// beyond the end of a whole frame were never there, and may come yet.
+func carried(p *packet.Packet) int64 {
+	if p.Err == packet.ErrIPBeyondFrame && len(p.Data) == p.WireLen {
+		return int64(p.PayloadCap)
+	}
+	return int64(p.PayloadLen)
 }
 
 // oneByte says what the last byte is for that x sends again.
@@ -204,7 +228,7 @@ func (s *Stack) sendRST(st *step) {
 		st.resets = true
 	case t.known:
 		at := t.place(p.Seq)
-		st.resets = at == t.expected() || s.cfg.RST == RSTWindow && at > t.expected() && t.inWindow(at, at)
+		st.resets = at == t.expected() || s.cfg.RST == RSTWindow && at > t.expected() && st.x.inWindow(at, at)
 	}
 	if !st.resets && (!t.known || p.Seq == 0) && p.TCPFlags.Has(packet.ACK) {
 		st.resets = other.covers(p.Ack)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event/plain"
+	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -44,6 +45,8 @@ func (c *Config) settings() []setting {
 		{name: "verify_checksums", doc: "packets with a wrong checksum are orphans", flag: &c.VerifyChecksums},
 		{name: "pick_up", doc: "packets whose connection began before make one: conn_adopted", flag: &c.PickUp},
 		{name: "rst", doc: "which RSTs count: those in the window, those with the exact number, any", word: (*uint8)(&c.RST), words: []string{"window", "exact", "any"}},
+		{name: "window_slack", doc: "bytes beyond a window that are taken all the same; farther ones are error.out_of_window until both ends speak of them", size: &c.WindowSlack},
+		{name: "max_jump", doc: "bytes by which a stream's numbers may jump where both ends say so: over what a capture missed, to the second of two SYN/ACKs", size: &c.MaxJump},
 		{name: "overlap_client", doc: "which copy of a byte holds that the client sends twice: the first or the last", word: (*uint8)(&c.ClientOverlap), words: overlaps},
 		{name: "overlap_server", doc: "the same for the server", word: (*uint8)(&c.ServerOverlap), words: overlaps},
 		{name: "never_block", doc: "addresses and prefixes that flow.block refuses, beside the loopback networks and the unspecified addresses", nets: &c.NeverBlock},
@@ -56,7 +59,7 @@ func (c *Config) settings() []setting {
 		{name: "fragment_memory", doc: "bytes of IP fragments that wait for others", limit: true, size: &c.Fragments.Memory},
 		{name: "fragment_datagrams", doc: "IP datagrams that wait for fragments", limit: true, count: &c.Fragments.Datagrams},
 		{name: "fragment_timeout", doc: "how long they wait", wait: &c.Fragments.Timeout},
-		{name: "fragment_overlap", doc: "overlapping fragments: the first bytes hold, or the datagram is given up", word: (*uint8)(&c.Fragments.Overlap), words: []string{"first", "discard"}},
+		{name: "fragment_overlap", doc: "which bytes hold where fragments overlap: as this system does, the first, the last, or the datagram is given up", word: (*uint8)(&c.Fragments.Overlap), words: fragment.OverlapNames()},
 		{name: "handshake_timeout", doc: "silence that ends an unfinished handshake", wait: &c.HandshakeTimeout},
 		{name: "idle_timeout", doc: "silence that ends a connection", wait: &c.IdleTimeout},
 		{name: "close_timeout", doc: "silence that ends a connection whose last FIN was not acknowledged", wait: &c.CloseTimeout},

@@ -3,7 +3,6 @@ package flow
 import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
-	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -16,7 +15,7 @@ type Stack struct {
 	queues [numGroups]queue[Conn]
 	free   []*Conn // ended ones that nobody holds
 	exch   exchanges
-	frags  *fragment.Table // nil behind a Front, which has it
+	unpack *unpacker // nil behind a Front, which has it
 	mem    memory
 	common *common
 	frame  uint64 // number of the frame at hand, among those of all stacks
@@ -51,7 +50,7 @@ const (
 // goroutine that has entered sh. Where there are several shards, see [NewFront].
 func New(sh *event.Shard, cfg Config) *Stack {
 	s := newStack(sh, cfg, &common{})
-	s.frags = fragment.New(s.cfg.Fragments)
+	s.unpack = newUnpacker(&s.cfg)
 	return s
 }
 
@@ -86,7 +85,7 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 		p.Data = nil
 		return
 	}
-	s.frags.Add(p)
+	s.unpack.add(p)
 	s.take(p)
 }
 
@@ -214,7 +213,7 @@ func (s *Stack) leave(c *Conn, why flowev.EndReason) {
 // Stats returns what the stack counted.
 func (s *Stack) Stats() Stats {
 	st := s.counted()
-	st.Fragments = s.frags.Stats()
+	s.unpack.count(&st)
 	st.Blocks = s.cfg.Blocks.Stats()
 	st.Held, st.Peak, st.Kept = s.mem.used.of(waiting), s.mem.used.most(), s.mem.used.of(readable)
 	return st

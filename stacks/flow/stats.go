@@ -1,6 +1,9 @@
 package flow
 
-import "github.com/hookd/hookd/stacks/flow/fragment"
+import (
+	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/ipcomp"
+)
 
 // Stats counts what a stack did since it was made. Every frame is in exactly one of NotIP,
 // Malformed, Truncated, Orphans, TCP, Swallowed and Blocked; what has no IP header that could be read raises
@@ -48,6 +51,9 @@ type Stats struct {
 	// Fragments is what became of IP fragments. Those that are held or refused are Orphans; the one
 	// that makes a datagram whole counts as what the datagram is.
 	Fragments fragment.Stats
+	// Compressed is what became of compressed datagrams, where they are inflated. Those that cannot be are
+	// Orphans.
+	Compressed ipcomp.Stats
 
 	// Blocked counts frames from or to a blocked prefix. Where verdicts are applied they are in none of
 	// the kinds above.

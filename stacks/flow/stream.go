@@ -23,14 +23,11 @@ type stream struct {
 	heard  bool   // the other end acknowledged something, so that right means something
 	finGot bool   // the FIN arrived, or was acknowledged
 	latest bool   // of two copies of a byte the later holds
+	synFIN bool   // its SYN carried a FIN: whether that counts is known by its acknowledgment
 	unread bool   // scripts stopped the end that gets it
 
 	floating bool // it begins with the first bytes that come: the connection was picked up
 }
-
-// slack is how far beyond a window, in bytes, a segment may lie before it counts as foreign. A
-// capture that missed window updates shows segments there that their receiver takes.
-const slack = 64 << 10
 
 // blindReach bounds the places that are believed while the other end was never heard: half the
 // sequence space could not be told from the past.
@@ -60,22 +57,6 @@ func (t *stream) place(seq uint32) int64 {
 // seq converts a place.
 func (t *stream) seq(at int64) uint32 { return t.isn + 1 + uint32(at) }
 
-// reach is how far beyond what was sent and granted a place is believed at once.
-func (t *stream) reach() int64 { return max(int64(t.window), slack) }
-
-// inWindow reports whether a segment at off..end may be meant for this stream: its receiver could
-// still take it, or could have taken it.
-func (t *stream) inWindow(off, end int64) bool {
-	low := min(t.acked, t.wire) - t.reach()
-	if off < low && off < 0 {
-		return false
-	}
-	if !t.heard {
-		return end <= t.max+blindReach
-	}
-	return end <= max(t.right, t.acked+slack)+t.reach()
-}
-
 // expected is the place that the receiver waits for, by what it got and what it acknowledged; a FIN
 // takes a place of its own.
 func (t *stream) expected() int64 {
@@ -98,8 +79,11 @@ func (t *stream) finAcked() bool { return t.fin >= 0 && t.acked > t.fin }
 
 // covers reports whether an acknowledgment number is for the SYN of t or what was sent since.
 func (t *stream) covers(ack uint32) bool {
-	at := t.place(ack)
-	return t.known && at >= 0 && at <= max(t.max, t.fin+1)
+	at, end := t.place(ack), max(t.max, t.fin+1)
+	if t.synFIN {
+		end = max(end, t.max+1)
+	}
+	return t.known && at >= 0 && at <= end
 }
 
 // untouched reports whether nothing but the SYN is known of t.

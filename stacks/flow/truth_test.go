@@ -1,24 +1,16 @@
 package flow_test
 
 import (
-	"crypto/sha256"
 	"encoding/csv"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"hash"
 	"io"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/packet"
@@ -96,227 +88,43 @@ func readTruth(t testing.TB, path string) []truthRow {
 	return rows
 }
 
-// account is what became of one connection, by direction where there are two values.
-type account struct {
-	client, server string
-	reason         string
-	contig, seen   [2]int // bytes before the first gap; all that were seen
-	gaps           [2]uint64
-	length         [2]uint64 // places in the stream, gaps and all
-	rexmits        uint64
-	hash           [2]hash.Hash // of the bytes before the first gap
-	gap            [2]bool
-	matched        bool
-}
+// The settings with which captures are read to be compared. TShark forgets no connection.
+const forever = 100 * 365 * 24 * time.Hour
 
-// sum returns the digest as the tables have it.
-func (a *account) sum(i int) string {
-	if a.contig[i] == 0 {
-		return "-"
+var (
+	// ordinary are the defaults.
+	ordinary = flow.Config{
+		PickUp: true, Decap: packet.AllTunnels, HandshakeTimeout: forever, IdleTimeout: forever, CloseTimeout: forever,
 	}
-	return hex.EncodeToString(a.hash[i].Sum(nil))
-}
-
-// accounts collects the connections of one capture.
-type accounts struct {
-	list  []*account
-	byID  map[uint64]*account
-	stats flow.Stats
-	// How many segments were read, one direction a key.
-	segments  map[string]int
-	notTCP    int             // packets of IP that are no TCP
-	damaged   map[string]int  // packets that are malformed, by source address
-	badHeader map[string]bool // source addresses of segments whose header is malformed
-}
-
-func (a *accounts) of(c flowev.Conn) *account {
-	acc := a.byID[c.ID()]
-	if acc == nil {
-		acc = &account{hash: [2]hash.Hash{sha256.New(), sha256.New()}}
-		a.byID[c.ID()] = acc
-		a.list = append(a.list, acc)
+	// asTShark reads numbers as TShark and the tables do: what is missing is waited for to the end, a segment
+	// counts wherever it lies near its stream, and no stream jumps.
+	asTShark = flow.Config{
+		PickUp: true, Decap: packet.AllTunnels, HandshakeTimeout: forever, IdleTimeout: forever, CloseTimeout: forever,
+		GapWait: forever, ReorderSide: 1 << 30, ReorderTotal: 1 << 30, WindowSlack: 16 << 20, MaxJump: 16 << 20,
 	}
-	return acc
-}
+)
 
-func (a *accounts) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
-	switch e := e.(type) {
-	case *flowev.PktIn:
-		if id != flowev.OnPktInSnd.ID() {
-			break
-		}
-		a.segments[fmt.Sprintf("%v>%v", netip.AddrPortFrom(e.Pkt.Src(), e.Pkt.SrcPort()), netip.AddrPortFrom(e.Pkt.Dst(), e.Pkt.DstPort()))]++
-	case *flowev.Orphan:
-		if e.Pkt.Proto() != 6 {
-			a.notTCP++
-		}
-	case *flowev.NewData:
-		if acc, i := a.of(e.C), e.D.From()-1; !acc.gap[i] {
-			acc.hash[i].Write(e.D.Peek(0, false))
-			acc.contig[i] += int(e.D.Len())
-		}
-	case *flowev.Gap:
-		a.of(e.C).gap[2-e.Side] = true
-	case *flowev.ConnEnd:
-		acc := a.of(e.C)
-		acc.client, acc.server, acc.reason = fmt.Sprint(e.C.Client()), fmt.Sprint(e.C.Server()), e.Reason.String()
-		for i, p := range [2]flowev.Peer{e.C.Client(), e.C.Server()} {
-			acc.gaps[i], acc.length[i] = p.Gaps(), p.Sent().Len()
-			acc.seen[i] = int(p.Bytes()) + waiting(p.Sent())
-			acc.rexmits += p.Rexmits()
-		}
-	}
-	return event.Verdict{}
-}
-
-// waiting counts the bytes that wait behind a hole.
-func waiting(s flowev.Stream) (n int) {
-	for _, r := range s.Ranges().([]any) {
-		if kv := r.([]event.KV); kv[0].Value.(float64) >= float64(s.Len()) {
-			n += int(kv[1].Value.(float64))
-		}
-	}
-	return n
-}
-
-// replay runs a capture through a stack that takes up connections anywhere and, as TShark, never
-// forgets one.
-func replay(t testing.TB, path string) *accounts {
-	a := &accounts{byID: map[uint64]*account{}, segments: map[string]int{}, damaged: map[string]int{}, badHeader: map[string]bool{}}
-	sh := event.NewShard(0)
-	sh.Bind(a, func(event.PointID) bool { return true })
-	const never = 100 * 365 * 24 * time.Hour
-	s := flow.New(sh, flow.Config{PickUp: true, Decap: packet.AllTunnels, HandshakeTimeout: never, IdleTimeout: never, CloseTimeout: never})
-	var p packet.Packet
-	eachFrame(t, path, func(f *capture.Frame) {
-		s.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-		p.Decode(uint16(f.Link), f.Data, f.WireLen, f.TS)
-		if p.Class == packet.Malformed && p.IsIP() {
-			a.damaged[p.Src.Netip(p.IPVersion).String()]++
-		}
-		if p.Err == packet.ErrTCPDataOffset {
-			a.badHeader[p.Src.Netip(p.IPVersion).String()] = true
-		}
-	})
-	s.Close()
-	a.stats = s.Stats()
-	return a
-}
-
-// endpointOf turns "10.0.0.1 80" into "10.0.0.1:80".
-func endpointOf(t testing.TB, text string) string {
-	addr, port, _ := strings.Cut(text, " ")
-	a, err := netip.ParseAddr(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return netip.AddrPortFrom(a, uint16(n)).String()
-}
-
-// directions are the columns' endings, the client's bytes first.
-var directions = [2]string{"_ab", "_ba"}
-
-// equals reports whether one direction has the row's bytes: all that were seen by number, those
-// before the first gap by number and content.
-func (a *account) equals(r truthRow, i int) bool {
-	d := directions[i]
-	return a.contig[i] == r.n("contig"+d) && a.seen[i] == r.n("uniq"+d) && a.sum(i) == r["sha256_contig_first"+d]
-}
-
-// find returns the connection that equals the row, or nil. One that has bytes is taken by that; one
-// without may be many of TShark's, for which a SYN with another number begins another stream even if
-// nobody answers it.
-func (a *accounts) find(t testing.TB, r truthRow) *account {
-	client, server := endpointOf(t, r["a"]), endpointOf(t, r["b"])
-	for _, c := range a.list {
-		if !c.matched && c.client == client && c.server == server && c.equals(r, 0) && c.equals(r, 1) {
-			c.matched = r.either("uniq") > 0
-			return c
-		}
-	}
-	return nil
-}
-
-// read reports whether all segments of the stream were read: the rest is of encapsulations that
-// package packet does not look into, or is none since its header is malformed.
-func (a *accounts) read(t testing.TB, r truthRow) bool {
-	client, server := endpointOf(t, r["a"]), endpointOf(t, r["b"])
-	addr, _, _ := strings.Cut(r["a"], " ")
-	malformed := r.n("pkts_ab")+r.n("pkts_ba") == 1 && r.either("uniq") == 0 && a.badHeader[addr]
-	return a.segments[client+">"+server] >= r.n("pkts_ab") && a.segments[server+">"+client] >= r.n("pkts_ba") && !malformed
-}
-
-// unreadable are the streams that are not read whole, with the reason: what carries them is none of the
-// links and tunnels that package packet knows, or they are no stream.
-var unreadable = []struct {
-	name string
-	is   func(name string, r truthRow, all *accounts) bool
-}{
-	{"nothing but segments whose headers are malformed", func(_ string, r truthRow, all *accounts) bool {
-		addr, _, _ := strings.Cut(r["a"], " ")
-		return r.n("pkts_ab") <= all.damaged[addr] && r.n("pkts_ba") == 0 && r.either("uniq") == 0
-	}},
-	{"a first fragment of a datagram that never gets whole", func(_ string, r truthRow, all *accounts) bool {
-		return all.stats.Fragments.Fragments > 0 && all.stats.Fragments.Datagrams == 0 && r.n("pkts_ab")+r.n("pkts_ba") == 1
-	}},
-	{"the file is no pcap", func(_ string, _ truthRow, all *accounts) bool { return all.stats.Frames == 0 }},
-	{"segments are compressed, or in what is no tunnel here", func(_ string, r truthRow, all *accounts) bool {
-		read := 0
-		for _, n := range all.segments {
-			read += n
-		}
-		return all.notTCP > 0 && r.n("pkts_ab")+r.n("pkts_ba") <= read+all.notTCP
-	}},
-}
-
-// whyUnread returns the class of a stream that was not read, "" if it is in none.
-func (a *accounts) whyUnread(name string, r truthRow) string {
-	for _, u := range unreadable {
-		if u.is(name, r, a) {
-			return u.name
-		}
-	}
-	return ""
-}
-
-// differing are the classes in which a stream may differ from TShark's, with the reason. The
-// connections given have the row's endpoints.
+// differing are the classes in which a stream may differ from TShark's at the ordinary settings, with the
+// reason. The connections given have the row's endpoints. Those whose directions TShark follows with the
+// result that the table has are in none.
 var differing = []struct {
 	name string
 	is   func(r truthRow, same []*account, all *accounts) bool
 }{
-	{"the client took the second of two SYN/ACKs, TShark the first", func(r truthRow, same []*account, _ *accounts) bool {
+	{"max_jump: the client took the second of two SYN/ACKs, TShark the first", func(r truthRow, same []*account, _ *accounts) bool {
 		return len(same) == 1 && r.n("synack_ba") > 1 && r["follow_ba"] == "gap" && same[0].equals(r, 0) && same[0].seen[1] > r.n("uniq_ba")
 	}},
-	{"more than 4 GiB: TShark's places wrap", func(r truthRow, same []*account, _ *accounts) bool {
+	{"max_jump: more than 4 GiB, where TShark's places wrap", func(r truthRow, same []*account, _ *accounts) bool {
 		return len(same) == 1 && same[0].length[1] > 1<<32 && r["follow_ba"] == "gap" && same[0].equals(r, 0)
 	}},
-	{"picked up, and a lower number came later: its bytes are from before the stream began", func(r truthRow, same []*account, _ *accounts) bool {
-		return r.n("syn_ab")+r.n("synack_ba") == 0 && len(same) == 1 && r["follow_ba"] == "diff"
-	}},
-	{"fragments that contradict each other: the first copy holds here", func(r truthRow, same []*account, all *accounts) bool {
-		return contradicting(all) && len(same) == 1 && same[0].contig == [2]int{r.n("contig_ab"), r.n("contig_ba")}
-	}},
-	{"numbers far outside all windows: such segments are ignored", func(r truthRow, same []*account, all *accounts) bool {
+	{"window_slack, gap_wait: numbers outside all windows, and bytes behind what was given up", func(r truthRow, same []*account, all *accounts) bool {
 		return all.stats.OutWindow > 0 && len(same) == 1 && r["follow_ab"] == "gap" && r["follow_ba"] == "gap"
 	}},
 }
 
-func contradicting(all *accounts) bool { return all.stats.Fragments.Conflicts > 0 }
-
 // why returns the class of a row that no connection equals, "" if it is in none.
 func (a *accounts) why(t testing.TB, r truthRow) string {
-	client, server := endpointOf(t, r["a"]), endpointOf(t, r["b"])
-	var same []*account
-	for _, c := range a.list {
-		if c.client == client && c.server == server {
-			same = append(same, c)
-		}
-	}
+	same := a.between(t, r)
 	for _, d := range differing {
 		if d.is(r, same, a) {
 			return d.name
@@ -325,16 +133,36 @@ func (a *accounts) why(t testing.TB, r truthRow) string {
 	return ""
 }
 
-// tally counts how streams compare.
-type tally struct {
-	total, equal, unread    int
-	rexmits, gaps           int // equal in these too
-	sure, sureEqual         int // directions that TShark itself reads in two ways with the same result
-	captures, exact, extras int
-	classes, unreadBy       map[string]int
+// noTraffic are the rows that are no streams, with the reason: nobody sent such segments where the capture
+// was made.
+var noTraffic = []struct {
+	name string
+	is   func(r truthRow, all *accounts) bool
+}{
+	{"a sample of a packet, in a report (sFlow)", func(r truthRow, all *accounts) bool {
+		return all.carried("sflow", r)
+	}},
+	{"one of several packets in one radio frame, of which TShark's fields have the last (A-MSDU in Aruba's GRE)", func(r truthRow, all *accounts) bool {
+		return all.carried("aruba", r)
+	}},
+	{"a first fragment that the frame cuts: its datagram never gets whole", func(r truthRow, all *accounts) bool {
+		return all.carried("fragment", r) && all.stats.Fragments.Cut > 0 && r.n("pkts_ab")+r.n("pkts_ba") == 1
+	}},
 }
 
-// TestTruth compares the connections of every ordinary capture with TShark's streams.
+// tally counts how streams compare.
+type tally struct {
+	total, equal      int
+	rexmits, gaps     int // equal in these too
+	sure, sureEqual   int // directions that TShark itself reads in two ways with the same result
+	captures, exact   int
+	extras, malformed int
+	classes, without  map[string]int
+}
+
+// TestTruth compares the connections of every ordinary capture with TShark's streams. At the ordinary settings
+// all directions are equal that TShark itself reads in two ways with the same result; read as TShark reads
+// them, all streams are, in each capture.
 func TestTruth(t *testing.T) {
 	t.Parallel()
 	dir := corporaDir(t)
@@ -342,60 +170,66 @@ func TestTruth(t *testing.T) {
 	for _, r := range readTruth(t, filepath.Join(dir, "truth", "tcp_streams.tsv")) {
 		streams[r["pcap"]] = append(streams[r["pcap"]], r)
 	}
-	n := tally{classes: map[string]int{}, unreadBy: map[string]int{}}
-	for _, sum := range readTruth(t, filepath.Join(dir, "truth", "pcap_summary.tsv")) {
-		name := sum["pcap"]
-		if sum["class"] == "normal" && len(streams[name]) > 0 {
-			n.compare(t, name, streams[name], replay(t, filepath.Join(dir, name)), sum.n("snaplen_cut_pkts") > 0)
-		}
+	summaries := readTruth(t, filepath.Join(dir, "truth", "pcap_summary.tsv"))
+	for _, way := range []struct {
+		name    string
+		cfg     flow.Config
+		differ  int // rows that may, of a thousand
+		rexmits int // rows equal in these too, of a hundred
+	}{{"ordinary", ordinary, 2, 96}, {"as tshark", asTShark, 0, 98}} {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			n := tally{classes: map[string]int{}, without: map[string]int{}}
+			for _, sum := range summaries {
+				name := sum["pcap"]
+				if sum["class"] == "normal" && len(streams[name]) > 0 {
+					n.compare(t, name, streams[name], replay(t, filepath.Join(dir, name), way.cfg), sum.n("snaplen_cut_pkts") > 0)
+				}
+			}
+			differ := n.log(t)
+			if n.total < 2790 || differ*1000 > way.differ*n.total || n.sure < 3650 {
+				t.Error("too few streams are equal")
+			}
+			if n.rexmits*100 < n.equal*way.rexmits || n.gaps*100 < n.equal*99 || n.extras*100 > n.total {
+				t.Error("too few are equal in retransmissions and gaps, or there are too many connections")
+			}
+		})
 	}
-	t.Logf("%d of %d streams equal in endpoints, bytes and content (%.2f %%), %d of them in retransmissions, %d in gaps; %d not read",
-		n.equal, n.total, 100*float64(n.equal)/float64(n.total), n.rexmits, n.gaps, n.unread)
-	t.Logf("%d of %d sure directions equal; %d of %d captures exact; %d connections that are no stream", n.sureEqual, n.sure, n.exact, n.captures, n.extras)
-	differ := 0
+}
+
+// log says how it went, and returns how many rows differ.
+func (n *tally) log(t *testing.T) (differ int) {
+	t.Logf("%d of %d streams equal in endpoints, bytes and content (%.2f %%), %d of them in retransmissions, %d in gaps",
+		n.equal, n.total, 100*float64(n.equal)/float64(n.total), n.rexmits, n.gaps)
+	t.Logf("%d of %d sure directions equal; %d of %d captures exact; %d connections that are no stream; %d streams of malformed headers, without a byte in both",
+		n.sureEqual, n.sure, n.exact, n.captures, n.extras, n.malformed)
 	for why, k := range n.classes {
 		differ += k
 		t.Logf("%3d differ: %s", k, why)
 	}
-	for why, k := range n.unreadBy {
-		t.Logf("%3d not read: %s", k, why)
+	for why, k := range n.without {
+		t.Logf("%3d are no traffic: %s", k, why)
 	}
-	if n.total < 2500 || differ*1000 > 2*n.total || n.rexmits*100 < n.equal*96 || n.gaps*100 < n.equal*99 || n.extras*100 > n.total || n.unread > 12 {
-		t.Error("too few are equal")
-	}
+	return differ
 }
 
 func (n *tally) compare(t *testing.T, name string, rows []truthRow, all *accounts, cut bool) {
-	before, of, differ := n.equal, 0, 0
+	before, of := n.equal, 0
 	for _, r := range rows {
-		if !all.read(t, r) {
-			n.unread++
-			why := all.whyUnread(name, r)
-			if why == "" {
-				t.Errorf("%s stream %s is not read: %d and %d of %s and %s segments; %+v", name, r["tcp.stream"], all.segments[endpointOf(t, r["a"])+">"+endpointOf(t, r["b"])], all.segments[endpointOf(t, r["b"])+">"+endpointOf(t, r["a"])], r["pkts_ab"], r["pkts_ba"], all.stats)
-			}
-			n.unreadBy[why]++
+		if n.skips(t, name, r, all) {
 			continue
 		}
 		of++
-		a := all.find(t, r)
-		if a == nil {
-			differ++
+		if a := all.find(t, r); a == nil {
 			why := all.why(t, r)
 			if why == "" {
 				t.Errorf("%s stream %s: no connection equals it", name, r["tcp.stream"])
 			}
 			n.classes[why]++
 		} else {
-			n.equal++
-			if int(a.rexmits) == r.n("retransmission") {
-				n.rexmits++
-			}
-			if a.gaps == [2]uint64{uint64(r.n("gaps_ab")), uint64(r.n("gaps_ba"))} {
-				n.gaps++
-			}
+			n.equals(a, r)
 		}
-		if !cut && !contradicting(all) {
+		if !cut {
 			n.compareSure(t, name, r, all)
 		}
 	}
@@ -406,10 +240,6 @@ func (n *tally) compare(t *testing.T, name string, rows []truthRow, all *account
 			n.exact++
 		}
 	}
-	// One of less than a hundred is more than 1 %: there, one at most.
-	if differ > max(1, of/100) {
-		t.Errorf("%s: %d of %d streams differ", name, differ, of)
-	}
 	for _, a := range all.list {
 		if !a.matched && a.seen[0]+a.seen[1] > 0 {
 			n.extras++
@@ -417,16 +247,50 @@ func (n *tally) compare(t *testing.T, name string, rows []truthRow, all *account
 	}
 }
 
+// skips reports whether there is no connection of the row, and counts why. A segment whose header is malformed
+// makes a stream for TShark, of which neither it nor we read a byte: that is all there is to compare.
+func (n *tally) skips(t *testing.T, name string, r truthRow, all *accounts) bool {
+	if all.malformed(t, r) {
+		n.malformed++
+		return true
+	}
+	if all.read(t, r) {
+		return false
+	}
+	for _, u := range noTraffic {
+		if u.is(r, all) {
+			n.without[u.name]++
+			return true
+		}
+	}
+	t.Errorf("%s stream %s is not read; %+v", name, r["tcp.stream"], all.stats)
+	return true
+}
+
+// equals counts a row that a connection equals.
+func (n *tally) equals(a *account, r truthRow) {
+	n.equal++
+	if int(a.rexmits) == r.n("retransmission") {
+		n.rexmits++
+	}
+	if a.gaps == [2]uint64{uint64(r.n("gaps_ab")), uint64(r.n("gaps_ba"))} {
+		n.gaps++
+	}
+}
+
 // compareSure compares the directions of a row that TShark follows with the result that the table
 // has: there is no class of exceptions for those.
 func (n *tally) compareSure(t *testing.T, name string, r truthRow, all *accounts) {
-	client, server := endpointOf(t, r["a"]), endpointOf(t, r["b"])
 	for i, d := range directions {
 		if r["follow"+d] != "ok" {
 			continue
 		}
 		n.sure++
-		if slices.ContainsFunc(all.list, func(a *account) bool { return a.client == client && a.server == server && a.equals(r, i) }) {
+		equal := false
+		for _, a := range all.between(t, r) {
+			equal = equal || a.equals(r, i)
+		}
+		if equal {
 			n.sureEqual++
 			continue
 		}

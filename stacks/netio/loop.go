@@ -220,6 +220,10 @@ func (l *Loop) time() int64 {
 	return max(l.sh.Now(), l.cfg.Clock()+l.ahead)
 }
 
+// Now returns event time for what begins now; it is that of the shard, but for
+// callers from outside of a turn, for whom the loop may have slept since.
+func (l *Loop) Now() int64 { return l.time() }
+
 // resume takes up what the last turn left.
 func (l *Loop) resume() {
 	for i, c := range l.later {
@@ -307,10 +311,6 @@ func (l *Loop) sleep() time.Duration {
 // Wake makes the loop turn. Who arms timers in its shard from outside calls it;
 // what this package's own methods need is done by themselves. Any goroutine.
 func (l *Loop) Wake() { l.io.wake() }
-
-// Now returns the time by the loop's clock: event time while the loop turns, later
-// than that while it sleeps and somebody else entered the shard.
-func (l *Loop) Now() int64 { return l.time() }
 
 // Draining reports whether [Loop.Drain] was called.
 func (l *Loop) Draining() bool { return l.stopping }

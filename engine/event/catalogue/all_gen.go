@@ -7,6 +7,7 @@ import (
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/engine/event/loopev"
+	"github.com/hookd/hookd/engine/event/sipev"
 )
 
 // All returns every family of this build, sorted by name.
@@ -15,5 +16,6 @@ func All() []*event.Family {
 		flowev.Family,
 		hookdev.Family,
 		loopev.Family,
+		sipev.Family,
 	}
 }

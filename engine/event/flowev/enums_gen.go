@@ -412,6 +412,7 @@ const (
 	TunnelL2tp
 	TunnelLisp
 	TunnelAyiya
+	TunnelIpcomp
 )
 
 var tunnelNames = [...]string{
@@ -426,6 +427,7 @@ var tunnelNames = [...]string{
 	"l2tp",
 	"lisp",
 	"ayiya",
+	"ipcomp",
 }
 
 // String returns the word that scripts and records use for v.

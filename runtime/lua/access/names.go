@@ -12,8 +12,11 @@ type Names struct {
 	Assigned map[string]bool
 	// Globals: the script may reach the table of globals other than by name.
 	Globals bool
-	// Metatables: values of the script may have metatables of its own.
+	// Metatables: values of the script may have metatables that it made.
 	Metatables bool
+	// Requires are the modules that the script requires, by name; what they return may
+	// have metatables too.
+	Requires []string
 
 	declared map[string]int // locals and parameters: how often
 	stores   map[string]bool
@@ -35,11 +38,8 @@ func Survey(stmts []ast.Stmt) *Names {
 			n.local(l.Names[0], l.Exprs[0])
 		}
 	}, func(x ast.Expr) {
-		if id, ok := x.(*ast.IdentExpr); ok {
-			// A module may do to globals what this script does not.
-			reaches := id.Value == "_G" || id.Value == "require"
-			n.Globals = n.Globals || reaches
-			n.Metatables = n.Metatables || reaches || id.Value == "setmetatable"
+		if id, ok := x.(*ast.IdentExpr); ok && id.Value == "setmetatable" {
+			n.Metatables = true
 		}
 	})
 	syntax.Functions(stmts, func(f *ast.FunctionExpr, method bool) {
@@ -47,6 +47,7 @@ func Survey(stmts []ast.Stmt) *Names {
 			n.declared[name]++
 		}
 	})
+	n.reach(stmts)
 	return n
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/loopev"
+	"github.com/hookd/hookd/engine/event/sipev"
 )
 
 // The object types.
@@ -21,21 +22,27 @@ const (
 	LoopAddress                // loop.address
 	LoopRequest                // loop.request
 	LoopResponse               // loop.response
+	SIPTx                      // sip.tx
+	SIPMessage                 // sip.message
+	SIPURI                     // sip.uri
+	SIPAddress                 // sip.address
+	SIPHop                     // sip.hop
+	SIPBranch                  // sip.branch
 )
 
 // Objects returns every object type; its place is its TypeID.
 func Objects() []*ObjectType {
-	return slices.Concat(flowObjects(), loopObjects())
+	return slices.Concat(flowObjects(), loopObjects(), sipObjects())
 }
 
 // Events returns every event.
 func Events() []*EventType {
-	return slices.Concat(flowEvents(), hookdEvents(), loopEvents())
+	return slices.Concat(flowEvents(), hookdEvents(), loopEvents(), sipEvents())
 }
 
 // Verdicts returns every verdict.
 func Verdicts() []Verdict {
-	return slices.Concat(flowVerdicts(), loopVerdicts())
+	return slices.Concat(flowVerdicts(), loopVerdicts(), sipVerdicts())
 }
 
 // TypeOf returns the type of a kept object; false if it is of none.
@@ -43,6 +50,8 @@ func TypeOf(o event.Kept) (TypeID, bool) {
 	switch o.(type) {
 	case loopev.Conn:
 		return LoopConn, true
+	case sipev.Tx:
+		return SIPTx, true
 	case flowev.Conn:
 		return FlowConn, true
 	case flowev.Peer:

@@ -13,7 +13,7 @@ const MaxArray = 1 << 20
 
 // maxChain is how many tables one lookup goes through by way of __index: it
 // counts as one instruction.
-const maxChain = 5
+const maxChain = 4
 
 // arrayLimit guards the settings of gopher-lua that are variables of its
 // package. They are the same for all machines of the process and set before the

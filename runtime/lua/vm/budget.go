@@ -9,7 +9,7 @@ import (
 const (
 	// stepsPerInstruction is how many steps of a library function, of the order
 	// of a nanosecond each, count as one instruction.
-	stepsPerInstruction = 8
+	stepsPerInstruction = 6
 	// slice is how many instructions run between two looks at the clock, where
 	// a call has a time limit at all.
 	slice = 10_000

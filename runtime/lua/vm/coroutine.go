@@ -91,7 +91,7 @@ func (v *VM) newCoroutine(body *glua.LFunction) *glua.LState {
 }
 
 // stepsPerThread is what making a thread counts for.
-const stepsPerThread = 5000
+const stepsPerThread = 3800
 
 // made counts the making of a thread; that it was too much shows at the next
 // instruction.

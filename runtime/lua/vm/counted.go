@@ -40,6 +40,7 @@ func (v *VM) length(L *glua.LState) int {
 		L.Push(smallInt(len(x)))
 		return 1
 	case *glua.LTable:
+		v.charge(L, stepsPerCall)
 		L.Push(smallInt(strlib.Length(x)))
 		return 1
 	case *glua.LUserData:
@@ -153,6 +154,7 @@ func (v *VM) key(L *glua.LState) int {
 
 // store returns a key after counting what storing under it takes.
 func (v *VM) store(L *glua.LState) int {
+	v.charge(L, stepsPerCall)
 	n, isNumber := L.Get(1).(glua.LNumber)
 	t, isTable := L.Get(2).(*glua.LTable)
 	switch {
@@ -225,6 +227,10 @@ func smallInt(n int) glua.LValue {
 	}
 	return glua.LNumber(n)
 }
+
+// stepsPerCall is what a call counts for, beside its instruction, that looks a place
+// of a table up: loops over lists are made of them.
+const stepsPerCall = 15
 
 // bytesPerStep is how many bytes of a string are hashed, compared or copied in
 // about a nanosecond.

@@ -101,11 +101,11 @@ func (v *VM) caught(text string) string {
 }
 
 // stepsPerError is what catching an error counts for.
-const stepsPerError = 4000
+const stepsPerError = 3200
 
 // stepsPerOverflow is what the stack of a thread counts for that grew as far as
 // it may.
-const stepsPerOverflow = 100_000
+const stepsPerOverflow = 150_000
 
 // rephrase puts an error text that a script catches, on top of L, into words.
 func (v *VM) rephrase(L *glua.LState) {

@@ -78,6 +78,7 @@ func (v *VM) nextOf(L *glua.LState, t *glua.LTable, after glua.LValue) (key, val
 			after = glua.LNumber(n)
 		}
 	}
+	v.charge(L, stepsPerCall)
 	v.chargeKey(L, after)
 	key, value = t.Next(after)
 	v.chargeKey(L, key)

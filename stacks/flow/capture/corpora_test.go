@@ -86,12 +86,6 @@ func TestCorporaAgainstTruth(t *testing.T) {
 	rows := summaries(t, dir)
 	for _, row := range rows {
 		r, err := Open(filepath.Join(dir, row.path))
-		if row.format == "snoop" {
-			if fe := new(FormatError); !errors.As(err, &fe) || !strings.Contains(fe.What, "736e6f6f70") {
-				t.Errorf("%s: error %v does not name the magic", row.path, err)
-			}
-			continue
-		}
 		if err != nil {
 			t.Errorf("%s: %v", row.path, err)
 			continue
@@ -156,7 +150,7 @@ func TestCorporaAgainstGopacket(t *testing.T) {
 	files, frames, refused := 0, 0, 0
 	for _, row := range summaries(t, dir) {
 		if row.format == "snoop" {
-			continue
+			continue // gopacket's reader for it is another
 		}
 		file, err := os.ReadFile(filepath.Join(dir, row.path))
 		if err != nil {

@@ -1,6 +1,6 @@
 // Package capture reads capture files: classic pcap in all its byte orders and
-// time units, pcapng, and either of them compressed with gzip. It also writes
-// classic pcap, and pcapng with comments at packets.
+// time units, pcapng, snoop (RFC 1761), and any of them compressed with gzip. It
+// also writes classic pcap, and pcapng with comments at packets.
 //
 // Reading is one pass over a bounded window of the stream. A packet is lent
 // from that window, so a call of Reader.Next copies and allocates nothing, and

@@ -19,6 +19,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(pcapFile(little, 0xa1b2cd34, 3, 1, words(little, 1, 2, 60, 3, uint64(0), "abc")))
 	f.Add(join(section(big), iface(big, LinkTypeRaw, 2, option(big, ngOptionTSOffset, uint64(9))),
 		block(big, ngSimplePacket, 4, "four"), block(big, ngObsoletePacket, uint16(0), uint16(0), 0, 8, 2, 2, "pb"), section(little)))
+	f.Add(snoopFile(8, words(big, 3, 3, 90, 0, 1, 0, "abc", make([]byte, 63)), snoopRecord(70, 2, 1, "de")))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		r, err := NewReader(bytes.NewReader(file), "fuzz")
 		if err != nil {

@@ -18,12 +18,21 @@ type Reader struct {
 	closer io.Closer // what Open opened; nil otherwise
 	err    error     // sticky: what Next goes on returning
 	swap   bool      // integers are big-endian
-	ng     bool      // pcapng: ifaces holds; else pcap does
-	pcap   pcapHeader
-	ifaces []ngIface // of the current section
-	raw    *checked  // the source, before decompression
-	size   int64     // of the source if it is a regular file, else 0
+	format format
+	pcap   pcapHeader // unless pcapng
+	ifaces []ngIface  // of the current section of pcapng
+	raw    *checked   // the source, before decompression
+	size   int64      // of the source if it is a regular file, else 0
 }
+
+// format is the kind of a capture stream.
+type format uint8
+
+const (
+	isPcap format = iota
+	isPcapng
+	isSnoop
+)
 
 // Open opens the capture file at path and reads its header. "-" is standard
 // input, which Close leaves open. A file whose header is unusable is a
@@ -93,10 +102,13 @@ func (r *Reader) readMagic() error {
 		return r.cut("capture header")
 	}
 	magic := r.win.buf[:4]
-	if binary.LittleEndian.Uint32(magic) == ngSectionHeader {
-		r.ng = true
+	switch {
+	case binary.LittleEndian.Uint32(magic) == ngSectionHeader:
+		r.format = isPcapng
 		_, err := r.readBlock(nil) // a section header, so no frame is filled
 		return err
+	case string(magic) == snoopMagic[:4]:
+		return r.readSnoopHeader()
 	}
 	for _, v := range pcapVariants {
 		switch v.magic {
@@ -111,7 +123,6 @@ func (r *Reader) readMagic() error {
 
 // foreign names formats that people try, by their first bytes.
 var foreign = []struct{ magic, what string }{
-	{"snoop\x00\x00\x00", "a snoop file (RFC 1761); convert it with editcap -F pcapng"},
 	{"\x28\xb5\x2f\xfd", "compressed with zstd; decompress it first"},
 	{"\xfd7zXZ\x00", "compressed with xz; decompress it first"},
 	{"\x04\x22\x4d\x18", "compressed with lz4; decompress it first"},
@@ -127,10 +138,10 @@ func (r *Reader) unknownMagic() error {
 	head := r.win.buf[:r.win.w]
 	for _, f := range foreign {
 		if bytes.HasPrefix(head, []byte(f.magic)) {
-			return r.fault(0, fmt.Sprintf("magic %x is not pcap or pcapng: %s", f.magic, f.what), nil)
+			return r.fault(0, fmt.Sprintf("magic %x is not pcap, pcapng or snoop: %s", f.magic, f.what), nil)
 		}
 	}
-	return r.fault(0, fmt.Sprintf("magic %x is not pcap or pcapng", head[:4]), nil)
+	return r.fault(0, fmt.Sprintf("magic %x is not pcap, pcapng or snoop", head[:4]), nil)
 }
 
 // Next fills f with the next packet. It returns io.EOF at the clean end of the
@@ -141,10 +152,13 @@ func (r *Reader) Next(f *Frame) error {
 		return r.err
 	}
 	var err error
-	if r.ng {
-		err = r.nextBlock(f)
-	} else {
+	switch r.format {
+	case isPcap:
 		err = r.nextRecord(f)
+	case isPcapng:
+		err = r.nextBlock(f)
+	case isSnoop:
+		err = r.nextSnoop(f)
 	}
 	if err != nil {
 		r.err = err
@@ -163,10 +177,12 @@ func (r *Reader) Ready() bool {
 		return true
 	}
 	b := r.win.buf[r.win.r:r.win.w]
-	if r.ng {
+	switch {
+	case r.format == isPcapng:
 		return len(b) >= 8 && uint64(r.u32(b[4:])) <= uint64(len(b))
-	}
-	if len(b) < r.pcap.head {
+	case r.format == isSnoop:
+		return r.snoopReady(b)
+	case len(b) < r.pcap.head:
 		return false
 	}
 	n := r.u32(b[8:])

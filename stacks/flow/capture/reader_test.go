@@ -24,6 +24,7 @@ func samples(t testing.TB) map[string][]byte {
 	return map[string][]byte{
 		"pcap":   pcapFile(big, 0xa1b2c3d4, 4, 1, record, record, words(big, 1, 3, 0, 0)),
 		"pcapng": ng,
+		"snoop":  snoopFile(4, snoopRecord(60, 1, 2, "hello"), snoopRecord(4, 1, 3, "four")),
 		"gzip":   zip(t, ng),
 	}
 }
@@ -63,7 +64,7 @@ func TestTruncation(t *testing.T) {
 				t.Errorf("%s cut at %d: %v", name, n, err)
 			}
 		}
-		if want := map[string]int{"pcap": 3, "pcapng": 4, "gzip": 0}[name]; clean != want {
+		if want := map[string]int{"pcap": 3, "pcapng": 4, "snoop": 2, "gzip": 0}[name]; clean != want {
 			t.Errorf("%s: %d cuts are between records, want %d", name, clean, want)
 		}
 	}
@@ -150,7 +151,7 @@ func TestGzip(t *testing.T) {
 func TestOffset(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string][]int64{
-		"pcap": {24, 45, 66, 82}, "pcapng": {28, 96, 156}, "gzip": {28, 96, 156},
+		"pcap": {24, 45, 66, 82}, "pcapng": {28, 96, 156}, "snoop": {16, 48, 76}, "gzip": {28, 96, 156},
 	} {
 		r, err := NewReader(iotest.HalfReader(bytes.NewReader(samples(t)[name])), name)
 		if err != nil {

@@ -16,6 +16,7 @@ func TestReady(t *testing.T) {
 	for name, file := range map[string][]byte{
 		"pcap":   pcapFile(little, 0xa1b2c3d4, 4, 1, record(3, "abc"), record(0, ""), record(2, "de")),
 		"pcapng": join(section(little), iface(little, LinkTypeEthernet, 0), enhanced(little, 0, 1, 3, "abc"), enhanced(little, 0, 2, 2, "de")),
+		"snoop":  snoopFile(4, snoopRecord(3, 1, 2, "abc"), snoopRecord(0, 1, 2, ""), snoopRecord(4, 1, 2, "four")),
 	} {
 		src := &dribble{rest: file}
 		r, err := NewReader(src, name)

@@ -2,18 +2,6 @@ package fragment
 
 import "time"
 
-// Overlap says what becomes of a datagram of which fragments overlap in part.
-type Overlap uint8
-
-// The policies. In both, a fragment that brings no new byte is a duplicate and changes nothing.
-const (
-	// OverlapFirst keeps the bytes that came first.
-	OverlapFirst Overlap = iota
-	// OverlapDiscard gives the whole datagram up, as RFC 8200 section 4.5 asks of receivers and as
-	// Linux does for both versions since 4.19. No sender makes such fragments in good faith.
-	OverlapDiscard
-)
-
 // Config is a table's settings. A zero field means its default.
 type Config struct {
 	// Memory is how many bytes fragments that wait may use, with what keeps track of them; 4 MiB by
@@ -28,7 +16,7 @@ type Config struct {
 	// Timeout gives an incomplete datagram up so long after its first fragment came; 30 s by default,
 	// as Linux has it for IPv4.
 	Timeout time.Duration
-	// Overlap is the policy for fragments that overlap; OverlapFirst by default.
+	// Overlap is the policy for fragments that overlap; OverlapBSD by default.
 	Overlap Overlap
 }
 
@@ -55,7 +43,7 @@ func (c Config) WithDefaults() Config {
 type Stats struct {
 	Fragments     uint64 // given to the table
 	Taken         uint64 // brought bytes that were not there
-	Duplicates    uint64 // brought none
+	Duplicates    uint64 // brought none; by Overlap, their values may hold all the same
 	Cut           uint64 // refused: the capture or the frame holds only a part of them
 	Empty         uint64 // refused: without a byte
 	Misaligned    uint64 // refused: more follow, and an IPv6 fragment's length is no multiple of 8
@@ -65,7 +53,7 @@ type Stats struct {
 	Nested        uint64 // refused: made of fragments of fragments, more than 4 deep
 
 	Overlaps  uint64 // fragments, of those taken or late, that brought also bytes that were there
-	Conflicts uint64 // fragments with other values for bytes that were there; these stayed
+	Conflicts uint64 // fragments with other values for bytes that were there; Overlap says which hold
 	Trimmed   uint64 // IPv4 fragments of odd length that more follow: cut to a multiple of 8, as Linux does
 
 	Datagrams uint64 // datagrams begun

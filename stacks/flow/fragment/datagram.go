@@ -19,6 +19,7 @@ const (
 type block struct {
 	data [blockSize]byte
 	have [blockSize / unit / 64]uint64 // one bit a unit
+	of   [blockSize / unit]owner       // whose the units are that are there
 }
 
 // key is what the fragments of one datagram have in common. IPv6 leaves out the protocol: only the
@@ -86,24 +87,39 @@ func (d *datagram) span(off, n int) (there int) {
 	return there
 }
 
-// put takes the bytes that are not there yet; their blocks are. It reports whether others differ from
-// those that are there.
-func (d *datagram) put(off int, p []byte) (differ bool) {
+// put takes the bytes that are not there yet, and those that by policy hold before what is there; their
+// blocks are. It reports whether others differ from those that were there.
+func (d *datagram) put(off int, p []byte, policy Overlap) (differ bool) {
+	of := owner{uint16(off), uint16(off + len(p))}
 	d.high = max(d.high, off+len(p))
 	for len(p) > 0 {
 		b, at := d.blocks[off/blockSize], off%blockSize
 		is, n := b.run(at, min(len(p), blockSize-at))
 		if is {
-			differ = differ || !bytes.Equal(b.data[at:at+n], p[:n])
+			differ = !bytes.Equal(b.data[at:at+n], p[:n]) || differ
+			b.replace(at, p[:n], of, policy)
 		} else {
 			copy(b.data[at:], p[:n])
-			b.mark(at, n)
+			b.mark(at, n, of)
 			d.held += n
 		}
 		off += n
 		p = p[n:]
 	}
 	return differ
+}
+
+// replace puts those of the units of p, which lie at place at, in the place of what is there that hold
+// before it.
+func (b *block) replace(at int, p []byte, of owner, policy Overlap) {
+	for ; len(p) > 0; at += unit {
+		n := min(unit, len(p))
+		if had := &b.of[at/unit]; policy.yields(*had, of) {
+			copy(b.data[at:], p[:n])
+			*had = of
+		}
+		p = p[n:]
+	}
 }
 
 // run returns whether the unit at place at is there, and how many bytes from there, at most n, are as
@@ -126,12 +142,14 @@ func (b *block) run(at, n int) (is bool, length int) {
 	return is, min(u*unit-at, n)
 }
 
-// mark notes that the units of at..at+n are there.
-func (b *block) mark(at, n int) {
+// mark notes that the units of at..at+n are there, and whose they are.
+func (b *block) mark(at, n int, of owner) {
 	for u, end := at/unit, (at+n+unit-1)/unit; u < end; {
 		w := u / 64
 		stop := min(end, (w+1)*64)
 		b.have[w] |= (^uint64(0) >> (64 - (stop - u))) << (u % 64)
-		u = stop
+		for ; u < stop; u++ {
+			b.of[u] = of
+		}
 	}
 }

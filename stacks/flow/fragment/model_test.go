@@ -11,17 +11,43 @@ import (
 	pt "github.com/hookd/hookd/stacks/flow/packet/packettest"
 )
 
-// model is reassembly without blocks, bits and limits: a byte a place.
+// model is reassembly without blocks, bits and limits: a byte a place, each with the fragment it is of.
 type model struct {
-	bytes map[int]byte
-	end   int
-	high  int
-	begun bool
+	policy fragment.Overlap
+	bytes  map[int]modelByte
+	end    int
+	high   int
+	begun  bool
 }
 
-func newModel() *model { return &model{bytes: map[int]byte{}, end: -1} }
+type modelByte struct {
+	value    byte
+	off, end int
+}
 
-// add takes a fragment by the rules of OverlapFirst, and returns the payload once it is whole.
+func newModel(policy fragment.Overlap) *model {
+	return &model{policy: policy, bytes: map[int]modelByte{}, end: -1}
+}
+
+// holds reports whether the byte of the fragment that came later holds.
+func (m *model) holds(late, had modelByte) bool {
+	begins := late.off - had.off
+	switch m.policy {
+	case fragment.OverlapBSD:
+		return begins < 0
+	case fragment.OverlapBSDRight:
+		return begins >= 0
+	case fragment.OverlapLinux:
+		return begins <= 0
+	case fragment.OverlapWindows:
+		return begins < 0 && late.end > had.end
+	case fragment.OverlapSolaris:
+		return begins < 0 && late.end >= had.end
+	}
+	return m.policy == fragment.OverlapLast
+}
+
+// add takes a fragment, and returns the payload once it is whole.
 func (m *model) add(off int, more bool, b []byte) (want fragment.Result, payload []byte) {
 	if more {
 		b = b[:len(b)/8*8]
@@ -34,8 +60,9 @@ func (m *model) add(off int, more bool, b []byte) (want fragment.Result, payload
 		return fragment.Refused, nil
 	}
 	for i, c := range b {
-		if _, ok := m.bytes[off+i]; !ok {
-			m.bytes[off+i] = c
+		late := modelByte{c, off, end}
+		if had, ok := m.bytes[off+i]; !ok || m.holds(late, had) {
+			m.bytes[off+i] = late
 		}
 	}
 	m.begun = m.begun || off == 0
@@ -48,13 +75,14 @@ func (m *model) add(off int, more bool, b []byte) (want fragment.Result, payload
 	}
 	payload = make([]byte, m.end)
 	for i := range payload {
-		payload[i] = m.bytes[i]
+		payload[i] = m.bytes[i].value
 	}
 	return fragment.Whole, payload
 }
 
 // FuzzTable drives a table with any fragments of four datagrams and compares it with the model.
 // Each step is eight bytes: flags (datagram, more follow, version), place, length, a byte to count from.
+// The number of steps chooses the policy.
 func FuzzTable(f *testing.F) {
 	step := func(flags byte, off, n uint16, fill byte) []byte {
 		return append(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16([]byte{flags, 0}, off), n), fill, 0)
@@ -65,11 +93,12 @@ func FuzzTable(f *testing.F) {
 	f.Add(script(step(4|8, 0, 48, 1), step(4|8, 2, 48, 2), step(8, 8, 5, 3), step(8, 8, 4, 3)))
 	f.Add(script(step(4, 256, 2048, 1), step(4, 0, 2048, 1), step(0, 512, 7, 4), step(4, 0, 13, 1)))
 	f.Fuzz(func(t *testing.T, script []byte) {
-		table := fragment.New(fragment.Config{})
+		policy := fragment.Overlap(len(script) / 8 % int(fragment.OverlapDiscard))
+		table := fragment.New(fragment.Config{Overlap: policy})
 		var models [4]*model
 		var p packet.Packet
 		for i := range models {
-			models[i] = newModel()
+			models[i] = newModel(policy)
 		}
 		for ; len(script) >= 8; script = script[8:] {
 			which, more, v6 := int(script[0]&3), script[0]&4 != 0, script[0]&8 != 0
@@ -103,7 +132,7 @@ func FuzzTable(f *testing.F) {
 				if !bytes.Equal(p.Data[len(p.Data)-len(payload):], payload) || int(p.L4Off) != len(p.Data)-len(payload) && p.Class >= packet.OtherIP {
 					t.Fatalf("datagram %d: other bytes", which)
 				}
-				models[which] = newModel()
+				models[which] = newModel(policy)
 			}
 		}
 		consistent(t, "fuzz", table.Stats())
@@ -127,7 +156,7 @@ func FuzzFrames(f *testing.F) {
 	seed(udp6(1, 0, 48, raw), b, a)
 	seed(pt.GRE(o4, p4, pt.GREHeader{}, udp4(1, 0, 48, raw), raw, pt.Fragment(2, 0, 32)), pt.GRE(o4, p4, pt.GREHeader{}, udp4(1, 0, 48, raw), raw, pt.Fragment(2, 32, 99)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		table := fragment.New(fragment.Config{Datagrams: 3, Overlap: fragment.Overlap(len(data) & 1)})
+		table := fragment.New(fragment.Config{Datagrams: 3, Overlap: fragment.Overlap(len(data) & 7)})
 		p := packet.Packet{Decap: packet.AllTunnels}
 		now := start
 		for len(data) > 0 {

@@ -4,14 +4,14 @@ package fragment
 // place in the index.
 const (
 	datagramCost = 640
-	blockCost    = 2080
+	blockCost    = 3104
 )
 
 // How many datagrams and blocks are allocated at once: as many as fill 8 and 128 KiB, which Go's
 // allocator hands out without loss.
 const (
 	datagramSlab = 16
-	blockSlab    = 63
+	blockSlab    = 42
 )
 
 // begin makes a datagram that waits for everything.

@@ -137,7 +137,7 @@ func (t *Table) take(p *packet.Packet) (*datagram, Result) {
 		}
 	}
 	t.reserve(d, off, len(bytes))
-	if d.put(off, bytes) {
+	if d.put(off, bytes, t.cfg.Overlap) {
 		t.stats.Conflicts++
 	}
 	if there == len(bytes) {

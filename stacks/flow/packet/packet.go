@@ -135,7 +135,7 @@ type Packet struct {
 	Tunnel Tunnels
 	// TunnelID is what the innermost tunnel's header calls it: the key of GRE (NVGRE: the network in
 	// the upper 24 bits; PPTP: the call; ERSPAN: the session), the VNI of VXLAN and GENEVE, the TEID of
-	// GTP-U, tunnel and session of L2TP, the label of MPLS; 0 if it has none. Valid with Tunnel.
+	// GTP-U, tunnel and session of L2TP, the label of MPLS, the CPI of IPComp; 0 if it has none. Valid with Tunnel.
 	TunnelID uint32
 	// OuterSrc and OuterDst are the addresses of the outermost IP header, and OuterVersion its
 	// version; valid if TunnelDepth > 0.
@@ -180,7 +180,8 @@ type Packet struct {
 	FragMore bool
 	// FragID is the datagram's identification, 16 bits in IPv4; valid for Fragment.
 	FragID uint32
-	// Reassembled reports that fragments were put together to make this packet; always valid.
+	// Reassembled reports that fragments were put together, or a payload was inflated, to make this
+	// packet: it is not in the frame. Always valid.
 	Reassembled bool
 
 	links uint8 // headers between link and IP that may nest, so far

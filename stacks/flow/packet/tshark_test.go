@@ -202,9 +202,6 @@ var tsharkDiffers = []struct {
 	{"a first fragment of a tunnel is entered when it is whole", func(p *packet.Packet, _ [][]string, protocols string) bool {
 		return p.Class == packet.Fragment && p.TunnelDepth == 0 && (strings.Contains(protocols, ":gtp:") || strings.Contains(protocols, ":gre:"))
 	}},
-	{"a user's packet that is longer than the GTP-U message stays UDP", func(p *packet.Packet, _ [][]string, protocols string) bool {
-		return p.Class == packet.UDP && p.DstPort == 2152 && strings.Contains(protocols, ":gtp:ip:")
-	}},
 	{"compressed packets are not read", func(_ *packet.Packet, _ [][]string, protocols string) bool {
 		return strings.Contains(protocols, ":ipcomp:")
 	}},

@@ -10,7 +10,9 @@ import (
 type Tunnels uint16
 
 // The tunnels that Decode knows. Those in UDP are told by their port, at either end, and by a header
-// without fault: a datagram whose inside does not decode to the end stays UDP.
+// without fault: a datagram whose inside does not decode to the end stays UDP. One exception: what a GTP-U
+// message carries may be longer than the message where that has its very length, since some nodes cut
+// a packet that is too long for one message in two.
 const (
 	IPIP   Tunnels = 1 << iota // IPv4 or IPv6 as the payload of either (RFC 2003, RFC 2473, RFC 4213)
 	GRE                        // RFC 2784 and 2890, bare and in UDP (RFC 8086); NVGRE, ERSPAN, PPTP
@@ -22,15 +24,16 @@ const (
 	L2TP                       // version 2 (RFC 2661), UDP 1701
 	LISP                       // RFC 9300, UDP 4341
 	AYIYA                      // draft-massar-v6ops-ayiya, UDP 5072
+	IPComp                     // RFC 3173 with DEFLATE; Decode leaves it to who calls Expand
 )
 
-// AllTunnels is every tunnel that Decode knows; inUDP those that only their port tells.
+// AllTunnels is every tunnel that is known; inUDP those that only their port tells.
 const (
-	AllTunnels = AYIYA<<1 - 1
+	AllTunnels = IPComp<<1 - 1
 	inUDP      = GRE | MPLS | VXLAN | GENEVE | GTPU | Teredo | L2TP | LISP | AYIYA
 )
 
-var tunnelNames = [...]string{"ipip", "gre", "mpls", "vxlan", "geneve", "gtpu", "teredo", "l2tp", "lisp", "ayiya"}
+var tunnelNames = [...]string{"ipip", "gre", "mpls", "vxlan", "geneve", "gtpu", "teredo", "l2tp", "lisp", "ayiya", "ipcomp"}
 
 // String returns the names of the set's tunnels with commas between them, "none" for the empty set.
 func (t Tunnels) String() string {
@@ -129,6 +132,7 @@ func (p *Packet) enter(kind Tunnels, id uint32, t uint16, off int) {
 		return
 	}
 	outer := *p
+	cut := kind == GTPU && int(binary.BigEndian.Uint16(p.Data[p.PayloadOff+2:]))+8 == int(p.PayloadLen)
 	end := int(p.PayloadOff + p.PayloadLen)
 	p.WireLen = min(p.WireLen, end)
 	p.Data = p.Data[:min(len(p.Data), end)]
@@ -143,7 +147,7 @@ func (p *Packet) enter(kind Tunnels, id uint32, t uint16, off int) {
 
 	p.carried(t, off)
 
-	wrong := p.Class == Malformed || p.Err != outer.Err
+	wrong := p.Class == Malformed || p.Err != outer.Err && !(cut && p.Err == ErrIPBeyondFrame)
 	if p.IPVersion == 0 || wrong && outer.Class == UDP {
 		*p = outer
 		return

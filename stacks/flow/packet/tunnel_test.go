@@ -88,6 +88,9 @@ func TestDecodeTunnels(t *testing.T) {
 		{"geneve", pt.GENEVE(oc4, to(os4, 6081), 12, 0x6558, nil, eth4), tcp4(nil), over4("geneve", 12)},
 		{"geneve with options, of ip", pt.GENEVE(oc6, to(os6, 6081), 12, 0x86dd, make([]byte, 12), raw6), tcp6(nil), over6("geneve", 12)},
 		{"gtp-u", pt.GTPU(oc4, to(os4, 2152), 0xdeadbeef, raw4, nil), tcp4(nil), over4("gtpu", 0xdeadbeef)},
+		{"gtp-u with the first part of a packet", pt.GTPU(oc4, to(os4, 2152), 9, v4(pt.Link(packet.LinkRaw))[:42], nil), tcp4(func(g *got) {
+			g.Payload, g.Err = "he", packet.ErrIPBeyondFrame
+		}), over4("gtpu", 9)},
 		{"gtp-u with extensions", pt.GTPU(oc4, to(os4, 2152), 9, raw6, [][]byte{{0x85, 0x10, 0x09}, {0xc0, 1, 2, 3, 4, 5, 6}}), tcp6(nil), over4("gtpu", 9)},
 		{"gtp-u with sequence number", udp(2152, "\x32\xff\x00\x31\x00\x00\x00\x01\x00\x05\x00\x85", raw4), tcp4(nil), over4("gtpu", 1)},
 		{"teredo", udp(3544, "", raw6), tcp6(nil), over4("teredo", 0)},
@@ -295,7 +298,7 @@ func TestTunnelsString(t *testing.T) {
 	t.Parallel()
 	for set, want := range map[packet.Tunnels]string{
 		0: "none", packet.GRE: "gre", packet.IPIP | packet.VXLAN: "ipip,vxlan",
-		packet.AllTunnels: "ipip,gre,mpls,vxlan,geneve,gtpu,teredo,l2tp,lisp,ayiya",
+		packet.AllTunnels: "ipip,gre,mpls,vxlan,geneve,gtpu,teredo,l2tp,lisp,ayiya,ipcomp",
 	} {
 		if got := set.String(); got != want {
 			t.Errorf("%#x: %q, want %q", uint16(set), got, want)

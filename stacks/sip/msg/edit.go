@@ -181,7 +181,13 @@ func (e *Edits) AddToValue(v *Values, text []byte) error {
 
 // Replace replaces a view's bytes, which must be a slice of the message's, by text:
 // a parameter's value, a URI inside an address.
-func (e *Edits) Replace(view, text []byte) error {
+func (e *Edits) Replace(view, text []byte) error { return e.around(view, 0, text) }
+
+// After inserts text behind a view.
+func (e *Edits) After(view, text []byte) error { return e.around(view, len(view), text) }
+
+// around replaces what of a view comes from skip on.
+func (e *Edits) around(view []byte, skip int, text []byte) error {
 	if broken(text) {
 		return ErrLineBreak
 	}
@@ -191,7 +197,7 @@ func (e *Edits) Replace(view, text []byte) error {
 	}
 	from := len(e.text)
 	e.text = append(e.text, text...)
-	e.splice(uint32(off), uint32(off+len(view)), from)
+	e.splice(uint32(off+skip), uint32(off+len(view)), from)
 	return nil
 }
 
@@ -233,4 +239,24 @@ func (e *Edits) SetBody(body []byte) error {
 		return e.SetValue(i, length)
 	}
 	return e.Append("Content-Length", length)
+}
+
+// PopLast takes the last value of a header field away.
+func (e *Edits) PopLast(n Name) {
+	v := e.m.Values(n)
+	before := Values{at: -1}
+	var last Values
+	for v.Next() {
+		if last.m != nil {
+			before = last
+		}
+		last = v
+	}
+	switch {
+	case last.m == nil:
+	case before.at == last.at:
+		e.splice(before.in.end, last.in.end, len(e.text))
+	default:
+		e.Remove(last.at)
+	}
 }

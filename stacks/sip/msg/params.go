@@ -51,16 +51,22 @@ func paramEnd(p []byte, i int) int {
 // Get returns the value of the first parameter of a name; false if there is none.
 // A parameter without a value has an empty one.
 func (p Params) Get(name string) (value []byte, ok bool) {
+	_, value, ok = p.Find(name)
+	return value, ok
+}
+
+// Find is [Params.Get] with the name as it stands there.
+func (p Params) Find(name string) (text, value []byte, ok bool) {
 	for {
 		n, v, rest, ok := p.next()
 		if n == nil {
-			return nil, false
+			return nil, nil, false
 		}
 		if sameFold(n, name) {
-			return v, true
+			return n, v, true
 		}
 		if !ok {
-			return nil, false
+			return nil, nil, false
 		}
 		p = rest
 	}

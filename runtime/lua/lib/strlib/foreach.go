@@ -11,7 +11,6 @@ func (l *lib) tabForeach(L *lua.LState) int {
 		typeError(L, 1, "foreach", "table")
 	}
 	for key, value := t.Next(lua.LNil); key != lua.LNil; key, value = t.Next(key) {
-		l.charge(L, 8)
 		if l.visit(L, fn, key, value) {
 			return 1
 		}
@@ -30,9 +29,13 @@ func (l *lib) tabForeachi(L *lua.LState) int {
 	return 0
 }
 
+// stepsPerVisit is what finding an element and calling a function with it counts for.
+const stepsPerVisit = 80
+
 // visit calls fn and reports whether it returned something, which is left on the
 // stack.
 func (l *lib) visit(L *lua.LState, fn *lua.LFunction, key, value lua.LValue) bool {
+	l.charge(L, stepsPerVisit)
 	L.Push(fn)
 	L.Push(key)
 	L.Push(value)

@@ -57,7 +57,7 @@ is(tonumber("1\0"))
 is(#{1, 2, nil, 4, [10] = 10})
 -- Text of more than 1,000 bytes is no number.
 is(tonumber(("0"):rep(2000)))
--- A lookup goes through at most five tables by way of `__index` or `__newindex`; one more is called a loop.
+-- A lookup goes through at most four tables by way of `__index` or `__newindex`; one more is called a loop.
 is(pcall(function() local t = {x = 1} for i = 1, 7 do t = setmetatable({}, {__index = t}) end return t.x end))
 -- No function makes a string of more than 1 MiB.
 is((pcall(string.rep, "x", 2e6)))

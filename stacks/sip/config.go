@@ -1,0 +1,93 @@
+package sip
+
+import (
+	"time"
+
+	"github.com/hookd/hookd/stacks/sip/msg"
+)
+
+// Config are a stack's settings. Zero fields stand for the defaults of
+// [DefaultConfig].
+type Config struct {
+	// T1, T2 and T4 are RFC 3261's times (17.1.1.1): the first interval of
+	// retransmission, the longest one, and how long a message may be on its way. T1 and
+	// T2 are TM's retr_timer1 and retr_timer2.
+	T1, T2, T4 time.Duration
+	// FR is how long a branch may stay without any reply (timers B and F; fr_timer).
+	FR time.Duration
+	// FRInv is how long a branch of an INVITE may ring (timer C; fr_inv_timer).
+	FRInv time.Duration
+	// MaxInv is how long an INVITE may go without a final reply, whatever rings
+	// (max_inv_lifetime).
+	MaxInv time.Duration
+	// Linger is how long a transaction stays after its final reply, to absorb what is
+	// still on its way (timers D, H, J, L and M; wt_timer): 64*T1 by RFC 3261 and 6026.
+	Linger time.Duration
+	// SilentC ends an INVITE that no one answered without a reply, where nobody asked
+	// for failures (noisy_ctimer = 0).
+	SilentC bool
+	// Timeout408 answers a request that is no INVITE with 408 when it timed out, which
+	// RFC 4320 forbids and TM does.
+	Timeout408 bool
+	// ForwardStray forwards replies whose transaction is gone, as TM does; RFC 6026
+	// (8.9) forbids it.
+	ForwardStray bool
+	// Block6xx false: a 6xx is like any other failure, and does not end the search
+	// (disable_6xx_block). The default is true.
+	No6xxBlock bool
+	// NoAggregate: of several challenges only one is forwarded.
+	NoAggregate bool
+	// MaxTransactions bounds how many exist at once; a request beyond is answered with
+	// 503 without one.
+	MaxTransactions int
+	// MaxBranches bounds how many branches one transaction has in all.
+	MaxBranches int
+	// MaxHeld bounds how many messages wait while a handler of their transaction does.
+	MaxHeld int
+	// Limits bound one message.
+	Limits msg.Limits
+	// Key makes branch parameters unguessable: 16 bytes that nobody else knows.
+	Key [16]byte
+}
+
+// DefaultConfig returns RFC 3261's times and hookd's limits.
+func DefaultConfig() Config {
+	return Config{
+		T1: 500 * time.Millisecond, T2: 4 * time.Second, T4: 5 * time.Second,
+		FR: 32 * time.Second, FRInv: 185 * time.Second, MaxInv: 15 * time.Minute, Linger: 32 * time.Second,
+		MaxTransactions: 200_000, MaxBranches: 12, MaxHeld: 16,
+		Limits: msg.DefaultLimits(),
+	}
+}
+
+// orDefaults fills in what is zero.
+func (c Config) orDefaults() Config {
+	d := DefaultConfig()
+	if c.T1 != 0 && c.Linger == 0 {
+		c.Linger = 64 * c.T1
+	}
+	for _, f := range []struct{ have, def *time.Duration }{
+		{&c.T1, &d.T1},
+		{&c.T2, &d.T2},
+		{&c.T4, &d.T4},
+		{&c.FR, &d.FR},
+		{&c.FRInv, &d.FRInv},
+		{&c.MaxInv, &d.MaxInv},
+		{&c.Linger, &d.Linger},
+	} {
+		if *f.have == 0 {
+			*f.have = *f.def
+		}
+	}
+	for _, f := range []struct{ have, def *int }{
+		{&c.MaxTransactions, &d.MaxTransactions}, {&c.MaxBranches, &d.MaxBranches}, {&c.MaxHeld, &d.MaxHeld},
+	} {
+		if *f.have == 0 {
+			*f.have = *f.def
+		}
+	}
+	if c.Limits == (msg.Limits{}) {
+		c.Limits = d.Limits
+	}
+	return c
+}

@@ -1,0 +1,236 @@
+package sip
+
+import (
+	"strconv"
+
+	"github.com/hookd/hookd/engine/event/sipev"
+	"github.com/hookd/hookd/stacks/sip/msg"
+)
+
+// relay forwards a request: it begins a step of branches, one for each target. All are
+// built before the first is sent. Without arguments it goes where its route or its URI
+// says.
+func (t *Tx) relay(args *sipev.RelayArgs) {
+	if t.final() || t.cancel {
+		return
+	}
+	if t.invite() {
+		t.trying(true)
+	}
+	var none sipev.RelayArgs
+	if args == nil {
+		args = &none
+	}
+	if args.HasTimeout && args.Timeout > 0 {
+		t.frInv = args.Timeout
+	}
+	for _, b := range t.branches {
+		b.past = true
+	}
+	t.step = len(t.branches)
+	t.build(args)
+	step := t.branches[t.step:]
+	if len(step) == 0 {
+		t.answer(sipev.FakedByLocal, 500, "Server Internal Error", nil)
+		return
+	}
+	left := 0
+	for _, b := range step {
+		if b.state == built {
+			left++
+		}
+	}
+	if left == 0 {
+		t.answer(sipev.FakedByLocal, 480, "Temporarily Unavailable", nil)
+		return
+	}
+	for _, b := range step {
+		if b.state == built && !t.final() {
+			b.start()
+		}
+	}
+}
+
+// build makes the branches of a step.
+func (t *Tx) build(args *sipev.RelayArgs) {
+	if len(args.Fork) == 0 {
+		t.addBranch(args.To, args.RecordRoute)
+		return
+	}
+	for _, uri := range args.Fork {
+		t.addBranch(uri, args.RecordRoute)
+	}
+}
+
+// addBranch builds one branch and lets rules change it. A URI that is none makes none.
+func (t *Tx) addBranch(uri string, recordRoute bool) {
+	s := t.stack
+	if len(t.branches) >= s.cfg.MaxBranches {
+		return
+	}
+	m := t.view()
+	target := []byte(uri)
+	if uri == "" {
+		target = m.RequestURI()
+	}
+	if u, err := msg.ParseURI(target); err != nil || u.Scheme == msg.OtherScheme {
+		return
+	}
+	out, err := s.onward(&m.Message, target, uri == "")
+	if err != nil {
+		return
+	}
+	b := &Branch{tx: t, index: uint8(len(t.branches)), uri: string(target), recordRoute: recordRoute, out: append([]byte(nil), out...)}
+	t.branches = append(t.branches, b)
+	if !sipev.OnRequestFwded.Wanted(s.shard) {
+		return
+	}
+	w := &s.trial
+	if w.load(b.out, Hop{}, s.replyLimits()) != nil {
+		return
+	}
+	w.where = ""
+	if v := b.raiseRequestFwded(w); v.Kind == sipev.VerdictDrop {
+		b.state = unsent
+		return
+	}
+	w.where = readOnly
+	if w.modified {
+		b.out, b.uri = append(b.out[:0], w.Raw()...), string(w.RequestURI())
+	}
+}
+
+// onward makes of a request what goes to the next hop, all but Via (RFC 3261, 16.4,
+// 16.6): its URI, one hop less, Route without what names this server. The result is
+// valid until the next call.
+func (s *Stack) onward(m *msg.Message, target []byte, routed bool) ([]byte, error) {
+	e := &s.edits
+	e.Reset(m)
+	route := s.routes(m)
+	uri := target
+	if routed {
+		uri = s.strictTarget(m, e, &route)
+	}
+	if route.next != nil && !loose(route.next) {
+		// A strict router wants its own URI in the request line (16.6, step 6).
+		route.own++
+		if err := e.Append("Route", bracket(uri)); err != nil {
+			return nil, err
+		}
+		uri = route.next
+	}
+	e.Pop(msg.Route, route.own)
+	if err := e.SetRequestURI(uri); err != nil {
+		return nil, err
+	}
+	hops, ok, _ := m.MaxForwards()
+	var err error
+	if ok {
+		err = e.SetValue(m.Index(0, msg.MaxForwards, ""), strconv.AppendInt(nil, int64(max(0, hops-1)), 10))
+	} else {
+		err = e.Append("Max-Forwards", []byte("70"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.text = e.AppendTo(s.text[:0])
+	return s.text, nil
+}
+
+// routing is what the Route of a request says.
+type routing struct {
+	own  int    // how many of the first values name this server
+	next []byte // URI of the first that does not, nil for none
+	all  int
+}
+
+func (s *Stack) routes(m *msg.Message) routing {
+	var r routing
+	for v := m.Values(msg.Route); v.Next(); r.all++ {
+		a, err := msg.ParseAddress(v.Value())
+		if err != nil || r.next != nil {
+			continue
+		}
+		if r.own == r.all && s.self(a.URI) {
+			r.own++
+			continue
+		}
+		r.next = a.URI
+	}
+	return r
+}
+
+// self reports whether a URI names this server.
+func (s *Stack) self(uri []byte) bool {
+	u, err := msg.ParseURI(uri)
+	return err == nil && len(u.Host) != 0 && s.out.Self(u.Host, u.Port)
+}
+
+// strictTarget undoes what a strict router did (RFC 3261, 16.4): where the request
+// line holds what this server put into Record-Route, the last Route is the target.
+func (s *Stack) strictTarget(m *msg.Message, e *msg.Edits, r *routing) []byte {
+	uri := m.RequestURI()
+	if r.all == 0 || !loose(uri) || !s.self(uri) {
+		return uri
+	}
+	last := m.Values(msg.Route)
+	for last.Next() {
+		if a, err := msg.ParseAddress(last.Value()); err == nil {
+			uri = a.URI
+		}
+	}
+	if r.all-r.own == 1 {
+		r.own, r.next = r.all, nil
+		return uri
+	}
+	e.PopLast(msg.Route)
+	return uri
+}
+
+// loose reports whether a URI is that of a loose router.
+func loose(uri []byte) bool {
+	u, err := msg.ParseURI(uri)
+	if err != nil {
+		return false
+	}
+	_, lr := u.Param("lr")
+	return lr
+}
+
+func bracket(uri []byte) []byte { return append(append([]byte{'<'}, uri...), '>') }
+
+// nextHop returns the URI that a request which is ready to leave goes to: its first
+// Route, else its own.
+func nextHop(m *msg.Message) []byte {
+	if a, err := m.Address(msg.Route); err == nil && loose(a.URI) {
+		return a.URI
+	}
+	return m.RequestURI()
+}
+
+// print makes the bytes that go to a hop: with Via, and Record-Route if this server
+// stays in the path. They are valid until the next call.
+func (s *Stack) print(base []byte, to *Hop, id branchID, recordRoute bool) ([]byte, error) {
+	m := &s.trial
+	if err := m.load(base, Hop{}, s.replyLimits()); err != nil {
+		return nil, err
+	}
+	e := &s.edits
+	e.Reset(&m.Message)
+	v := append(append(append(s.key[:0], "SIP/2.0/"...), viaWord(to.Proto)...), ' ')
+	v = append(s.out.SentBy(v, *to), ";branch="...)
+	v = append(s.appendBranch(v, id), ";rport"...)
+	err := e.Before(msg.ViaName, "Via", v)
+	s.key = v
+	if err == nil && recordRoute {
+		v = s.out.SentBy(append(s.key[:0], "<sip:"...), *to)
+		if to.Proto != sipev.TransportUDP {
+			v = append(append(v, ";transport="...), to.Proto.String()...)
+		}
+		v = append(v, ";lr>"...)
+		err = e.Before(msg.RecordRoute, "Record-Route", v)
+		s.key = v
+	}
+	s.text = e.AppendTo(s.text[:0])
+	return s.text, err
+}

@@ -1,0 +1,197 @@
+package sip
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/sipev"
+	"github.com/hookd/hookd/stacks/sip/msg"
+)
+
+// FuzzTransactions sends random messages in a random order with random pauses, and
+// checks what must hold of each: a request gets exactly one first final reply, unless
+// it is one that gets none; every transaction ends with one destroy; nothing is left.
+func FuzzTransactions(f *testing.F) {
+	for seed := range uint64(40) {
+		f.Add(seed, uint8(30))
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, steps uint8) { runModel(t, seed, int(steps)) })
+}
+
+// TestModel is the same for many seeds.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	n := uint64(3000)
+	if testing.Short() {
+		n = 400
+	}
+	for seed := range n {
+		if runModel(t, seed, 40); t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+// model is what is known from outside of one run.
+type model struct {
+	*rig
+	rnd    *rand.Rand
+	asked  map[string]string // Call-ID of what the caller sent, and its method
+	finals map[string]map[string]bool
+	first  map[uint64]int // first final status of each transaction, 1 for silence
+	begun  int
+	ended  int
+}
+
+func runModel(t *testing.T, seed uint64, steps int) {
+	r := newRig(t, func(c *Config) { c.SilentC, c.Timeout408 = seed%7 == 0, seed%5 == 0 })
+	m := &model{rig: r, rnd: rand.New(rand.NewPCG(seed, 1)), asked: map[string]string{}, finals: map[string]map[string]bool{}, first: map[uint64]int{}}
+	m.policy()
+	for range steps {
+		m.step()
+	}
+	for range 40 {
+		r.after(30 * time.Second)
+	}
+	m.check()
+	r.empty()
+}
+
+// policy decides at random, too.
+func (m *model) policy() {
+	targets := []string{"sip:a@192.0.2.11", "sip:b@192.0.2.12", "sip:c@192.0.2.13", "sip:x@unresolved", "sip:bad uri"}
+	some := func() []string {
+		list := []string{}
+		for range 1 + m.rnd.IntN(3) {
+			list = append(list, targets[m.rnd.IntN(len(targets))])
+		}
+		return list
+	}
+	m.hooks["request_in"] = func(any) event.Verdict {
+		m.begun++
+		switch m.rnd.IntN(10) {
+		case 0:
+			return replyWith(uint16(200 + m.rnd.IntN(500)))
+		case 1:
+			return event.Verdict{}
+		default:
+			return relayTo(some()...)
+		}
+	}
+	m.hooks["on_failure"] = func(any) event.Verdict {
+		switch m.rnd.IntN(4) {
+		case 0:
+			return relayTo(some()...)
+		case 1:
+			return replyWith(480)
+		default:
+			return event.Verdict{}
+		}
+	}
+	m.hooks["destroy"] = func(e any) event.Verdict {
+		m.ended++
+		if id := e.(*sipev.Destroy).Tx.ID(); m.first[id] == 0 {
+			m.t.Errorf("transaction %d ended without a final reply", id)
+		}
+		return event.Verdict{}
+	}
+	m.hooks["silent"] = func(e any) event.Verdict { m.first[e.(*sipev.Silent).Tx.ID()] = 1; return event.Verdict{} }
+	m.hooks["response_pre_out"] = func(e any) event.Verdict {
+		x := e.(*sipev.ResponsePreOut)
+		id, code := x.Tx.ID(), int(x.M.Code())
+		switch first := m.first[id]; {
+		case first == 0:
+			m.first[id] = code
+		case code >= 300:
+			m.t.Errorf("transaction %d got %d after %d", id, code, first)
+		case x.Tx.Method() != "INVITE":
+			m.t.Errorf("%s got %d after %d", x.Tx.Method(), code, first)
+		}
+		return event.Verdict{}
+	}
+}
+
+// step lets one thing happen.
+func (m *model) step() {
+	names := []string{"A", "B", "C"}
+	name := names[m.rnd.IntN(len(names))]
+	switch m.rnd.IntN(12) {
+	case 0, 1:
+		m.request("INVITE", m.rnd.IntN(3))
+	case 2:
+		m.request("OPTIONS", m.rnd.IntN(3))
+	case 3:
+		m.request("CANCEL", m.rnd.IntN(3))
+	case 4:
+		m.request("ACK", m.rnd.IntN(3))
+	case 5, 6, 7, 8, 9:
+		m.answer(name)
+	case 10:
+		m.fail[name] = !m.fail[name]
+	default:
+		pauses := []time.Duration{10 * time.Millisecond, 600 * time.Millisecond, 5 * time.Second, 33 * time.Second, 190 * time.Second}
+		m.after(pauses[m.rnd.IntN(len(pauses))])
+	}
+}
+
+// request sends one of call n.
+func (m *model) request(method string, n int) {
+	branch := fmt.Sprint("m", n)
+	if method == "OPTIONS" {
+		branch += "o"
+	}
+	call := fmt.Sprint("call", n, branch)
+	text := strings.Replace(dialogRequest(method, 1, branch, ""), "Call-ID: call1", "Call-ID: "+call, 1)
+	if method != "ACK" {
+		m.asked[call+method] = method
+	}
+	m.recv("caller", text)
+}
+
+// answer lets a peer answer something that it got.
+func (m *model) answer(name string) {
+	got := m.out[name]
+	if len(got) == 0 {
+		return
+	}
+	var req msg.Message
+	if req.Parse(got[m.rnd.IntN(len(got))], msg.DefaultLimits()) != nil || !req.IsRequest() || req.Method() == msg.Ack {
+		return
+	}
+	codes := []int{100, 180, 183, 200, 200, 302, 401, 407, 404, 486, 487, 500, 503, 603}
+	code := codes[m.rnd.IntN(len(codes))]
+	reply := msg.Reply{Code: code, Reason: "Any", Tag: []byte(name)}
+	m.recv(name, string(msg.AppendReply(nil, &req, &reply)))
+}
+
+// check looks at all that the caller got.
+func (m *model) check() {
+	for _, raw := range m.out["caller"] {
+		var reply msg.Message
+		if err := reply.Parse(raw, msg.DefaultLimits()); err != nil || reply.IsRequest() {
+			m.t.Fatalf("the caller got %q: %v", raw, err)
+		}
+		if reply.Status() < 200 {
+			continue
+		}
+		seq, _ := reply.CSeq()
+		to, _ := reply.Address(msg.To)
+		key := string(reply.CallID()) + string(seq.Method)
+		if m.finals[key] == nil {
+			m.finals[key] = map[string]bool{}
+		}
+		m.finals[key][fmt.Sprint(reply.Status(), " ", string(to.Tag()))] = true
+	}
+	for key, finals := range m.finals {
+		if m.asked[key] == "" {
+			m.t.Errorf("a final reply to %s, which nobody sent: %v", key, finals)
+		}
+	}
+	if m.begun != m.ended {
+		m.t.Errorf("%d transactions began, %d ended", m.begun, m.ended)
+	}
+}

@@ -1,0 +1,90 @@
+package sip
+
+import (
+	"net/netip"
+
+	"github.com/hookd/hookd/engine/event/sipev"
+	"github.com/hookd/hookd/stacks/sip/msg"
+)
+
+// answerStateless answers a request that gets no transaction (RFC 3261, 8.2.7): copies
+// get the same answer. An ACK is never answered.
+func (s *Stack) answerStateless(m *Message, code int, reason string, fields []byte) {
+	via, err := m.Via()
+	if err != nil || m.Message.Method() == msg.Ack {
+		return
+	}
+	s.text = received(append(s.text[:0], topVia(m)...), &via, m.from.Hop)
+	tag := m.CallID()
+	sum := s.mac(tag, via.Branch())
+	r := msg.Reply{Code: code, Reason: reason, Fields: fields, Tag: appendBase36([]byte("hk"), sum), Via: s.text}
+	s.send(replyHop(m.from.Hop, &via), msg.AppendReply(nil, &m.Message, &r))
+}
+
+func topVia(m *Message) []byte {
+	v := m.Values(msg.ViaName)
+	v.Next()
+	return v.Value()
+}
+
+func appendBase36(dst []byte, n uint64) []byte {
+	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+	for ; n != 0; n /= 36 {
+		dst = append(dst, digits[n%36])
+	}
+	return dst
+}
+
+// forwardReply forwards a reply by its Via alone (RFC 3261, 16.11, 18.2.2).
+func (s *Stack) forwardReply(m *Message) {
+	popVia(m)
+	via, err := m.Via()
+	if err != nil {
+		return
+	}
+	to, ok := viaHop(&via)
+	if !ok {
+		return
+	}
+	s.send(to, m.Raw())
+}
+
+// viaHop reads where replies go from a Via: received and rport if they are there, else
+// what the sender said of itself, if that is an address.
+func viaHop(via *msg.Via) (Hop, bool) {
+	host := via.Host
+	if r, ok := via.Params.Get("received"); ok && len(r) != 0 {
+		host = r
+	}
+	if len(host) > 2 && host[0] == '[' {
+		host = host[1 : len(host)-1]
+	}
+	addr, err := netip.ParseAddr(string(host))
+	if err != nil {
+		return Hop{}, false
+	}
+	port := uint64(via.Port)
+	if r, ok := via.Params.Get("rport"); ok && len(r) != 0 {
+		port = 0
+		for _, c := range r {
+			if c < '0' || c > '9' || port > 6553 {
+				return Hop{}, false
+			}
+			port = port*10 + uint64(c-'0')
+		}
+	}
+	if port == 0 {
+		port = 5060
+	}
+	return Hop{Proto: protoOf(via.Transport), Remote: netip.AddrPortFrom(addr, uint16(port))}, true
+}
+
+// protoOf reads what Via calls a transport.
+func protoOf(word []byte) sipev.Transport {
+	for _, p := range [...]sipev.Transport{sipev.TransportTCP, sipev.TransportTLS, sipev.TransportWS, sipev.TransportWss} {
+		if msg.EqualFold(word, []byte(viaWord(p))) {
+			return p
+		}
+	}
+	return sipev.TransportUDP
+}

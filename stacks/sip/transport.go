@@ -1,0 +1,102 @@
+package sip
+
+import (
+	"net/netip"
+
+	"github.com/hookd/hookd/engine/event/sipev"
+	"github.com/hookd/hookd/stacks/sip/msg"
+)
+
+// Hop is one end of the way that a message takes: a peer, and how it is reached.
+type Hop struct {
+	Proto  sipev.Transport
+	Local  netip.AddrPort // address of ours that it came to, or leaves from; zero: any
+	Remote netip.AddrPort
+	Conn   uint64 // connection that it came by, 0 for none: what is sent there goes the same way
+}
+
+// Reliable reports whether what carries the message repeats what is lost.
+func (h *Hop) Reliable() bool { return h.Proto > sipev.TransportUDP }
+
+// Transport is what a stack needs of the world. Its methods are called with the
+// shard entered and do not block.
+type Transport interface {
+	// Send writes one message. b is the stack's: what does not leave before Send
+	// returns is copied. An error means that it cannot be sent there, now or later.
+	Send(to Hop, b []byte) error
+	// Find says where requests to a URI go, best first (RFC 3263). then is called once,
+	// with the shard entered, perhaps before Find returns; its hops are not changed
+	// afterwards.
+	Find(uri []byte, then func([]Hop, error))
+	// Self reports whether a host, and a port or 0, name this server.
+	Self(host []byte, port uint16) bool
+	// SentBy appends the host and port of ours that Via and Record-Route show to a peer.
+	SentBy(dst []byte, to Hop) []byte
+}
+
+// hop is a Hop as scripts see it.
+type hop struct{ Hop }
+
+// IP implements [sipev.Hop].
+func (h *hop) IP() netip.Addr { return h.Remote.Addr() }
+
+// Port implements [sipev.Hop].
+func (h *hop) Port() uint16 { return h.Remote.Port() }
+
+// Endpoint implements [sipev.Hop].
+func (h *hop) Endpoint() netip.AddrPort { return h.Remote }
+
+// Transport implements [sipev.Hop].
+func (h *hop) Transport() sipev.Transport { return h.Proto }
+
+// viaWord is what Via calls each transport.
+func viaWord(p sipev.Transport) string {
+	switch p {
+	case sipev.TransportTCP:
+		return "TCP"
+	case sipev.TransportTLS:
+		return "TLS"
+	case sipev.TransportWS:
+		return "WS"
+	case sipev.TransportWss:
+		return "WSS"
+	default:
+		return "UDP"
+	}
+}
+
+// replyHop says where replies to a request go (RFC 3261, 18.2.2; RFC 3581, 4): by
+// the connection that it came by, else to the address that it came from, at the port
+// that it came from if it asked for that.
+func replyHop(from Hop, via *msg.Via) Hop {
+	if from.Reliable() {
+		return from
+	}
+	if _, asked := via.Params.Get("rport"); asked {
+		return from
+	}
+	port := via.Port
+	if port == 0 {
+		port = 5060
+	}
+	from.Remote = netip.AddrPortFrom(from.Remote.Addr(), port)
+	return from
+}
+
+// received appends the parameters that a server adds to the topmost Via of a request
+// (RFC 3261, 18.2.1; RFC 3581, 4): received where the address differs from what Via
+// says or where the port is asked for, and that port.
+func received(dst []byte, via *msg.Via, from Hop) []byte {
+	_, asked := via.Params.Get("rport")
+	addr := from.Remote.Addr().Unmap()
+	host := via.Host
+	if len(host) > 2 && host[0] == '[' {
+		host = host[1 : len(host)-1]
+	}
+	said, err := netip.ParseAddr(string(host))
+	if err != nil || said.Unmap() != addr || asked {
+		dst = append(dst, ";received="...)
+		dst = addr.AppendTo(dst)
+	}
+	return dst
+}
