@@ -14,6 +14,8 @@ type pointPlan struct {
 	// this event takes; words are their names: "flow.cut".
 	ranks   []int
 	allowed []bool
+	// routine verdicts are not recorded.
+	routine []bool
 	words   []string
 	join    Join // of two verdicts of one kind with arguments; nil: the first holds
 	taps    []*tapping
@@ -395,13 +397,15 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 	r := en.rule
 	r.state.Decided++
 	observe := r.decl.Observe || s.engine.cfg.Observe
-	s.decision = DecisionRecord{
-		Origin:  s.origin(o, r.script, r.decl.Name, r.decl.Line),
-		Point:   o.plan.where.Name,
-		Verdict: o.plan.words[v.Kind],
-		Observe: observe,
+	if observe || !o.plan.routine[v.Kind] {
+		s.decision = DecisionRecord{
+			Origin:  s.origin(o, r.script, r.decl.Name, r.decl.Line),
+			Point:   o.plan.where.Name,
+			Verdict: o.plan.words[v.Kind],
+			Observe: observe,
+		}
+		s.sink.Decision(&s.decision)
 	}
-	s.sink.Decision(&s.decision)
 	if !observe {
 		o.add(v)
 	}

@@ -49,6 +49,8 @@ type Verdict struct {
 	At   Pos      `yaml:"-"`
 	Name string   `yaml:"name"`
 	Rank int      `yaml:"rank"`
+	// Routine verdicts are what the event is there for.
+	Routine bool `yaml:"routine"`
 	Doc  string   `yaml:"doc"`
 	Args []*Param `yaml:"args"`
 	// Named verdicts are called with one table of named arguments.
