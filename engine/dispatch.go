@@ -14,7 +14,7 @@ type pointPlan struct {
 	// this event takes; words are their names: "flow.cut".
 	ranks   []int
 	allowed []bool
-	// routine verdicts are not recorded.
+	// routine says which verdicts are what the event is there for.
 	routine []bool
 	words   []string
 	join    Join // of two verdicts of one kind with arguments; nil: the first holds
@@ -397,15 +397,14 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 	r := en.rule
 	r.state.Decided++
 	observe := r.decl.Observe || s.engine.cfg.Observe
-	if observe || !o.plan.routine[v.Kind] {
-		s.decision = DecisionRecord{
-			Origin:  s.origin(o, r.script, r.decl.Name, r.decl.Line),
-			Point:   o.plan.where.Name,
-			Verdict: o.plan.words[v.Kind],
-			Observe: observe,
-		}
-		s.sink.Decision(&s.decision)
+	s.decision = DecisionRecord{
+		Origin:  s.origin(o, r.script, r.decl.Name, r.decl.Line),
+		Point:   o.plan.where.Name,
+		Verdict: o.plan.words[v.Kind],
+		Observe: observe,
+		Routine: o.plan.routine[v.Kind],
 	}
+	s.sink.Decision(&s.decision)
 	if !observe {
 		o.add(v)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/stacks/loop"
@@ -30,7 +31,7 @@ type listeners struct{ group *loop.Group }
 func (l listeners) Prepare(list []engine.Fixture) (engine.FixtureChange, []error) {
 	wanted := make([]loop.Listen, len(list))
 	for i := range list {
-		wanted[i] = loop.Listen{Name: list[i].Name, Options: list[i].Options}
+		wanted[i] = loop.Listen{Name: list[i].Name, Options: list[i].Options, Dir: filepath.Dir(list[i].Script)}
 	}
 	change, errs := l.group.Prepare(wanted)
 	if change == nil {

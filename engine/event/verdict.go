@@ -46,7 +46,7 @@ type VerdictInfo struct {
 	Rank int
 	Doc  string
 	// Routine says that it is what the event is there for, as an answer to a request
-	// is: no record is made of each.
+	// is: no record of each is written.
 	Routine bool
 	// Args are the arguments of a verdict that is called
 	// (sip.reply(403, "Forbidden")); empty for a plain constant.

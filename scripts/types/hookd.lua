@@ -844,7 +844,7 @@ hookd = {}
 ---@alias loop.side "recv"|"send"
 
 ---Why a connection ended.
----@alias loop.why "local"|"eof"|"reset"|"refused"|"unreachable"|"timeout"|"limit"|"rejected"|"resolve"|"stopped"|"failed"
+---@alias loop.why "local"|"eof"|"reset"|"refused"|"unreachable"|"timeout"|"limit"|"rejected"|"resolve"|"stopped"|"handshake"|"failed"
 
 ---Which limit a connection was refused for.
 ---@alias loop.limited "listener"|"address"|"total"|"fds"|"rate"
@@ -853,13 +853,15 @@ hookd = {}
 ---@alias loop.excess "reject"|"reset"|"hold"
 
 ---What went wrong with a connection that is not its end.
----@alias loop.fault "queue"|"protocol"|"proxy"|"pipe"
+---@alias loop.fault "queue"|"protocol"|"proxy"|"pipe"|"tls"
 
 ---A connection of the event loop: of a stream, to a UDP peer, a listener, or only timers.
 ---@class loop.conn
 ---@field id integer Its number, from 1 in the order in which they came to be.
 ---@field kind loop.kind tcp, unix, udp, listener or timer.
 ---@field tls boolean Bytes travel by TLS.
+---@field sni? string The server's name in the TLS handshake, nil without.
+---@field alpn? string The protocol that was agreed on in the TLS handshake, nil without.
 ---@field protocol string The protocol that reads its bytes, such as http; empty for none.
 ---@field listener? string Name of the listener that took it, or which it is; nil for others.
 ---@field inbound boolean The peer began.
@@ -1197,7 +1199,8 @@ function loop_response:header(name) end
 ---@alias loop.limit.handler fun(c: loop.conn)
 
 ---Something went wrong with a connection that is not its end: more events wait than it may have, a
----protocol refuses its bytes, or the other end of a pipe cannot be reached.
+---protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe
+---cannot be reached.
 ---@class loop.error.point: hookd.point
 ---@alias loop.error.handler fun(c: loop.conn)
 
@@ -1255,7 +1258,7 @@ function loop_response:header(name) end
 ---@field eof loop.eof.point The peer ended its stream, and all that it sent was told. Unless a rule decides half, the connection closes when its queue is written.
 ---@field message loop.message.point `loop.post` sent the connection a message (mg_broadcast).
 ---@field limit loop.limit.point A connection was refused for a limit, before it was one.
----@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, or the other end of a pipe cannot be reached.
+---@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe cannot be reached.
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
 ---@field http_headers loop.http_headers.point The head of an HTTP request is there, before its body. Who answers here keeps the body from being read.
 ---@field http_chunk loop.http_chunk.point A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole.

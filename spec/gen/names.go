@@ -42,7 +42,7 @@ func goLocal(name string) string {
 }
 
 // initialismWords are the words that Go writes in capitals.
-var initialismWords = strings.Fields(`acl api cid cpu db dns dscp ecn eof fd gid html http https icmp icmp6 id ip ipv4 ipv6 isn
+var initialismWords = strings.Fields(`acl alpn api cid cpu db dns dscp ecn eof fd gid html http https icmp icmp6 id ip ipv4 ipv6 isn
 	json mac mpls mqtt mss mtu pid rtt ruri sack sctp sdp sip sni sql ssh tcp tls ts ttl udp uid uri url utf8 vlan vm ws xml`)
 
 // takenLocals are names that generated functions use themselves.

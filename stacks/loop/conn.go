@@ -107,6 +107,24 @@ func (c *Conn) Kind() loopev.Kind { return c.kind }
 // TLS reports whether the bytes travel by TLS.
 func (c *Conn) TLS() bool { return c.secure }
 
+// SNI returns the server's name in the TLS handshake.
+func (c *Conn) SNI() (string, bool) {
+	if c.c == nil {
+		return "", false
+	}
+	state, ok := c.c.TLS()
+	return state.ServerName, ok && state.ServerName != ""
+}
+
+// ALPN returns the protocol that was agreed on in the TLS handshake.
+func (c *Conn) ALPN() (string, bool) {
+	if c.c == nil {
+		return "", false
+	}
+	state, ok := c.c.TLS()
+	return state.NegotiatedProtocol, ok && state.NegotiatedProtocol != ""
+}
+
 // Protocol returns the protocol's name, empty for none.
 func (c *Conn) Protocol() string {
 	if c.proto == nil {

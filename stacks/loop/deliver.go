@@ -219,7 +219,7 @@ func (c *Conn) connect() {
 	*e = loopev.Connect{C: c}
 	if c.failed {
 		e.Code = codeOf(c.code)
-		e.Why, e.Reason = loopev.Why(c.code.Why), c.code.String()
+		e.Why, e.Reason = whyOf(c.code), c.code.String()
 	}
 	raise(c, loopev.OnConnect, e, owesConnect)
 }

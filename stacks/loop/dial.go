@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -38,6 +39,7 @@ type Dialing struct {
 	URL string
 	// Options are those of loop.dial, the protocol's left out.
 	Options []event.KV
+	Dir     string // of files that they name
 	// Protocol and Session are what gets its bytes; Session makes it, before the
 	// connection is up. Nil: the scheme's own protocol, with its defaults.
 	Protocol Protocol
@@ -47,7 +49,7 @@ type Dialing struct {
 // Dial begins a connection, which raises all events of one that a script began. The
 // caller has entered the shard.
 func (s *Stack) Dial(want Dialing) (*Conn, error) {
-	d, err := parseDial(want.Options)
+	d, err := parseDial(want.Options, want.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("loop: dial: %w", err)
 	}
@@ -77,7 +79,7 @@ func (s *Stack) begin(at place, d dialSpec, proto Protocol, options any) (*Conn,
 		return nil, err
 	}
 	c := s.add(kind)
-	c.c, c.limits = n, &d.bounds
+	c.c, c.limits, c.secure = n, &d.bounds, n.Encrypted() || at.TLS
 	n.Data = c
 	if at.network == "unix" {
 		c.path = at.address
@@ -114,6 +116,12 @@ func (s *Stack) connect(at place, d dialSpec) (*netio.Conn, loopev.Kind, error) 
 	case "unix":
 		kind = loopev.KindUnix
 	}
-	n, err := s.io.Dial(netio.DialConfig{Network: at.network, Address: at.address, Bind: d.bind, Options: opt}, handler{s})
+	if at.TLS && d.tls == nil {
+		d.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if d.tls != nil && len(d.tls.NextProtos) == 0 {
+		d.tls.NextProtos = at.ALPN
+	}
+	n, err := s.io.Dial(netio.DialConfig{Network: at.network, Address: at.address, Bind: d.bind, Options: opt, TLS: d.tls}, handler{s})
 	return n, kind, err
 }

@@ -3,6 +3,7 @@ package loop
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/loopev"
@@ -27,7 +28,7 @@ func (g *Group) Dial(by *event.Caller, url string, options any) (loopev.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	d, err := parseDial(options)
+	d, err := parseDial(options, filepath.Dir(by.Script))
 	if err == nil {
 		var c *Conn
 		if c, err = s.dial(url, d); err == nil {

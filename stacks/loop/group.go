@@ -63,7 +63,7 @@ func New(cfg Config) (*Group, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	g := &Group{cfg: cfg, protocols: map[string]Protocol{}, schemes: map[string]scheme{}, listeners: map[string]*listener{}}
-	for _, s := range []Scheme{{Name: "tcp", Network: "tcp"}, {Name: "udp", Network: "udp"}, {Name: "unix", Network: "unix"}} {
+	for _, s := range []Scheme{{Name: "tcp", Network: "tcp"}, {Name: "tls", Network: "tcp", TLS: true}, {Name: "udp", Network: "udp"}, {Name: "unix", Network: "unix"}} {
 		g.schemes[s.Name] = scheme{Scheme: s}
 	}
 	for _, p := range cfg.Protocols {

@@ -126,7 +126,7 @@ func (c *Conn) finish(why netio.Reason) {
 	}
 	if loopev.OnClose.Wanted(s.sh) {
 		e := &s.events.close
-		*e = loopev.Close{C: c, Why: loopev.Why(why.Why), Reason: why.String()}
+		*e = loopev.Close{C: c, Why: whyOf(why), Reason: why.String()}
 		if why.Err != nil {
 			e.Failure, e.HasFailure = why.Err.Error(), true
 		}
@@ -137,6 +137,14 @@ func (c *Conn) finish(why netio.Reason) {
 	c.client.slots.End()
 	c.server.slots.End()
 	s.forget(c)
+}
+
+// whyOf returns the word that scripts have for a reason.
+func whyOf(r netio.Reason) loopev.Why {
+	if w, known := loopev.ParseWhy(r.Why.String()); known {
+		return w
+	}
+	return loopev.WhyFailed
 }
 
 // codeOf returns what loop.connect says of a reason: the system's error number, or

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -17,6 +18,8 @@ type Listen struct {
 	Name string
 	// Options is the table that follows the name, plain data.
 	Options []event.KV
+	// Dir is where files are that Options name: that of the script.
+	Dir string
 }
 
 // spec is a declaration, understood.
@@ -24,13 +27,16 @@ type spec struct {
 	url      string
 	place    place
 	bounds   bounds
+	tls      *tls.Config // nil: without
 	protocol Protocol
 	options  any        // the protocol's
 	rest     []event.KV // as they were written
 }
 
 // sameSocket reports whether two declarations are served by one socket as it is.
-func (s *spec) sameSocket(o *spec) bool { return s.url == o.url && s.bounds == o.bounds }
+func (s *spec) sameSocket(o *spec) bool {
+	return s.url == o.url && s.bounds == o.bounds && (s.tls == nil) == (o.tls == nil)
+}
 
 func (s *spec) same(o *spec) bool { return s.sameSocket(o) && reflect.DeepEqual(s.rest, o.rest) }
 
@@ -45,6 +51,8 @@ func (g *Group) parse(l Listen) (*spec, error) {
 			err = plain.SetString(&s.url, f.Value)
 		case "limits":
 			s.bounds, err = parseLimits(f.Value)
+		case "tls":
+			s.tls, err = parseTLS(f.Value, l.Dir, true)
 		case "doc":
 		default:
 			s.rest = append(s.rest, f)
@@ -59,6 +67,9 @@ func (g *Group) parse(l Listen) (*spec, error) {
 	if s.place, err = g.parseURL(s.url); err != nil {
 		return nil, err
 	}
+	if err := s.checkTLS(); err != nil {
+		return nil, err
+	}
 	switch s.protocol = s.place.protocol; {
 	case s.protocol != nil:
 		s.options, err = s.protocol.Options(s.rest, true)
@@ -66,6 +77,19 @@ func (g *Group) parse(l Listen) (*spec, error) {
 		err = fmt.Errorf("unknown key %s", s.rest[0].Key)
 	}
 	return s, err
+}
+
+// checkTLS compares the scheme with what the table says.
+func (s *spec) checkTLS() error {
+	switch {
+	case s.place.TLS && s.tls == nil:
+		return fmt.Errorf(`tls is missing, as in tls = { cert = "cert.pem", key = "key.pem" }: %s means it`, s.place.Name)
+	case s.tls != nil && s.place.network == "udp":
+		return errors.New("tls: not over UDP")
+	case s.tls != nil && len(s.tls.NextProtos) == 0:
+		s.tls.NextProtos = s.place.ALPN
+	}
+	return nil
 }
 
 // listener is a declared listener that is open.
@@ -118,7 +142,7 @@ func (g *Group) open(name string, s *spec, over *listener) (_ *listener, err err
 func (l *listener) bind(st *Stack, over *listener) error {
 	cfg := netio.SocketConfig{
 		Network: l.spec.place.network, Address: l.spec.place.address,
-		MaxConns: l.spec.bounds.conns, MaxPerIP: l.spec.bounds.perIP, Options: l.spec.bounds.opt,
+		MaxConns: l.spec.bounds.conns, MaxPerIP: l.spec.bounds.perIP, Options: l.spec.bounds.opt, TLS: l.spec.tls,
 	}
 	if over != nil {
 		if cfg.Network == "unix" {
@@ -163,7 +187,8 @@ func (p *port) open(several bool) error {
 		kind, _ := loopev.ParseLimited(limit)
 		p.l.tellLimit(st, kind, from)
 	}
-	c.socket, c.server.at = ls, ls.Addr()
+	ls.Failed = func(_ netip.AddrPort, why netio.Reason) { p.conn.fault(loopev.FaultTLS, "TLS handshake: "+why.Error()) }
+	c.socket, c.server.at, c.secure = ls, ls.Addr(), s.tls != nil
 	if s.place.network == "unix" {
 		c.path = s.place.address
 	}

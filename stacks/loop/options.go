@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -92,10 +93,12 @@ func parseLimits(v any) (b bounds, err error) {
 			err = span(&b.opt.Send, f.Value)
 		case "linger":
 			err = span(&b.opt.Linger, f.Value)
+		case "handshake":
+			err = span(&b.opt.Handshake, f.Value)
 		case "keepalive":
 			err = span(&b.opt.KeepAlive, f.Value)
 		default:
-			err = errors.New("unknown: conns, per_ip, recv, send_high, send_low, send_max, idle, send, linger and keepalive are known")
+			err = errors.New("unknown: conns, per_ip, recv, send_high, send_low, send_max, idle, send, handshake, linger and keepalive are known")
 		}
 		if err != nil {
 			return b, fmt.Errorf("limits: %s: %w", f.Key, err)
@@ -153,10 +156,11 @@ type dialSpec struct {
 	bind      netip.AddrPort
 	broadcast bool
 	bounds    bounds
+	tls       *tls.Config
 	rest      []event.KV // the protocol's
 }
 
-func parseDial(options any) (d dialSpec, err error) {
+func parseDial(options any, dir string) (d dialSpec, err error) {
 	d.bounds, err = parseLimits([]event.KV(nil))
 	list, ok := options.([]event.KV)
 	if !ok && options != nil {
@@ -180,6 +184,8 @@ func parseDial(options any) (d dialSpec, err error) {
 			}
 		case "limits":
 			d.bounds, err = parseLimits(f.Value)
+		case "tls":
+			d.tls, err = parseTLS(f.Value, dir, false)
 		default:
 			d.rest = append(d.rest, f)
 		}

@@ -30,8 +30,10 @@ type Scheme struct {
 	Name string // "https"
 	// Network is "tcp" or "udp".
 	Network string
-	// TLS says that the bytes travel by TLS.
-	TLS bool
+	// TLS says that the bytes travel by TLS, in whose handshake ALPN (RFC 7301) is
+	// offered, unless a script says otherwise.
+	TLS  bool
+	ALPN []string
 	// Port is where it is without a port in the URL; 0: there has to be one.
 	Port uint16
 }

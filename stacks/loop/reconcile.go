@@ -109,6 +109,9 @@ func (ch *Change) Commit() {
 
 // adopt takes options of the protocol that hold for connections from now on.
 func (l *listener) adopt(s *spec) {
+	if s.tls != nil {
+		l.sock.SetTLS(s.tls) // the files may have changed
+	}
 	if l.spec.same(s) {
 		return
 	}

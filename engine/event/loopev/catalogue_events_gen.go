@@ -487,9 +487,9 @@ var limitInfo = &event.Info{
 var errorInfo = &event.Info{
 	Family: "loop",
 	Name:   "loop.error",
-	Doc:    "Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, or the other end of a pipe cannot be reached.",
+	Doc:    "Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe cannot be reached.",
 	Points: []event.PointInfo{
-		{ID: OnError.ID(), Name: "loop.error", Doc: "Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, or the other end of a pipe cannot be reached."},
+		{ID: OnError.ID(), Name: "loop.error", Doc: "Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe cannot be reached."},
 	},
 	Args: []string{"c"},
 	Fields: []event.Field{

@@ -44,6 +44,44 @@ var connObject = &event.Object{
 			},
 		},
 		{
+			Name:     "sni",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "The server's name in the TLS handshake, nil without.",
+			Stable:   event.StableObject,
+			Cost:     event.Cheap,
+			Optional: true,
+			AfterEnd: true,
+			Get: event.Getter{
+				String: func(o any) string {
+					v, _ := o.(Conn).SNI()
+					return v
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Conn).SNI()
+					return ok
+				},
+			},
+		},
+		{
+			Name:     "alpn",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "The protocol that was agreed on in the TLS handshake, nil without.",
+			Stable:   event.StableObject,
+			Cost:     event.Cheap,
+			Optional: true,
+			AfterEnd: true,
+			Get: event.Getter{
+				String: func(o any) string {
+					v, _ := o.(Conn).ALPN()
+					return v
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Conn).ALPN()
+					return ok
+				},
+			},
+		},
+		{
 			Name:     "protocol",
 			Type:     event.Type{Kind: event.String},
 			Doc:      "The protocol that reads its bytes, such as http; empty for none.",

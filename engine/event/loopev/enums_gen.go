@@ -139,6 +139,7 @@ const (
 	WhyRejected
 	WhyResolve
 	WhyStopped
+	WhyHandshake
 	WhyFailed
 )
 
@@ -153,6 +154,7 @@ var whyNames = [...]string{
 	"rejected",
 	"resolve",
 	"stopped",
+	"handshake",
 	"failed",
 }
 
@@ -264,6 +266,7 @@ const (
 	FaultProtocol
 	FaultProxy
 	FaultPipe
+	FaultTLS
 )
 
 var faultNames = [...]string{
@@ -271,6 +274,7 @@ var faultNames = [...]string{
 	"protocol",
 	"proxy",
 	"pipe",
+	"tls",
 }
 
 // String returns the word that scripts and records use for v.

@@ -83,8 +83,9 @@ var (
 	// one.
 	OnLimit = event.MakePoint[Limit](40)
 	// OnError is loop.error. Something went wrong with a connection that is not its
-	// end: more events wait than it may have, a protocol refuses its bytes, or the
-	// other end of a pipe cannot be reached.
+	// end: more events wait than it may have, a protocol refuses its bytes, a TLS
+	// handshake with a listener failed, or the other end of a pipe cannot be
+	// reached.
 	OnError = event.MakePoint[Error](41)
 	// OnClose is loop.close. The connection ended (MG_EV_CLOSE): its last event,
 	// once, also after a connect that failed. What was received and not consumed
@@ -219,8 +220,9 @@ type Limit struct {
 }
 
 // Error is loop.error. Something went wrong with a connection that is not its
-// end: more events wait than it may have, a protocol refuses its bytes, or the
-// other end of a pipe cannot be reached.
+// end: more events wait than it may have, a protocol refuses its bytes, a TLS
+// handshake with a listener failed, or the other end of a pipe cannot be
+// reached.
 type Error struct {
 	// The connection.
 	C Conn

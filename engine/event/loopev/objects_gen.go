@@ -19,6 +19,10 @@ type Conn interface {
 	Kind() Kind
 	// TLS: Bytes travel by TLS.
 	TLS() bool
+	// SNI: The server's name in the TLS handshake, nil without.
+	SNI() (string, bool)
+	// ALPN: The protocol that was agreed on in the TLS handshake, nil without.
+	ALPN() (string, bool)
 	// Protocol: The protocol that reads its bytes, such as http; empty for none.
 	Protocol() string
 	// Listener: Name of the listener that took it, or which it is; nil for others.

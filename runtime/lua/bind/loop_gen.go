@@ -29,6 +29,18 @@ func loopConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 		return fromEnum(loopKindWords, v.Kind()), true
 	case "tls":
 		return fromBool(v.TLS()), true
+	case "sni":
+		x, ok := v.SNI()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromString(x), true
+	case "alpn":
+		x, ok := v.ALPN()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromString(x), true
 	case "protocol":
 		return fromString(v.Protocol()), true
 	case "listener":
@@ -156,52 +168,64 @@ func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, values *Values) 
 		case 2:
 			L.Push(fromBool(v.TLS()))
 		case 3:
-			L.Push(fromString(v.Protocol()))
+			if x, ok := v.SNI(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
 		case 4:
-			if x, ok := v.Listener(); ok {
+			if x, ok := v.ALPN(); ok {
 				L.Push(fromString(x))
 			} else {
 				L.Push(lua.LNil)
 			}
 		case 5:
-			L.Push(fromBool(v.Inbound()))
+			L.Push(fromString(v.Protocol()))
 		case 6:
+			if x, ok := v.Listener(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 7:
+			L.Push(fromBool(v.Inbound()))
+		case 8:
 			L.Push(fromBool(v.Outbound()))
-		case 10:
+		case 12:
 			if x, ok := v.SocketPath(); ok {
 				L.Push(fromString(x))
 			} else {
 				L.Push(lua.LNil)
 			}
-		case 11:
-			L.Push(fromEnum(loopStateWords, v.State()))
-		case 12:
-			L.Push(fromBool(v.Paused()))
 		case 13:
-			L.Push(values.time(v.Started()))
+			L.Push(fromEnum(loopStateWords, v.State()))
 		case 14:
-			L.Push(values.duration(v.Duration()))
+			L.Push(fromBool(v.Paused()))
 		case 15:
-			L.Push(values.duration(v.Idle()))
+			L.Push(values.time(v.Started()))
 		case 16:
-			L.Push(values.uint(uint64(v.BytesIn())))
+			L.Push(values.duration(v.Duration()))
 		case 17:
-			L.Push(values.uint(uint64(v.BytesOut())))
+			L.Push(values.duration(v.Idle()))
 		case 18:
-			L.Push(values.uint(uint64(v.Unread())))
+			L.Push(values.uint(uint64(v.BytesIn())))
 		case 19:
-			L.Push(values.uint(uint64(v.Queued())))
+			L.Push(values.uint(uint64(v.BytesOut())))
 		case 20:
-			L.Push(fromBool(v.Truncated()))
+			L.Push(values.uint(uint64(v.Unread())))
 		case 21:
-			L.Push(fromBool(v.SendAndClose()))
+			L.Push(values.uint(uint64(v.Queued())))
 		case 22:
-			L.Push(fromBool(v.CloseImmediately()))
+			L.Push(fromBool(v.Truncated()))
 		case 23:
-			L.Push(fromBool(v.WSNoDefrag()))
+			L.Push(fromBool(v.SendAndClose()))
 		case 24:
-			L.Push(fromBool(v.DeleteChunk()))
+			L.Push(fromBool(v.CloseImmediately()))
 		case 25:
+			L.Push(fromBool(v.WSNoDefrag()))
+		case 26:
+			L.Push(fromBool(v.DeleteChunk()))
+		case 27:
 			L.Push(fromBool(v.EnableBroadcast()))
 		default:
 			L.Push(lua.LNil)
@@ -214,19 +238,19 @@ func loopConnNumbers(dst []float64, v loopev.Conn, fields []uint8) []float64 {
 		switch f {
 		case 0:
 			dst = append(dst, float64(v.ID()))
-		case 13:
-			dst = append(dst, float64(v.Started())/1e9)
-		case 14:
-			dst = append(dst, v.Duration().Seconds())
 		case 15:
-			dst = append(dst, v.Idle().Seconds())
+			dst = append(dst, float64(v.Started())/1e9)
 		case 16:
-			dst = append(dst, float64(v.BytesIn()))
+			dst = append(dst, v.Duration().Seconds())
 		case 17:
-			dst = append(dst, float64(v.BytesOut()))
+			dst = append(dst, v.Idle().Seconds())
 		case 18:
-			dst = append(dst, float64(v.Unread()))
+			dst = append(dst, float64(v.BytesIn()))
 		case 19:
+			dst = append(dst, float64(v.BytesOut()))
+		case 20:
+			dst = append(dst, float64(v.Unread()))
+		case 21:
 			dst = append(dst, float64(v.Queued()))
 		}
 	}
