@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event/plain"
+	"github.com/hookd/hookd/engine/store"
 )
 
 // Limits bound what scripts may use. The zero value of a field means its
@@ -18,6 +20,21 @@ type Limits struct {
 	HandlerInstructions int
 	// LoadInstructions is the budget of a script's top level.
 	LoadInstructions int
+	// LoadTime bounds a top level in time, by the clock of the machine: instructions
+	// can be dear, and an operator waits for it.
+	LoadTime time.Duration
+	// ConsoleInstructions is the budget of one evaluation at a console, of which
+	// ConsoleSlice run between two looks at what else the shard has to do.
+	ConsoleInstructions int
+	ConsoleSlice        int
+	// StringBytes is the longest string that a function or .. makes.
+	StringBytes int
+	// CallDepth is how deep calls nest within a coroutine, CallValues how many values
+	// they hold at once.
+	CallDepth  int
+	CallValues int
+	// Coroutines is how many of a script, on a shard, are not finished.
+	Coroutines int
 	// Overruns within SuspendWindow suspend a rule.
 	Overruns int
 	// Errors within SuspendWindow suspend a rule.
@@ -57,6 +74,9 @@ type Limits struct {
 	DataBytes  int
 	// ThresholdKeys bounds the keys that one threshold follows.
 	ThresholdKeys int
+	// StoreEntries and StoreBytes bound a store whose declaration does not say.
+	StoreEntries int
+	StoreBytes   int
 	// Rules bounds the rules of one script.
 	Rules int
 	// Inbox is how much may wait in a shard that others want done there.
@@ -72,8 +92,18 @@ type Limit struct {
 type limit struct {
 	name, doc string
 	n         *int
+	most      int // of n; 0: what 32 bits hold
 	d         *time.Duration
 }
+
+// The most that limits of scripts' machines can be set to. Each thread of a machine
+// has room for the notes of its calls from the start, and a string is made in one go.
+const (
+	mostCallDepth   = 16 << 10
+	mostCallValues  = 1 << 20
+	mostStringBytes = 64 << 20
+	mostCoroutines  = 1_000_000
+)
 
 // text writes the value.
 func (f limit) text() string {
@@ -89,6 +119,13 @@ func (l *Limits) named() []limit {
 	return []limit{
 		n("handler_instructions", &l.HandlerInstructions, "instructions of one handler or filter call; more is an overrun"),
 		n("load_instructions", &l.LoadInstructions, "instructions of a script's top level"),
+		{name: "load_time", d: &l.LoadTime, doc: "a script's top level, by the clock of the machine"},
+		n("console_instructions", &l.ConsoleInstructions, "instructions of one evaluation at a console"),
+		n("console_slice", &l.ConsoleSlice, "instructions of it that run at a time; events are served in between"),
+		{name: "string_bytes", n: &l.StringBytes, most: mostStringBytes, doc: "the longest string that a function or .. makes"},
+		{name: "call_depth", n: &l.CallDepth, most: mostCallDepth, doc: "calls inside one another"},
+		{name: "call_values", n: &l.CallValues, most: mostCallValues, doc: "values that the calls of a coroutine hold at once"},
+		{name: "coroutines", n: &l.Coroutines, most: mostCoroutines, doc: "a script's coroutines that are not finished, with handlers that wait and what spawn started"},
 		n("suspend_overruns", &l.Overruns, "overruns within suspend_window that suspend a rule"),
 		n("suspend_errors", &l.Errors, "errors within suspend_window that suspend a rule"),
 		{name: "suspend_window", d: &l.SuspendWindow, doc: "event time within which failures add up"},
@@ -106,6 +143,8 @@ func (l *Limits) named() []limit {
 		n("sleep_catch_up", &l.SleepCatchUp, "wakes of coroutines, of all scripts, during one jump in time; the next come behind it"),
 		n("state_bytes", &l.StateBytes, "a script's state"),
 		n("data_bytes", &l.DataBytes, "a script's data on one connection"),
+		{name: "store_entries", n: &l.StoreEntries, most: store.MostMax, doc: "a store's entries, where its max says nothing else"},
+		n("store_bytes", &l.StoreBytes, "a store's memory, where its max_bytes says nothing else"),
 		n("threshold_keys", &l.ThresholdKeys, "keys that one threshold follows; the one not touched for longest gives way"),
 		n("shard_inbox", &l.Inbox, "what waits in a shard of what others want done there; more is refused and counted"),
 	}
@@ -153,8 +192,9 @@ func (f limit) set(value any) error {
 		return err
 	}
 	n, err := wholeOf(value)
-	if err == nil && (n < 1 || n > math.MaxInt32) {
-		err = fmt.Errorf("a whole number from 1 to %d expected, got %d", math.MaxInt32, n)
+	most := int64(cmp.Or(f.most, math.MaxInt32))
+	if err == nil && (n < 1 || n > most) {
+		err = fmt.Errorf("a whole number from 1 to %d expected, got %d", most, n)
 	}
 	if err == nil {
 		*f.n = int(n)
@@ -193,6 +233,14 @@ func (l Limits) withDefaults() Limits {
 	}
 	set(&l.HandlerInstructions, 200_000)
 	set(&l.LoadInstructions, 50_000_000)
+	set(&l.ConsoleInstructions, 5_000_000)
+	set(&l.ConsoleSlice, 50_000)
+	set(&l.StringBytes, 1<<20)
+	set(&l.CallDepth, 1024)
+	set(&l.CallValues, 16<<10)
+	set(&l.Coroutines, 10_000)
+	set(&l.StoreEntries, store.DefaultMax)
+	set(&l.StoreBytes, store.DefaultMaxBytes)
 	set(&l.Overruns, 3)
 	set(&l.Errors, 10)
 	set(&l.LogLines, 1000)
@@ -213,6 +261,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Inbox, 4096)
 	if l.SuspendWindow == 0 {
 		l.SuspendWindow = 10 * time.Second
+	}
+	if l.LoadTime == 0 {
+		l.LoadTime = 10 * time.Second
 	}
 	return l
 }

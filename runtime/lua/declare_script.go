@@ -46,7 +46,8 @@ func (d *declarer) migrate() {
 		old := in.env.State.Clone()
 		old.Freeze()
 		in.mode = loading
-		L := in.vm.BeginWithin(in.prog.rt.cfg.Limits.LoadInstructions, "migrate", loadTime)
+		limits := &in.prog.rt.cfg.Limits
+		L := in.vm.BeginWithin(limits.LoadInstructions, "migrate", limits.LoadTime)
 		L.Push(d.migrator)
 		L.Push(in.recordOf(old.Table()))
 		L.Push(glua.LNumber(from))

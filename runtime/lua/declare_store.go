@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"cmp"
 	"fmt"
 
 	glua "github.com/yuin/gopher-lua"
@@ -47,9 +48,12 @@ func (in *instance) lookedAt(name glua.LValue) *store.Store {
 // by an empty one that is nobody's, so that the script goes on and tells what
 // else is wrong.
 func (d *declarer) store(f *fields, L *glua.LState) *store.Store {
+	limits := &d.in.prog.rt.cfg.Limits
 	c := store.Config{
-		Name: f.name, TTL: f.duration("ttl"), Max: int(f.integer("max", 1, store.MostMax)), MaxBytes: f.size("max_bytes"),
-		File: f.str("file"), Persist: f.boolean("persist", false),
+		Name: f.name, TTL: f.duration("ttl"),
+		Max:      cmp.Or(int(f.integer("max", 1, store.MostMax)), limits.StoreEntries),
+		MaxBytes: cmp.Or(f.size("max_bytes"), limits.StoreBytes),
+		File:     f.str("file"), Persist: f.boolean("persist", false),
 	}
 	c.Kind = parsed(f, "kind", []string{"set", "map", "counter"}, store.ParseKind)
 	c.Key = parsed(f, "key", []string{"any", "string", "number", "ip", "cidr", "endpoint"}, store.ParseKeyType)

@@ -12,15 +12,6 @@ import (
 	"github.com/hookd/hookd/runtime/lua/vm"
 )
 
-// Limits of one evaluation at a console.
-const (
-	// ConsoleInstructions is how many instructions it takes at most, between two
-	// waits of it too.
-	ConsoleInstructions = 5_000_000
-	// ConsoleSlice is how many run at a time: the shard serves between two slices.
-	ConsoleSlice = 50_000
-)
-
 // Outcome is what became of an evaluation.
 type Outcome struct {
 	// Values are the input's results; they belong to the machine.
@@ -80,7 +71,8 @@ func (d *Desk) Start(input *Input, more func(), ended func(Outcome)) *Evaluation
 	fn := in.vm.State().NewFunctionFromProto(input.proto)
 	fn.Env = d.env
 	co.task.Thread().Push(fn)
-	co.leave(co.task.StartSliced(ConsoleInstructions, ConsoleSlice, "the evaluation", 0, 0))
+	limits := &in.prog.rt.cfg.Limits
+	co.leave(co.task.StartSliced(limits.ConsoleInstructions, limits.ConsoleSlice, "the evaluation", 0, 0))
 	return e
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -16,10 +15,6 @@ import (
 	"github.com/hookd/hookd/runtime/lua/lib/strlib"
 	"github.com/hookd/hookd/runtime/lua/normalise"
 )
-
-// loadTime bounds a top level in time: instructions can be dear, and an operator
-// waits for it.
-const loadTime = 10 * time.Second
 
 // file is a compiled source.
 type file struct {
@@ -125,7 +120,8 @@ func (in *instance) perShard() diag.List {
 // came to its end.
 func (in *instance) load(d *declarer) bool {
 	in.decl, in.mode = d, loading
-	L := in.vm.BeginWithin(in.prog.rt.cfg.Limits.LoadInstructions, "the top level", loadTime)
+	limits := &in.prog.rt.cfg.Limits
+	L := in.vm.BeginWithin(limits.LoadInstructions, "the top level", limits.LoadTime)
 	L.Push(L.NewFunctionFromProto(in.prog.proto))
 	err := in.vm.Call(0, 0)
 	in.vm.End()

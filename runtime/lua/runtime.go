@@ -42,7 +42,7 @@ type Config struct {
 	Undone func(shard *event.Shard, what string)
 	// Limits are the engine's, with their defaults filled in.
 	Limits engine.Limits
-	// VM bounds each script's machine; zero fields mean the defaults.
+	// VM bounds each script's machine; the zero value means what Limits say.
 	VM vm.Limits
 	// Settings checks what settings files say of a family's stack: one setting
 	// and its value, which is a bool, a float64, a string or a list of strings.
@@ -93,6 +93,9 @@ func New(cfg Config) *Runtime {
 		if cfg.Catalogue.Function(fn.Info.Name) != nil {
 			rt.functions = append(rt.functions, fn)
 		}
+	}
+	if rt.cfg.VM == (vm.Limits{}) {
+		rt.cfg.VM = machineLimits(cfg.Limits)
 	}
 	rt.tables = rt.listTables()
 	rt.globals = rt.listGlobals()

@@ -3,6 +3,7 @@ package netfilter
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -253,6 +254,30 @@ func (l *Locks) release(by [2][]Tuple) error {
 		}
 	}
 	return all
+}
+
+// Lift takes blocks away that another process' table holds in the same namespace, so
+// that a connection which moved to this one goes on. A block that has ended is no
+// error. What the other process holds, it has to let go itself.
+func (l *Locks) Lift(table string, mode Mode, list ...Tuple) error {
+	if !strings.HasPrefix(table, tablePrefix) {
+		return fmt.Errorf("netfilter: lift: no table of locks: %q", table)
+	}
+	list, err := unmapped(list)
+	if err != nil {
+		return err
+	}
+	own, ok := l.way.(*nft)
+	if !ok {
+		return fmt.Errorf("netfilter: lift: %v: %w", l.feat.Way, errors.ErrUnsupported)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	other := nft{conn: own.conn, name: table}
+	if err := other.take(elementsOf(mode, list)); err != nil {
+		return fmt.Errorf("netfilter: lift: %w", err)
+	}
+	return nil
 }
 
 // Discard drops what is held of a connection so far, which stays blocked: its

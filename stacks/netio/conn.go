@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/netio/proxyproto"
 )
 
 // flags are a connection's state.
@@ -37,6 +38,8 @@ const (
 	isDuplex                      // read although its own queue is full
 	isShaking                     // its TLS handshake is not over
 	isMore                        // in Loop.more
+	isPrelude                     // what stands before TLS, and all else, is not over
+	isCounted                     // it counts with its address
 )
 
 // Conn is a stream connection or a UDP peer. Its methods want the loop's shard
@@ -58,8 +61,12 @@ type Conn struct {
 	flags flags
 	want  interest
 
-	in  inbuf
-	out sendq
+	in    inbuf
+	out   sendq
+	ahead []byte // came before and is read next
+
+	prelude *prelude // while isPrelude
+	proxied *proxyproto.Header
 
 	remote, local  netip.AddrPort
 	path           string

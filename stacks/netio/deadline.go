@@ -15,7 +15,9 @@ func (c *Conn) next() deadline {
 		}
 	}
 	o := c.opt
-	if c.flags&isShaking != 0 {
+	if c.flags&isPrelude != 0 {
+		earlier(c.prelude.began, int64(o.Handshake), "handshake")
+	} else if c.flags&isShaking != 0 {
 		earlier(c.tls.hs.began, int64(o.Handshake), "handshake")
 	} else if c.flags&connecting != 0 {
 		earlier(c.began, int64(o.Connect), "connect")
@@ -62,6 +64,8 @@ func (c *Conn) expire(now int64) {
 	case d.what == "attempt":
 		c.nextTarget(Reason{Why: Timeout, What: "connect"})
 		c.touch()
+	case c.flags&isPrelude != 0:
+		c.failPrelude(Reason{Why: Timeout, What: d.what})
 	case c.flags&isShaking != 0:
 		if err := c.tls.hs.failed; err != nil {
 			c.failHandshake(handshakeReason(err))

@@ -9,6 +9,9 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+
+	"github.com/hookd/hookd/stacks/netio/proxyproto"
+	"github.com/hookd/hookd/stacks/netio/socks5"
 )
 
 // DialConfig describes an outgoing connection.
@@ -21,6 +24,10 @@ type DialConfig struct {
 	Bind netip.AddrPort
 	// Options are the connection's.
 	Options Options
+	// Socks, where set, is asked for the connection: names are its to resolve.
+	Socks *SocksConfig
+	// Header, where set, is sent first (PROXY protocol).
+	Header *proxyproto.Header
 	// TLS, where set, has the connection begin with a TLS handshake; Connect comes after
 	// it. Without a ServerName the host of Address is asked for. It must not be changed
 	// any more.
@@ -30,8 +37,9 @@ type DialConfig struct {
 // dialing is what a connection needs until it is up.
 type dialing struct {
 	cfg    DialConfig
-	host   string
+	name   string // of the target, by which its certificate is verified
 	port   uint16
+	socks  *socks5.Client
 	left   []target // to try, in order
 	cancel context.CancelFunc
 	last   error
@@ -48,6 +56,11 @@ func (l *Loop) Dial(cfg DialConfig, h Handler) (*Conn, error) {
 		return nil, fmt.Errorf("netio: dial: %w", ErrClosed)
 	}
 	d := &dialing{cfg: cfg, cancel: func() {}}
+	if cfg.Socks != nil {
+		if err := d.viaSocks(); err != nil {
+			return nil, fmt.Errorf("netio: dial %s %q: %w", cfg.Network, cfg.Address, err)
+		}
+	}
 	if cfg.Network == "unix" {
 		d.left = []target{{path: cfg.Address}}
 		return l.begin(d, h, "")
@@ -74,7 +87,10 @@ func (d *dialing) parse() (host string, err error) {
 	if err != nil || n == 0 || host == "" {
 		return "", errors.New("want host:port")
 	}
-	d.host, d.port = host, uint16(n)
+	d.port = uint16(n)
+	if d.name == "" {
+		d.name = host
+	}
 	if a, err := netip.ParseAddr(host); err == nil {
 		if d.use([]netip.Addr{a}); len(d.left) == 0 {
 			return "", ErrFamily
@@ -206,20 +222,42 @@ func (c *Conn) settleConnect() {
 	err := c.w.connected()
 	switch {
 	case err == errAgain:
-	case err == nil && d.cfg.TLS != nil:
-		c.dial = nil
-		d.cancel()
-		c.startTLS(clientConfig(d.cfg.TLS, d.host), true)
 	case err == nil:
-		c.flags &^= connecting
-		c.dial = nil
-		d.cancel()
-		c.active = c.loop.time()
-		c.moved = c.active
-		c.h.Connect(c, nil)
+		c.goesOn()
 	default:
 		c.nextTarget(err)
 	}
+}
+
+// goesOn is what follows when the socket is connected.
+func (c *Conn) goesOn() {
+	c.dial.attemptBy = 0
+	switch begun, err := c.greetPeer(c.dial); {
+	case err != nil:
+		c.connectFailed(reasonOf(err))
+	case begun:
+	case c.dial.cfg.TLS != nil:
+		c.goesTLS()
+	default:
+		c.isUp()
+	}
+}
+
+func (c *Conn) goesTLS() {
+	d := c.dial
+	c.dial = nil
+	d.cancel()
+	c.startTLS(clientConfig(d.cfg.TLS, d.name), true)
+}
+
+// isUp tells that the connection is there.
+func (c *Conn) isUp() {
+	c.flags &^= connecting
+	c.dial.cancel()
+	c.dial = nil
+	c.active = c.loop.time()
+	c.moved = c.active
+	c.h.Connect(c, nil)
 }
 
 // nextTarget goes on after an attempt that failed.

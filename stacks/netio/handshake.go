@@ -42,7 +42,8 @@ func (c *Conn) startTLS(cfg *tls.Config, client bool) {
 	l := c.loop
 	t := &tlsWire{wire: c.w, loop: l, more: true}
 	t.ends = [2]net.Addr{peerName(c.local, c.path), peerName(c.remote, c.path)}
-	t.hs = &handshake{c: c, began: l.time(), client: client}
+	t.hs = &handshake{c: c, began: l.time(), client: client, in: c.ahead}
+	c.ahead = nil
 	t.hs.came.L = &t.hs.mu
 	if client {
 		t.conn = tls.Client(under{t}, cfg)
@@ -54,7 +55,7 @@ func (c *Conn) startTLS(cfg *tls.Config, client bool) {
 	}
 	c.w, c.tls = t, t
 	c.flags |= isShaking
-	if client {
+	if client || t.hs.ready() {
 		c.runHandshake()
 	}
 }

@@ -31,6 +31,9 @@ type SocketConfig struct {
 	MaxPerIP int
 	// Options are those of the connections.
 	Options Options
+	// Proxies are the networks of proxies: who comes from there has to begin with a PROXY
+	// header, and is believed. Accept comes after it.
+	Proxies []netip.Prefix
 	// TLS, where set, has connections begin with a TLS handshake; Accept comes after it.
 	// It must not be changed any more; see [Socket.SetTLS].
 	TLS *tls.Config
@@ -57,6 +60,9 @@ func (l *Loop) Open(cfg SocketConfig) (*Socket, error) {
 		cfg.Backlog = defaultBacklog
 	}
 	cfg.opt = cfg.Options.withDefaults()
+	if err := cfg.checkProxies(); err != nil {
+		return nil, fmt.Errorf("netio: listen: %w", err)
+	}
 	switch cfg.Network {
 	case "tcp", "tcp4", "tcp6", "unix":
 	default:
@@ -266,7 +272,9 @@ func (ls *Listener) tell(limit string, from netip.AddrPort) {
 // admit makes a connection of a socket, if the limits allow, and asks its handler.
 func (ls *Listener) admit(w wire, from netip.AddrPort) {
 	l := ls.loop
-	if limit, count := ls.enter(from.Addr()); limit != "" {
+	proxy := ls.sock.expectsHeader(from.Addr())
+	limit, count, counted := ls.enter(from.Addr(), proxy)
+	if limit != "" {
 		*count++
 		w.close(false)
 		ls.tell(limit, from)
@@ -275,20 +283,32 @@ func (ls *Listener) admit(w wire, from netip.AddrPort) {
 	l.stats.Accepted++
 	c := l.newConn(ls.h, ls.sock.cfg.opt)
 	c.flags |= inbound | wasAccepted
+	if counted {
+		c.flags |= isCounted
+	}
 	c.lis, c.w, c.remote, c.path = ls, w, from, ls.sock.door.path()
 	if a := ls.Addr(); a.IsValid() && !a.Addr().IsUnspecified() {
 		c.local = a
 	}
 	w.attach(c.id)
+	if proxy {
+		c.prelude = &prelude{began: l.time(), waits: true}
+		c.flags |= isPrelude
+	} else {
+		ls.enters(c)
+	}
+	c.settle()
+}
+
+// enters begins TLS, or asks the handler.
+func (ls *Listener) enters(c *Conn) {
 	if cfg := ls.sock.tls.Load(); cfg != nil {
 		c.startTLS(cfg, false)
-		c.settle()
 		return
 	}
 	c.flags |= isTouched
 	ls.offer(c)
 	c.flags &^= isTouched
-	c.settle()
 }
 
 // offer asks the handler whether c is accepted.
@@ -306,30 +326,33 @@ func (ls *Listener) offer(c *Conn) {
 }
 
 // enter counts a connection, or returns the limit that it would exceed and the
-// counter of those that did.
-func (ls *Listener) enter(from netip.Addr) (string, *uint64) {
+// counter of those that did. A proxy does not count with its own address, others do.
+func (ls *Listener) enter(from netip.Addr, proxy bool) (limit string, refused *uint64, counted bool) {
 	s, l := ls.sock, ls.loop
 	if !l.cfg.Budget.take() {
-		return LimitTotal, &l.stats.RefusedTotal
+		return LimitTotal, &l.stats.RefusedTotal, false
 	}
 	if n := s.conns.Add(1); s.cfg.MaxConns > 0 && n > int64(s.cfg.MaxConns) {
 		s.conns.Add(-1)
 		l.cfg.Budget.give()
-		return LimitListener, &l.stats.RefusedListener
+		return LimitListener, &l.stats.RefusedListener, false
 	}
-	if s.cfg.MaxPerIP > 0 && from.IsValid() && !s.homes.enter(from, s.cfg.MaxPerIP) {
+	if proxy || s.cfg.MaxPerIP <= 0 || !from.IsValid() {
+		return "", nil, false
+	}
+	if !s.homes.enter(from, s.cfg.MaxPerIP) {
 		s.conns.Add(-1)
 		l.cfg.Budget.give()
-		return LimitAddress, &l.stats.RefusedAddress
+		return LimitAddress, &l.stats.RefusedAddress, false
 	}
-	return "", nil
+	return "", nil, true
 }
 
 // left takes a connection out of the counts.
-func (ls *Listener) left(from netip.Addr) {
+func (ls *Listener) left(c *Conn) {
 	ls.loop.cfg.Budget.give()
 	ls.sock.conns.Add(-1)
-	if ls.sock.cfg.MaxPerIP > 0 && from.IsValid() {
-		ls.sock.homes.leave(from)
+	if c.flags&isCounted != 0 {
+		ls.sock.homes.leave(c.remote.Addr())
 	}
 }

@@ -94,10 +94,15 @@ func (l *Loop) Conn(id ID) *Conn {
 // returns false. f may do anything to them.
 func (l *Loop) Conns(f func(*Conn) bool) {
 	for i := len(l.slots.list) - 1; i >= 0; i-- {
-		if c, ok := l.slots.list[i].g.(*Conn); ok && c.flags&(isShaking|inbound) != isShaking|inbound && !f(c) {
+		if c, ok := l.slots.list[i].g.(*Conn); ok && c.isThere() && !f(c) {
 			return
 		}
 	}
+}
+
+// isThere reports whether c was told to its handler, or will be for sure.
+func (c *Conn) isThere() bool {
+	return c.flags&inbound == 0 || c.flags&(isShaking|isPrelude) == 0
 }
 
 // Run drives the loop until ctx ends or [Loop.Drain] is done, and then closes

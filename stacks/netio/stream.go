@@ -22,6 +22,8 @@ func (c *Conn) ready(what readiness) {
 	touched := c.flags & isTouched
 	c.flags |= isTouched // what its handler does is seen to here
 	switch {
+	case c.flags&isPrelude != 0:
+		c.hearProxy()
 	case c.flags&isShaking != 0:
 		c.feed()
 	case c.flags&connecting != 0:
@@ -88,7 +90,11 @@ func (c *Conn) afterEOF() {
 func (c *Conn) receive() {
 	l := c.loop
 	room := min(len(l.read), c.opt.RecvLimit-c.in.len())
-	n, err := c.w.read(l.read[:room])
+	n := copy(l.read[:room], c.ahead)
+	var err error
+	if c.ahead = c.ahead[n:]; n == 0 {
+		n, err = c.w.read(l.read[:room])
+	}
 	switch {
 	case n > 0:
 		l.stats.BytesIn += uint64(n)
@@ -135,6 +141,10 @@ func (c *Conn) settle() {
 	if c.flags&(isClosing|isClosed) != 0 {
 		return
 	}
+	if c.flags&isPrelude != 0 {
+		c.settlePrelude()
+		return
+	}
 	if c.flags&isShaking != 0 {
 		c.settleHandshake()
 		return
@@ -151,15 +161,17 @@ func (c *Conn) settle() {
 		c.settlePeer()
 		return
 	}
-	if c.flags&(connecting|isShaking) == 0 {
+	if c.flags&(connecting|isShaking|isPrelude) == 0 {
 		c.highMark()
 		c.flush()
 		c.lowMark()
 		c.finishStream()
 		c.await()
 	}
-	if c.flags&isShaking != 0 {
-		c.settleHandshake() // just begun
+	if c.flags&isPrelude != 0 {
+		c.settlePrelude() // just begun
+	} else if c.flags&isShaking != 0 {
+		c.settleHandshake()
 	} else if c.flags&isClosing == 0 {
 		c.watch()
 		c.schedule()
@@ -298,7 +310,7 @@ func (c *Conn) watch() {
 	if c.flags&(connecting|isLater) == 0 && c.out.n > 0 || c.tls != nil && c.tls.pend.n > 0 {
 		want |= writable
 	}
-	if c.tls != nil && c.tls.more && c.flags&isMore == 0 && c.reading() {
+	if (c.tls != nil && c.tls.more || len(c.ahead) > 0) && c.flags&isMore == 0 && c.reading() {
 		c.flags |= isMore
 		c.loop.more = append(c.loop.more, c)
 		c.loop.stir()
@@ -325,6 +337,7 @@ func (c *Conn) end() {
 	l.sh.Timers().Stop(&c.timer)
 	reset := c.flags&byReset != 0
 	shaking := c.flags&isShaking != 0
+	there := c.isThere()
 	l.slots.remove(c.id)
 	l.open--
 	l.stats.Closed++
@@ -345,9 +358,9 @@ func (c *Conn) end() {
 	c.w = nil
 	c.dropQueue()
 	if c.flags&wasAccepted != 0 {
-		c.lis.left(c.remote.Addr())
+		c.lis.left(c)
 	}
-	if shaking && c.lis != nil {
+	if !there {
 		if c.lis.Failed != nil {
 			c.lis.Failed(c.remote, c.why)
 		}

@@ -53,7 +53,7 @@ func peerName(addr netip.AddrPort, path string) net.Addr {
 	return net.TCPAddrFromAddrPort(addr)
 }
 
-// HandshakeStats count how TLS handshakes ended.
+// HandshakeStats count how TLS handshakes ended, and what fails before them.
 type HandshakeStats struct {
 	Done, Resumed uint64
 	Timeout       uint64 // Options.Handshake
@@ -62,12 +62,13 @@ type HandshakeStats struct {
 	Left          uint64 // the peer ended or reset the connection
 	Certificate   uint64 // the peer's certificate was not accepted
 	Alert         uint64 // the peer refused
+	Proxy         uint64 // what a proxy says first is not that, or it refuses
 	Other         uint64 // no common version, cipher or protocol, and what is malformed
 }
 
 // Failed returns how many did not succeed.
 func (s HandshakeStats) Failed() uint64 {
-	return s.Timeout + s.Evicted + s.NotTLS + s.Left + s.Certificate + s.Alert + s.Other
+	return s.Timeout + s.Evicted + s.NotTLS + s.Left + s.Certificate + s.Alert + s.Proxy + s.Other
 }
 
 // handshakeReason returns the reason that a failed handshake amounts to.
@@ -107,6 +108,8 @@ func (s *HandshakeStats) count(why Reason) {
 		n = &s.Timeout
 	case why.Why == Limit:
 		n = &s.Evicted
+	case why.What == "proxy":
+		n = &s.Proxy
 	case why.What == "not_tls":
 		n = &s.NotTLS
 	case why.What == "left":

@@ -56,6 +56,21 @@ end }
 local function outside(c) return c.unknown_here end
 outside {}
 `},
+		{"read-only", `
+rule "a" { on = flow.pkt_in, run = function(c, pkt)
+  c.vlan = 5 --! flow.conn.vlan is read-only
+  local s = c.server
+  s.port, c.data.x = 1, 2 --! flow.peer.port is read-only
+  c.data = {} --! flow.conn.data is read-only
+  this.ts = 5 --! this is read-only
+  function pkt.has() end --! flow.packet.has is read-only
+  c.clinet.port = 1 --! flow.conn has no field or method clinet (did you mean client?)
+  local t = { vlan = 1 }
+  t.vlan = 2
+end }
+flow.cut = nil --! flow is read-only
+flow.pkt_in.snd = nil --! hook point is read-only
+`},
 		{"this", `
 rule "a" { on = flow.rexmit.rcv, run = function() log.info(this.kind, this.side, this.rule) log.info(this.kidn) end } --! this at flow.rexmit has no field kidn (did you mean kind?)
 rule "b" { on = { flow.conn_end, flow.rexmit }, run = function(c) log.info(this.kind, this.reason, c.id) end }

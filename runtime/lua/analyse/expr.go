@@ -26,9 +26,7 @@ func (c *checker) stmt(s ast.Stmt, e *env) {
 			c.expr(x, e)
 		}
 		for _, x := range s.Lhs {
-			if _, plain := x.(*ast.IdentExpr); !plain {
-				c.expr(x, e)
-			}
+			c.target(x, e)
 		}
 	case *ast.RepeatStmt:
 		inner := e.child()
@@ -86,8 +84,8 @@ func (c *checker) local(s *ast.LocalAssignStmt, e *env) {
 }
 
 func (c *checker) funcDef(s *ast.FuncDefStmt, e *env) {
-	if _, plain := s.Name.Func.(*ast.IdentExpr); !plain && s.Name.Func != nil {
-		c.expr(s.Name.Func, e)
+	if s.Name.Func != nil {
+		c.target(s.Name.Func, e)
 	}
 	if s.Name.Receiver != nil {
 		c.expr(s.Name.Receiver, e)
@@ -195,15 +193,21 @@ func (c *checker) name(x *ast.IdentExpr, e *env) typ {
 }
 
 func (c *checker) get(x *ast.AttrGetExpr, e *env) typ {
-	owner := c.base(x.Object, e)
+	_, t := c.getFrom(x, e)
+	return t
+}
+
+// getFrom is get that returns what is indexed, too.
+func (c *checker) getFrom(x *ast.AttrGetExpr, e *env) (owner, t typ) {
+	owner = c.base(x.Object, e)
 	key, ok := x.Key.(*ast.StringExpr)
 	if !ok {
 		c.key(owner, x)
 		c.expr(x.Key, e)
-		return typ{}
+		return owner, typ{}
 	}
 	c.reads.name(owner, key.Value)
-	return c.attribute(owner, key.Value, x.Line())
+	return owner, c.attribute(owner, key.Value, x.Line())
 }
 
 // base checks what is indexed.

@@ -11,9 +11,9 @@ import (
 // it: up to 67 million unless told otherwise.
 const MaxArray = 1 << 20
 
-// maxChain is how many tables one lookup goes through by way of __index: it
+// MaxChain is how many tables one lookup goes through by way of __index: it
 // counts as one instruction.
-const maxChain = 4
+const MaxChain = 4
 
 // arrayLimit guards the settings of gopher-lua that are variables of its
 // package. They are the same for all machines of the process and set before the
@@ -21,5 +21,5 @@ const maxChain = 4
 var arrayLimit sync.Once
 
 func lowerArrayLimit() {
-	arrayLimit.Do(func() { glua.MaxArrayIndex, glua.MaxTableGetLoop = MaxArray, maxChain })
+	arrayLimit.Do(func() { glua.MaxArrayIndex, glua.MaxTableGetLoop = MaxArray, MaxChain })
 }

@@ -57,7 +57,7 @@ func (h Handle) Inode() (uint64, error) {
 	var st unix.Stat_t
 	var err error
 	if h.file == nil {
-		err = unix.Stat("/proc/self/ns/net", &st)
+		err = unix.Stat("/proc/thread-self/ns/net", &st)
 	} else {
 		err = unix.Fstat(int(h.file.Fd()), &st)
 	}
@@ -96,11 +96,18 @@ func (h Handle) Do(fn func() error) error {
 }
 
 // aside runs a function on a thread that nothing else runs on afterwards: a
-// goroutine that ends while it is locked takes its thread with it.
+// goroutine that ends while it is locked takes its thread with it. The process' first
+// thread cannot end, and /proc/self speaks of it; held here, it is not the one that
+// the function gets.
 func aside(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			done <- aside(fn)
+			runtime.UnlockOSThread()
+			return
+		}
 		done <- fn()
 	}()
 	return <-done
@@ -123,4 +130,13 @@ func loopbackUp() error {
 		return fmt.Errorf("netns: raise loopback: %w", err)
 	}
 	return nil
+}
+
+// Path returns a path by which this process can open the namespace, as long as the
+// handle is open; "" for the caller's own.
+func (h Handle) Path() string {
+	if h.file == nil {
+		return ""
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", h.file.Fd())
 }
