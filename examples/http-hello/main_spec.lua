@@ -1,0 +1,6 @@
+describe("hello", function()
+  it("is what / is", function()
+    emit("loop.http_request", { c = { listener = "hello" }, method = "GET", path = "/" })
+    assert.equal("loop.reply", decisions("hello")[1].verdict)
+  end)
+end)
