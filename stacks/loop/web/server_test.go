@@ -105,10 +105,18 @@ func TestAnswers(t *testing.T) {
 		return event.Verdict{}
 	})
 	for _, c := range []struct{ path, method, want string }{
-		{"/plain", "GET", "200 hi"}, {"/plain", "HEAD", "200 "}, {"/fields", "GET", "200 {}"}, {"/none", "GET", "204 "},
-		{"/same", "GET", "304 "}, {"/close", "GET", "200 bye!"}, {"/split", "GET", "500 internal server error!"},
-		{"/name", "GET", "500 internal server error!"}, {"/status", "GET", "500 internal server error!"},
-		{"/unasked", "GET", "404 not found"}, {"x:1", "CONNECT", "405 method not allowed"}, {"/", "TRACE", "405 method not allowed"},
+		{"/plain", "GET", "200 hi"},
+		{"/plain", "HEAD", "200 "},
+		{"/fields", "GET", "200 {}"},
+		{"/none", "GET", "204 "},
+		{"/same", "GET", "304 "},
+		{"/close", "GET", "200 bye!"},
+		{"/split", "GET", "500 internal server error!"},
+		{"/name", "GET", "500 internal server error!"},
+		{"/status", "GET", "500 internal server error!"},
+		{"/unasked", "GET", "404 not found"},
+		{"x:1", "CONNECT", "405 method not allowed"},
+		{"/", "TRACE", "405 method not allowed"},
 	} {
 		p := r.peer()
 		p.send(c.method + " " + c.path + " HTTP/1.1\nHost: x\n\n")
