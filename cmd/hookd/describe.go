@@ -183,6 +183,9 @@ func writeFields(w io.Writer, fields []event.Field) {
 }
 
 func paramWords(params []event.Param) string {
+	if len(params) > 0 && params[0].Front {
+		return "[[" + params[0].Name + ",] " + params[1].Name + "]"
+	}
 	words := make([]string, len(params))
 	for i, p := range params {
 		if words[i] = p.Name + dots(p); p.Optional {

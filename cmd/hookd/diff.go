@@ -43,6 +43,7 @@ The exit code is 0 where nothing differs and 1 where something does.`,
 	f.StringArrayVar(&o.new, "new", nil, "script, or directory of scripts, as it would be (repeatable)")
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.StringVar(&o.format, "format", "text", "text or json")
+	f.IntVar(&o.shards, "shards", 0, "spread connections over so many shards; 1 by default")
 	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	return cmd

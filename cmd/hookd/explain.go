@@ -48,6 +48,7 @@ It finds a failure, exit code 1, if there is no such connection.`,
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.StringVar(&o.format, "format", "text", "text or json")
 	f.BoolVar(&o.all, "all", false, "also show each event, and each rule whose filters said no")
+	f.IntVar(&o.shards, "shards", 0, "spread connections over so many shards; 1 by default")
 	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	return cmd

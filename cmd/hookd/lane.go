@@ -9,11 +9,12 @@ import (
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
 
-// lane is a rule set with an engine and a stack of its own.
+// lane is a rule set with an engine and stacks of its own, whose records are for
+// something else than the output. Its shards are driven together.
 type lane struct {
 	engine *engine.Engine
 	fns    *flow.Functions
-	stack  *flow.Stack
+	front  *flow.Front
 }
 
 // newLane loads the scripts below paths; diagnostics go to w, what they say to
@@ -30,26 +31,24 @@ func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink) (*l
 		return nil, err
 	}
 	opts.flow.Overlaps = overlaps(l.engine)
-	l.stack = flow.New(l.engine.Shard(0), opts.flow)
-	l.stack.WantStreams(l.engine.Reads(flow.StreamFields()...))
-	l.fns.Install(l.stack)
+	opts.flow.Blocks = flow.NewBlocks(opts.flow.MaxBlocks, opts.flow.NeverBlock...)
+	l.front = flow.NewFront(l.engine.Shards(), opts.flow)
+	l.front.WantStreams(l.engine.Reads(flow.StreamFields()...))
+	l.front.Install(l.fns)
 	return l, nil
 }
 
 // frame runs one packet through the lane.
 func (l *lane) frame(f *capture.Frame) {
-	shard := l.engine.Shard(0)
+	shard := l.engine.Shard(0) // to enter one is to enter all
 	shard.Enter()
-	l.stack.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
+	l.front.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
 	shard.Leave()
 }
 
 // end ends the lane's connections and tells its rules.
 func (l *lane) end(reason hookdev.StopReason) {
-	shard := l.engine.Shard(0)
-	shard.Enter()
-	l.stack.Close()
-	shard.Leave()
+	l.front.Close()
 	l.engine.Stop(reason)
-	l.fns.Remove(l.stack)
+	l.front.Remove(l.fns)
 }

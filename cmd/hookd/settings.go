@@ -100,7 +100,8 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 	cat := catalogue.New(catalogue.All()...)
 	rt := lua.New(lua.Config{
 		Catalogue: cat, Limits: engine.New(engine.Config{Catalogue: cat}).Limits(),
-		Settings: map[string]func(string, any) error{"flow": checkFlow},
+		Settings:        map[string]func(string, any) error{"flow": checkFlow},
+		SettingsOutside: map[string]string{"never_block": "flow"},
 	})
 	list, diags := rt.Settings(src)
 	if err := report(w, diags); err != nil {

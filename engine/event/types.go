@@ -112,5 +112,6 @@ type Param struct {
 	Type     Type
 	Doc      string
 	Optional bool
+	Front    bool // the first of two, absent where one is given
 	Rest     bool // may come any number of times
 }

@@ -11,7 +11,7 @@ event "http_host" {
 
 -- headers reads the request at place at of what the client sent; nil until it is whole.
 local function headers(c, at)
-  local text = c.client.sent:peek(4096, at)
+  local text = c.client.sent:peek(at, 4096)
   return text and text:match "^(.-\r\n)\r\n"
 end
 

@@ -73,7 +73,7 @@ func (s *anyStream) Len() uint64         { return 5 }
 func (s *anyStream) Ranges() any         { return []any{} }
 func (s *anyStream) Gaps() any           { return []any{} }
 
-func (s *anyStream) Peek(uint32, bool, uint64, bool) ([]byte, bool) { return []byte("hello"), true }
+func (s *anyStream) Peek(uint64, bool, uint32, bool) ([]byte, bool) { return []byte("hello"), true }
 
 func (s *anyStream) Take(*event.Caller, uint32, bool) ([]byte, uint64, error) {
 	return []byte("hello"), 0, nil

@@ -47,6 +47,9 @@ type Config struct {
 	// Settings checks what settings files say of a family's stack: one setting
 	// and its value, which is a bool, a float64, a string or a list of strings.
 	Settings map[string]func(name string, value any) error
+	// SettingsOutside are those of them that may stand outside of their family's
+	// table as well, since they are about more than a stack: the family by the name.
+	SettingsOutside map[string]string
 	// Interpret leaves scripts as they are written: everything runs in the
 	// machine, nothing native. It is what the rest is compared with.
 	Interpret bool

@@ -69,8 +69,9 @@ func (r *settingsReader) settings(L *glua.LState) int {
 		in.raise(L, remark{msg: fmt.Sprintf("settings: said twice, first at line %d", r.line), word: "settings"})
 	}
 	r.line = line
-	families := slices.Sorted(maps.Keys(in.prog.rt.cfg.Settings))
-	f := r.d.fields("settings", "", line, t, append(families, settingsKeys...))
+	cfg := &in.prog.rt.cfg
+	families, outside := slices.Sorted(maps.Keys(cfg.Settings)), slices.Sorted(maps.Keys(cfg.SettingsOutside))
+	f := r.d.fields("settings", "", line, t, slices.Concat(families, outside, settingsKeys))
 	if f.has("observe") {
 		r.add("observe", f.boolean("observe", false), f.at("observe"))
 	}
@@ -82,10 +83,30 @@ func (r *settingsReader) settings(L *glua.LState) int {
 	}
 	var scratch engine.Limits
 	r.table(f, "limits", "rules = 100", scratch.Set)
+	for _, name := range outside {
+		if f.has(name) {
+			family := cfg.SettingsOutside[name]
+			r.one(f, family, name, setValue(f.get(name)), cfg.Settings[family])
+		}
+	}
 	for _, family := range families {
-		r.table(f, family, "pick_up = true", in.prog.rt.cfg.Settings[family])
+		r.table(f, family, "pick_up = true", cfg.Settings[family])
 	}
 	return 0
+}
+
+// one notes a setting of a table that f says, if check takes it and it was not said before.
+func (r *settingsReader) one(f *fields, table, name string, value any, check func(name string, value any) error) {
+	full := table + "." + name
+	if i := slices.IndexFunc(r.list, func(s engine.Setting) bool { return s.Name == full }); i >= 0 {
+		f.report(name, fmt.Sprintf("%s is said twice, first at line %d", name, r.list[i].Line), fmt.Sprintf("it is the same inside and outside of %s = { … }", table))
+		return
+	}
+	if err := check(name, value); err != nil {
+		f.report(name, fmt.Sprintf("%s: %v", name, err), "")
+		return
+	}
+	r.add(full, value, f.at(name))
 }
 
 // metrics reads where metrics are served: a port, or an address and a port.
@@ -124,12 +145,7 @@ func (r *settingsReader) table(f *fields, key, example string, check func(name s
 			r.d.report(remark{msg: "settings: " + key + ": every entry has a name", hint: "as in " + example, line: sub.line})
 			continue
 		}
-		value := setValue(v)
-		if err := check(string(name), value); err != nil {
-			sub.report(string(name), fmt.Sprintf("%s: %v", name, err), "")
-			continue
-		}
-		r.add(key+"."+string(name), value, sub.at(string(name)))
+		r.one(sub, key, string(name), setValue(v), check)
 	}
 }
 

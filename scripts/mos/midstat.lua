@@ -47,4 +47,17 @@ m.mtcp_register_callback(ctx, listener, on_syn, m.MOS_HK_SND, function(ctx, sock
   m.mtcp_register_callback(ctx, sock, m.MOS_ON_CONN_NEW_DATA, m.MOS_NULL, data)
 end)
 
+-- As in mOS's nat: what passes is another packet than what came.
+m.mtcp_register_callback(ctx, listener, m.MOS_ON_PKT_IN, m.MOS_HK_SND, function(ctx, sock, side)
+  if sock.server.port ~= 8080 or side ~= m.MOS_SIDE_CLI then return end
+  local pkt = m.mtcp_getlastpkt(ctx, sock, side)
+  local done, why = m.mtcp_setlastpkt(ctx, sock, side, 8, "\7", 1, m.MOS_IP_HDR + m.MOS_OVERWRITE)
+  local at = pkt.payload:find("secret", 1, true)
+  if at then done, why = m.mtcp_setlastpkt(ctx, sock, side, at - 1, "******", 6, m.MOS_TCP_PAYLOAD + m.MOS_OVERWRITE + m.MOS_UPDATE_TCP_CHKSUM) end
+  if pkt.payload == "longer" then done, why = m.mtcp_setlastpkt(ctx, sock, side, 6, "!", 1, m.MOS_TCP_PAYLOAD + m.MOS_OVERWRITE) end
+  if pkt.payload == "window" then done, why = m.mtcp_setlastpkt(ctx, sock, side, 14, "\0\0", 2, m.MOS_TCP_HDR + m.MOS_OVERWRITE) end
+  if pkt.payload == "insert" then done, why = m.mtcp_setlastpkt(ctx, sock, side, 0, "x", 1, m.MOS_TCP_PAYLOAD + m.MOS_INSERT) end
+  if not done then alert("not overwritten", { why = why }) end
+end)
+
 m.mtcp_settimer(ctx, 7, "1s", function(ctx, id) alert("open", { n = state.open or 0, id = id }) end)

@@ -47,6 +47,20 @@ describe("mOS's names", function()
     assert.is_nil(c:synack())
   end)
 
+  it("overwrite a packet, as far as its length stays", function()
+    local c = connection { client = "10.0.0.1:40000", server = "10.0.0.2:8080" }
+    assert.equal("flow.replace", c:syn())
+    c:synack()
+    c:ack "client"
+    assert.equal("flow.replace", c:send("client", "my secret is 42"))
+    for _, word in ipairs { "longer", "window", "insert" } do c:send("client", word) end
+    assert.same({
+      "mtcp_setlastpkt: the payload has 6 bytes, and keeps its length",
+      "mtcp_setlastpkt: of the TCP header, the ports can be overwritten",
+      "mtcp_setlastpkt: MOS_DROP or MOS_OVERWRITE; the length of a stream cannot be changed",
+    }, values("not overwritten", "why"))
+  end)
+
   it("stop monitoring a connection", function()
     local c = connection { client = "10.0.0.1:40000", server = "10.0.0.2:873" }
     c:open()

@@ -297,6 +297,7 @@ function data(name) end
 ---@field observe? boolean Every rule records what it would decide and decides nothing.
 ---@field limits? table<string, number|string> Limits by name, as hookd doc limits lists them.
 ---@field flow? table<string, boolean|number|string|string[]> Settings of the flow stack by name, as hookd doc settings lists them.
+---@field never_block? string|string[] Addresses and prefixes that flow.block refuses; the same as in flow = { never_block = … }.
 
 ---@param decl hookd.settings.decl
 function settings(decl) end
@@ -519,10 +520,11 @@ local flow_stream = {}
 function flow_stream:len() end
 
 ---Copies bytes that follow each other, wherever they are, also behind a hole; moves nothing.
----@param n? integer How many, all when absent.
 ---@param offset? integer Place of the first; when absent, that of the oldest byte in the buffer.
+---@param n? integer How many, all when absent. A single argument is this.
 ---@return string? bytes The bytes, fewer where there are fewer; nil if the first is not in the buffer.
-function flow_stream:peek(n, offset) end
+---@overload fun(self: flow.stream, n?: integer): string?
+function flow_stream:peek(offset, n) end
 
 ---Takes the next bytes in order that this script has not taken yet. Each script has a place of its own
 ---in the stream, from 0.

@@ -116,6 +116,11 @@ func (f *figures) cpu() float64 {
 	return f.median(func(s sample) float64 { return s.cpu.Seconds() })
 }
 
+// wall returns the median of the seconds that passed, not a number without any.
+func (f *figures) wall() float64 {
+	return f.median(func(s sample) float64 { return s.wall.Seconds() })
+}
+
 // median is of what value says about the samples.
 func (f *figures) median(value func(sample) float64) float64 {
 	if len(f.samples) == 0 {

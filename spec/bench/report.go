@@ -65,8 +65,7 @@ func (r *report) set(w io.Writer, res *result) {
 			continue
 		}
 		least, most := f.spread()
-		wall := f.median(func(s sample) float64 { return s.wall.Seconds() })
-		fmt.Fprintf(w, "| %s | %.3f | %.3f to %.3f | %.3f | %s | %s |\n", f.program.name, f.cpu(), least, most, wall, r.memory(f), f.found)
+		fmt.Fprintf(w, "| %s | %.3f | %.3f to %.3f | %.3f | %s | %s |\n", f.program.name, f.cpu(), least, most, f.wall(), r.memory(f), f.found)
 	}
 	fmt.Fprint(w, "\n| aim | bound | measured | |\n|---|--:|--:|---|\n")
 	for i := range res.set.aims {

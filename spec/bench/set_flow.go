@@ -12,6 +12,7 @@ const (
 	flowEnds     = "hookd: conn_end printed"
 	flowNative   = "hookd: and 12 native rules, streams kept"
 	flowHandler  = "hookd: and a handler of 5 small fields"
+	flowJobs     = "hookd: the same with --jobs 2"
 	flowWide     = "hookd: and a handler of 3 wide fields"
 	emptyCall    = "empty protected Lua calls, as many"
 	tcpdump      = "tcpdump -w /dev/null"
@@ -63,6 +64,7 @@ func flowSet(b *bench) (*set, error) {
 		{name: flowEnds, argv: replay(), check: known.check, profiled: true},
 		{name: flowNative, argv: replay("native.lua"), check: known.check, profiled: true},
 		{name: flowHandler, argv: replay("native.lua", "five.lua"), check: known.check, profiled: true},
+		{name: flowJobs, argv: append(replay("native.lua", "five.lua"), "--jobs", "2"), check: known.check},
 		{name: flowWide, argv: replay("native.lua", "wide.lua"), check: known.check, profiled: true},
 		{name: emptyCall, argv: []string{empty, strconv.FormatFloat(calls, 'f', 0, 64)}},
 		{name: gopacketLoop, argv: []string{gopacket, path}, check: firstLine},
@@ -104,6 +106,16 @@ func flowAims() []aim {
 		},
 		{what: "(c) allocations a packet, second pass", bound: 0.001, value: probed(handlerAllocs)},
 		{what: "(c) tshark's Lua tap, in (c)", bound: 40, least: true, unit: "x", value: ratio(tsharkTap, flowHandler)},
+		// Wall time says something on processors that are idle only, and where there are two;
+		// what both jobs worked says what it would be if they were always busy.
+		{
+			what: "(c) with --jobs 2, how much sooner it ends", bound: 1.6, least: true, unit: "x",
+			value: func(r *result) float64 { return r.run(flowHandler).wall() / r.run(flowJobs).wall() },
+		},
+		{
+			what: "(c) with --jobs 2, how much sooner it could by its CPU seconds", bound: 1.6, least: true, unit: "x",
+			value: func(r *result) float64 { return 2 * r.cpu(flowHandler) / r.cpu(flowJobs) },
+		},
 		{what: "(d) 3 wide fields: allocations a call", bound: 3, value: probed(wideAllocs)},
 	}
 }

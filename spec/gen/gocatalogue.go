@@ -102,6 +102,9 @@ func goParams(s *source, f *model.Family, name string, list []*model.Param) {
 		if p.Optional {
 			optional = ", Optional: true"
 		}
+		if p.Front {
+			optional += ", Front: true"
+		}
 		if p.Rest {
 			optional += ", Rest: true"
 		}

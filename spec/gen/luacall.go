@@ -141,10 +141,17 @@ func luaReads(s *source, fn, arg string, params []*model.Param, named bool) [][]
 		}
 		s.line("call := %s(h, L, %q, 1)\nnamed := call.table(%s)", arg, fn, strings.Join(names, ", "))
 	}
+	inFront := params[0].Front
+	if inFront {
+		s.line("first, second := front(%s(h, L, %q, 1), %[1]s(h, L, %[2]q, 2))", arg, fn)
+	}
 	for i, p := range params {
 		from := fmt.Sprintf("%s(h, L, %q, %d)", arg, fn, i+1)
-		if named {
+		switch {
+		case named:
 			from = fmt.Sprintf("call.named(named, %q)", p.Name)
+		case inFront:
+			from = [...]string{"first", "second"}[i]
 		}
 		if p.Or != "" {
 			v := goLocal(p.Name)

@@ -283,6 +283,9 @@ func callForm(name string, args []*model.Param, named, called bool) string {
 		return name + "{ " + strings.Join(names, ", ") + " }"
 	}
 	text, open := name+"(", 0
+	if len(args) > 0 && args[0].Front {
+		return text + "[[" + args[0].Name + ",] " + args[1].Name + "])"
+	}
 	for i, a := range args {
 		sep := ""
 		if i > 0 {

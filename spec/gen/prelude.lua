@@ -294,6 +294,7 @@ function data(name) end
 ---@field observe? boolean Every rule records what it would decide and decides nothing.
 ---@field limits? table<string, number|string> Limits by name, as hookd doc limits lists them.
 ---@field flow? table<string, boolean|number|string|string[]> Settings of the flow stack by name, as hookd doc settings lists them.
+---@field never_block? string|string[] Addresses and prefixes that flow.block refuses; the same as in flow = { never_block = … }.
 
 ---@param decl hookd.settings.decl
 function settings(decl) end

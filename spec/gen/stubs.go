@@ -247,7 +247,28 @@ func (s *stubs) function(fn *model.Function, name string) {
 		}
 	}
 	s.results(fn)
+	s.frontOverload(fn, name)
 	s.line("function %s(%s) end\n", name, strings.Join(names, ", "))
+}
+
+// frontOverload says that the first argument may be left out.
+func (s *stubs) frontOverload(fn *model.Function, name string) {
+	if len(fn.Args) == 0 || !fn.Args[0].Front {
+		return
+	}
+	self, p := "", fn.Args[1]
+	if object, _, method := strings.Cut(name, ":"); method {
+		self = "self: " + strings.ReplaceAll(object, "_", ".") + ", "
+	}
+	var results []string
+	for _, r := range fn.Results {
+		word := luaType(r.Type)
+		if r.Optional {
+			word += "?"
+		}
+		results = append(results, word)
+	}
+	s.line("---@overload fun(%s%s: %s): %s", self, optionalName(p), luaArgType(p.Type), strings.Join(results, ", "))
 }
 
 func (s *stubs) results(fn *model.Function) {

@@ -240,6 +240,9 @@ func (c *checker) params(what string, list []*Param, anyOrder, args bool) {
 		if p.Optional {
 			optional = p.Name
 		}
+		if p.Front && (!args || anyOrder || p != list[0] || len(list) != 2 || !p.Optional || !list[1].Optional || list[1].Rest) {
+			c.fail(p.At, "%s: %s %s: what may stand in front is the first of two optional arguments without names", what, word, p.Name)
+		}
 		if p.Or != "" && (!args || p.Optional || p.Type.Kind != event.Plain || p.OrType.Kind != event.ObjectRef) {
 			c.fail(p.At, "%s: %s %s: only a required argument that is plain may be an object too", what, word, p.Name)
 		}

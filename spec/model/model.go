@@ -136,6 +136,8 @@ type Param struct {
 	Type     Type   `yaml:"-"`
 	Doc      string `yaml:"doc"`
 	Optional bool   `yaml:"optional"`
+	// Front is an optional first argument before one other optional one: a single argument is the other.
+	Front bool `yaml:"front"`
 	// Rest parameters may come any number of times; only the last one is.
 	Rest bool `yaml:"rest"`
 	// Or names an object that may be given in the place of plain data.

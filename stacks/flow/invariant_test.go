@@ -233,7 +233,7 @@ func (k *checker) readBack(e *flowev.NewData) {
 		s = e.C.Server().Sent()
 	}
 	want := e.D.Peek(0, false)
-	if got, ok := s.Peek(uint32(len(want)), true, e.D.Offset(), true); k.how.streams && (!ok || !bytes.Equal(got, want)) {
+	if got, ok := s.Peek(e.D.Offset(), true, uint32(len(want)), true); k.how.streams && (!ok || !bytes.Equal(got, want)) {
 		k.t.Errorf("connection %d: the stream has %q at %d, new_data brings %q", e.C.ID(), got, e.D.Offset(), want)
 	}
 	if b, _, err := s.Take(nil, 100, true); k.how.streams && err != nil || len(b) > 100 {

@@ -37,9 +37,9 @@ func (v *Sent) From() flowev.Side { return v.peer().side() }
 // Len returns the place behind the last byte in order.
 func (v *Sent) Len() uint64 { return uint64(v.sent.next) }
 
-// Peek returns n bytes from place offset: fewer up to a hole, none if the first is not there.
+// Peek returns, from place offset, n bytes: fewer up to a hole, none if the first is not there.
 // Without n it is all, without offset from the oldest.
-func (v *Sent) Peek(n uint32, hasN bool, offset uint64, hasOffset bool) (bytes []byte, hasBytes bool) {
+func (v *Sent) Peek(offset uint64, hasOffset bool, n uint32, hasN bool) (bytes []byte, hasBytes bool) {
 	t, m := &v.sent, v.memory()
 	at := int64(offset)
 	switch {

@@ -31,7 +31,7 @@ func ranges(list any) string {
 
 // peek reads a stream; n and offset of -1 are absent.
 func peek(s flowev.Stream, n, offset int) string {
-	b, ok := s.Peek(uint32(max(n, 0)), n >= 0, uint64(max(offset, 0)), offset >= 0)
+	b, ok := s.Peek(uint64(max(offset, 0)), offset >= 0, uint32(max(n, 0)), n >= 0)
 	if !ok {
 		return "nil"
 	}
@@ -80,7 +80,7 @@ func TestPeek(t *testing.T) {
 	if s.Len() != 11 || s.From() != flowev.SideClient || s.ID() != 1 || s.Label() != "stream of the client of connection 1" || s.Ended() {
 		t.Errorf("length %d, from %v, %d %s", s.Len(), s.From(), s.ID(), s.Label())
 	}
-	if b, ok := s.Peek(1, true, 1<<63+1, true); ok || b != nil {
+	if b, ok := s.Peek(1<<63+1, true, 1, true); ok || b != nil {
 		t.Error("a place beyond all places is there")
 	}
 }

@@ -72,7 +72,7 @@ func transfer(t *testing.T, script []byte, keep bool) {
 	if c.Bytes() != uint64(len(sent)) || c.Gaps() != 0 || n.states() != "fin_wait_1 close_wait" || c.Rexmits() > uint64(again) {
 		t.Fatalf("%d of %d bytes, %d gaps, %d of at most %d again, %s", c.Bytes(), len(sent), c.Gaps(), c.Rexmits(), again, n.states())
 	}
-	if got, ok := c.Sent().Peek(0, false, 0, true); keep && (!ok || string(got) != sent) {
+	if got, ok := c.Sent().Peek(0, true, 0, false); keep && (!ok || string(got) != sent) {
 		t.Fatalf("kept %q", got)
 	}
 	if st := n.s.Stats(); st.Held != 0 || st.OutWindow != 0 || st.BadSYNs != 0 {

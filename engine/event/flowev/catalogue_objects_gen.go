@@ -393,14 +393,14 @@ var streamObject = &event.Object{
 			Name: "peek",
 			Doc:  "Copies bytes that follow each other, wherever they are, also behind a hole; moves nothing.",
 			Args: []event.Param{
-				{Name: "n", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many, all when absent.", Optional: true},
-				{Name: "offset", Type: event.Type{Kind: event.Uint, Bits: 64}, Doc: "Place of the first; when absent, that of the oldest byte in the buffer.", Optional: true},
+				{Name: "offset", Type: event.Type{Kind: event.Uint, Bits: 64}, Doc: "Place of the first; when absent, that of the oldest byte in the buffer.", Optional: true, Front: true},
+				{Name: "n", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many, all when absent. A single argument is this.", Optional: true},
 			},
 			Results: []event.Param{
 				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "The bytes, fewer where there are fewer; nil if the first is not in the buffer.", Optional: true},
 			},
 			Since:   "0.1",
-			Example: `rule "request" { on = flow.new_data, run = function(c) log.info("so far", { text = c.client.sent:peek(80, 0) }) end }`,
+			Example: `rule "request" { on = flow.new_data, run = function(c) log.info("so far", { text = c.client.sent:peek(0, 80) }) end }`,
 		},
 		{
 			Name: "take",

@@ -97,7 +97,7 @@ type Stream interface {
 	Len() uint64
 	// Peek: Copies bytes that follow each other, wherever they are, also behind a
 	// hole; moves nothing.
-	Peek(n uint32, hasN bool, offset uint64, hasOffset bool) (bytesArg []byte, hasBytes bool)
+	Peek(offset uint64, hasOffset bool, n uint32, hasN bool) (bytesArg []byte, hasBytes bool)
 	// Take: Takes the next bytes in order that this script has not taken yet. Each
 	// script has a place of its own in the stream, from 0. It has effects.
 	Take(c *event.Caller, n uint32, hasN bool) (bytesArg []byte, lost uint64, err error)

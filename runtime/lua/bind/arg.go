@@ -36,6 +36,16 @@ func funcArg(h Host, L *lua.LState, fn string, n int) arg {
 	return arg{h: h, L: L, v: L.Get(n), fn: fn, n: n, none: L.GetTop() < n}
 }
 
+// front returns two optional arguments of which the first may be left out: where one is given, it is the
+// second.
+func front(a, b arg) (first, second arg) {
+	if b.none {
+		a, b = b, a
+		a.v = lua.LNil
+	}
+	return a, b
+}
+
 // assigned returns a value that is assigned to a field.
 func assigned(h Host, L *lua.LState, field string, v lua.LValue) arg {
 	return arg{h: h, L: L, v: v, name: field}

@@ -277,9 +277,10 @@ func flowStreamLen(h Host, L *lua.LState) int {
 
 func flowStreamPeek(h Host, L *lua.LState) int {
 	self := toSelf[flowev.Stream](h, L, FlowStream, "peek")
-	n, hasN := optional(methodArg(h, L, "peek", 1), toUint[uint32])
-	offset, hasOffset := optional(methodArg(h, L, "peek", 2), toUint[uint64])
-	rBytes, hasBytesResult := self.Peek(n, hasN, offset, hasOffset)
+	first, second := front(methodArg(h, L, "peek", 1), methodArg(h, L, "peek", 2))
+	offset, hasOffset := optional(first, toUint[uint64])
+	n, hasN := optional(second, toUint[uint32])
+	rBytes, hasBytesResult := self.Peek(offset, hasOffset, n, hasN)
 	if hasBytesResult {
 		L.Push(fromBytes(rBytes))
 	} else {

@@ -38,7 +38,11 @@ mos.MOS_FRAGINFO_CLIBUF, mos.MOS_FRAGINFO_SVRBUF = "ranges client", "ranges serv
 mos.MOS_TIMESTAMP, mos.MOS_STOP_MON = "timestamp", "stop"
 mos.MOS_CLIBUF, mos.MOS_SVRBUF = "buffer client", "buffer server"
 mos.MOS_CLIOVERLAP, mos.MOS_SVROVERLAP = "overlap client", "overlap server"
-mos.MOS_DROP, mos.MOS_OVERWRITE, mos.MOS_CHOMP, mos.MOS_INSERT = "drop", "overwrite", "chomp", "insert"
+
+-- What mtcp_setlastpkt does, to what, by the originals' bits: MOS_TCP_HDR + MOS_OVERWRITE.
+mos.MOS_ETH_HDR, mos.MOS_IP_HDR, mos.MOS_TCP_HDR, mos.MOS_TCP_PAYLOAD = 1, 2, 4, 8
+mos.MOS_UPDATE_IP_CHKSUM, mos.MOS_UPDATE_TCP_CHKSUM = 16, 32
+mos.MOS_DROP, mos.MOS_OVERWRITE, mos.MOS_CHOMP, mos.MOS_INSERT = 64, 128, 256, 512
 
 -- opposite is the end whose bytes a side has received: the originals' buffers are named by the receiver.
 local function opposite(c, side)
@@ -153,7 +157,7 @@ end
 function mos.mtcp_ppeek(ctx, c, side, len, offset)
   local from = opposite(c, side)
   if not from then return nil, "mtcp_ppeek: a side is MOS_SIDE_CLI or MOS_SIDE_SVR" end
-  local bytes = from.sent:peek(len, offset)
+  local bytes = from.sent:peek(offset, len)
   if not bytes then return nil, "mtcp_ppeek: there is no byte at " .. offset end
   return bytes
 end
@@ -164,12 +168,75 @@ function mos.mtcp_getlastpkt(ctx)
   return ctx.pkt
 end
 
+-- The fields of headers that can be written, by their place.
+local function field(name, len) return { name = name, len = len } end
+local fields = {
+  [4] = { [8] = field("ttl", 1), [12] = field("src", 4), [16] = field("dst", 4) },
+  [6] = { [7] = field("ttl", 1), [8] = field("src", 16), [24] = field("dst", 16) },
+  ports = { [0] = field("src_port", 2), [2] = field("dst_port", 2) },
+}
+
+-- value reads the bytes of a field as flow.replace wants it.
+local function value(bytes)
+  if #bytes == 1 then return bytes:byte() end
+  if #bytes == 2 then return bytes:byte(1) * 256 + bytes:byte(2) end
+  if #bytes == 4 then return ("%d.%d.%d.%d"):format(bytes:byte(1, 4)) end
+  local words = {}
+  for i = 1, #bytes, 2 do words[#words + 1] = ("%02x%02x"):format(bytes:byte(i, i + 1)) end
+  return table.concat(words, ":")
+end
+
+-- header notes in changes what bytes written at offset make of the fields there; nil where they are not
+-- whole fields.
+local function header(changes, known, offset, bytes)
+  while #bytes > 0 do
+    local f = known[offset]
+    if not f or #bytes < f.len then return nil end
+    changes[f.name] = value(bytes:sub(1, f.len))
+    offset, bytes = offset + f.len, bytes:sub(f.len + 1)
+  end
+  return true
+end
+
+-- overwritten returns what flow.replace has to be told so that bytes stand at offset of a part of the packet.
+local function overwritten(pkt, done, part, offset, bytes)
+  local changes = {}
+  for name, v in pairs(done or {}) do changes[name] = v end
+  if part == mos.MOS_IP_HDR then
+    if header(changes, fields[pkt.ip_version], offset, bytes) then return changes end
+    return nil, "of the IP header, ttl and addresses can be overwritten"
+  end
+  if part == mos.MOS_TCP_HDR then
+    if header(changes, fields.ports, offset, bytes) then return changes end
+    return nil, "of the TCP header, the ports can be overwritten"
+  end
+  if part == mos.MOS_TCP_PAYLOAD then
+    local old = changes.payload or pkt.payload
+    if offset < 0 or offset + #bytes > #old then return nil, "the payload has " .. #old .. " bytes, and keeps its length" end
+    changes.payload = old:sub(1, offset) .. bytes .. old:sub(offset + #bytes + 1)
+    return changes
+  end
+  return nil, "one of MOS_IP_HDR, MOS_TCP_HDR and MOS_TCP_PAYLOAD can be overwritten"
+end
+
+-- Several calls in one callback come together; checksums are right with or without MOS_UPDATE_*.
 function mos.mtcp_setlastpkt(ctx, sock, side, offset, data, len, option)
-  if option == mos.MOS_DROP then
+  local what = option - option % 64
+  if what == mos.MOS_DROP then
     ctx.verdict = flow.drop
     return 0
   end
-  return nil, "mtcp_setlastpkt: only MOS_DROP; bytes of packets are changed by a rule's verdict"
+  if what ~= mos.MOS_OVERWRITE then
+    return nil, "mtcp_setlastpkt: MOS_DROP or MOS_OVERWRITE; the length of a stream cannot be changed"
+  end
+  if not ctx.pkt then return nil, "mtcp_setlastpkt: there is no packet here" end
+  len = len or #data
+  if #data < len then return nil, "mtcp_setlastpkt: data has " .. #data .. " bytes" end
+  local changes, why = overwritten(ctx.pkt, ctx.changes, option % 16, offset, data:sub(1, len))
+  if not changes then return nil, "mtcp_setlastpkt: " .. why end
+  ctx.changes = changes
+  if ctx.verdict ~= flow.drop then ctx.verdict = flow.replace(changes) end
+  return 0
 end
 
 function mos.mtcp_sendpkt(ctx, sock, pkt) return flow.send(pkt) end

@@ -1,6 +1,6 @@
 -- Five small fields, read at both phases of each TCP packet. What is kept of them keeps the handler
 -- from being decided natively.
-script { doc = "A handler that reads five small fields of each packet" }
+script { doc = "A handler that reads five small fields of each packet", shards = "each" }
 
 local last
 
