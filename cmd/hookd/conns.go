@@ -18,19 +18,25 @@ const defaultConns = 100
 
 func newConns() *cobra.Command {
 	var a asking
-	limit := defaultConns
+	limit, loops := defaultConns, false
 	cmd := &cobra.Command{
 		Use:   "conns [FILTER]",
 		Short: "Show a running daemon's connections and flows",
 		Long: `Conns lists open connections and flows, the latest first. FILTER is a pcap-filter
 expression on the connection's key: protocol, host, net, port, portrange, vlan.
-Bytes are payload: what the client sent / what the server sent.`,
+Bytes are payload: what the client sent / what the server sent.
+With --loop it lists those of the event loop, and FILTER is NAME=VALUE, which all
+have to hold: fields of loop.conn, such as listener=api, kind=udp, client.ip=10.0.0.1.`,
 		Example: `  hookd conns
   hookd conns 'tcp and dst port 5060' --limit 20
-  hookd conns 'net 10.0.0.0/8' --json`,
+  hookd conns 'net 10.0.0.0/8' --json
+  hookd conns --loop listener=api`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 || limit > flow.MaxSurveyed {
 				return usagef("--limit %d: from 1 to %d", limit, flow.MaxSurveyed)
+			}
+			if loops {
+				return a.loopConns(cmd, args, limit)
 			}
 			q := url.Values{"filter": {strings.Join(args, " ")}, "limit": {strconv.Itoa(limit)}}
 			var v flow.Survey
@@ -50,6 +56,7 @@ Bytes are payload: what the client sent / what the server sent.`,
 		},
 	}
 	a.flags(cmd)
+	cmd.Flags().BoolVar(&loops, "loop", false, "connections of the event loop")
 	cmd.Flags().IntVar(&limit, "limit", limit, "list at most so many")
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hookd/hookd/engine/control"
+	"github.com/hookd/hookd/stacks/loop"
 )
 
 // status is what GET /status answers.
@@ -46,7 +47,9 @@ type status struct {
 	Open        int    `json:"open"`
 	LinesLost   uint64 `json:"lines_lost"` // records and log lines that could not be written fast enough
 
-	Interfaces []interfaceStatus `json:"interfaces,omitempty"`
+	Interfaces []interfaceStatus   `json:"interfaces,omitempty"`
+	Listeners  []loop.ListenerView `json:"listeners,omitempty"`
+	LoopConns  int                 `json:"loop_conns"` // connections of the event loop that are open
 
 	Passes     int    `json:"passes,omitempty"`        // over the captures
 	Unlike     int    `json:"passes_unlike,omitempty"` // that came to something else than the one before
@@ -67,6 +70,7 @@ func (d *daemon) status() *status {
 	}
 	st.Shards = d.engine.Shards().Len()
 	st.Interfaces = d.interfaces()
+	st.Listeners, st.LoopConns = d.loops.Listeners(), d.loops.Stats().Conns
 	st.Passes, st.Unlike, st.LastPasses = d.passes.latest()
 	scripts := map[string]bool{}
 	for _, r := range d.engine.Rules() {
@@ -176,6 +180,9 @@ func (st *status) write(w io.Writer, now time.Time) {
 			fmt.Fprintf(w, ", went away %d times", i.Downs)
 		}
 		fmt.Fprintln(w)
+	}
+	for _, l := range st.Listeners {
+		fmt.Fprintf(w, "listener %s: %s at %s, %d connections\n", l.Name, l.URL, l.Addr, l.Conns)
 	}
 	if st.Passes > 0 {
 		fmt.Fprintf(w, "%d passes over the captures, %d of them unlike the one before\n", st.Passes, st.Unlike)

@@ -19,8 +19,9 @@ func (a *alias) tableKey() *key { return &a.key }
 
 // aliases finds connections by their aliases.
 type aliases struct {
-	table keyTable[alias]
-	of    map[flowev.Conn]*[2]*alias // by direction, the client's first
+	table  keyTable[alias]
+	of     map[flowev.Conn]*[2]*alias // by direction, the client's first
+	claims *claims                    // what they say to who sorts frames; nil where he looks himself
 }
 
 // translate notes which addresses and ports p has, a packet of c that came with others, so that what
@@ -70,7 +71,7 @@ func (s *Stack) learn(a *alias) {
 		if own[direction].key == a.key {
 			return
 		}
-		t.table.remove(own[direction].hash, own[direction])
+		t.drop(own[direction])
 		own[direction] = nil
 	}
 	other, hash := t.table.find(&a.key)
@@ -78,6 +79,10 @@ func (s *Stack) learn(a *alias) {
 		if other.conn != a.conn {
 			s.stats.AliasesTaken++
 		}
+		return
+	}
+	if t.claims != nil && !t.claims.claim(&a.key, s) {
+		s.stats.AliasesTaken++
 		return
 	}
 	if own == nil {
@@ -97,10 +102,18 @@ func (t *aliases) forget(c flowev.Conn) {
 	if own := t.of[c]; own != nil {
 		for _, a := range own {
 			if a != nil {
-				t.table.remove(a.hash, a)
+				t.drop(a)
 			}
 		}
 		delete(t.of, c)
+	}
+}
+
+// drop takes an alias out of the table.
+func (t *aliases) drop(a *alias) {
+	t.table.remove(a.hash, a)
+	if t.claims != nil {
+		t.claims.drop(&a.key)
 	}
 }
 

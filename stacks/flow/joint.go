@@ -10,7 +10,8 @@ type common struct {
 	lastID atomic.Uint64
 	open   atomic.Int64 // connections and exchanges, counted where stacks are driven apart
 	used   usage
-	alias  aliases
+	alias  aliases // of all stacks, unless they are driven apart
+	claims claims  // where they are
 }
 
 // number returns the next connection's number.
@@ -45,6 +46,12 @@ func (c *common) of(k *key) *Stack {
 // and ports, that of the connection which they belong to.
 func (c *common) holder(k *key) *Stack {
 	s := c.of(k)
+	if c.apart {
+		if claims := c.claims.holder(k); claims != nil {
+			return claims
+		}
+		return s
+	}
 	if len(c.alias.of) == 0 {
 		return s
 	}

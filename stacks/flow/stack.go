@@ -60,7 +60,7 @@ func newStack(sh *event.Shard, cfg Config, c *common) *Stack {
 	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
 	s.mem.cfg, s.mem.used, s.alias = &s.cfg, &c.used, &c.alias
 	if c.apart {
-		s.alias = &aliases{}
+		s.alias = &aliases{claims: &c.claims}
 	}
 	s.pkt.p.Decap = s.cfg.Decap
 	s.ev.pktIn.Pkt = &s.pkt

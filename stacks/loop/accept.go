@@ -25,7 +25,7 @@ func (p *port) Accept(n *netio.Conn) netio.Verdict {
 	c.owed |= owesAccept
 	c.deliver()
 	c.asked = false
-	if c.holds > 0 && c.answer == netio.Accept {
+	if c.holds > 0 && c.answer == netio.Accept && c.reader == nil {
 		return c.keepBack(holdTime)
 	}
 	return c.answer
@@ -61,6 +61,9 @@ func (s *Stack) accepted(p *port, n *netio.Conn) *Conn {
 func (c *Conn) keepBack(most time.Duration) netio.Verdict {
 	c.flags |= isHeld
 	c.c.Deadline("hold", most)
+	if !c.asked {
+		c.c.Pause()
+	}
 	if c.c.Datagrams() {
 		return netio.Accept
 	}

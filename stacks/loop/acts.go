@@ -276,6 +276,11 @@ func (c *Conn) soon() {
 // datagram is what came from a UDP peer. Where it cannot be told now it is kept, as
 // far as there is room; what a handler that waits did not consume is kept for it.
 func (c *Conn) datagram(n int) {
+	if c.reader != nil {
+		if c.feedReader(); c.c.Len() == 0 {
+			return
+		}
+	}
 	if c.holds > 0 || c.busy || c.flags&isHeld != 0 || len(c.grams) > 0 {
 		if len(c.grams) >= maxGrams {
 			c.stack.group.counts.grams.Add(1)

@@ -174,9 +174,6 @@ func (c *Conn) decided(step owed, v event.Verdict) {
 func (c *Conn) recv() {
 	n := c.fresh
 	c.fresh = 0
-	if c.reader != nil {
-		c.feedReader()
-	}
 	if n = min(n, c.unread()); n == 0 && !c.c.Datagrams() {
 		return
 	}
@@ -237,9 +234,6 @@ func (c *Conn) settleConnect() {
 
 // eof tells that the peer ended its stream.
 func (c *Conn) eof() {
-	if c.reader != nil {
-		c.endReader(errEOF)
-	}
 	e := &c.stack.events.eof
 	*e = loopev.EOF{C: c}
 	raise(c, loopev.OnEOF, e, owesEOF)

@@ -37,6 +37,9 @@ func (handler) Recv(n *netio.Conn, got int) {
 	}
 	c.fresh += got
 	c.owed |= owesRecv
+	if c.reader != nil {
+		c.feedReader() // also where it is a handler of this connection that waits
+	}
 	c.deliver()
 }
 
@@ -61,6 +64,9 @@ func (handler) Send(n *netio.Conn, sent int) {
 func (handler) EOF(n *netio.Conn) bool {
 	c := of(n)
 	c.atEOF = true
+	if c.reader != nil {
+		c.endReader(errEOF)
+	}
 	c.owed |= owesEOF
 	c.deliver()
 	// It closes by what was decided, perhaps later.

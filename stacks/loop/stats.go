@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"reflect"
 	"strconv"
 	"sync/atomic"
 
@@ -43,32 +44,18 @@ func (g *Group) Stats() Stats {
 }
 
 func (t *Stats) add(s netio.Stats) {
-	for _, x := range []struct {
-		sum *uint64
-		n   uint64
-	}{
-		{&t.Turns, s.Turns},
-		{&t.Events, s.Events},
-		{&t.Accepted, s.Accepted},
-		{&t.Dialed, s.Dialed},
-		{&t.Closed, s.Closed},
-		{&t.BytesIn, s.BytesIn},
-		{&t.BytesOut, s.BytesOut},
-		{&t.GramsIn, s.GramsIn},
-		{&t.GramsOut, s.GramsOut},
-		{&t.GramsCut, s.GramsCut},
-		{&t.GramsDropped, s.GramsDropped},
-		{&t.PeersEvicted, s.PeersEvicted},
-		{&t.RefusedListener, s.RefusedListener},
-		{&t.RefusedAddress, s.RefusedAddress},
-		{&t.RefusedTotal, s.RefusedTotal},
-		{&t.RefusedDescriptors, s.RefusedDescriptors},
-		{&t.Muted, s.Muted},
-		{&t.PostsRefused, s.PostsRefused},
-		{&t.LookupsRefused, s.LookupsRefused},
-		{&t.SendLimit, s.SendLimit},
-	} {
-		*x.sum += x.n
+	sum, more := reflect.ValueOf(&t.Stats).Elem(), reflect.ValueOf(s)
+	addUp(sum, more)
+}
+
+// addUp adds the counters of one struct to those of another of its type.
+func addUp(sum, more reflect.Value) {
+	for i := range sum.NumField() {
+		if f := sum.Field(i); f.Kind() == reflect.Struct {
+			addUp(f, more.Field(i))
+		} else {
+			f.SetUint(f.Uint() + more.Field(i).Uint())
+		}
 	}
 }
 

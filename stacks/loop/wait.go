@@ -69,6 +69,9 @@ func (c *Conn) await(by *event.Caller, r *reader) {
 		return
 	}
 	c.reader = r
+	if c.flags&isHeld != 0 && !c.up {
+		c.release() // a handler of accept that reads wants bytes
+	}
 	by.Waiter.OnCancel(func() {
 		if c.reader == r {
 			c.reader = nil
@@ -78,6 +81,9 @@ func (c *Conn) await(by *event.Caller, r *reader) {
 
 // satisfy gives a reader what it waits for, if that is there.
 func (c *Conn) satisfy(r *reader) bool {
+	if c.unread() == 0 && len(c.grams) > 0 {
+		c.gram, c.grams = c.grams[0], c.grams[1:]
+	}
 	b := c.Bytes()
 	n := len(b)
 	switch {

@@ -33,6 +33,7 @@ func TestOrder(t *testing.T) {
 				if got := read(t, c, 5); got != "hello" {
 					t.Errorf("echoed %q", got)
 				}
+				time.Sleep(20 * time.Millisecond) // the peer has the bytes before the loop knows
 				_ = c.Close()
 			},
 			want: []string{"accept", "recv 5", "send 5", "eof", "close eof"},

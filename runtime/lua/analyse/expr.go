@@ -164,6 +164,9 @@ func (c *checker) expr(x ast.Expr, e *env) typ {
 		syntax.Operands(x, func(o *ast.Expr) { c.expr(*o, e) })
 	case *ast.FuncCallExpr:
 		c.call(x, e)
+		if t := c.resultType(x, e); t.object != nil {
+			return t
+		}
 		return c.storeType(x, e)
 	case *ast.FunctionExpr:
 		c.function(x, e, nil, within(e), false)

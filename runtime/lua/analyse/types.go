@@ -4,6 +4,8 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/yuin/gopher-lua/ast"
+
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -79,6 +81,21 @@ func (c *checker) fieldType(f *event.Field) typ {
 		return typ{object: c.cat.Object(f.Type.Object)}
 	}
 	return typ{field: f}
+}
+
+// resultType is what a call of a function of the catalogue gives that returns an
+// object: loop.dial, flow.find.
+func (c *checker) resultType(x *ast.FuncCallExpr, e *env) typ {
+	name := dotted(x.Func)
+	head, _, _ := strings.Cut(name, ".")
+	if _, shadowed := e.find(head); name == "" || shadowed || c.assigned[head] {
+		return typ{}
+	}
+	fn := c.cat.Function(name)
+	if fn == nil || len(fn.Results) == 0 || fn.Results[0].Type.Kind != event.ObjectRef {
+		return typ{}
+	}
+	return typ{object: c.cat.Object(fn.Results[0].Type.Object)}
 }
 
 func (c *checker) familyMember(f *event.Family, name string) member {
