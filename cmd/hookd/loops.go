@@ -12,7 +12,10 @@ import (
 )
 
 // protocols are those that listeners, loop.dial and c:use can name.
-func protocols() []loop.Protocol { return []loop.Protocol{web.New()} }
+func protocols() []loop.Protocol {
+	http := web.New()
+	return []loop.Protocol{http, http.Sockets()}
+}
 
 // newLoops makes the event loops, which open nothing before they are started.
 func newLoops(cfg loop.Config) *loop.Group {

@@ -321,6 +321,7 @@ function settings(decl) end
 ---@field by string at flow.block_start
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field code integer at flow.icmp_error
+---@field compressed boolean at loop.ws_open
 ---@field conns integer at loop.accept
 ---@field copy boolean at sip.request_sent, sip.response_sent
 ---@field differ boolean at flow.rexmit
@@ -335,14 +336,15 @@ function settings(decl) end
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
 ---@field handlers integer at hookd.reloaded
 ---@field hash string at hookd.reloaded, hookd.reload_failed
----@field host string at loop.http_headers, loop.http_request
+---@field host string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field kind flow.rexmit_kind at flow.rexmit
+---@field last boolean at loop.ws_fragment
 ---@field len integer at flow.gap
 ---@field limit loop.limited at loop.limit
 ---@field line integer at hookd.script_error
 ---@field lost integer at flow.error
 ---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error, loop.http_error
----@field method string at loop.http_headers, loop.http_request
+---@field method string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
@@ -350,7 +352,7 @@ function settings(decl) end
 ---@field offset integer at flow.gap, loop.http_chunk
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
----@field path string at loop.http_headers, loop.http_request
+---@field path string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field pkts integer at flow.block_end
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
@@ -362,9 +364,11 @@ function settings(decl) end
 ---@field states integer at hookd.reloaded
 ---@field status integer at loop.http_response, loop.http_error
 ---@field stores integer at hookd.reloaded
+---@field subprotocol string at loop.ws_open
+---@field text string at loop.ws_close
 ---@field timers integer at hookd.reloaded
 ---@field ttl number at flow.block_start
----@field type integer at flow.icmp_error
+---@field type integer|loop.ws_type at flow.icmp_error, loop.ws_message, loop.ws_fragment
 ---@field unchanged integer at hookd.reloaded
 ---@field url string at loop.http_response
 ---@field waiting integer at hookd.reloaded
@@ -857,6 +861,9 @@ hookd = {}
 ---What went wrong with a connection that is not its end.
 ---@alias loop.fault "queue"|"protocol"|"proxy"|"pipe"|"tls"
 
+---What a WebSocket message is; continuation is a part of one that began before.
+---@alias loop.ws_type "text"|"binary"|"continuation"
+
 ---A connection of the event loop: of a stream, to a UDP peer, a listener, or only timers.
 ---@class loop.conn
 ---@field id integer Its number, from 1 in the order in which they came to be.
@@ -1044,6 +1051,13 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.http_request.point, handler: loop.http_request.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_response.point, handler: loop.http_response.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_error.point, handler: loop.http_error.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_handshake.point, handler: loop.ws_handshake.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_open.point, handler: loop.ws_open.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_message.point, handler: loop.ws_message.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_fragment.point, handler: loop.ws_fragment.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_ping.point, handler: loop.ws_ping.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_pong.point, handler: loop.ws_pong.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_close.point, handler: loop.ws_close.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?
 function loop_conn:on(...) end
 
@@ -1095,6 +1109,27 @@ function loop_conn:write_chunk(bytes) end
 ---@return true? done
 ---@return string? message
 function loop_conn:end_reply() end
+
+---Sends a WebSocket message. It fails where the connection is no WebSocket, or closes.
+---@param message string The message.
+---@param type? loop.ws_type text, which has to be UTF-8, or binary; text when absent.
+---@return integer? queued How many bytes wait to be written.
+---@return string? message
+function loop_conn:ws_send(message, type) end
+
+---Sends a WebSocket ping; the answer is told by loop.ws_pong.
+---@param payload? string At most 125 bytes that come back.
+---@return true? done
+---@return string? message
+function loop_conn:ws_ping(payload) end
+
+---Closes a WebSocket: sends a close frame, and ends the connection when the peer answered it, or after
+---5 s.
+---@param code? integer Why, by RFC 6455 section 7.4; 1000 when absent.
+---@param reason? string The same in words; at most 123 bytes are sent.
+---@return true? done
+---@return string? message
+function loop_conn:ws_close(code, reason) end
 
 ---One end of a connection.
 ---@class loop.address
@@ -1235,6 +1270,39 @@ function loop_response:header(name) end
 ---@class loop.http_error.point: hookd.point
 ---@alias loop.http_error.handler fun(c: loop.conn)
 
+---A client asks for a WebSocket, rightly (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses;
+---without a verdict it is accepted where anything of ws_open, ws_message or ws_fragment is bound, else
+---it is a request like any other.
+---@class loop.ws_handshake.point: hookd.point
+---@alias loop.ws_handshake.handler fun(c: loop.conn, req: loop.request): hookd.verdict?
+
+---A WebSocket is open (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
+---@class loop.ws_open.point: hookd.point
+---@alias loop.ws_open.handler fun(c: loop.conn)
+
+---A WebSocket message came, put together from its fragments (MG_EV_WEBSOCKET_FRAME).
+---@class loop.ws_message.point: hookd.point
+---@alias loop.ws_message.handler fun(c: loop.conn, message: string)
+
+---A part of a WebSocket message came. Only where c.ws_no_defrag is set, and then ws_message is not
+---raised.
+---@class loop.ws_fragment.point: hookd.point
+---@alias loop.ws_fragment.handler fun(c: loop.conn, message: string)
+
+---A ping came, and was answered (MG_EV_WEBSOCKET_CONTROL_FRAME).
+---@class loop.ws_ping.point: hookd.point
+---@alias loop.ws_ping.handler fun(c: loop.conn, payload: string)
+
+---A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer that is silent for 30 s is pinged by itself, and
+---given up after as long again.
+---@class loop.ws_pong.point: hookd.point
+---@alias loop.ws_pong.handler fun(c: loop.conn, payload: string)
+
+---A WebSocket is over, once: by a close frame, which was answered, or without one. The end of the
+---connection follows.
+---@class loop.ws_close.point: hookd.point
+---@alias loop.ws_close.handler fun(c: loop.conn, code: integer)
+
 ---@class loop.limit.args
 ---@field rate number How many a second.
 ---@field burst? integer How many at once; as many as come in a second when absent, one at least.
@@ -1245,6 +1313,10 @@ function loop_response:header(name) end
 ---@field root string The folder; from hookd's working directory where it is relative.
 ---@field path? string The file in it, with slashes; the request's path when absent. Of a folder it is its index.html.
 ---@field headers? any Further fields, as loop.reply has them.
+
+---@class loop.upgrade.args
+---@field protocol? string The subprotocol, one of those that the client offers; none when absent.
+---@field headers? any Further fields of the answer, as loop.reply has them.
 
 ---Sockets become connections with buffers: listeners, outgoing connections, UDP peers, timers, and the
 ---protocols on them, as in Mongoose's event model.
@@ -1267,6 +1339,13 @@ function loop_response:header(name) end
 ---@field http_request loop.http_request.point An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
 ---@field http_response loop.http_response.point A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
 ---@field http_error loop.http_error.point A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends.
+---@field ws_handshake loop.ws_handshake.point A client asks for a WebSocket, rightly (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it is accepted where anything of ws_open, ws_message or ws_fragment is bound, else it is a request like any other.
+---@field ws_open loop.ws_open.point A WebSocket is open (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
+---@field ws_message loop.ws_message.point A WebSocket message came, put together from its fragments (MG_EV_WEBSOCKET_FRAME).
+---@field ws_fragment loop.ws_fragment.point A part of a WebSocket message came. Only where c.ws_no_defrag is set, and then ws_message is not raised.
+---@field ws_ping loop.ws_ping.point A ping came, and was answered (MG_EV_WEBSOCKET_CONTROL_FRAME).
+---@field ws_pong loop.ws_pong.point A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer that is silent for 30 s is pinged by itself, and given up after as long again.
+---@field ws_close loop.ws_close.point A WebSocket is over, once: by a close frame, which was answered, or without one. The end of the connection follows.
 ---@field accept hookd.verdict The connection is served, and later rules are not asked.
 ---@field reject fun(with?: string): hookd.verdict The connection is closed before a byte is read.
 ---@field reset hookd.verdict The connection is reset before a byte is read.
@@ -1278,6 +1357,7 @@ function loop_response:header(name) end
 ---@field file fun(args: loop.file.args): hookd.verdict Answers the HTTP request with a file below a folder, of which nothing outside is ever read. Ranges, conditions (If-Modified-Since, If-None-Match and the like) and HEAD are seen to; what is not there is answered 404.
 ---@field stream hookd.verdict The request's body is not kept for the whole: http_chunk is told of its parts, and at http_request there is none. So it may be of any length.
 ---@field later hookd.verdict The answer comes later, by c:reply(); nothing else is read from the connection before. After a minute (limits.reply_time) it is 504.
+---@field upgrade fun(args: loop.upgrade.args): hookd.verdict Accepts a WebSocket.
 loop = {}
 
 

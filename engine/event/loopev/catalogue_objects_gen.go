@@ -679,6 +679,41 @@ end }`,
   return loop.later
 end }`,
 		},
+		{
+			Name: "ws_send",
+			Doc:  "Sends a WebSocket message. It fails where the connection is no WebSocket, or closes.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.Bytes}, Doc: "The message."},
+				{Name: "type", Type: event.Type{Kind: event.Enum, Names: WSTypeNames()}, Doc: "text, which has to be UTF-8, or binary; text when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "queued", Type: event.Type{Kind: event.Uint, Bits: 64}, Doc: "How many bytes wait to be written."},
+			},
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "echo" { on = loop.ws_message, run = function(c, message) c:ws_send(message, this.type) end }`,
+		},
+		{
+			Name: "ws_ping",
+			Doc:  "Sends a WebSocket ping; the answer is told by loop.ws_pong.",
+			Args: []event.Param{
+				{Name: "payload", Type: event.Type{Kind: event.Bytes}, Doc: "At most 125 bytes that come back.", Optional: true},
+			},
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "there" { on = loop.ws_open, run = function(c) c:ws_ping "are you there?" end }`,
+		},
+		{
+			Name: "ws_close",
+			Doc:  "Closes a WebSocket: sends a close frame, and ends the connection when the peer answered it, or after 5 s.",
+			Args: []event.Param{
+				{Name: "code", Type: event.Type{Kind: event.Uint, Bits: 16}, Doc: "Why, by RFC 6455 section 7.4; 1000 when absent.", Optional: true},
+				{Name: "reason", Type: event.Type{Kind: event.String}, Doc: "The same in words; at most 123 bytes are sent.", Optional: true},
+			},
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "bye" { on = loop.ws_message, run = function(c, message) if message == "bye" then c:ws_close(1000, "bye") end end }`,
+		},
 	},
 	Since: "0.2",
 }

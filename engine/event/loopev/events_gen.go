@@ -43,6 +43,8 @@ const (
 	// VerdictLater: The answer comes later, by c:reply(); nothing else is read from
 	// the connection before. After a minute (limits.reply_time) it is 504.
 	VerdictLater
+	// VerdictUpgrade: Accepts a WebSocket.
+	VerdictUpgrade
 )
 
 // The hook points.
@@ -109,6 +111,30 @@ var (
 	// rule's answer was none. The client was told the status, and the connection
 	// ends.
 	OnHTTPError = event.MakePoint[HTTPError](47)
+	// OnWSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
+	// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
+	// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
+	// else it is a request like any other.
+	OnWSHandshake = event.MakePoint[WSHandshake](48)
+	// OnWSOpen is loop.ws_open. A WebSocket is open
+	// (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
+	OnWSOpen = event.MakePoint[WSOpen](49)
+	// OnWSMessage is loop.ws_message. A WebSocket message came, put together from
+	// its fragments (MG_EV_WEBSOCKET_FRAME).
+	OnWSMessage = event.MakePoint[WSMessage](50)
+	// OnWSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
+	// where c.ws_no_defrag is set, and then ws_message is not raised.
+	OnWSFragment = event.MakePoint[WSFragment](51)
+	// OnWSPing is loop.ws_ping. A ping came, and was answered
+	// (MG_EV_WEBSOCKET_CONTROL_FRAME).
+	OnWSPing = event.MakePoint[WSPing](52)
+	// OnWSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
+	// that is silent for 30 s is pinged by itself, and given up after as long
+	// again.
+	OnWSPong = event.MakePoint[WSPong](53)
+	// OnWSClose is loop.ws_close. A WebSocket is over, once: by a close frame,
+	// which was answered, or without one. The end of the connection follows.
+	OnWSClose = event.MakePoint[WSClose](54)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -315,4 +341,87 @@ type HTTPError struct {
 	Status uint16
 	// What is wrong.
 	Message string
+}
+
+// WSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
+// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
+// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
+// else it is a request like any other.
+type WSHandshake struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// Its method.
+	Method string
+	// Its path.
+	Path string
+	// Whom it is for.
+	Host string
+}
+
+// WSOpen is loop.ws_open. A WebSocket is open (MG_EV_WEBSOCKET_HANDSHAKE_DONE),
+// of a client too.
+type WSOpen struct {
+	// The connection.
+	C Conn
+	// The subprotocol that was agreed on, empty for none.
+	Subprotocol string
+	// Messages may be compressed (permessage-deflate).
+	Compressed bool
+}
+
+// WSMessage is loop.ws_message. A WebSocket message came, put together from its
+// fragments (MG_EV_WEBSOCKET_FRAME).
+type WSMessage struct {
+	// The connection.
+	C Conn
+	// The message.
+	Message []byte
+	// text or binary.
+	Type WSType
+}
+
+// WSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
+// where c.ws_no_defrag is set, and then ws_message is not raised.
+type WSFragment struct {
+	// The connection.
+	C Conn
+	// The part.
+	Message []byte
+	// text or binary of the first part, continuation of the others.
+	Type WSType
+	// It ends the message.
+	Last bool
+}
+
+// WSPing is loop.ws_ping. A ping came, and was answered
+// (MG_EV_WEBSOCKET_CONTROL_FRAME).
+type WSPing struct {
+	// The connection.
+	C Conn
+	// What it carries.
+	Payload []byte
+}
+
+// WSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
+// that is silent for 30 s is pinged by itself, and given up after as long
+// again.
+type WSPong struct {
+	// The connection.
+	C Conn
+	// What it carries.
+	Payload []byte
+}
+
+// WSClose is loop.ws_close. A WebSocket is over, once: by a close frame, which
+// was answered, or without one. The end of the connection follows.
+type WSClose struct {
+	// The connection.
+	C Conn
+	// Why, by RFC 6455 section 7.4; 1005 where the peer did not say, 1006 where it
+	// just went.
+	Code uint16
+	// The same in words, of the peer or of what it did wrong.
+	Text string
 }

@@ -76,6 +76,16 @@ type FileArgs struct {
 	Headers any
 }
 
+// UpgradeArgs are the arguments of the verdict loop.upgrade; event.Verdict.Args
+// holds a pointer to them.
+type UpgradeArgs struct {
+	// Protocol: The subprotocol, one of those that the client offers; none when
+	// absent.
+	Protocol string
+	// Headers: Further fields of the answer, as loop.reply has them.
+	Headers any
+}
+
 // Functions are what scripts call of the loop family. Plain arguments (any)
 // arrive as [event.KV] says.
 type Functions interface {

@@ -172,3 +172,54 @@ func appendHTTPError(b []byte, e *HTTPError) []byte {
 	b = event.AppendJSONString(b, e.Message)
 	return b
 }
+
+func appendWSHandshake(b []byte, e *WSHandshake) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"path":`...)
+	b = event.AppendJSONString(b, e.Path)
+	b = append(b, `,"host":`...)
+	b = event.AppendJSONString(b, e.Host)
+	return b
+}
+
+func appendWSOpen(b []byte, e *WSOpen) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"subprotocol":`...)
+	b = event.AppendJSONString(b, e.Subprotocol)
+	return b
+}
+
+func appendWSMessage(b []byte, e *WSMessage) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"type":`...)
+	b = event.AppendJSONString(b, e.Type.String())
+	return b
+}
+
+func appendWSFragment(b []byte, e *WSFragment) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"type":`...)
+	b = event.AppendJSONString(b, e.Type.String())
+	b = append(b, `,"last":`...)
+	b = strconv.AppendBool(b, e.Last)
+	return b
+}
+
+func appendWSPing(b []byte, e *WSPing) []byte {
+	b = AppendConnJSON(b, e.C)
+	return b
+}
+
+func appendWSPong(b []byte, e *WSPong) []byte {
+	b = AppendConnJSON(b, e.C)
+	return b
+}
+
+func appendWSClose(b []byte, e *WSClose) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"code":`...)
+	b = strconv.AppendUint(b, uint64(e.Code), 10)
+	b = append(b, `,"text":`...)
+	b = event.AppendJSONString(b, e.Text)
+	return b
+}

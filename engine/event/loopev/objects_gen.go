@@ -160,6 +160,15 @@ type Conn interface {
 	WriteChunk(c *event.Caller, bytesArg []byte, done func(err error))
 	// EndReply: Ends a body that c:reply{ stream = true } began. It has effects.
 	EndReply(c *event.Caller) error
+	// WSSend: Sends a WebSocket message. It fails where the connection is no
+	// WebSocket, or closes. It has effects.
+	WSSend(c *event.Caller, message []byte, typeArg WSType, hasType bool) (queued uint64, err error)
+	// WSPing: Sends a WebSocket ping; the answer is told by loop.ws_pong. It has
+	// effects.
+	WSPing(c *event.Caller, payload []byte) error
+	// WSClose: Closes a WebSocket: sends a close frame, and ends the connection
+	// when the peer answered it, or after 5 s. It has effects.
+	WSClose(c *event.Caller, code uint16, hasCode bool, reason string) error
 }
 
 // Address is loop.address. One end of a connection. It is kept: it lives as

@@ -20,6 +20,8 @@ var loopLimitedWords = words(loopev.LimitedNames())
 
 var loopFaultWords = words(loopev.FaultNames())
 
+var loopWSTypeWords = words(loopev.WSTypeNames())
+
 func loopConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(loopev.Conn)
 	switch key {
@@ -666,6 +668,55 @@ func loopConnEndReply(h Host, L *lua.LState) int {
 	return succeed(L)
 }
 
+func loopConnWSSend(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "ws_send")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "ws_send")
+	message := toBytes(methodArg(h, L, "ws_send", 1))
+	typeArg, hasType := optional(methodArg(h, L, "ws_send", 2), func(a arg) loopev.WSType { return toEnum[loopev.WSType](a, loopev.WSTypeNames()) })
+	rQueued, err := self.WSSend(h.Caller(L), message, typeArg, hasType)
+	if err != nil {
+		return fail(L, err)
+	}
+	L.Push(fromUint(rQueued))
+	return 1
+}
+
+func loopConnWSPing(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "ws_ping")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "ws_ping")
+	payload := orZero(methodArg(h, L, "ws_ping", 1), toBytes)
+	if !h.Does("loop.conn:ws_ping") {
+		return succeed(L)
+	}
+	if err := self.WSPing(h.Caller(L), payload); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
+func loopConnWSClose(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "ws_close")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "ws_close")
+	code, hasCode := optional(methodArg(h, L, "ws_close", 1), toUint[uint16])
+	reason := orZero(methodArg(h, L, "ws_close", 2), toString)
+	if !h.Does("loop.conn:ws_close") {
+		return succeed(L)
+	}
+	if err := self.WSClose(h.Caller(L), code, hasCode, reason); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func loopAddressIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(loopev.Address)
 	switch key {
@@ -915,6 +966,9 @@ func loopObjects() []*ObjectType {
 				"reply":       loopConnReply,
 				"write_chunk": loopConnWriteChunk,
 				"end_reply":   loopConnEndReply,
+				"ws_send":     loopConnWSSend,
+				"ws_ping":     loopConnWSPing,
+				"ws_close":    loopConnWSClose,
 			},
 		},
 		{
@@ -2826,6 +2880,735 @@ func loopHTTPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 	return nil, false
 }
 
+func loopWSHandshakeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSHandshake)
+	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
+}
+
+func loopWSHandshakePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSHandshake)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSHandshakeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSHandshake)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
+}
+
+func loopWSHandshakeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSHandshake)
+	switch key {
+	case "method":
+		return fromString(v.Method), true
+	case "path":
+		return fromString(v.Path), true
+	case "host":
+		return fromString(v.Host), true
+	}
+	return nil, false
+}
+
+func loopWSOpenArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSOpen)
+	return append(dst, h.Object(LoopConn, v.C))
+}
+
+func loopWSOpenPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSOpen)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSOpenNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSOpen)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSOpenThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSOpen)
+	switch key {
+	case "subprotocol":
+		return fromString(v.Subprotocol), true
+	case "compressed":
+		return fromBool(v.Compressed), true
+	}
+	return nil, false
+}
+
+func loopWSMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSMessage)
+	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
+}
+
+func loopWSMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSMessage)
+	switch key {
+	case "type":
+		return fromEnum(loopWSTypeWords, v.Type), true
+	}
+	return nil, false
+}
+
+func loopWSFragmentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSFragment)
+	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
+}
+
+func loopWSFragmentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSFragment)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSFragmentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSFragment)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSFragmentThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSFragment)
+	switch key {
+	case "type":
+		return fromEnum(loopWSTypeWords, v.Type), true
+	case "last":
+		return fromBool(v.Last), true
+	}
+	return nil, false
+}
+
+func loopWSPingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSPing)
+	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
+}
+
+func loopWSPingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSPing)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSPingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSPing)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSPongArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSPong)
+	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
+}
+
+func loopWSPongPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSPong)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSPongNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSPong)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSClose)
+	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
+}
+
+func loopWSClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSClose)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSClose)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSCloseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSClose)
+	switch key {
+	case "text":
+		return fromString(v.Text), true
+	}
+	return nil, false
+}
+
 func loopEvents() []*EventType {
 	return []*EventType{
 		{
@@ -2899,6 +3682,34 @@ func loopEvents() []*EventType {
 		{
 			Info: loopev.Family.Events[17], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
+		},
+		{
+			Info: loopev.Family.Events[18], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Numbers: loopWSHandshakeNumbers,
+		},
+		{
+			Info: loopev.Family.Events[19], Args: loopWSOpenArgs, This: loopWSOpenThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Numbers: loopWSOpenNumbers,
+		},
+		{
+			Info: loopev.Family.Events[20], Args: loopWSMessageArgs, This: loopWSMessageThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Numbers: loopWSMessageNumbers,
+		},
+		{
+			Info: loopev.Family.Events[21], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Numbers: loopWSFragmentNumbers,
+		},
+		{
+			Info: loopev.Family.Events[22], Args: loopWSPingArgs, This: noFields,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Numbers: loopWSPingNumbers,
+		},
+		{
+			Info: loopev.Family.Events[23], Args: loopWSPongArgs, This: noFields,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Numbers: loopWSPongNumbers,
+		},
+		{
+			Info: loopev.Family.Events[24], Args: loopWSCloseArgs, This: loopWSCloseThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Numbers: loopWSCloseNumbers,
 		},
 	}
 }
@@ -3101,5 +3912,15 @@ func loopVerdicts() []Verdict {
 		}},
 		{Family: "loop", Info: &loopev.Family.Verdicts[9]},
 		{Family: "loop", Info: &loopev.Family.Verdicts[10]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[11], Args: func(h Host, L *lua.LState) any {
+			call := funcArg(h, L, "loop.upgrade", 1)
+			named := call.table("protocol", "headers")
+			protocol := orZero(call.named(named, "protocol"), toString)
+			headers := orZero(call.named(named, "headers"), toPlain)
+			return &loopev.UpgradeArgs{
+				Protocol: protocol,
+				Headers:  headers,
+			}
+		}},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/loop/http1"
+	"github.com/hookd/hookd/stacks/netio/wsframe"
 )
 
 // desk is what the sessions of one shard share, since one of them runs at a time.
@@ -22,6 +23,7 @@ type desk struct {
 	spare  *request
 	spares int
 	zips   []*gzip.Writer
+	flater wsframe.Flater
 	events struct {
 		headers  loopev.HTTPHeaders
 		chunk    loopev.HTTPChunk

@@ -19,6 +19,8 @@ type options struct {
 	// was promised.
 	headerTime, bodyTime, idleTime, replyTime time.Duration
 	compress                                  bool
+	message                                   int // bytes of a WebSocket message
+	pingTime                                  time.Duration
 }
 
 // bodyRate is how many bytes a second keep a body from being too late.
@@ -27,6 +29,7 @@ const bodyRate = 500
 var defaults = options{
 	limits: http1.Limits{}.WithDefaults(), body: 1 << 20,
 	headerTime: 10 * time.Second, bodyTime: 20 * time.Second, idleTime: time.Minute, replyTime: time.Minute,
+	message: 1 << 20, pingTime: 30 * time.Second,
 }
 
 // parseOptions reads the table http of a listener.
@@ -67,10 +70,14 @@ func (o *options) set(key string, v any) error {
 		return span(&o.idleTime, v)
 	case "reply_time":
 		return span(&o.replyTime, v)
+	case "message":
+		return bytesOf(&o.message, v)
+	case "ping_time":
+		return span(&o.pingTime, v)
 	case "compress":
 		return plain.SetBool(&o.compress, v)
 	}
-	return errors.New("unknown: body, head, line, fields, header_time, body_time, idle_time, reply_time and compress are known")
+	return errors.New("unknown: body, head, line, fields, header_time, body_time, idle_time, reply_time, message, ping_time and compress are known")
 }
 
 func bytesOf(dst *int, v any) error {
@@ -108,6 +115,8 @@ func DocLimits() []LimitDoc {
 		{"http_body_time", defaults.bodyTime.String(), fmt.Sprintf("for a body, and a second more for each %d bytes that came; later is answered 408", bodyRate)},
 		{"http_idle_time", defaults.idleTime.String(), "between requests; then the connection is closed"},
 		{"http_reply_time", defaults.replyTime.String(), "for an answer that was promised by loop.later; later is answered 504"},
+		{"ws_message", fmt.Sprint(defaults.message), "bytes of a WebSocket message; more closes with 1009"},
+		{"ws_ping_time", defaults.pingTime.String(), "silence after which a WebSocket's peer is pinged, and after which again it is given up"},
 		{"http_compress_max", fmt.Sprint(maxCompress), "bytes of an answer that is compressed; what is longer is sent as it is"},
 		{"http_pool_idle", fmt.Sprint(poolIdle), "unused connections to one server that http.get keeps for a while"},
 		{"http_pool_time", poolTime.String(), "how long they are kept"},

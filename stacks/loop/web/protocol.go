@@ -11,12 +11,17 @@ import (
 type Protocol struct {
 	desks sync.Map // *loop.Stack -> *desk
 	live  sync.WaitGroup
+	ws    Sockets
 }
 
 var _ loop.Asker = (*Protocol)(nil)
 
 // New returns the protocol.
-func New() *Protocol { return &Protocol{} }
+func New() *Protocol {
+	p := &Protocol{}
+	p.ws.p = p
+	return p
+}
 
 // Name returns "http".
 func (p *Protocol) Name() string { return "http" }

@@ -46,6 +46,18 @@ func (r *rig) Dispatch(_ *event.Shard, _ event.PointID, e any) event.Verdict {
 		r.log = append(r.log, fmt.Sprintf("chunk %d %q", e.Offset, e.Chunk))
 	case *loopev.Close:
 		r.log = append(r.log, "close "+e.Reason)
+	case *loopev.WSOpen:
+		r.log = append(r.log, fmt.Sprintf("%s open %q %v", side(e.C), e.Subprotocol, e.Compressed))
+	case *loopev.WSMessage:
+		r.log = append(r.log, fmt.Sprintf("%s %s %.20q", side(e.C), e.Type, e.Message))
+	case *loopev.WSFragment:
+		r.log = append(r.log, fmt.Sprintf("%s part %s %.20q %v", side(e.C), e.Type, e.Message, e.Last))
+	case *loopev.WSPing:
+		r.log = append(r.log, fmt.Sprintf("%s ping %q", side(e.C), e.Payload))
+	case *loopev.WSPong:
+		r.log = append(r.log, fmt.Sprintf("%s pong %q", side(e.C), e.Payload))
+	case *loopev.WSClose:
+		r.log = append(r.log, fmt.Sprintf("%s ws_close %d %s", side(e.C), e.Code, e.Text))
 	}
 	if r.handle == nil {
 		return event.Verdict{}
@@ -71,8 +83,20 @@ func (r *rig) CancelWaits(_ *event.Shard, k event.Kept) {
 	}
 }
 
+// side is S for who was connected to, C for who connected.
+func side(c loopev.Conn) string {
+	if c.Inbound() {
+		return "S"
+	}
+	return "C"
+}
+
 func subject(e any) event.Kept {
 	switch e := e.(type) {
+	case *loopev.WSMessage:
+		return e.C
+	case *loopev.WSHandshake:
+		return e.C
 	case *loopev.HTTPRequest:
 		return e.C
 	case *loopev.HTTPHeaders:
@@ -95,7 +119,7 @@ func (r *rig) free(v event.Verdict) {
 func newRig(t testing.TB, handle func(e any) event.Verdict, options ...event.KV) *rig {
 	t.Helper()
 	p := New()
-	g, err := loop.New(loop.Config{Protocols: []loop.Protocol{p}})
+	g, err := loop.New(loop.Config{Protocols: []loop.Protocol{p, p.Sockets()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -227,9 +227,17 @@ func (s *server) part(data []byte) bool {
 
 // ask raises the request. It reports whether there may be more to do.
 func (s *server) ask() bool {
-	r := s.req
 	s.state = asking
 	s.until.stop(s)
+	if s.upgrade() {
+		return s.state == reading && !s.c.Waiting()
+	}
+	return s.askRules()
+}
+
+// askRules raises the request for whoever answers.
+func (s *server) askRules() bool {
+	r := s.req
 	if !loopev.OnHTTPRequest.Wanted(s.c.Shard()) {
 		s.unanswered()
 		return true
