@@ -39,6 +39,10 @@ type Config struct {
 	// Publishing, if not nil, runs what publishing a generation does while it holds a
 	// shard back from its events, each piece by do. It is for measuring.
 	Publishing func(do func())
+	// Reading, if not nil, is called by who publishes a generation before the first
+	// shard has it, to see that stacks have what it reads: may is [Engine.Reads] for
+	// that generation. It may enter shards, and calls nothing of the engine.
+	Reading func(may func(fields ...string) bool)
 	// Inherit makes an engine for [Engine.Shadow] of that one: its scripts begin with the
 	// state, the stores and the counts that they have there.
 	Inherit *Engine
@@ -69,7 +73,12 @@ type Engine struct {
 
 	stateLimits, dataLimits record.Limits
 
-	mu       sync.Mutex // guards what follows: staging and publishing
+	// changing is held by who prepares or replaces what is live, from beginning to
+	// end, and taken before mu: so that others can ask meanwhile.
+	changing sync.Mutex
+	damaged  map[string]bool // stores whose saved content could not be read
+
+	mu       sync.Mutex // guards what follows; live changes with changing held too
 	live     *Generation
 	guests   []*Guest
 	editions uint64
@@ -78,9 +87,8 @@ type Engine struct {
 	points   [event.MaxPoints]*event.Info
 	infos    map[string]*event.Info // by name of the point
 	started  bool
-	shadowed bool            // a trial runs beside
-	damaged  map[string]bool // stores whose saved content could not be read
-	refused  *attempt        // what was staged last, if it was not published
+	shadowed bool     // a trial runs beside
+	refused  *attempt // what was staged last, if it was not published
 	reloads  uint64
 	failures uint64
 }
@@ -215,8 +223,7 @@ func (e *Engine) Runtime() Runtime { return e.runtime }
 // before the first. Any goroutine may ask, also in a handler.
 func (e *Engine) Generation() uint64 { return e.number.Load() }
 
-// Live returns the live generation. Any goroutine may ask that holds no shard; it
-// waits while another generation is staged.
+// Live returns the live generation. Any goroutine may ask that holds no shard.
 func (e *Engine) Live() *Generation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -366,21 +373,46 @@ func (e *Engine) Rules() []RuleStatus {
 	counts := e.ruleStats()
 	var list []RuleStatus
 	for _, sc := range e.live.order {
-		for _, r := range sc.rules {
-			st := RuleStatus{
-				Script: sc.path, Name: r.decl.Name, Line: r.decl.Line,
-				Suspended: r.state.suspended(), RuleStats: counts[ruleKey{sc.path, r.decl.Name}],
-				Handler: r.decl.Handler, Disabled: r.decl.Disabled,
-				Off: r.state.off.Load()&offByScript != 0, Halted: r.state.off.Load()&offByHand != 0,
-			}
-			for _, ref := range r.decl.On {
-				st.Points = append(st.Points, ref.Name)
-			}
-			list = append(list, st)
+		for _, r := range e.rulesOf(sc) {
+			list = append(list, r.status(counts))
 		}
 		list = append(list, e.functionsOf(sc.path)...)
 	}
 	return list
+}
+
+// rulesOf lists the rules that a live script has on any shard.
+func (e *Engine) rulesOf(sc *script) []*rule {
+	if !sc.guest {
+		return sc.rules
+	}
+	var list []*rule
+	for _, part := range e.live.shards() {
+		at := part.scripts[sc.path]
+		if at == nil {
+			continue
+		}
+		for _, r := range at.rules {
+			if !slices.ContainsFunc(list, func(have *rule) bool { return have.decl.Name == r.decl.Name }) {
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+// status tells of a rule, with what all shards counted.
+func (r *rule) status(counts map[ruleKey]RuleStats) RuleStatus {
+	st := RuleStatus{
+		Script: r.script.path, Name: r.decl.Name, Line: r.decl.Line,
+		Suspended: r.state.suspended(), RuleStats: counts[ruleKey{r.script.path, r.decl.Name}],
+		Handler: r.decl.Handler, Disabled: r.decl.Disabled,
+		Off: r.state.off.Load()&offByScript != 0, Halted: r.state.off.Load()&offByHand != 0,
+	}
+	for _, ref := range r.decl.On {
+		st.Points = append(st.Points, ref.Name)
+	}
+	return st
 }
 
 // functionsOf lists the functions that a live script has bound, by line, with what

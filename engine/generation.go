@@ -46,7 +46,7 @@ type Generation struct {
 	edition uint64
 
 	// others are the same for the shards behind the first, each with VMs of its
-	// own; see shardGeneration. Guests are in the first alone.
+	// own. Guests may be in some of them only.
 	others []*Generation
 }
 
@@ -157,10 +157,11 @@ func (st *Staged) Generation() *Generation { return st.gen }
 // Stage compiles the sources, runs each changed script's top level aside, and
 // resolves what they declare. Nothing that is live changes. With errors in the
 // list there is nothing to publish and the live generation goes on; a script
-// whose text is unchanged, and that of what it requires, keeps its VM.
+// whose text is unchanged, and that of what it requires, keeps its VM. Others who
+// change what is live wait meanwhile; who only asks does not.
 func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	st := &Staged{
 		begun: time.Now(), engine: e, gen: emptyGeneration(), stores: e.stores.Stage(),
 		sources: map[string]*Source{}, files: map[string]*Data{},
@@ -199,6 +200,8 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 	}
 	diags.Sort()
 	if diags.HasErrors() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
 		st.discard()
 		e.failures++
 		return nil, diags
@@ -216,7 +219,7 @@ func (st *Staged) compile(sources []Source) diag.List {
 		hash := sha256.Sum256(src.Text)
 		all.Write([]byte(src.Path))
 		all.Write(hash[:])
-		sc := &script{path: src.Path, text: src.Text, hash: hash, kept: st.engine.keptOf(src.Path)}
+		sc := &script{path: src.Path, text: src.Text, hash: hash, kept: st.engine.keeping(src.Path)}
 		if old := st.engine.live.scripts[src.Path]; old != nil && old.hash == hash && !st.gen.modules.changed(old.plan.Requires) && !st.dataChanged(old.plan.Files) {
 			sc.program, sc.instance, sc.plan, sc.env = old.program, old.instance, old.plan, old.env
 		} else {
@@ -266,6 +269,8 @@ func (st *Staged) run() diag.List {
 
 // Discard drops what was staged.
 func (st *Staged) Discard() {
+	st.engine.changing.Lock()
+	defer st.engine.changing.Unlock()
 	st.engine.mu.Lock()
 	defer st.engine.mu.Unlock()
 	st.discard()

@@ -91,7 +91,15 @@ func (s *shard) dataAway(o event.Away, sc *script) (r *record.Root) {
 	return r
 }
 
-// keptOf returns what the script keeps; it exists since the script was staged.
+// keeping is [Engine.keptOf] for who does not have the lock.
+func (e *Engine) keeping(path string) *kept {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.keptOf(path)
+}
+
+// keptOf returns what the script keeps; it exists since the script was staged. The
+// caller has the lock.
 func (e *Engine) keptOf(path string) *kept {
 	if k := e.kept[path]; k != nil {
 		return k

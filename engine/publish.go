@@ -14,6 +14,8 @@ import (
 // meanwhile. It returns what is live now, on all shards.
 func (st *Staged) Publish() (*Generation, error) {
 	e := st.engine
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -54,6 +56,9 @@ func (e *Engine) swap(st *Staged) error {
 	st.done = true
 	for _, name := range st.damaged {
 		e.damaged[name] = true
+	}
+	if e.cfg.Reading != nil {
+		e.cfg.Reading(func(fields ...string) bool { return e.readsOf(next, fields) })
 	}
 	e.live = next
 	e.adopt(old, next)
@@ -245,26 +250,34 @@ func (e *Engine) adopt(old, g *Generation) {
 			u.fareAs(before.health)
 		}
 		for _, other := range g.others {
-			if same := other.users[name]; same != nil { // guests are in the first shard alone
+			if same := other.users[name]; same != nil { // guests may be in some shards alone
 				same.fareAs(u.health)
 			}
 		}
 	}
 	kept := make(map[ruleKey]*ruleShared)
-	for _, sc := range g.order {
-		for _, r := range sc.rules {
-			key := ruleKey{sc.path, r.decl.Name}
-			st := e.rules[key]
-			switch {
-			case st == nil:
-				st = &ruleShared{threshold: r.threshold, matched: new(uint64)}
-			case sc.fresh:
-				st = &ruleShared{threshold: st.threshold.adopt(r.threshold), matched: st.matched}
+	for _, part := range g.shards() {
+		for _, sc := range part.order {
+			for _, r := range sc.rules {
+				if key := (ruleKey{sc.path, r.decl.Name}); kept[key] == nil {
+					kept[key] = e.shared(key, sc, r)
+				}
 			}
-			kept[key] = st
 		}
 	}
 	e.rules = kept
+}
+
+// shared returns what a rule keeps under its name, on all shards.
+func (e *Engine) shared(key ruleKey, sc *script, r *rule) *ruleShared {
+	st := e.rules[key]
+	switch {
+	case st == nil:
+		return &ruleShared{threshold: r.threshold, matched: new(uint64)}
+	case sc.fresh:
+		return &ruleShared{threshold: st.threshold.adopt(r.threshold), matched: st.matched}
+	}
+	return st
 }
 
 // fareAs lets an event be suspended when another with that health is.

@@ -79,16 +79,22 @@ type Reader interface {
 func (e *Engine) Reads(fields ...string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.readsOf(e.live, fields)
+}
+
+// readsOf is [Engine.Reads] for a generation that is live or about to be. The caller
+// has the lock.
+func (e *Engine) readsOf(g *Generation, fields []string) bool {
 	var all Reads
-	for _, sc := range e.live.order {
+	for _, sc := range g.order {
 		if sc.guest {
 			all.merge(sc.reads)
 		} else if !all.read(sc.program) {
 			return true
 		}
 	}
-	if e.live.modules != nil {
-		for _, m := range e.live.modules.list {
+	if g.modules != nil {
+		for _, m := range g.modules.list {
 			if !all.read(m.compiled) {
 				return true
 			}

@@ -48,8 +48,8 @@ func (st *Staged) restore(d *store.Declaration) diag.List {
 // are tried; the error joins what failed. It blocks on the disk, so it is not
 // called from a shard.
 func (e *Engine) SaveState() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	return e.saveStores(func(string) bool { return true })
 }
 

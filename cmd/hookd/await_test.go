@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // await is a command of test scripts: it waits until the daemon at a control
-// socket has a status with all given fields, NAME=VALUE.
+// socket has a status with all given fields, NAME=VALUE or NAME>=NUMBER.
 //
 //	await c.sock generation=2 stale=false
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -43,6 +44,13 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 
 func has(st map[string]any, wanted []string) bool {
 	for _, w := range wanted {
+		if name, least, ok := strings.Cut(w, ">="); ok {
+			n, _ := st[name].(float64)
+			if want, err := strconv.ParseFloat(least, 64); err != nil || n < want {
+				return false
+			}
+			continue
+		}
 		name, value, _ := strings.Cut(w, "=")
 		if fmt.Sprint(st[name]) != value {
 			return false

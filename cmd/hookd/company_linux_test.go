@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/control"
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/feed"
 )
@@ -177,7 +178,7 @@ func company(t *testing.T, c *control.Client) (leave func() (inputs, events int)
 // they do their work.
 func TestCompanyIsCheap(t *testing.T) {
 	rounds, length := 2, 100*time.Millisecond
-	if proving() {
+	if testbed.Proving() {
 		rounds, length = 7, 2*time.Second
 	}
 	d, m, c := loaded(t)
@@ -206,7 +207,7 @@ func TestCompanyIsCheap(t *testing.T) {
 	if inputs == 0 || events == 0 {
 		t.Error("the company did nothing")
 	}
-	if proving() && w > 1.05*a {
+	if testbed.Proving() && w > 1.05*a {
 		t.Errorf("alone %.0f, with company %.0f", alone, with)
 	}
 }

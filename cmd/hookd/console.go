@@ -231,6 +231,7 @@ func runLines(c *console.Client, r io.Reader, reply func(console.Reply)) (failed
 
 // whole reports whether an input needs no further line.
 func whole(text string) bool {
+	text = console.Lua(text)
 	for _, c := range text {
 		if c != ' ' && c != '\t' && c != '\n' {
 			return c == ':' || !lua.Incomplete(text)

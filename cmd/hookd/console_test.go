@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookd/hookd/engine/control"
 	"github.com/hookd/hookd/runtime/lua/console"
+	"github.com/hookd/hookd/spec/testbed"
 )
 
 // attach runs a daemon on looped captures and returns a client of it.
@@ -149,12 +150,7 @@ func TestConsoleAttached(t *testing.T) {
 // TestConsoleTerminal drives a console in a terminal by tmux.
 func TestConsoleTerminal(t *testing.T) {
 	tmux, err := exec.LookPath("tmux")
-	if err != nil {
-		if os.Getenv("HOOKD_CI") == "1" {
-			t.Fatal("tmux is needed to drive a terminal")
-		}
-		t.Skip("no tmux to drive a terminal with")
-	}
+	testbed.Need(t, "tmux", err)
 	dir := t.TempDir()
 	binary, err := exec.LookPath("hookd") // of TestMain
 	if err != nil {

@@ -94,7 +94,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 		opts.drive = event.Apart // captures are read by one, and come to the same each time
 	}
 	d.opts = opts
-	opts.threadCPU = threadCPU
+	opts.threadCPU, opts.reading = threadCPU, d.keepRead
 	if err := d.openOutlets(stdout, stderr); err != nil {
 		return d, fail(exitIO, err)
 	}

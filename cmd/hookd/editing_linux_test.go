@@ -9,10 +9,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// proving reports whether spec/prove/run asks for the numbers that are promised.
-func proving() bool { return os.Getenv("HOOKD_PROVE") == "1" }
+	"github.com/hookd/hookd/spec/testbed"
+)
 
 // TestEditing saves rules again and again, some of them broken, while a capture
 // loops over two shards: every pass comes to the same, and each valid content was
@@ -20,7 +19,7 @@ func proving() bool { return os.Getenv("HOOKD_PROVE") == "1" }
 func TestEditing(t *testing.T) {
 	dir := t.TempDir()
 	saves, pace := 15, time.Duration(0)
-	if proving() {
+	if testbed.Proving() {
 		saves, pace = 600, 100*time.Millisecond
 	}
 	script := filepath.Join(dir, "a.lua")
@@ -69,7 +68,7 @@ func TestSaveToLive(t *testing.T) {
 	writeFile(t, script, text(0))
 	p := start(t, dir, script, "--pcap", "../../examples/rexmit-scope/capture.pcap", "--loop", "0")
 	saves, slack := 10, time.Duration(10)
-	if proving() {
+	if testbed.Proving() {
 		saves, slack = 100, 1
 	}
 	var took []time.Duration

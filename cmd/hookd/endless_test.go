@@ -7,12 +7,12 @@ import (
 	"encoding/binary"
 	"io"
 	"net/netip"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/craft"
 )
@@ -97,7 +97,7 @@ func (e *endless) later() {
 // packet, and looks whether memory grows.
 func TestEndlessCapture(t *testing.T) {
 	size := int64(256 << 20)
-	if os.Getenv("HOOKD_PROVE") == "1" {
+	if testbed.Proving() {
 		size = 1 << 30
 	}
 	h := newHouse(engineOptions{}, false, io.Discard, io.Discard)

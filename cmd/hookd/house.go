@@ -76,6 +76,8 @@ type engineOptions struct {
 	undone  func(*event.Shard, string)
 	// threadCPU measures what rules cost; nil: nobody asks.
 	threadCPU func() int64
+	// reading is told what a generation reads before it is live; nil: nobody asks.
+	reading func(may func(fields ...string) bool)
 }
 
 // engineOptions reads the settings of the scripts below paths and opens the
@@ -142,6 +144,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		CheckNative: o.checkNative,
 		Limits:      o.limits,
 		ThreadCPU:   o.threadCPU,
+		Reading:     o.reading,
 		ReadFile:    watch.ReadData,
 		State:       o.state,
 		Shards:      o.shards,

@@ -22,19 +22,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hookd/hookd/engine/control"
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/flow"
 )
 
 // needs fails in CI, and skips elsewhere, where a machine cannot do the test.
 func needs(t *testing.T, err error) {
 	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("HOOKD_CI") != "":
-		t.Fatal(err)
-	default:
-		t.Skipf("needs root, iproute2, util-linux and the traffic's programs: %v", err)
-	}
+	testbed.Need(t, "root, iproute2, util-linux and the traffic's programs", err)
 }
 
 // wires are two network namespaces with a pair of interfaces between them: a0,

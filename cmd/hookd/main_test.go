@@ -17,8 +17,14 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command lines of testdata/script. Each has the examples
 // of the tree at $EXAMPLES.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	p := scriptParams()
+	p.Dir = "testdata/script"
+	testscript.Run(t, p)
+}
+
+// scriptParams are what all test scripts have.
+func scriptParams() testscript.Params {
+	return testscript.Params{
 		UpdateScripts:       os.Getenv("HOOKD_UPDATE") != "",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -32,5 +38,5 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			return nil
 		},
-	})
+	}
 }

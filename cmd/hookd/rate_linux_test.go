@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/flow/packet/packettest"
 )
 
@@ -214,7 +215,7 @@ func (s *search) step(t *testing.T, f *flood) {
 // least four fifths of the other. What is lost above is counted by the kernel and
 // hookd alike. The rings are 8 MiB, so that they cannot hold what is sent.
 func TestCaptureRate(t *testing.T) {
-	if !proving() {
+	if !testbed.Proving() {
 		t.Skip("it takes minutes: spec/prove/run")
 	}
 	const ring = 8

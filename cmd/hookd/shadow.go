@@ -63,6 +63,13 @@ func (d *daemon) shadow(r *http.Request) (any, error) {
 	return report, nil
 }
 
+// keepRead has streams kept from before a generation is live that reads them.
+func (d *daemon) keepRead(may func(fields ...string) bool) {
+	if may(flow.StreamFields()...) {
+		d.front.WantStreams(true)
+	}
+}
+
 // wantStreams has streams kept where the live scripts read them, or those of others.
 func (d *daemon) wantStreams(others ...*engine.Engine) {
 	want := false

@@ -39,7 +39,8 @@ func newTrace() *cobra.Command {
 		Use:   "trace PATTERN...",
 		Short: "Show a running daemon's events as they happen",
 		Long: `Trace prints the events of hook points, one line each: a glob over
-stack.event.phase, as for 'hookd replay --print'. It ends with --count, --for or
+stack.event.phase, as for 'hookd replay --print', or over the events that scripts
+define, such as 'event.*'. It ends with --count, --for or
 SIGINT. The daemon makes at most 10,000 records a second for it, and never waits
 for it: what is too much is dropped, and that is said.`,
 		Example: `  hookd trace flow.conn_end
@@ -173,6 +174,9 @@ func (p *tracePrinter) note(l *traceLine) {
 	tellLeftOut(p.notes, l.LeftOut)
 	if l.Dropped > 0 {
 		fmt.Fprintf(p.notes, "hookd: dropped %d\n", l.Dropped)
+	}
+	if l.Gone != "" {
+		fmt.Fprintf(p.notes, "hookd: %s is not declared any more\n", shown(l.Gone))
 	}
 	if l.Errors > 0 {
 		fmt.Fprintf(p.notes, "hookd: %d events not selected: %s\n", l.Errors, shown(l.Error))

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/hookd/hookd/engine/control"
+	"github.com/hookd/hookd/spec/testbed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -288,7 +289,7 @@ func TestOtherUser(t *testing.T) {
 		}
 		cmd := exec.Command(binary, "-test.run=^TestOtherUser$")
 		cmd.Env = append(os.Environ(), "HOOKD_TEST_SOCKET="+path)
-		asNobody(cmd)
+		testbed.AsNobody(cmd)
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Errorf("open %v: %v\n%s", open, err, out)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +30,8 @@ const (
 
 // Query says what is traced.
 type Query struct {
-	// Patterns are globs over family.event.phase; several select what any does.
+	// Patterns are globs over family.event.phase, or over the names of user-defined
+	// events, event.http_*; several select what any does.
 	Patterns []string
 	// Where selects events by an expression; empty: all.
 	Where string
@@ -57,6 +60,8 @@ type Note struct {
 	Error  string `json:"error,omitempty"`
 	// Stopped: nothing comes any more, because the expression took too long.
 	Stopped bool `json:"stopped,omitempty"`
+	// Gone is a user-defined event that no script declares any more: none comes.
+	Gone string `json:"gone,omitempty"`
 }
 
 // Trace is a trace that runs.
@@ -68,8 +73,9 @@ type Trace struct {
 	send   func([]byte) bool
 	sample uint64
 	bufs   [][]byte // by shard, each for who entered it
-	detach func()
+	detach []func()
 	stop   chan struct{}
+	gone   atomic.Pointer[string] // an event that is not declared any more
 	ended  sync.WaitGroup
 
 	matched, dropped atomic.Uint64
@@ -82,7 +88,7 @@ type Trace struct {
 // does not wait; it reports whether it took the line. The error is a
 // [*control.Error], with diagnostics as its detail where the expression is wrong.
 func (in *Inspector) Trace(q Query, send func(line []byte) bool) (*Trace, error) {
-	points, err := in.match(q.Patterns)
+	points, users, err := in.match(q.Patterns)
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +97,9 @@ func (in *Inspector) Trace(q Query, send func(line []byte) bool) (*Trace, error)
 	t.bufs = make([][]byte, in.engine.Shards().Len())
 	t.room.Store(MaxTraceRate)
 	if q.Where != "" {
-		f, diags, err := NewFilter(in.engine, q.Where, points)
-		switch {
-		case err != nil:
+		if points, users, err = t.choose(q.Where, points, users); err != nil {
 			return nil, err
-		case f == nil:
-			return nil, refusal(diags)
 		}
-		t.filter, points, t.Head.LeftOut = f, f.Taken, f.LeftOutNames()
 	}
 	ids := make([]event.PointID, len(points))
 	for i, p := range points {
@@ -113,46 +114,144 @@ func (in *Inspector) Trace(q Query, send func(line []byte) bool) (*Trace, error)
 		return nil, fmt.Errorf("inspect: trace: %w", err)
 	}
 	send(head)
-	t.detach = in.engine.Attach(ids, t.event)
+	if len(users) > 0 {
+		if err := t.attachUsers(users); err != nil {
+			if t.filter != nil {
+				t.filter.Close()
+			}
+			return nil, err
+		}
+	}
+	t.detach = append(t.detach, in.engine.Attach(ids, t.event))
 	t.ended.Go(t.tend)
 	return t, nil
 }
 
-// match finds hook points by patterns.
-func (in *Inspector) match(patterns []string) ([]*event.PointInfo, error) {
-	if len(patterns) == 0 {
-		return nil, control.Errorf(http.StatusBadRequest, "a pattern is needed, such as flow.conn_start")
+// choose compiles the expression that selects events, and leaves those out that it
+// has no meaning for.
+func (t *Trace) choose(where string, points []*event.PointInfo, users []engine.UserEvent) ([]*event.PointInfo, []engine.UserEvent, error) {
+	all := slices.Clone(points)
+	for _, u := range users {
+		if u.Where != nil && !slices.Contains(all, u.Where) {
+			all = append(all, u.Where)
+		}
 	}
-	var points []*event.PointInfo
+	f, diags, err := NewFilter(t.engine, where, all)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case f == nil:
+		return nil, nil, refusal(diags)
+	}
+	t.filter = f
+	points = slices.DeleteFunc(points, func(p *event.PointInfo) bool {
+		out := !slices.Contains(f.Taken, p)
+		if out {
+			t.Head.LeftOut = append(t.Head.LeftOut, p.Name)
+		}
+		return out
+	})
+	users = slices.DeleteFunc(users, func(u engine.UserEvent) bool {
+		out := u.Where == nil || !slices.Contains(f.Taken, u.Where)
+		if out {
+			t.Head.LeftOut = append(t.Head.LeftOut, u.Name)
+		}
+		return out
+	})
+	return points, users, nil
+}
+
+// attachUsers has user-defined events traced, until a generation does not declare
+// them any more.
+func (t *Trace) attachUsers(users []engine.UserEvent) error {
+	for _, u := range users {
+		detach, err := t.engine.AttachUser(u.Name, func(c *engine.Call) { t.user(u.Name, c) }, func() {
+			t.gone.Store(&u.Name)
+		})
+		if err != nil {
+			for _, undo := range t.detach {
+				undo()
+			}
+			return control.Errorf(http.StatusConflict, "%s", err)
+		}
+		t.detach = append(t.detach, detach)
+	}
+	return nil
+}
+
+// match finds hook points, and user-defined events, by patterns.
+func (in *Inspector) match(patterns []string) (points []*event.PointInfo, users []engine.UserEvent, err error) {
+	if len(patterns) == 0 {
+		return nil, nil, control.Errorf(http.StatusBadRequest, "a pattern is needed, such as flow.conn_start")
+	}
 	for _, pattern := range patterns {
+		if strings.HasPrefix(pattern, "event.") {
+			list := in.userEvents(pattern)
+			if len(list) == 0 {
+				return nil, nil, control.Errorf(http.StatusBadRequest, "%s: no script that is live declares such an event", pattern)
+			}
+			users = append(users, list...)
+			continue
+		}
 		list, err := in.engine.Catalogue().Match(pattern)
 		if err != nil {
-			return nil, control.Errorf(http.StatusBadRequest, "%s", err)
+			return nil, nil, control.Errorf(http.StatusBadRequest, "%s", err)
 		}
 		if len(list) == 0 {
-			return nil, control.Errorf(http.StatusBadRequest, "%s: no such hook point; 'hookd hooks' lists them", pattern)
+			return nil, nil, control.Errorf(http.StatusBadRequest, "%s: no such hook point; 'hookd hooks' lists them", pattern)
 		}
 		points = append(points, list...)
 	}
 	slices.SortFunc(points, func(a, b *event.PointInfo) int { return int(a.ID) - int(b.ID) })
-	return slices.Compact(points), nil
+	slices.SortFunc(users, func(a, b engine.UserEvent) int { return strings.Compare(a.Name, b.Name) })
+	return slices.Compact(points), slices.Compact(users), nil
+}
+
+// userEvents are those that a pattern, "event.http_*", means; a phase is named where
+// it is not the one that is meant without.
+func (in *Inspector) userEvents(pattern string) (list []engine.UserEvent) {
+	for _, u := range in.engine.UserEvents() {
+		if ok, err := path.Match(pattern, u.Name); err == nil && ok && strings.Count(pattern, ".") == strings.Count(u.Name, ".") {
+			list = append(list, u)
+		}
+	}
+	return list
 }
 
 // event is the trace's [engine.Tap].
 func (t *Trace) event(s *event.Shard, info *event.Info, where *event.PointInfo, e any) {
-	if t.filter != nil && !t.filter.Selects(s, info, where, e) {
-		return
-	}
-	if t.sample > 1 && t.matched.Add(1)%t.sample != 1 {
-		return
-	}
-	if t.room.Add(-1) < 0 {
-		t.dropped.Add(1)
+	if !t.takes(s, info, where, e) {
 		return
 	}
 	buf := &t.bufs[s.Index()]
 	*buf = trace.AppendEvent((*buf)[:0], s.Now(), t.engine.Generation(), info, where, e)
 	t.send(*buf) // who does not take it counts it
+}
+
+// user is the trace's [engine.UserTap] for an event.
+func (t *Trace) user(name string, c *engine.Call) {
+	s := c.Shard
+	if !t.takes(s, c.Info, c.Where, c.Event) {
+		return
+	}
+	buf := &t.bufs[s.Index()]
+	*buf = trace.AppendUser((*buf)[:0], s.Now(), t.engine.Generation(), name, c)
+	t.send(*buf)
+}
+
+// takes reports whether there is to be a record of an event, and room for it.
+func (t *Trace) takes(s *event.Shard, info *event.Info, where *event.PointInfo, e any) bool {
+	if t.filter != nil && !t.filter.Selects(s, info, where, e) {
+		return false
+	}
+	if t.sample > 1 && t.matched.Add(1)%t.sample != 1 {
+		return false
+	}
+	if t.room.Add(-1) < 0 {
+		t.dropped.Add(1)
+		return false
+	}
+	return true
 }
 
 // tend gives the trace room for records, and tells what is to be told, until it
@@ -188,7 +287,10 @@ func (t *Trace) note() bool {
 		}
 		t.told, n.Stopped = errors, t.filter.Stopped()
 	}
-	if n.Dropped == 0 && n.Errors == 0 && !n.Stopped {
+	if gone := t.gone.Swap(nil); gone != nil {
+		n.Gone = *gone
+	}
+	if n.Dropped == 0 && n.Errors == 0 && !n.Stopped && n.Gone == "" {
 		return false
 	}
 	if line, err := json.Marshal(&n); err == nil {
@@ -199,7 +301,9 @@ func (t *Trace) note() bool {
 
 // End ends the trace: send is not called any more. It is called once.
 func (t *Trace) End() {
-	t.detach()
+	for _, detach := range t.detach {
+		detach()
+	}
 	close(t.stop)
 	t.ended.Wait()
 	if t.filter != nil {

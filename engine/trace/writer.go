@@ -92,6 +92,22 @@ func AppendEvent(b []byte, ts int64, gen uint64, info *event.Info, where *event.
 	return append(appendEvent(b, ts, gen, info, where, e), '}')
 }
 
+// AppendUser appends the record of a user-defined event, "event.http_get", without the
+// end of the line: what its base tells, and what it was raised with.
+func AppendUser(b []byte, ts int64, gen uint64, name string, c *engine.Call) []byte {
+	b = appendHead(b, ts, name)
+	b = append(b, `,"gen":`...)
+	b = strconv.AppendUint(b, gen, 10)
+	if c.Info != nil && c.Info.AppendJSON != nil {
+		b = c.Info.AppendJSON(b, c.Event)
+	}
+	if c.Payload != nil {
+		b = append(b, `,"payload":`...)
+		b = event.AppendJSONValue(b, c.Payload)
+	}
+	return append(b, '}')
+}
+
 func appendEvent(b []byte, ts int64, gen uint64, info *event.Info, where *event.PointInfo, e any) []byte {
 	b = appendHead(b, ts, info.Name)
 	if where.Phase != "" {

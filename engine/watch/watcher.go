@@ -68,6 +68,7 @@ type Change struct {
 type Watcher struct {
 	cfg   Config
 	seen  [sha256.Size]byte  // of the latest change given out
+	roots []string           // the paths, and what they led to when Run looked last
 	asked chan chan struct{} // to look now; what is sent is closed when that is done
 
 	mu    sync.Mutex
@@ -213,13 +214,10 @@ func (w *Watcher) concerns(path string) bool {
 		return true
 	}
 	path = filepath.Clean(path)
+	if slices.ContainsFunc(w.roots, func(root string) bool { return within(path, root) }) {
+		return true
+	}
 	for _, root := range w.cfg.Paths {
-		if within(path, filepath.Clean(root)) {
-			return true
-		}
-		if resolved, err := filepath.EvalSymlinks(root); err == nil && within(path, resolved) {
-			return true
-		}
 		if within(path, filepath.Join(filepath.Dir(root), engine.ModuleFolder)) || path == filepath.Join(filepath.Dir(root), engine.SettingsFile) {
 			return true
 		}
@@ -318,6 +316,7 @@ func (w *Watcher) glance(src source) [sha256.Size]byte {
 // comes back, and those of data files.
 func (w *Watcher) directories(sum io.Writer) []string {
 	var list []string
+	w.roots = w.roots[:0]
 	listed := map[string]bool{}
 	add := func(dir string) {
 		if !listed[dir] {
@@ -327,12 +326,14 @@ func (w *Watcher) directories(sum io.Writer) []string {
 	}
 	for _, p := range w.cfg.Paths {
 		add(filepath.Dir(filepath.Clean(p)))
+		w.roots = append(w.roots, filepath.Clean(p))
 		resolved, err := filepath.EvalSymlinks(p)
 		if err != nil {
 			fmt.Fprintf(sum, "%s\x00%v\x00", p, err)
 			continue
 		}
 		if resolved != filepath.Clean(p) {
+			w.roots = append(w.roots, resolved)
 			add(filepath.Dir(resolved))
 		}
 		below(resolved, sum, add)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/watch"
+	"github.com/hookd/hookd/spec/testbed"
 )
 
 // watched is a watcher that runs, and what it told.
@@ -348,7 +349,7 @@ func TestUnreadable(t *testing.T) {
 		must(t, err, os.WriteFile(binary, text, 0o755))
 		cmd := exec.Command(binary, "-test.run=^TestUnreadable$", "-test.v")
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "TMPDIR="+dir)
-		asNobody(cmd)
+		testbed.AsNobody(cmd)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}

@@ -21,6 +21,7 @@ func TestWhatOutlivesReloads(t *testing.T) {
 		local version, woken = %d, 0
 		handler "named" { on = flow.new_data, run = function(c, d) alert("named", { v = version, by = this.param }) end }
 		handler "failover" { run = function(c) alert("failover", { v = version, c = c.id }) end }
+		handler "calm" { run = function() alert("calm", { v = version }) end }
 		rule "begin" { on = flow.conn_start, run = function(c)
 			if c.id == 9 then
 				for i = 1, 1000 do spawn(function() sleep "30s" woken = woken + 1 if woken == 1000 then alert("woken", { v = version }) end end) end
@@ -28,6 +29,7 @@ func TestWhatOutlivesReloads(t *testing.T) {
 			end
 			c:on(flow.new_data, "named", version)
 			c:after("15s", "failover")
+			after("25s", "calm")
 		end }
 		timer "minute" { every = "60s", run = function() alert("minute", { v = version, at = os.time() }) end }`
 	at := func(n int) string { return fmt.Sprintf(src, n) }
@@ -49,6 +51,7 @@ func TestWhatOutlivesReloads(t *testing.T) {
 	}
 	want := []string{
 		`alert failover {"v":102,"c":1}`, // at 15 s, under the generation of 10 s
+		`alert calm {"v":103}`,
 		`alert woken {"v":1}`,
 		`alert minute {"v":106,"at":1060}`,
 		`alert minute {"v":112,"at":1120}`,

@@ -1,10 +1,11 @@
 package lua
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookd/hookd/spec/testbed"
 )
 
 // TestNothingAllocates holds what costs nothing to its word.
@@ -82,7 +83,7 @@ func TestCostRatios(t *testing.T) {
 	}
 	const calls = 10_000
 	rounds, slack := 25, 1.4
-	if os.Getenv("HOOKD_PROVE") == "1" {
+	if testbed.Proving() {
 		rounds, slack = 60, 1
 	}
 	call := &cost{name: "protected call", run: protectedCall(t)}

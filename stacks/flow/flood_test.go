@@ -2,7 +2,6 @@ package flow_test
 
 import (
 	"encoding/binary"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/packet"
 	pt "github.com/hookd/hookd/stacks/flow/packet/packettest"
@@ -33,16 +33,12 @@ func flood(s *flow.Stack, frame []byte, n int, now int64) {
 	}
 }
 
-// proving reports whether spec/prove/run runs the tests, which takes the numbers that are promised;
-// other runs take a tenth of them.
-func proving() bool { return os.Getenv("HOOKD_PROVE") == "1" }
-
 // TestSYNFlood opens more connections than there may be, which nobody answers, among 1000 that are
 // used: the flood pushes out its own.
 func TestSYNFlood(t *testing.T) {
 	const victims = 1000
 	attackers, cfg := 100_000, flow.Config{MaxConns: 100_000}
-	if proving() {
+	if testbed.Proving() {
 		attackers, cfg = 1_000_000, flow.Config{}
 	}
 	var ends [flowev.EndReasonReset + 1]int
@@ -82,7 +78,7 @@ func TestSYNFlood(t *testing.T) {
 // TestIdleConns keeps 100,000 open connections that were used, in less than 100 MiB.
 func TestIdleConns(t *testing.T) {
 	conns := 10_000
-	if proving() {
+	if testbed.Proving() {
 		conns = 100_000
 	}
 	sh := event.NewShard(0)

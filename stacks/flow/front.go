@@ -62,7 +62,8 @@ func (f *Front) Remove(fns *Functions) {
 	}
 }
 
-// WantStreams is [Stack.WantStreams] for all stacks. No traffic flows meanwhile.
+// WantStreams is [Stack.WantStreams] for all stacks. Traffic may flow meanwhile; the caller has entered
+// no shard.
 func (f *Front) WantStreams(want bool) {
 	for _, s := range f.common.stacks {
 		s.sh.Enter()

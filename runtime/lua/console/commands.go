@@ -23,7 +23,7 @@ type action struct {
 func actions() []action {
 	return []action{
 		{"in", "[SCRIPT]", "look into a script: its top-level locals, state, functions; without a name, leave it", (*Session).enterScript},
-		{"watch", "PATTERN", "show the events of these hook points as they come; :unwatch ends it", (*Session).watchCommand},
+		{"watch", "PATTERN [where EXPR]", "show the events of these hook points as they come; :unwatch ends it", (*Session).watchCommand},
 		{"explain", "CONN", "show what rules do with the events of a connection, by its number; :unwatch ends it", (*Session).explainCommand},
 		{"unwatch", "", "end what :watch and :explain began", (*Session).unwatchCommand},
 		{"rules", "[PATTERN]", "the live rules with what they counted", (*Session).rulesCommand},
@@ -71,22 +71,30 @@ func said(err error, text string) Reply {
 
 func (s *Session) enterScript(_ context.Context, arg string) Reply {
 	if arg == "" {
-		s.desk, s.in = s.home, ""
+		s.look("")
 		return Reply{}
 	}
 	path := s.scriptNamed(arg)
-	before, was := s.desk, s.in
-	s.desk, s.in = s.home, path
-	if _, err := s.machine(); err != nil {
-		s.desk, s.in = before, was
+	was := s.in
+	s.look(path)
+	st := s.seatAt(s.at)
+	if _, err := s.machine(st); err != nil {
+		s.look(was)
 		return refused(err)
 	}
 	var own []string
-	s.enter(func() { own = s.desk.Own() })
+	st.enter(func() { own = st.desk.Own() })
 	if len(own) == 0 {
 		return Reply{Text: path + " has no names of its own"}
 	}
 	return Reply{Text: path + " has " + strings.Join(own, ", ")}
+}
+
+// look has all seats look into a script from their next input on; into none where
+// path is empty.
+func (s *Session) look(path string) {
+	s.in = path
+	s.taken(func(st *seat) { st.desk = st.home })
 }
 
 // scriptNamed returns the path of the live script that a name means: a path, or
@@ -109,7 +117,10 @@ func (s *Session) scriptNamed(name string) string {
 }
 
 func (s *Session) watchCommand(_ context.Context, arg string) Reply {
-	return said(s.watchEvents(arg), "watching "+arg)
+	if err := s.watchEvents(arg); err != nil {
+		return s.failure(err)
+	}
+	return Reply{Text: "watching " + arg}
 }
 
 func (s *Session) explainCommand(_ context.Context, arg string) Reply {
@@ -205,24 +216,20 @@ func (s *Session) saveCommand(_ context.Context, arg string) Reply {
 }
 
 func (s *Session) dropCommand(_ context.Context, arg string) Reply {
-	next := slices.DeleteFunc(slices.Clone(s.rules), func(d declared) bool { return d.name == arg })
-	if len(next) == len(s.rules) {
-		return refused(fmt.Errorf("nothing called %s was declared here", arg))
-	}
-	var text []byte
-	s.enter(func() { text = s.home.Text() })
-	if diags := s.guest.Declare(planOf(next), text, false); diags.HasErrors() {
-		return s.failure(diags)
-	}
-	gone := s.rules
-	s.rules = next
-	s.enter(func() {
-		for _, d := range gone {
-			if d.name == arg {
-				s.home.DropRule(d.functions()...)
-			}
+	found := false
+	var failed error
+	s.taken(func(st *seat) {
+		was, err := s.drop(st, arg)
+		if found = found || was; err != nil {
+			failed = err
 		}
 	})
+	switch {
+	case failed != nil:
+		return s.failure(failed)
+	case !found:
+		return refused(fmt.Errorf("nothing called %s was declared here", arg))
+	}
 	return Reply{Text: arg + " is gone"}
 }
 

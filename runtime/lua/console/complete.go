@@ -61,7 +61,7 @@ func (s *Session) candidates(text string) (from int, words []string) {
 		return m[2], words
 	}
 	if m := ruleAt.FindStringSubmatchIndex(text); m != nil {
-		for _, d := range s.rules {
+		for _, d := range s.rules() {
 			words = append(words, d.name)
 		}
 		return m[2], words
@@ -81,12 +81,13 @@ func (s *Session) candidates(text string) (from int, words []string) {
 // lua lists the names that may stand behind a chain at a place of Lua.
 func (s *Session) lua(before string, chain []string) (words []string) {
 	typeOf := func(name string) string { return s.parameter(before, name) }
-	s.enter(func() { words = s.desk.Completions(chain, typeOf) })
+	st := s.seatAt(s.at)
+	st.enter(func() { words = st.desk.Completions(chain, typeOf) })
 	if len(chain) > 0 {
 		return words
 	}
 	point := lastSubmatch(eventOf, before)
-	keys, match := s.home.Words(point)
+	keys, match := s.seats[0].home.Words(point)
 	switch inside(before) {
 	case "rule", "handler", "event", "timer":
 		words = append(words, keys...)
@@ -108,7 +109,7 @@ func (s *Session) parameter(before, name string) string {
 	list := strings.Split(lastSubmatch(parameters, before), ",")
 	for i, p := range list {
 		if strings.TrimSpace(p) == name {
-			return s.home.Parameter(lastSubmatch(eventOf, before), i)
+			return s.seats[0].home.Parameter(lastSubmatch(eventOf, before), i)
 		}
 	}
 	return ""
@@ -171,7 +172,7 @@ func (s *Session) arguments(command string) []string {
 		return s.points()
 	case "drop":
 		var names []string
-		for _, d := range s.rules {
+		for _, d := range s.rules() {
 			names = append(names, d.name)
 		}
 		return names

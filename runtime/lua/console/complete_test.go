@@ -95,8 +95,8 @@ func FuzzIncomplete(f *testing.F) {
 			return
 		}
 		var names []string
-		d.enter(func() { names = d.desk.Names() })
-		if input, diags := d.desk.Compile(text, names); (input == nil) != diags.HasErrors() {
+		d.seatAt(0).enter(func() { names = d.seatAt(0).desk.Names() })
+		if input, diags := d.seatAt(0).desk.Compile(text, names); (input == nil) != diags.HasErrors() {
 			t.Fatalf("input %v with %v", input != nil, diags)
 		}
 	})

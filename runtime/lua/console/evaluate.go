@@ -29,23 +29,24 @@ type running struct {
 	shown []string
 }
 
-// evaluate runs Lua in slices; between two the shard serves, for at least as
-// long as the slice took.
-func (s *Session) evaluate(ctx context.Context, text string) Reply {
-	env, err := s.machine()
+// evaluate runs Lua in a shard, in slices; between two the shard serves, for at
+// least as long as the slice took.
+func (s *Session) evaluate(ctx context.Context, at int, text string) Reply {
+	st := s.seatAt(at)
+	env, err := s.machine(st)
 	if err != nil {
 		return s.failure(err)
 	}
 	shard := env.Shard
 	shard.Enter()
-	names := s.desk.Names()
+	names := st.desk.Names()
 	shard.Leave()
-	input, diags := s.desk.Compile(text, names)
+	input, diags := st.desk.Compile(text, names)
 	if diags.HasErrors() {
 		return s.failure(diags)
 	}
-	if s.desk == s.home {
-		s.guest.Begin()
+	if st.desk == st.home {
+		s.guest.Begin(at)
 	}
 	if s.guest.Reads(input.Reads()) && s.conf.Changed != nil {
 		s.conf.Changed()
@@ -58,11 +59,11 @@ func (s *Session) evaluate(ctx context.Context, text string) Reply {
 		env.Services.Later(step)
 		return time.Since(begun)
 	}
-	took := later(func() { r.eval = s.desk.Start(input, func() { r.more <- struct{}{} }, r.end(s)) })
+	took := later(func() { r.eval = st.desk.Start(input, func() { r.more <- struct{}{} }, r.end(st.desk, s.conf.Width)) })
 	for over := ctx.Done(); ; {
 		select {
 		case <-r.ended:
-			return s.outcome(r, text)
+			return s.outcome(st, r, text)
 		case <-over:
 			over = nil
 			cause := context.Cause(ctx)
@@ -76,52 +77,52 @@ func (s *Session) evaluate(ctx context.Context, text string) Reply {
 
 // end takes what became of the evaluation, and shows its values while the shard
 // is entered.
-func (r *running) end(s *Session) func(lua.Outcome) {
+func (r *running) end(desk *lua.Desk, width int) func(lua.Outcome) {
 	return func(out lua.Outcome) {
 		r.out = out
 		for _, v := range out.Values {
-			if out.Err == nil && !s.desk.Declared(v, out.Plan) {
-				r.shown = append(r.shown, show(s.desk, v, s.conf.Width))
+			if out.Err == nil && !desk.Declared(v, out.Plan) {
+				r.shown = append(r.shown, show(desk, v, width))
 			}
 		}
 		close(r.ended)
 	}
 }
 
-// machine returns what the desk's machine uses of the engine. A desk whose script
-// was reloaded moves to the new machine.
-func (s *Session) machine() (*engine.Env, error) {
+// machine returns what the machine of the seat's desk uses of the engine. A desk whose
+// script was reloaded moves to the new machine.
+func (s *Session) machine(st *seat) (*engine.Env, error) {
 	if s.in == "" {
-		return s.guest.Env(), nil
+		return st.env, nil
 	}
 	var env *engine.Env
-	err := s.conf.Engine.Visit(s.in, func(in engine.Instance, e *engine.Env) {
+	err := s.conf.Engine.Visit(s.in, st.index, func(in engine.Instance, e *engine.Env) {
 		env = e
-		if in != s.desk.Instance() {
-			s.move(in)
+		if in != st.desk.Instance() {
+			s.move(st, in)
 		}
 	})
 	if err != nil {
-		s.desk, s.in = s.home, ""
+		s.look("")
 	}
 	return env, err
 }
 
-// move takes the session into a machine of the script it is in.
-func (s *Session) move(in engine.Instance) {
+// move takes a seat into a machine of the script that is looked into.
+func (s *Session) move(st *seat, in engine.Instance) {
 	desk, err := s.rt.DeskAt(in, lua.DeskConfig{Name: s.guest.Path(), Print: s.conf.Notes, Store: s.store})
 	if err != nil {
 		return // the engine has one runtime
 	}
-	if s.desk != s.home {
+	if st.desk != st.home {
 		s.conf.Notes(s.in + " was reloaded: this is its new machine, and what was changed or named in the one before is gone")
 	}
-	s.desk = desk
+	st.desk = desk
 }
 
 // outcome puts what became of an evaluation into words, and makes what it declared
 // live.
-func (s *Session) outcome(r *running, text string) Reply {
+func (s *Session) outcome(st *seat, r *running, text string) Reply {
 	if r.out.Err != nil {
 		if errors.Is(r.out.Err, lua.ErrGone) {
 			return Reply{Text: s.in + " was reloaded meanwhile: try again", Failed: true}
@@ -133,14 +134,14 @@ func (s *Session) outcome(r *running, text string) Reply {
 		s.define(text)
 	}
 	if s.in != "" {
-		s.enter(func() {
-			if names := s.desk.Changes(); len(names) > 0 {
+		st.enter(func() {
+			if names := st.desk.Changes(); len(names) > 0 {
 				lines = append(lines, "changed until "+s.in+" is reloaded: "+strings.Join(names, ", "))
 			}
 		})
 	}
 	if r.out.Plan != nil {
-		said, err := s.declare(&r.out, text)
+		said, err := s.declare(st, &r.out, text)
 		if err != nil {
 			return s.failure(err)
 		}
@@ -149,35 +150,33 @@ func (s *Session) outcome(r *running, text string) Reply {
 	return Reply{Text: strings.Join(lines, "\n")}
 }
 
-// enter calls f with the desk's shard entered.
-func (s *Session) enter(f func()) {
-	shard := s.guest.Env().Shard
-	shard.Enter()
-	defer shard.Leave()
-	f()
-}
-
-// declare makes what an evaluation declared live, in the place of what the
-// session declared before under the same names.
-func (s *Session) declare(out *lua.Outcome, text string) ([]string, error) {
+// declare makes what an evaluation declared live on its shard, in the place of what
+// was declared there before under the same names. Timers are those of the first.
+func (s *Session) declare(st *seat, out *lua.Outcome, text string) ([]string, error) {
+	if st.index != 0 {
+		for _, t := range out.Plan.Timers {
+			s.conf.Notes("timer " + quote(t.Name) + " runs once, on shard 0")
+		}
+		out.Plan.Timers = nil
+	}
 	fresh := declarations(out.Plan, text)
 	if len(fresh) == 0 && !out.Stores {
 		return nil, nil
 	}
-	next := slices.DeleteFunc(slices.Clone(s.rules), func(d declared) bool {
+	next := slices.DeleteFunc(slices.Clone(st.rules), func(d declared) bool {
 		return slices.ContainsFunc(fresh, func(f declared) bool { return f.kind == d.kind && f.name == d.name })
 	})
 	next = append(next, fresh...)
-	if diags := s.guest.Declare(planOf(next), s.home.Text(), out.Stores); diags.HasErrors() {
-		s.enter(out.Drop)
+	if diags := s.guest.Declare(st.index, planOf(next), st.home.Text(), out.Stores); diags.HasErrors() {
+		st.enter(out.Drop)
 		return nil, diags
 	}
-	replaced := s.rules
-	s.rules = next
-	s.enter(func() {
+	replaced := st.rules
+	st.rules = next
+	st.enter(func() {
 		for _, d := range replaced {
 			if !slices.ContainsFunc(next, func(n declared) bool { return n.rule == d.rule && n.event == d.event && n.timer == d.timer }) {
-				s.home.DropRule(d.functions()...)
+				st.home.DropRule(d.functions()...)
 			}
 		}
 	})

@@ -45,11 +45,12 @@ var word = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 // script is a script of what the session declared, behind the inputs that its
 // names come from.
 func (s *Session) script() (string, error) {
-	if len(s.rules) == 0 {
+	rules := s.rules()
+	if len(rules) == 0 {
 		return "", errors.New("nothing is declared here that could be saved")
 	}
 	var texts []string
-	for _, d := range s.rules {
+	for _, d := range rules {
 		if !slices.Contains(texts, d.text) {
 			texts = append(texts, d.text)
 		}

@@ -40,10 +40,9 @@ type Session struct {
 	conf  Config
 	rt    *lua.Runtime
 	guest *engine.Guest
-	home  *lua.Desk
-	desk  *lua.Desk // home, or that in a script
-	in    string    // path of that script
-	rules []declared
+	seats []*seat // by shard; nil where nothing was evaluated
+	at    int     // the shard where inputs are evaluated that do not say another
+	in    string  // path of the script that is looked into
 	// defined are the inputs that names of the session come from.
 	defined []definition
 
@@ -69,18 +68,15 @@ func New(conf Config) (*Session, error) {
 	if conf.Notes == nil {
 		conf.Notes = func(string) {}
 	}
-	s := &Session{conf: conf, rt: rt}
-	open := func(env *engine.Env) engine.Instance {
-		s.home = rt.OpenDesk(env, lua.DeskConfig{Name: env.Path, Print: conf.Notes, Store: s.store})
-		return s.home.Instance()
-	}
-	guest, err := conf.Engine.Invite("console", open, s.dropped)
+	n := conf.Engine.Shards().Len()
+	s := &Session{conf: conf, rt: rt, seats: make([]*seat, n)}
+	guest, err := conf.Engine.Invite("console", s.open(0), s.dropped)
 	if err != nil {
 		return nil, err
 	}
-	s.guest, s.desk = guest, s.home
-	if n := conf.Engine.Shards().Len(); n > 1 {
-		conf.Notes(fmt.Sprintf("this console is in shard 0 of %d: it looks into the scripts there, and rules that are typed see the connections of that shard", n))
+	s.guest = guest
+	if n > 1 {
+		conf.Notes(fmt.Sprintf("this console is in shard 0 of %d: @1 before an input is in shard 1, @all in all", n))
 	}
 	return s, nil
 }
@@ -153,21 +149,32 @@ func (s *Session) Do(ctx context.Context, input string) Reply {
 		s.cancel = nil
 		s.mu.Unlock()
 	}()
+	where, input := cutPlace(input)
 	switch text := strings.TrimSpace(input); {
+	case where != "":
+		return s.evaluateAt(ctx, where, input)
 	case text == "":
 		return Reply{}
 	case text[0] == ':':
 		return s.command(ctx, text[1:])
 	}
-	return s.evaluate(ctx, input)
+	return s.evaluate(ctx, s.at, input)
 }
 
 // Prompt is what a terminal shows before an input.
 func (s *Session) Prompt() string {
+	name, place := "hookd", ""
 	if s.in != "" {
-		return fmt.Sprintf("%s %d> ", s.in, s.desk.Line())
+		name = s.in
 	}
-	return fmt.Sprintf("hookd %d> ", s.home.Line())
+	if s.at != 0 {
+		place = fmt.Sprintf("@%d", s.at)
+	}
+	line := 1
+	if st := s.seats[s.at]; st != nil {
+		line = st.desk.Line()
+	}
+	return fmt.Sprintf("%s%s %d> ", name, place, line)
 }
 
 // failure renders an error, with its line and caret where it has one.

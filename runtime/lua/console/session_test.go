@@ -360,6 +360,39 @@ func TestWatch(t *testing.T) {
 	if got := d.do(t, ":watch flow.rexmitt"); !strings.Contains(got, "flow.rexmit") {
 		t.Error(got)
 	}
+	if got := d.do(t, ":watch hookd.reloaded where this.generation > x"); !strings.Contains(got, "hookd.reloaded has no x") {
+		t.Error(got)
+	}
+}
+
+// TestWatchUserEvents shows events that a script defines, while it does.
+func TestWatchUserEvents(t *testing.T) {
+	const script = `event "told" {} event "old" { on = hookd.reloaded, when = function() return this.generation > 2 end }
+		rule "tells" { on = hookd.reloaded, run = function() raise(event.told, { gen = this.generation }) end } -- %d`
+	d := sit(t, "a.lua", fmt.Sprintf(script, 1))
+	if got := d.do(t, ":watch event.*"); got != "watching event.*" {
+		t.Error(got)
+	}
+	load(t, d.engine, "a.lua", fmt.Sprintf(script, 2))
+	load(t, d.engine, "a.lua", fmt.Sprintf(script, 3))
+	got := d.notes()
+	if n := strings.Count(got, "\n"); n != 2 || !strings.Contains(got, `"event":"event.told","gen":2,"payload":{"gen":2}}`) ||
+		!strings.Contains(got, `"event":"event.old","gen":3,"generation":3`) {
+		t.Errorf("%s", got)
+	}
+	load(t, d.engine, "a.lua", "x = 1")
+	for end := time.Now().Add(5 * time.Second); !strings.Contains(got, "is not declared any more"); got = d.notes() {
+		if time.Now().After(end) {
+			t.Fatal("nobody says that the events are gone")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := d.do(t, ":unwatch"); got != "1 ended" {
+		t.Error(got)
+	}
+	if left := d.engine.Rules(); len(left) != 0 {
+		t.Errorf("%+v", left)
+	}
 }
 
 // TestManySessions opens and leaves sessions, and wants the engine as it was.

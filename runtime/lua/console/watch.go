@@ -1,14 +1,16 @@
 package console
 
 import (
-	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"sync"
+	"strings"
 
 	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/control"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/engine/trace"
+	"github.com/hookd/hookd/engine/inspect"
 )
 
 // maxWatches is how many watches a session has at most.
@@ -20,51 +22,65 @@ type watch struct {
 	stop []func()
 }
 
-// notes is an [io.Writer] that makes a note of each line.
-type notes struct{ note func(string) }
-
-// Write implements [io.Writer].
-func (n notes) Write(b []byte) (int, error) {
-	for line := range bytes.Lines(b) {
-		n.note(string(bytes.TrimRight(line, "\n")))
-	}
-	return len(b), nil
-}
-
 // watchEvents notes the events of the hook points that a pattern names, as lines
-// of JSON.
-func (s *Session) watchEvents(pattern string) error {
+// of JSON: "flow.rexmit", "event.* where c.client.port == 5060". There is a limit to
+// how many come, as there is for any trace.
+func (s *Session) watchEvents(what string) error {
 	if err := s.room(); err != nil {
 		return err
 	}
-	e := s.conf.Engine
-	points, err := e.Catalogue().Match(pattern)
+	pattern, where, _ := strings.Cut(what, " where ")
+	begun := false
+	t, err := inspect.New(s.conf.Engine, nil).Trace(inspect.Query{Patterns: []string{strings.TrimSpace(pattern)}, Where: where}, func(line []byte) bool {
+		if !begun { // that is its head
+			begun = true
+			return true
+		}
+		s.conf.Notes(watched(line))
+		return true
+	})
 	if err != nil {
+		return s.unwatchable(pattern, err)
+	}
+	s.watches = append(s.watches, &watch{what: what, stop: []func(){t.End}})
+	return nil
+}
+
+// watched is a line of a trace for people: what is no record is put into words.
+func watched(line []byte) string {
+	var n struct {
+		Event string `json:"event"`
+		inspect.Note
+	}
+	if json.Unmarshal(line, &n) != nil || n.Event != "" {
+		return string(line)
+	}
+	switch {
+	case n.Gone != "":
+		return n.Gone + " is not declared any more"
+	case n.Stopped:
+		return "nothing is watched any more: the expression takes too long"
+	case n.Errors > 0:
+		return fmt.Sprintf("%d events not shown: %s", n.Errors, n.Error)
+	}
+	return fmt.Sprintf("%d events not shown: they came too fast", n.Dropped)
+}
+
+// unwatchable says why a pattern cannot be watched: with what may have been meant, or
+// where in the expression.
+func (s *Session) unwatchable(pattern string, err error) error {
+	var no *control.Error
+	if !errors.As(err, &no) {
 		return err
 	}
-	if len(points) == 0 {
-		hint := ""
-		if near := diag.Nearest(pattern, s.points()); near != "" {
-			hint = "; did you mean " + near + "?"
-		}
-		return fmt.Errorf("no hook point is called %s%s", pattern, hint)
+	var diags diag.List
+	if len(no.Detail) > 0 && json.Unmarshal(no.Detail, &diags) == nil {
+		return diags
 	}
-	w := &watch{what: pattern}
-	out := trace.NewWriter(notes{s.conf.Notes}, nil, e.Generation)
-	var mu sync.Mutex // the shards may be driven at the same time
-	tap := func(sh *event.Shard, info *event.Info, where *event.PointInfo, ev any) {
-		mu.Lock()
-		defer mu.Unlock()
-		out.Event(sh, info, where, ev)
-		out.Push()
+	if near := diag.Nearest(pattern, s.points()); near != "" {
+		return fmt.Errorf("no hook point is called %s; did you mean %s?", pattern, near)
 	}
-	ids := make([]event.PointID, len(points))
-	for i, p := range points {
-		ids[i] = p.ID
-	}
-	w.stop = append(w.stop, e.Attach(ids, tap))
-	s.watches = append(s.watches, w)
-	return nil
+	return errors.New(no.Message)
 }
 
 // explain notes what rules do with the events of a connection.
@@ -127,5 +143,8 @@ func (s *Session) points() []string {
 		names = append(names, p.Name)
 		return true
 	})
+	for _, u := range s.conf.Engine.UserEvents() {
+		names = append(names, u.Name)
+	}
 	return names
 }

@@ -2,11 +2,11 @@ package fragment_test
 
 import (
 	"encoding/binary"
-	"os"
 	"runtime"
 	"testing"
 	"time"
 
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 	pt "github.com/hookd/hookd/stacks/flow/packet/packettest"
@@ -44,7 +44,7 @@ func flood(t *testing.T, table *fragment.Table, frame []byte, n uint32) (honest 
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	n := uint32(100_000)
-	if os.Getenv("HOOKD_PROVE") == "1" { // spec/prove/run
+	if testbed.Proving() { // spec/prove/run
 		n = 1_000_000
 	}
 	for name, frame := range map[string][]byte{

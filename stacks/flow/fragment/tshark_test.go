@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
@@ -30,7 +31,7 @@ func TestEqualsTShark(t *testing.T) {
 	dir := corporaDir(t)
 	var equal, captures, seen int
 	classes := map[string]int{}
-	all := os.Getenv("HOOKD_PROVE") == "1" // spec/prove/run; else every fourth capture
+	all := testbed.Proving() // spec/prove/run; else every fourth capture
 	for _, sum := range readTruth(t, "pcap_summary.tsv") {
 		if sum.n("ip4_frag_pkts")+sum.n("ip6_frag_pkts") == 0 {
 			continue

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
@@ -36,7 +37,7 @@ type heap struct {
 
 // heaps gathers the corpora's frames by link type.
 func heaps(t *testing.T) []*heap {
-	all := os.Getenv("HOOKD_PROVE") == "1" // spec/prove/run; else every fourth frame
+	all := testbed.Proving() // spec/prove/run; else every fourth frame
 	byLink := map[capture.LinkType]*heap{}
 	var list []*heap
 	dir := t.TempDir()
@@ -299,7 +300,7 @@ func TestEqualsTShark(t *testing.T) {
 		}
 	}
 	if frames < 17_000 || tunnelled < 250 || verified < 15_000 || partial == 0 ||
-		os.Getenv("HOOKD_PROVE") == "1" && (frames < 70_000 || tunnelled < 1000 || verified < 60_000) {
+		testbed.Proving() && (frames < 70_000 || tunnelled < 1000 || verified < 60_000) {
 		t.Error("too few")
 	}
 	t.Logf("%d frames, %d in tunnels, %d with checksums, %d of them partial; differences %v", frames, tunnelled, verified, partial, classes)
