@@ -19,7 +19,6 @@ type answer struct {
 	fields any // of a script: plain data
 	body   []byte
 	stream bool // the body follows in parts
-	raw    bool // the body and its framing are the caller's: files
 }
 
 var errAnswered = errors.New("http: it is answered already")
