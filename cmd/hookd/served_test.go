@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,11 +18,15 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/netio/wsframe"
 )
 
 // served are the examples that serve, by their folders, with what uses them.
 var served = map[string]func(t *testing.T, s *serving){
 	"http-hello": askHello,
+	"json-api":   askNotes,
+	"health":     askHealth,
+	"chat":       chat,
 }
 
 // serving is an example whose listeners are open, at other ports than it says.
@@ -142,4 +148,142 @@ func askHello(t *testing.T, s *serving) {
 	if code, _ := get(t, at+"/other"); code != 404 {
 		t.Error(code)
 	}
+}
+
+func askNotes(t *testing.T, s *serving) {
+	at := "http://" + s.at["127.0.0.1:18091"] + "/notes"
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"GET", "", "", 200, `"count":0`},
+		{"POST", "", `{"text":"buy milk"}`, 201, `{"id":1,"text":"buy milk"}`},
+		{"POST", "", `{"text":"and bread"}`, 201, `{"id":2,"text":"and bread"}`},
+		{"POST", "", `{"text":`, 400, "error"},
+		{"POST", "", `{"words":1}`, 400, "a text is expected"},
+		{"POST", "", `{"text":"` + strings.Repeat("x", 20<<10) + `"}`, 413, "too large"},
+		{"GET", "", "", 200, `[{"id":1,"text":"buy milk"},{"id":2,"text":"and bread"}]`},
+		{"GET", "/2", "", 200, `{"id":2,"text":"and bread"}`},
+		{"PUT", "/2", "x", 405, "possible"},
+		{"DELETE", "/2", "", 204, ""},
+		{"GET", "/2", "", 404, "no such note"},
+		{"GET", "/x", "", 404, "no such note"},
+	} {
+		code, body := ask(t, c.method, at+c.path, c.body)
+		if code != c.status || !strings.Contains(body, c.want) {
+			t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, code, body, c.status, c.want)
+		}
+	}
+}
+
+func askHealth(t *testing.T, s *serving) {
+	at := "http://" + s.at["127.0.0.1:18092"] + "/health"
+	wait := func(status int, words ...string) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			code, body := get(t, at)
+			found := code == status
+			for _, w := range words {
+				found = found && strings.Contains(body, w)
+			}
+			if found {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%d %s, want %d %q", code, body, status, words)
+			}
+		}
+	}
+	wait(503, `"web":{"up":false`, `"api":{"up":false`, "refused")
+	for _, target := range []string{"127.0.0.1:18080", "127.0.0.1:18091"} {
+		l, err := net.Listen("tcp", s.at[target])
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") })}
+		go func() { _ = srv.Serve(l) }()
+		t.Cleanup(func() { _ = srv.Close() })
+	}
+	wait(200, `"web":{"up":true`, `"api":{"up":true`, "status 200")
+}
+
+// talker is somebody in the chat.
+type talker struct {
+	t    *testing.T
+	conn net.Conn
+	in   *bufio.Reader
+	r    *wsframe.Reader
+	w    *wsframe.Writer
+	buf  []byte
+}
+
+// talk opens a WebSocket.
+func talk(t *testing.T, at, target string) *talker {
+	t.Helper()
+	conn, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	key := wsframe.NewKey()
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", target, at, key)
+	k := &talker{t: t, conn: conn, in: bufio.NewReader(conn), r: wsframe.NewReader(wsframe.Config{}), w: wsframe.NewWriter(wsframe.Config{})}
+	res, err := http.ReadResponse(k.in, nil)
+	if err != nil || res.StatusCode != 101 || res.Header.Get("Sec-WebSocket-Accept") != wsframe.AcceptKey(key) {
+		t.Fatalf("%v %v", res, err)
+	}
+	return k
+}
+
+func (k *talker) say(text string) {
+	k.t.Helper()
+	if _, err := k.conn.Write(k.w.Append(nil, wsframe.Text, []byte(text))); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// hear wants a message.
+func (k *talker) hear(want string) {
+	k.t.Helper()
+	for {
+		m, used, ok, err := k.r.Next(k.buf)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		got := string(m.Data)
+		k.buf = k.buf[used:]
+		if ok {
+			if got != want {
+				k.t.Errorf("heard %q, want %q", got, want)
+			}
+			return
+		}
+		more := make([]byte, 4096)
+		n, err := k.in.Read(more)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		k.buf = append(k.buf, more[:n]...)
+	}
+}
+
+func chat(t *testing.T, s *serving) {
+	at := s.at["127.0.0.1:18090"]
+	if code, body := get(t, "http://"+at+"/"); code != 200 || !strings.Contains(body, "new WebSocket") {
+		t.Errorf("%d %s", code, body)
+	}
+	ann := talk(t, at, "/ws?name=ann")
+	ann.hear("* ann is here")
+	bob := talk(t, at, "/ws?name=bob")
+	ann.hear("* bob is here")
+	bob.hear("* bob is here")
+	ann.say("hello, bob")
+	ann.hear("ann: hello, bob")
+	bob.hear("ann: hello, bob")
+	if _, err := bob.conn.Write(bob.w.AppendClose(nil, wsframe.Normal, "")); err != nil {
+		t.Fatal(err)
+	}
+	ann.hear("* bob left")
 }
