@@ -32,11 +32,32 @@ func examples(t *testing.T) []string {
 	return slices.DeleteFunc(dirs, func(dir string) bool { return served[filepath.Base(dir)] != nil })
 }
 
+// serves reports whether an example is of servers, which has no capture: it is checked
+// here, and served in a test of its own.
+func serves(t *testing.T, dir string) bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "main.lua"))
+	if err != nil || !bytes.Contains(text, []byte("loop.listen")) {
+		return false
+	}
+	var out, logs bytes.Buffer
+	if code := run([]string{"check", dir}, nil, &out, &logs); code != exitDone {
+		t.Errorf("check: exit %d\n%s%s", code, &out, &logs)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "README.md")); err != nil {
+		t.Error(err)
+	}
+	return true
+}
+
 // TestExamples replays each example over its capture, with the flags in the file of that name, compares
 // what comes out with want.jsonl, and runs its specs.
 func TestExamples(t *testing.T) {
 	for _, dir := range examples(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
+			if serves(t, dir) {
+				return
+			}
 			for _, name := range []string{"README.md", "main.lua", "main_spec.lua", "capture.pcap"} {
 				if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 					t.Errorf("an example has a %s: %v", name, err)

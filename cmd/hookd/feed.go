@@ -2,18 +2,18 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
+	"github.com/hookd/hookd/stacks/flow/feed"
 )
-
-// entryFrames bounds how many packets are handled in one entry of the shard.
-const entryFrames = 64
 
 // shardsUsage describes --shards.
 const shardsUsage = "spread connections over so many shards; 1 by default, or as many as --jobs"
@@ -52,23 +52,19 @@ func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	front.WantStreams(h.engine.Reads(flow.StreamFields()...) || h.whereReads(flow.StreamFields()))
 	front.Install(h.flow)
 	defer front.Remove(h.flow)
-	var f capture.Frame
-	err := src.Next(&f)
-	h.engine.Start(f.TS)
-	switch {
-	case err != nil:
-	case h.jobs > 1:
-		err = h.feedJobs(front, src, &f, stop)
-	default:
-		err = h.feedInTurn(front, src, &f, stop)
+	var err error
+	if h.jobs > 1 {
+		err = h.feedJobs(front, src, stop)
+		h.progress.clear()
+		front.Close()
+	} else {
+		err = h.feedInTurn(front, src, stop)
 	}
-	h.progress.clear()
-	front.Close()
 	reason := hookdev.StopReasonDone
 	switch {
 	case stop.happened():
 		reason, err = hookdev.StopReasonSignal, errInterrupted
-	case errors.Is(err, io.EOF):
+	case err == nil || errors.Is(err, io.EOF):
 		err = nil
 	default:
 		reason = hookdev.StopReasonError
@@ -77,32 +73,47 @@ func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	return front.Stats(), err
 }
 
-// feedInTurn handles the packet in f and those behind it, in order.
-func (h *house) feedInTurn(front *flow.Front, src frameSource, f *capture.Frame, stop *interrupt) (err error) {
-	shard := h.engine.Shard(0) // to enter one is to enter all
-	for {
-		shard.Enter()
-		for n := 1; ; n++ {
-			front.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-			if n >= h.entry() || src.waits() {
-				break
+// feedInTurn handles the packets in order, as a daemon does, but that no clock is
+// followed.
+func (h *house) feedInTurn(front *flow.Front, src frameSource, stop *interrupt) error {
+	ctx, cancel := context.WithCancel(stop.ctx)
+	defer cancel()
+	return feed.New(feed.Config{
+		Shards: h.engine.Shards(), Front: front, Sources: []feed.Source{&replaying{src, h.progress}}, Entry: h.entry(),
+		Begin: h.engine.Start, Now: func() int64 { return 0 },
+		Between: func() {
+			if !h.goesOn(src, front.Frames(), stop) {
+				cancel()
 			}
-			if err = src.Next(f); err != nil {
-				break
-			}
-		}
-		shard.Leave()
-		if err != nil || !h.goesOn(src, front.Frames(), stop) {
-			return err
-		}
-		if err = src.Next(f); err != nil {
-			return err
-		}
-	}
+		},
+	}).Run(ctx)
 }
 
+// replaying is a [feed.Source] of captures.
+type replaying struct {
+	frameSource
+	progress *progress
+}
+
+// Next implements [feed.Source]: what would have to wait for a program that is writing
+// is not waited for in a shard.
+func (r *replaying) Next(f *capture.Frame, wait time.Duration) error {
+	if wait == 0 && r.waits() {
+		return feed.ErrIdle
+	}
+	err := r.frameSource.Next(f)
+	if err != nil {
+		r.progress.clear() // records of what ends now may follow
+	}
+	return err
+}
+
+// Wake implements [feed.Source]: a read that waits ends with the context that the
+// captures were opened with.
+func (r *replaying) Wake() {}
+
 // entry is how many packets are handled in one entry of a shard.
-func (h *house) entry() int { return cmp.Or(h.batch, entryFrames) }
+func (h *house) entry() int { return cmp.Or(h.batch, feed.EntryFrames) }
 
 // goesOn does what is due between two entries of the shard, after so many frames,
 // and reports whether anybody wants more.

@@ -30,7 +30,7 @@ type house struct {
 	notes   *trace.Notes
 	packets *packetWriter
 	// jobs is how many goroutines run shards, batch how many packets they handle in
-	// one entry; 0 means 1 and entryFrames.
+	// one entry; 0 means 1 and [feed.EntryFrames].
 	jobs, batch int
 	// where selects what is printed; nil: all that is asked for.
 	where *inspect.Filter

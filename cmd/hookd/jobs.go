@@ -28,9 +28,15 @@ type load struct {
 	until   int64 // event time behind them
 }
 
-// feedJobs handles the packet in f and those behind it: this goroutine reads and
-// decodes, jobs others each run their part of the shards.
-func (h *house) feedJobs(front *flow.Front, src frameSource, f *capture.Frame, stop *interrupt) error {
+// feedJobs handles all packets: this goroutine reads and decodes, jobs others each run
+// their part of the shards.
+func (h *house) feedJobs(front *flow.Front, src frameSource, stop *interrupt) error {
+	var f capture.Frame
+	err := src.Next(&f)
+	h.engine.Start(f.TS)
+	if err != nil {
+		return err
+	}
 	set := h.engine.Shards()
 	s := &sorter{front: front, batch: h.entry(), open: make([]*load, set.Len()), free: make(chan *load, h.jobs*(loadsAhead+2)+set.Len())}
 	for i := range s.open {
@@ -42,16 +48,15 @@ func (h *house) feedJobs(front *flow.Front, src frameSource, f *capture.Frame, s
 		s.workers = append(s.workers, loads)
 		running.Go(func() { work(front, loads, s.free) })
 	}
-	var err error
 	for n := uint64(1); err == nil; n++ {
-		s.add(f)
+		s.add(&f)
 		if n%pulseFrames == 0 || src.waits() {
 			s.flush()
 			if !h.goesOn(src, n, stop) {
 				break
 			}
 		}
-		err = src.Next(f)
+		err = src.Next(&f)
 	}
 	s.flush()
 	for _, loads := range s.workers {

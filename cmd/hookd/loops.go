@@ -8,13 +8,14 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/nameserver"
 	"github.com/hookd/hookd/stacks/loop/web"
 )
 
 // protocols are those that listeners, loop.dial and c:use can name.
 func protocols() []loop.Protocol {
 	http := web.New()
-	return []loop.Protocol{http, http.Sockets()}
+	return []loop.Protocol{http, http.Sockets(), nameserver.New()}
 }
 
 // newLoops makes the event loops, which open nothing before they are started.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/feed"
 )
 
 type replayOptions struct {
@@ -75,7 +76,7 @@ written. The exit code is then 130.`,
 	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
 	f.IntVar(&o.shards, "shards", 0, shardsUsage)
 	f.IntVar(&o.jobs, "jobs", 1, "how many shards run at the same time; more than 1 gives up the order between connections")
-	f.IntVar(&o.batch, "batch", entryFrames, "how many packets are handled in one entry of a shard")
+	f.IntVar(&o.batch, "batch", feed.EntryFrames, "how many packets are handled in one entry of a shard")
 	_ = f.MarkHidden("batch")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
 	f.BoolVar(&o.stats, "stats", false, "tell what the replay cost: time, memory, allocations")

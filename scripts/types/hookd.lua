@@ -357,6 +357,7 @@ function settings(decl) end
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
 ---@field records integer at hookd.reloaded
+---@field recursion boolean at loop.dns_query
 ---@field same_ip integer at loop.accept
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
@@ -1045,6 +1046,7 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.message.point, handler: loop.message.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.limit.point, handler: loop.limit.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.error.point, handler: loop.error.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.dns_query.point, handler: loop.dns_query.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.close.point, handler: loop.close.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_headers.point, handler: loop.http_headers.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_chunk.point, handler: loop.http_chunk.handler|hookd.handler|string|nil, param?: any): true?, string?
@@ -1241,6 +1243,12 @@ function loop_response:header(name) end
 ---@class loop.error.point: hookd.point
 ---@alias loop.error.handler fun(c: loop.conn)
 
+---A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or
+---dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
+---What is malformed was answered already, with FORMERR.
+---@class loop.dns_query.point: hookd.point
+---@alias loop.dns_query.handler fun(c: loop.conn, name: string, type: string): hookd.verdict?
+
 ---The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was
 ---received and not consumed can still be read.
 ---@class loop.close.point: hookd.point
@@ -1333,6 +1341,7 @@ function loop_response:header(name) end
 ---@field message loop.message.point `loop.post` sent the connection a message (mg_broadcast).
 ---@field limit loop.limit.point A connection was refused for a limit, before it was one.
 ---@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe cannot be reached.
+---@field dns_query loop.dns_query.point A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused. What is malformed was answered already, with FORMERR.
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
 ---@field http_headers loop.http_headers.point The head of an HTTP request is there, before its body. Who answers here keeps the body from being read.
 ---@field http_chunk loop.http_chunk.point A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole.
@@ -1352,6 +1361,11 @@ function loop_response:header(name) end
 ---@field hold fun(time?: number|string): hookd.verdict The connection is kept and not read until c:resume().
 ---@field limit fun(args: loop.limit.args): hookd.verdict The connection is served if not too many of its kind came lately, by a bucket of tokens for each key.
 ---@field proxy fun(url: string, connect?: number|string): hookd.verdict The connection is piped to another, which is dialled; it is read once that is up.
+---@field answer fun(records: any, ttl?: integer): hookd.verdict Answers the name that was asked for.
+---@field nxdomain hookd.verdict Answers that the name does not exist.
+---@field refuse hookd.verdict Answers that the question is not answered here (REFUSED).
+---@field drop hookd.verdict Answers nothing.
+---@field forward fun(server?: string): hookd.verdict Asks another name server and passes its answer on, as it is.
 ---@field half hookd.verdict The connection goes on writing, although the peer ended its stream.
 ---@field reply fun(status: integer, body?: string, headers?: any): hookd.verdict Answers the HTTP request. Of a HEAD only what stands before the body is sent; a body without content-type is text/plain. Content-Length, Date and the like are added.
 ---@field file fun(args: loop.file.args): hookd.verdict Answers the HTTP request with a file below a folder, of which nothing outside is ever read. Ranges, conditions (If-Modified-Since, If-None-Match and the like) and HEAD are seen to; what is not there is answered 404.
@@ -2165,6 +2179,17 @@ function loop.conns(filter) end
 ---@return true? done
 ---@return string? message
 function loop.post(message, filter) end
+
+---@class dns
+dns = {}
+
+---Asks for a name and waits for the answer: in the system's hosts file, what is remembered, and name
+---servers. In a replay there is no network: it fails.
+---@param name string The name; an address for PTR.
+---@param type? string What is asked for: A, AAAA, CNAME, MX, NAPTR, NS, PTR, SOA, SRV or TXT; addresses of both families when absent.
+---@return any? values A list: of texts for addresses, CNAME, NS, PTR and TXT; of { target, priority, ttl } for MX, with weight and port for SRV; of { order, preference, flags, services, regexp, target, ttl } for NAPTR; of { target, mailbox, serial, minimum, ttl } for SOA. nil and why where there is none: "dns: no such name", "dns: no such record", "dns: no answer", "dns: servers fail".
+---@return string? message
+function dns.lookup(name, type) end
 
 ---Makes a connection without a socket, which has timers and hears messages, and lasts until it is
 ---closed.

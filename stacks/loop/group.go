@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/netio"
+	"github.com/hookd/hookd/stacks/netio/dns"
 )
 
 // Config is what a group is made of. A zero field means its default.
@@ -27,6 +28,8 @@ type Config struct {
 	Portable bool
 	// Clock is netio.Config's.
 	Clock func() int64
+	// Names is how names are found out about; by default as the system does it.
+	Names dns.Config
 	// Log gets what an operator should know; by default none.
 	Log *slog.Logger
 }
@@ -158,6 +161,7 @@ func (g *Group) close() {
 	for _, s := range g.list() {
 		s.sh.Enter()
 		s.quit()
+		s.names.Close()
 		s.sh.Leave()
 	}
 	for name, l := range g.listeners {

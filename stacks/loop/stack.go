@@ -4,6 +4,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/stacks/netio"
+	"github.com/hookd/hookd/stacks/netio/dns"
 )
 
 // Stack is the loop of one shard and its connections.
@@ -11,6 +12,7 @@ type Stack struct {
 	group *Group
 	sh    *event.Shard
 	io    *netio.Loop
+	names *dns.Resolver
 	conns map[uint64]*Conn
 	// first and last are the ends of the list of connections, in the order of their
 	// numbers.
@@ -40,7 +42,14 @@ func newStack(g *Group, sh *event.Shard) (*Stack, error) {
 	s.io, err = netio.New(netio.Config{
 		Shard: sh, Budget: g.budget, Portable: g.cfg.Portable, Clock: g.cfg.Clock, Turn: s.turned, Log: g.cfg.Log,
 	})
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	if err := s.newNames(); err != nil {
+		s.io.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // Shard returns the shard that the stack runs in.

@@ -533,6 +533,70 @@ var errorInfo = &event.Info{
 	AppendJSON: func(b []byte, e any) []byte { return appendError(b, e.(*Error)) },
 }
 
+var dnsQueryInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.dns_query",
+	Doc:    "A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused. What is malformed was answered already, with FORMERR.",
+	Points: []event.PointInfo{
+		{ID: OnDNSQuery.ID(), Name: "loop.dns_query", Doc: "A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused. What is malformed was answered already, with FORMERR."},
+	},
+	Args: []string{"c", "name", "type"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*DNSQuery).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*DNSQuery).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "name",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The name, in lower case, without a dot at its end.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*DNSQuery).Name },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*DNSQuery).Name, value) },
+		},
+		{
+			Name:   "type",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What is asked for, such as A, AAAA or TYPE4711.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*DNSQuery).Type },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*DNSQuery).Type, value) },
+		},
+		{
+			Name:   "recursion",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "Others may be asked for the answer.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(e any) bool { return e.(*DNSQuery).Recursion },
+			},
+			Set: func(e, value any) error { return plain.SetBool(&e.(*DNSQuery).Recursion, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictAnswer, VerdictNxdomain, VerdictRefuse, VerdictDrop, VerdictForward},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example: `loop.listen "names" { url = "dns://127.0.0.1:0" }
+rule "own" { on = loop.dns_query, match = { name = "printer.lan" }, run = function(c, name, type) return loop.answer("192.0.2.7") end }
+rule "rest" { on = loop.dns_query, priority = -10, run = function(c, name, type) return loop.forward() end }`,
+	New: func() any { return new(DNSQuery) },
+	Clone: func(e any) any {
+		v := *e.(*DNSQuery)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendDNSQuery(b, e.(*DNSQuery)) },
+}
+
 var closeInfo = &event.Info{
 	Family: "loop",
 	Name:   "loop.close",

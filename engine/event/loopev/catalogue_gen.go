@@ -23,6 +23,7 @@ var Family = &event.Family{
 		messageInfo,
 		limitInfo,
 		errorInfo,
+		dnsQueryInfo,
 		closeInfo,
 		httpHeadersInfo,
 		httpChunkInfo,
@@ -116,6 +117,24 @@ loop.listen "chat" { url = "tcp://127.0.0.1:0" }`,
 			Since:   "0.2",
 			Example: `rule "say" { on = loop.recv, run = function(c) loop.post({ text = c:take() }, { listener = "chat" }) end }
 rule "hear" { on = loop.message, run = function(c, m) c:send(m.text) end }`,
+		},
+		{
+			Name: "dns.lookup",
+			Doc:  "Asks for a name and waits for the answer: in the system's hosts file, what is remembered, and name servers. In a replay there is no network: it fails.",
+			Args: []event.Param{
+				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "The name; an address for PTR."},
+				{Name: "type", Type: event.Type{Kind: event.String}, Doc: "What is asked for: A, AAAA, CNAME, MX, NAPTR, NS, PTR, SOA, SRV or TXT; addresses of both families when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "values", Type: event.Type{Kind: event.Plain}, Doc: `A list: of texts for addresses, CNAME, NS, PTR and TXT; of { target, priority, ttl } for MX, with weight and port for SRV; of { order, preference, flags, services, regexp, target, ttl } for NAPTR; of { target, mailbox, serial, minimum, ttl } for SOA. nil and why where there is none: "dns: no such name", "dns: no such record", "dns: no answer", "dns: servers fail".`},
+			},
+			Effects: true,
+			Waits:   true,
+			Since:   "0.2",
+			Example: `rule "who" { on = loop.accept, run = function(c) spawn(function()
+  local names, err = dns.lookup(tostring(c.client.ip), "PTR")
+  log.info("who", { name = names and names[1], why = err })
+end) end }`,
 		},
 		{
 			Name: "loop.new",
@@ -248,6 +267,43 @@ end) end }`,
 			Args: []event.Param{
 				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to, as loop.dial has it: "tcp://127.0.0.1:80".`},
 				{Name: "connect", Type: event.Type{Kind: event.Duration}, Doc: "For how long to try; 10 s when absent.", Optional: true},
+			},
+		},
+		{
+			Kind: VerdictAnswer,
+			Name: "answer",
+			Rank: 0,
+			Doc:  "Answers the name that was asked for.",
+			Args: []event.Param{
+				{Name: "records", Type: event.Type{Kind: event.Plain}, Doc: `An address or other value as text, or a list of such; or of tables: { type = "MX", value = "mail.example.com", priority = 10, ttl = 60 }. A text is of the type that was asked for, but for addresses, which answer A and AAAA: where another type was asked for there is no record.`},
+				{Name: "ttl", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "For how many seconds it may be remembered; 60 when absent.", Optional: true},
+			},
+		},
+		{
+			Kind: VerdictNxdomain,
+			Name: "nxdomain",
+			Rank: 0,
+			Doc:  "Answers that the name does not exist.",
+		},
+		{
+			Kind: VerdictRefuse,
+			Name: "refuse",
+			Rank: 0,
+			Doc:  "Answers that the question is not answered here (REFUSED).",
+		},
+		{
+			Kind: VerdictDrop,
+			Name: "drop",
+			Rank: 0,
+			Doc:  "Answers nothing.",
+		},
+		{
+			Kind: VerdictForward,
+			Name: "forward",
+			Rank: 0,
+			Doc:  "Asks another name server and passes its answer on, as it is.",
+			Args: []event.Param{
+				{Name: "server", Type: event.Type{Kind: event.String}, Doc: "Its address, with a port unless that is 53; those of the system when absent.", Optional: true},
 			},
 		},
 		{

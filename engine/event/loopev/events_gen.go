@@ -24,6 +24,16 @@ const (
 	// VerdictProxy: The connection is piped to another, which is dialled; it is
 	// read once that is up.
 	VerdictProxy
+	// VerdictAnswer: Answers the name that was asked for.
+	VerdictAnswer
+	// VerdictNxdomain: Answers that the name does not exist.
+	VerdictNxdomain
+	// VerdictRefuse: Answers that the question is not answered here (REFUSED).
+	VerdictRefuse
+	// VerdictDrop: Answers nothing.
+	VerdictDrop
+	// VerdictForward: Asks another name server and passes its answer on, as it is.
+	VerdictForward
 	// VerdictHalf: The connection goes on writing, although the peer ended its
 	// stream.
 	VerdictHalf
@@ -89,52 +99,57 @@ var (
 	// handshake with a listener failed, or the other end of a pipe cannot be
 	// reached.
 	OnError = event.MakePoint[Error](41)
+	// OnDNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
+	// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
+	// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
+	// What is malformed was answered already, with FORMERR.
+	OnDNSQuery = event.MakePoint[DNSQuery](42)
 	// OnClose is loop.close. The connection ended (MG_EV_CLOSE): its last event,
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
-	OnClose = event.MakePoint[Close](42)
+	OnClose = event.MakePoint[Close](43)
 	// OnHTTPHeaders is loop.http_headers. The head of an HTTP request is there,
 	// before its body. Who answers here keeps the body from being read.
-	OnHTTPHeaders = event.MakePoint[HTTPHeaders](43)
+	OnHTTPHeaders = event.MakePoint[HTTPHeaders](44)
 	// OnHTTPChunk is loop.http_chunk. A part of a request's body came, decoded.
 	// Where c.delete_chunk is set, or http_headers decided loop.stream, it is not
 	// kept for the whole.
-	OnHTTPChunk = event.MakePoint[HTTPChunk](44)
+	OnHTTPChunk = event.MakePoint[HTTPChunk](45)
 	// OnHTTPRequest is loop.http_request. An HTTP request is there with its body
 	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
-	OnHTTPRequest = event.MakePoint[HTTPRequest](45)
+	OnHTTPRequest = event.MakePoint[HTTPRequest](46)
 	// OnHTTPResponse is loop.http_response. A response came to what http.get and
 	// the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
-	OnHTTPResponse = event.MakePoint[HTTPResponse](46)
+	OnHTTPResponse = event.MakePoint[HTTPResponse](47)
 	// OnHTTPError is loop.http_error. A request was refused before a rule could
 	// answer, or its answer failed: it is malformed, too long, too late, or a
 	// rule's answer was none. The client was told the status, and the connection
 	// ends.
-	OnHTTPError = event.MakePoint[HTTPError](47)
+	OnHTTPError = event.MakePoint[HTTPError](48)
 	// OnWSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
 	// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
 	// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
 	// else it is a request like any other.
-	OnWSHandshake = event.MakePoint[WSHandshake](48)
+	OnWSHandshake = event.MakePoint[WSHandshake](49)
 	// OnWSOpen is loop.ws_open. A WebSocket is open
 	// (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
-	OnWSOpen = event.MakePoint[WSOpen](49)
+	OnWSOpen = event.MakePoint[WSOpen](50)
 	// OnWSMessage is loop.ws_message. A WebSocket message came, put together from
 	// its fragments (MG_EV_WEBSOCKET_FRAME).
-	OnWSMessage = event.MakePoint[WSMessage](50)
+	OnWSMessage = event.MakePoint[WSMessage](51)
 	// OnWSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
 	// where c.ws_no_defrag is set, and then ws_message is not raised.
-	OnWSFragment = event.MakePoint[WSFragment](51)
+	OnWSFragment = event.MakePoint[WSFragment](52)
 	// OnWSPing is loop.ws_ping. A ping came, and was answered
 	// (MG_EV_WEBSOCKET_CONTROL_FRAME).
-	OnWSPing = event.MakePoint[WSPing](52)
+	OnWSPing = event.MakePoint[WSPing](53)
 	// OnWSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
 	// that is silent for 30 s is pinged by itself, and given up after as long
 	// again.
-	OnWSPong = event.MakePoint[WSPong](53)
+	OnWSPong = event.MakePoint[WSPong](54)
 	// OnWSClose is loop.ws_close. A WebSocket is over, once: by a close frame,
 	// which was answered, or without one. The end of the connection follows.
-	OnWSClose = event.MakePoint[WSClose](54)
+	OnWSClose = event.MakePoint[WSClose](55)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -256,6 +271,21 @@ type Error struct {
 	Fault Fault
 	// What happened.
 	Message string
+}
+
+// DNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
+// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
+// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
+// What is malformed was answered already, with FORMERR.
+type DNSQuery struct {
+	// The connection.
+	C Conn
+	// The name, in lower case, without a dot at its end.
+	Name string
+	// What is asked for, such as A, AAAA or TYPE4711.
+	Type string
+	// Others may be asked for the answer.
+	Recursion bool
 }
 
 // Close is loop.close. The connection ended (MG_EV_CLOSE): its last event,

@@ -51,6 +51,27 @@ type ProxyArgs struct {
 	HasConnect bool
 }
 
+// AnswerArgs are the arguments of the verdict loop.answer; event.Verdict.Args
+// holds a pointer to them.
+type AnswerArgs struct {
+	// Records: An address or other value as text, or a list of such; or of tables:
+	// { type = "MX", value = "mail.example.com", priority = 10, ttl = 60 }. A text
+	// is of the type that was asked for, but for addresses, which answer A and
+	// AAAA: where another type was asked for there is no record.
+	Records any
+	// TTL: For how many seconds it may be remembered; 60 when absent.
+	TTL    uint32
+	HasTTL bool
+}
+
+// ForwardArgs are the arguments of the verdict loop.forward; event.Verdict.Args
+// holds a pointer to them.
+type ForwardArgs struct {
+	// Server: Its address, with a port unless that is 53; those of the system when
+	// absent.
+	Server string
+}
+
 // ReplyArgs are the arguments of the verdict loop.reply; event.Verdict.Args
 // holds a pointer to them.
 type ReplyArgs struct {
@@ -101,6 +122,11 @@ type Functions interface {
 	// Post is loop.post. Has `loop.message` raised for connections, in each shard,
 	// once the running handler returned. It has effects.
 	Post(c *event.Caller, message any, filter any) error
+	// DNSLookup is dns.lookup. Asks for a name and waits for the answer: in the
+	// system's hosts file, what is remembered, and name servers. In a replay there
+	// is no network: it fails. It has effects. It may wait: done is called once, in
+	// the shard of c, perhaps before the call returns.
+	DNSLookup(c *event.Caller, name string, typeArg string, done func(values any, err error))
 	// New is loop.new. Makes a connection without a socket, which has timers and
 	// hears messages, and lasts until it is closed. It has effects.
 	New(c *event.Caller) (conn Conn, err error)

@@ -111,6 +111,15 @@ func appendError(b []byte, e *Error) []byte {
 	return b
 }
 
+func appendDNSQuery(b []byte, e *DNSQuery) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"name":`...)
+	b = event.AppendJSONString(b, e.Name)
+	b = append(b, `,"type":`...)
+	b = event.AppendJSONString(b, e.Type)
+	return b
+}
+
 func appendClose(b []byte, e *Close) []byte {
 	b = AppendConnJSON(b, e.C)
 	b = append(b, `,"why":`...)

@@ -2194,6 +2194,110 @@ func loopErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func loopDNSQueryArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.DNSQuery)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Name), fromString(v.Type))
+}
+
+func loopDNSQueryPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.DNSQuery)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopDNSQueryNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.DNSQuery)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopDNSQueryThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.DNSQuery)
+	switch key {
+	case "recursion":
+		return fromBool(v.Recursion), true
+	}
+	return nil, false
+}
+
 func loopCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Close)
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopWhyWords, v.Why))
@@ -3660,55 +3764,59 @@ func loopEvents() []*EventType {
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Numbers: loopErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[12], Args: loopCloseArgs, This: loopCloseThis,
+			Info: loopev.Family.Events[12], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Numbers: loopDNSQueryNumbers,
+		},
+		{
+			Info: loopev.Family.Events[13], Args: loopCloseArgs, This: loopCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
 		},
 		{
-			Info: loopev.Family.Events[13], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
+			Info: loopev.Family.Events[14], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Numbers: loopHTTPHeadersNumbers,
 		},
 		{
-			Info: loopev.Family.Events[14], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
+			Info: loopev.Family.Events[15], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Numbers: loopHTTPChunkNumbers,
 		},
 		{
-			Info: loopev.Family.Events[15], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
+			Info: loopev.Family.Events[16], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Numbers: loopHTTPRequestNumbers,
 		},
 		{
-			Info: loopev.Family.Events[16], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
+			Info: loopev.Family.Events[17], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Numbers: loopHTTPResponseNumbers,
 		},
 		{
-			Info: loopev.Family.Events[17], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
+			Info: loopev.Family.Events[18], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[18], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
+			Info: loopev.Family.Events[19], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Numbers: loopWSHandshakeNumbers,
 		},
 		{
-			Info: loopev.Family.Events[19], Args: loopWSOpenArgs, This: loopWSOpenThis,
+			Info: loopev.Family.Events[20], Args: loopWSOpenArgs, This: loopWSOpenThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Numbers: loopWSOpenNumbers,
 		},
 		{
-			Info: loopev.Family.Events[20], Args: loopWSMessageArgs, This: loopWSMessageThis,
+			Info: loopev.Family.Events[21], Args: loopWSMessageArgs, This: loopWSMessageThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Numbers: loopWSMessageNumbers,
 		},
 		{
-			Info: loopev.Family.Events[21], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
+			Info: loopev.Family.Events[22], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Numbers: loopWSFragmentNumbers,
 		},
 		{
-			Info: loopev.Family.Events[22], Args: loopWSPingArgs, This: noFields,
+			Info: loopev.Family.Events[23], Args: loopWSPingArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Numbers: loopWSPingNumbers,
 		},
 		{
-			Info: loopev.Family.Events[23], Args: loopWSPongArgs, This: noFields,
+			Info: loopev.Family.Events[24], Args: loopWSPongArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Numbers: loopWSPongNumbers,
 		},
 		{
-			Info: loopev.Family.Events[24], Args: loopWSCloseArgs, This: loopWSCloseThis,
+			Info: loopev.Family.Events[25], Args: loopWSCloseArgs, This: loopWSCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Numbers: loopWSCloseNumbers,
 		},
 	}
@@ -3759,6 +3867,25 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			return succeed(L)
 		}},
 		{Info: loopev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "dns.lookup")
+			name := toString(funcArg(h, L, "dns.lookup", 1))
+			typeArg := orZero(funcArg(h, L, "dns.lookup", 2), toString)
+			if !h.Does("dns.lookup") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "dns.lookup", func(done func(results ...lua.LValue)) {
+				fn.DNSLookup(h.Caller(L), name, typeArg, func(rValues any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rValues))
+					done(results...)
+				})
+			})
+		}},
+		{Info: loopev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "loop.new")
 			rConn, err := fn.New(h.Caller(L))
 			if err != nil {
@@ -3767,7 +3894,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			L.Push(h.Object(LoopConn, rConn))
 			return 1
 		}},
-		{Info: loopev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.get")
 			call := funcArg(h, L, "http.get", 1)
 			named := call.table("url", "headers", "timeout", "redirects", "max")
@@ -3791,7 +3918,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 				})
 			})
 		}},
-		{Info: loopev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.post")
 			call := funcArg(h, L, "http.post", 1)
 			named := call.table("url", "body", "headers", "timeout", "redirects", "max")
@@ -3816,7 +3943,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 				})
 			})
 		}},
-		{Info: loopev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.request")
 			call := funcArg(h, L, "http.request", 1)
 			named := call.table("url", "method", "body", "headers", "timeout", "redirects", "max")
@@ -3887,8 +4014,26 @@ func loopVerdicts() []Verdict {
 				HasConnect: hasConnect,
 			}
 		}},
-		{Family: "loop", Info: &loopev.Family.Verdicts[6]},
-		{Family: "loop", Info: &loopev.Family.Verdicts[7], Args: func(h Host, L *lua.LState) any {
+		{Family: "loop", Info: &loopev.Family.Verdicts[6], Args: func(h Host, L *lua.LState) any {
+			records := toPlain(funcArg(h, L, "loop.answer", 1))
+			ttl, hasTTL := optional(funcArg(h, L, "loop.answer", 2), toUint[uint32])
+			return &loopev.AnswerArgs{
+				Records: records,
+				TTL:     ttl,
+				HasTTL:  hasTTL,
+			}
+		}},
+		{Family: "loop", Info: &loopev.Family.Verdicts[7]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[8]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[9]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[10], Args: func(h Host, L *lua.LState) any {
+			server := orZero(funcArg(h, L, "loop.forward", 1), toString)
+			return &loopev.ForwardArgs{
+				Server: server,
+			}
+		}},
+		{Family: "loop", Info: &loopev.Family.Verdicts[11]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[12], Args: func(h Host, L *lua.LState) any {
 			status := toUint[uint16](funcArg(h, L, "loop.reply", 1))
 			body := orZero(funcArg(h, L, "loop.reply", 2), toBytes)
 			headers := orZero(funcArg(h, L, "loop.reply", 3), toPlain)
@@ -3898,7 +4043,7 @@ func loopVerdicts() []Verdict {
 				Headers: headers,
 			}
 		}},
-		{Family: "loop", Info: &loopev.Family.Verdicts[8], Args: func(h Host, L *lua.LState) any {
+		{Family: "loop", Info: &loopev.Family.Verdicts[13], Args: func(h Host, L *lua.LState) any {
 			call := funcArg(h, L, "loop.file", 1)
 			named := call.table("root", "path", "headers")
 			root := toString(call.named(named, "root"))
@@ -3910,9 +4055,9 @@ func loopVerdicts() []Verdict {
 				Headers: headers,
 			}
 		}},
-		{Family: "loop", Info: &loopev.Family.Verdicts[9]},
-		{Family: "loop", Info: &loopev.Family.Verdicts[10]},
-		{Family: "loop", Info: &loopev.Family.Verdicts[11], Args: func(h Host, L *lua.LState) any {
+		{Family: "loop", Info: &loopev.Family.Verdicts[14]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[15]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[16], Args: func(h Host, L *lua.LState) any {
 			call := funcArg(h, L, "loop.upgrade", 1)
 			named := call.table("protocol", "headers")
 			protocol := orZero(call.named(named, "protocol"), toString)

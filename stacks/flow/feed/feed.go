@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// entryFrames bounds how many frames are handled in one entry of the shard.
-	entryFrames = 64
+	// EntryFrames is how many frames are handled in one entry of a shard, where a
+	// Config says nothing else.
+	EntryFrames = 64
 	// tickEvery is how often event time moves where no frame comes, and so how
 	// late a timer may be then.
 	tickEvery = 10 * time.Millisecond
@@ -46,6 +47,8 @@ type Config struct {
 	// Sources may be none: then only time goes on. Where the shards are driven apart,
 	// the goroutine of source i is that of shard i modulo their number.
 	Sources []Source
+	// Entry is how many frames are handled in one entry of a shard; 0 is EntryFrames.
+	Entry int
 	// Clocked: event time follows the wall clock where no frame comes, Lag behind
 	// it, because a frame may wait so long in its ring. Else only frames move it.
 	Clocked bool
@@ -56,7 +59,7 @@ type Config struct {
 	// clock is followed, the present.
 	Begin func(ts int64)
 	// Between, if not nil, is called by the goroutine of a source after each entry
-	// of the shard. It may wait, where the source can.
+	// of the shard, and where no frame is there. It may wait, where the source can.
 	Between func()
 	// Passed, if not nil, is called after each pass over a source, when all
 	// connections are ended. No other frame comes meanwhile from that source.
@@ -88,6 +91,9 @@ type lane struct {
 
 // New returns a feed that does nothing yet.
 func New(cfg Config) *Feed {
+	if cfg.Entry == 0 {
+		cfg.Entry = EntryFrames
+	}
 	if cfg.Now == nil {
 		cfg.Now = func() int64 { return time.Now().UnixNano() }
 	}

@@ -57,6 +57,9 @@ func (p *pump) run(ctx context.Context) error {
 		case err == nil:
 		case errors.Is(err, ErrIdle):
 			p.tick()
+			if p.cfg.Between != nil {
+				p.cfg.Between()
+			}
 		case errors.Is(err, ErrPass):
 			p.pass()
 		case errors.Is(err, io.EOF):
@@ -96,7 +99,7 @@ func (p *pump) own() error {
 	defer p.shard.Leave()
 	for n := 1; ; n++ {
 		p.hand()
-		if n == entryFrames {
+		if n >= p.cfg.Entry {
 			return nil
 		}
 		if err := p.src.Next(&p.frame, 0); err != nil {

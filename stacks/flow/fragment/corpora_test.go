@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/ipcomp"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -175,9 +176,7 @@ const (
 	malformed  = "TShark shows what it can of malformed transport headers"
 	cutPiece   = "TShark shows what it can of a first fragment that the frame cuts"
 	noLength   = "a UDP length of 0 stands for the IP length"
-	longUser   = "a user's packet that is longer than the GTP-U message stays UDP"
 	bubble     = "TShark puts Teredo's ports to an IPv6 packet without payload"
-	compressed = "compressed packets are not read"
 	samples    = "samples and messages of a control plane carry packets, and are no tunnel"
 	wireless   = "802.11 in GRE is not read"
 	extensions = "more than 16 extension headers are not read"
@@ -193,16 +192,12 @@ func (a *account) explain(p *packet.Packet, result fragment.Result) {
 		a.note(p, malformed, false)
 	case result == fragment.Refused && p.Cut():
 		a.note(p, cutPiece, false)
-	case udp(2152) && p.PayloadLen > 28 && p.Payload()[1] == 255:
-		a.note(p, longUser, true)
 	case udp(6343), udp(4342):
 		a.note(p, samples, true)
 	case p.Class == packet.UDP && p.Data[p.L4Off+4] == 0 && p.Data[p.L4Off+5] == 0:
 		a.note(p, noLength, false)
 	case p.Tunnel == packet.Teredo && p.Proto == 59:
 		a.note(p, bubble, false)
-	case p.Class == packet.OtherIP && p.Proto == 108:
-		a.note(p, compressed, true)
 	case p.Class == packet.OtherIP && p.Proto == 47 && p.PayloadCap > 4 && p.Payload()[2] == 0x82:
 		a.note(p, wireless, true)
 	}
@@ -226,16 +221,22 @@ func (a *account) why(k flowKey) string {
 func read(t *testing.T, path string) *account {
 	a := &account{flows: [2]flows{{}, {}}, notes: map[string]map[flowKey]bool{}}
 	table := fragment.New(fragment.Config{Timeout: 1e6 * time.Hour})
+	var inflate ipcomp.Inflater
 	p := packet.Packet{Decap: packet.AllTunnels}
 	eachFrame(t, path, func(n int, f *capture.Frame) {
 		p.Decode(uint16(f.Link), f.Data, f.WireLen, f.TS)
 		a.explain(&p, table.Add(&p))
+		inflate.Add(&p)
 		if p.Class != packet.TCP && p.Class != packet.UDP {
 			return
 		}
 		src := p.Src.Netip(p.IPVersion).String() + " " + strconv.Itoa(int(p.SrcPort))
 		dst := p.Dst.Netip(p.IPVersion).String() + " " + strconv.Itoa(int(p.DstPort))
-		a.flows[packet.TCP-p.Class].add(src, dst, 1, int(p.PayloadLen))
+		size := p.PayloadLen
+		if p.Tunnel == packet.GTPU && p.Err == packet.ErrIPBeyondFrame {
+			size = p.PayloadCap // the message has the packet's first part
+		}
+		a.flows[packet.TCP-p.Class].add(src, dst, 1, int(size))
 	})
 	consistent(t, path, table.Stats())
 	return a

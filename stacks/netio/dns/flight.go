@@ -30,6 +30,7 @@ type flight struct {
 	best    error // the best reason to have no answer
 	depth   int   // of aliases that led here
 	asked   func()
+	relay   *relay // nil unless it passes a question on
 
 	server netip.AddrPort
 	edns   bool
@@ -90,7 +91,11 @@ func (f *flight) next() {
 	for len(f.left) > 0 {
 		f.server, f.left = f.left[0], f.left[1:]
 		f.edns = !f.r.plain[f.server]
-		if f.send() {
+		if f.relay != nil && f.relay.stream {
+			if f.overTCP() {
+				return
+			}
+		} else if f.send() {
 			return
 		}
 	}
@@ -104,6 +109,9 @@ func (f *flight) question() ([]byte, error) {
 	var id [2]byte
 	_, _ = rand.Read(id[:]) // it never fails
 	f.id = binary.BigEndian.Uint16(id[:])
+	if f.relay != nil {
+		return f.relay.ask(f.id), nil
+	}
 	m := Message{ID: f.id, RecursionDesired: true, Questions: []Question{{f.key.name, f.key.typ, ClassIN}}}
 	if f.edns {
 		m.EDNS = &EDNS{Size: ednsSize}
@@ -188,8 +196,14 @@ func (f *flight) heard(p []byte) {
 		return
 	}
 	switch {
-	case m.Truncated && f.conn == nil:
-		f.overTCP()
+	case f.relay != nil && m.RCode != ServerFailure && m.RCode != Refused:
+		f.passOn(p)
+	case f.relay != nil && len(f.left) == 0:
+		f.passOn(p)
+	case m.Truncated && f.conn == nil && f.relay == nil:
+		if !f.overTCP() {
+			f.fails(ErrServers)
+		}
 	case (m.RCode == FormatError || m.RCode == NotImplemented || m.RCode == 16) && f.edns:
 		f.r.plain[f.server] = len(f.r.plain) < maxServers // it knows no EDNS
 		f.edns = false
@@ -210,7 +224,11 @@ func (f *flight) repeats(m *Message) bool {
 		return m.RCode != Success && m.RCode != NameError
 	}
 	q := m.Questions[0]
-	return len(m.Questions) == 1 && fold(q.Name) == f.key.name && q.Type == f.key.typ && q.Class == ClassIN
+	class := ClassIN
+	if f.relay != nil {
+		class = f.relay.class
+	}
+	return len(m.Questions) == 1 && fold(q.Name) == f.key.name && q.Type == f.key.typ && q.Class == class
 }
 
 // fails goes on to the next server.
@@ -272,6 +290,10 @@ func (f *flight) finish(ans Answer) {
 	}
 	f.over = true
 	f.hangUp()
+	if f.relay != nil {
+		f.endRelay(ans.Err)
+		return
+	}
 	if f.asked != nil {
 		f.asked()
 	}

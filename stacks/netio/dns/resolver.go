@@ -110,6 +110,7 @@ type Resolver struct {
 	sh      *event.Shard
 	cache   cache
 	flights map[key]*flight
+	relays  map[*flight]bool
 	busy    int       // of them, those with a server
 	queue   []*flight // the others, in order
 	plain   map[netip.AddrPort]bool
@@ -129,7 +130,7 @@ func New(cfg Config) (*Resolver, error) {
 	cfg = cfg.withDefaults()
 	r := &Resolver{
 		cfg: cfg, set: cfg.Settings, loop: cfg.Loop, sh: cfg.Loop.Shard(),
-		flights: map[key]*flight{}, plain: map[netip.AddrPort]bool{}, cache: cache{max: cfg.CacheSize},
+		flights: map[key]*flight{}, relays: map[*flight]bool{}, plain: map[netip.AddrPort]bool{}, cache: cache{max: cfg.CacheSize},
 	}
 	if cfg.Files != (Files{}) {
 		s, err := r.refresh.read(cfg.Files)
@@ -163,6 +164,9 @@ func (r *Resolver) Close() {
 	r.closed = true
 	for _, f := range r.flights {
 		f.finish(Answer{Name: f.key.name, Err: ErrClosed})
+	}
+	for f := range r.relays {
+		f.finish(Answer{Err: ErrClosed})
 	}
 	r.reading.Wait()
 }

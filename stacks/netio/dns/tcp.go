@@ -12,21 +12,19 @@ type tcpFlight struct {
 	f *flight
 }
 
-// overTCP asks the same server again, over TCP.
-func (f *flight) overTCP() {
+// overTCP asks the server over TCP, and reports whether that was begun.
+func (f *flight) overTCP() bool {
 	f.hangUp()
 	p, err := f.question()
 	if err != nil {
-		f.fails(ErrName)
-		return
+		return false
 	}
 	c, err := f.r.loop.Dial(netio.DialConfig{
 		Network: "tcp", Address: f.server.String(),
 		Options: netio.Options{Connect: f.r.set.Timeout, RecvLimit: 2 + 65535},
 	}, tcpFlight{f: f})
 	if err != nil {
-		f.fails(ErrServers)
-		return
+		return false
 	}
 	f.r.stats.TCP++
 	f.r.stats.Sent++
@@ -35,6 +33,7 @@ func (f *flight) overTCP() {
 	_ = c.Send(binary.BigEndian.AppendUint16(nil, uint16(len(p))))
 	_ = c.Send(p)
 	f.arm(2 * f.r.set.Timeout)
+	return true
 }
 
 // Recv takes the answer when it is whole.
