@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -22,14 +21,18 @@ import (
 
 var update = flag.Bool("update", false, "write golden files")
 
-// examples lists the folders of examples that replay a capture. The others serve.
+// examples lists the folders of examples that run over a capture.
 func examples(t *testing.T) []string {
 	t.Helper()
-	dirs, err := filepath.Glob("../../examples/*")
-	if err != nil || len(dirs) == 0 {
+	captures, err := filepath.Glob("../../examples/*/capture.pcap")
+	if err != nil || len(captures) == 0 {
 		t.Fatalf("no examples: %v", err)
 	}
-	return slices.DeleteFunc(dirs, func(dir string) bool { return served[filepath.Base(dir)] != nil })
+	var dirs []string
+	for _, c := range captures {
+		dirs = append(dirs, filepath.Dir(c))
+	}
+	return dirs
 }
 
 // serves reports whether an example is of servers, which has no capture: it is checked
@@ -37,7 +40,7 @@ func examples(t *testing.T) []string {
 func serves(t *testing.T, dir string) bool {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "main.lua"))
-	if err != nil || !bytes.Contains(text, []byte("loop.listen")) {
+	if err != nil || !bytes.Contains(text, []byte("loop.listen")) && !bytes.Contains(text, []byte("sip.listen")) {
 		return false
 	}
 	var out, logs bytes.Buffer

@@ -83,6 +83,10 @@ func (c *Conn) accept() {
 	if c.answer != netio.Accept {
 		return
 	}
+	if b := c.limits; b.rate > 0 && c.tooFast("", b.rate, b.burst, b.burst > 0, false) > 0 {
+		c.refuse(nil)
+		return
+	}
 	if !loopev.OnAccept.Wanted(c.stack.sh) {
 		c.settleAccept(event.Verdict{})
 		return
@@ -145,23 +149,12 @@ func (c *Conn) refuseReset() {
 // limit asks the bucket of the connection's kind.
 func (c *Conn) limit(a *loopev.LimitArgs, waited bool) {
 	s := c.stack
-	key := a.Key
-	if key == "" {
-		key = c.client.IP().String()
-	}
-	burst := math.Max(1, math.Ceil(a.Rate))
-	if a.HasBurst {
-		burst = math.Max(1, float64(a.Burst))
-	}
-	wait := s.group.tokens.take(c.lis.name+"\x00"+key, a.Rate, burst, s.now(), a.Excess == loopev.ExcessHold)
+	wait := c.tooFast("verdict\x00"+a.Key, a.Rate, a.Burst, a.HasBurst, a.Excess == loopev.ExcessHold)
 	if wait == 0 {
 		if waited {
 			c.release()
 		}
 		return
-	}
-	if loopev.OnLimit.Wanted(s.sh) {
-		c.lis.tellLimit(s, loopev.LimitedRate, c.client.Endpoint())
 	}
 	switch {
 	case a.Excess == loopev.ExcessReset:
@@ -177,6 +170,24 @@ func (c *Conn) limit(a *loopev.LimitArgs, waited bool) {
 	default:
 		c.refuse(nil)
 	}
+}
+
+// tooFast asks the bucket of a key, or of the client's address, and tells of a token
+// that there is not: it returns when there will be one, 0 where there was.
+func (c *Conn) tooFast(key string, rate float64, most uint32, hasMost, promise bool) time.Duration {
+	s := c.stack
+	if key == "" || key == "verdict\x00" {
+		key += c.client.IP().String()
+	}
+	burst := math.Max(1, math.Ceil(rate))
+	if hasMost {
+		burst = math.Max(1, float64(most))
+	}
+	wait := s.group.tokens.take(c.lis.name+"\x00"+key, rate, burst, s.now(), promise)
+	if wait > 0 {
+		c.lis.tellLimit(s, loopev.LimitedRate, c.client.Endpoint())
+	}
+	return wait
 }
 
 // proxyTo pipes the connection to another, which is dialled.

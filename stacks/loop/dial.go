@@ -49,7 +49,7 @@ type Dialing struct {
 // Dial begins a connection, which raises all events of one that a script began. The
 // caller has entered the shard.
 func (s *Stack) Dial(want Dialing) (*Conn, error) {
-	d, err := parseDial(want.Options, want.Dir)
+	d, err := s.group.parseDial(want.Options, want.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("loop: dial: %w", err)
 	}

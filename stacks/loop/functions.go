@@ -28,7 +28,7 @@ func (g *Group) Dial(by *event.Caller, url string, options any) (loopev.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	d, err := parseDial(options, filepath.Dir(by.Script))
+	d, err := g.parseDial(options, filepath.Dir(by.Script))
 	if err == nil {
 		var c *Conn
 		if c, err = s.dial(url, d); err == nil {

@@ -52,7 +52,7 @@ func (g *Group) parse(l Listen) (*spec, error) {
 		case "limits":
 			s.bounds, err = parseLimits(f.Value)
 		case "tls":
-			s.tls, err = parseTLS(f.Value, l.Dir, true)
+			s.tls, err = g.parseTLS(f.Value, l.Dir, true)
 		case "doc":
 		default:
 			s.rest = append(s.rest, f)

@@ -60,6 +60,8 @@ func (g *Group) parseURL(text string) (place, error) {
 // bounds are what the table limits says.
 type bounds struct {
 	conns, perIP int
+	rate         float64 // connections of one address a second; 0: any
+	burst        uint32
 	opt          netio.Options
 }
 
@@ -79,6 +81,12 @@ func parseLimits(v any) (b bounds, err error) {
 			err = count(&b.conns, f.Value)
 		case "per_ip":
 			err = count(&b.perIP, f.Value)
+		case "rate":
+			if err = plain.SetFloat(&b.rate, f.Value); err == nil && (b.rate <= 0 || b.rate > 1e6) {
+				err = errors.New("more than 0 a second expected, at most 1,000,000")
+			}
+		case "burst":
+			err = plain.SetUint(&b.burst, f.Value)
 		case "recv":
 			err = size(&b.opt.RecvLimit, f.Value)
 		case "send_high":
@@ -98,7 +106,7 @@ func parseLimits(v any) (b bounds, err error) {
 		case "keepalive":
 			err = span(&b.opt.KeepAlive, f.Value)
 		default:
-			err = errors.New("unknown: conns, per_ip, recv, send_high, send_low, send_max, idle, send, handshake, linger and keepalive are known")
+			err = errors.New("unknown: conns, per_ip, rate, burst, recv, send_high, send_low, send_max, idle, send, handshake, linger and keepalive are known")
 		}
 		if err != nil {
 			return b, fmt.Errorf("limits: %s: %w", f.Key, err)
@@ -160,7 +168,7 @@ type dialSpec struct {
 	rest      []event.KV // the protocol's
 }
 
-func parseDial(options any, dir string) (d dialSpec, err error) {
+func (g *Group) parseDial(options any, dir string) (d dialSpec, err error) {
 	d.bounds, err = parseLimits([]event.KV(nil))
 	list, ok := options.([]event.KV)
 	if !ok && options != nil {
@@ -185,7 +193,7 @@ func parseDial(options any, dir string) (d dialSpec, err error) {
 		case "limits":
 			d.bounds, err = parseLimits(f.Value)
 		case "tls":
-			d.tls, err = parseTLS(f.Value, dir, false)
+			d.tls, err = g.parseTLS(f.Value, dir, false)
 		default:
 			d.rest = append(d.rest, f)
 		}

@@ -21,8 +21,9 @@ type secrets struct {
 }
 
 // parseTLS reads the table tls. Files are found below dir, unless their paths are
-// absolute.
-func parseTLS(v any, dir string, server bool) (*tls.Config, error) {
+// absolute; they are read only where sockets are opened, so that scripts can be
+// checked and replayed without their secrets.
+func (g *Group) parseTLS(v any, dir string, server bool) (*tls.Config, error) {
 	list, ok := v.([]event.KV)
 	if !ok {
 		return nil, fmt.Errorf("tls: a table expected, got %s", plain.Describe(v))
@@ -55,11 +56,11 @@ func parseTLS(v any, dir string, server bool) (*tls.Config, error) {
 			return nil, fmt.Errorf("tls: %s: %w", f.Key, err)
 		}
 	}
-	return s.load(dir, server)
+	return s.load(dir, server, len(g.list()) > 0)
 }
 
-// load reads the files.
-func (s *secrets) load(dir string, server bool) (*tls.Config, error) {
+// load makes a configuration, with what is in the files where they are to be read.
+func (s *secrets) load(dir string, server, read bool) (*tls.Config, error) {
 	cfg := &tls.Config{NextProtos: s.alpn, ServerName: s.name, MinVersion: tls.VersionTLS12}
 	// The author of the script says so; it is for tests and for peers without names.
 	cfg.InsecureSkipVerify = !s.verify
@@ -72,6 +73,9 @@ func (s *secrets) load(dir string, server bool) (*tls.Config, error) {
 	}
 	if (s.cert == "") != (s.key == "") || server && s.cert == "" {
 		return nil, errors.New(`tls: cert and key are needed, as in tls = { cert = "cert.pem", key = "key.pem" }`)
+	}
+	if !read {
+		return cfg, nil
 	}
 	if s.cert != "" {
 		pair, err := tls.LoadX509KeyPair(inDir(dir, s.cert), inDir(dir, s.key))
