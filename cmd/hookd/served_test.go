@@ -70,7 +70,7 @@ func serve(t *testing.T, dir string) *serving {
 	s := &serving{dir: dir, at: map[string]string{}, lines: &bytes.Buffer{}}
 	text = loopbackPort.ReplaceAllFunc(text, func(said []byte) []byte {
 		if s.at[string(said)] == "" {
-			s.at[string(said)] = freePort(t)
+			s.at[string(said)] = freeAddress(t)
 		}
 		return []byte(s.at[string(said)])
 	})
@@ -105,8 +105,8 @@ func serve(t *testing.T, dir string) *serving {
 	return s
 }
 
-// freePort returns an address of the loopback that nobody listened at just now.
-func freePort(t *testing.T) string {
+// freeAddress returns an address of the loopback that nobody listened at just now.
+func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
