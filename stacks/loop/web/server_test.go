@@ -245,7 +245,7 @@ func TestLater(t *testing.T) {
 		}
 		conns = append(conns, q.C)
 		return event.Verdict{Kind: loopev.VerdictLater}
-	}, event.KV{Key: "reply_time", Value: "50ms"})
+	}, event.KV{Key: "reply_time", Value: "500ms"})
 	last := func() (c loopev.Conn) {
 		for c == nil {
 			r.do(func() {
@@ -301,7 +301,7 @@ func TestLater(t *testing.T) {
 // TestDeadlines has slow clients answered, and idle ones closed.
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, tell, event.KV{Key: "header_time", Value: "30ms"}, event.KV{Key: "body_time", Value: "30ms"}, event.KV{Key: "idle_time", Value: "60ms"})
+	r := newRig(t, tell, event.KV{Key: "header_time", Value: "100ms"}, event.KV{Key: "body_time", Value: "100ms"}, event.KV{Key: "idle_time", Value: "500ms"})
 	for _, c := range []struct{ input, want, reason string }{
 		{"GET / HT", "408 request timeout!", "close timeout:header"},
 		{"POST / HTTP/1.1\nHost: x\nContent-Length: 5\n\nhe", "408 request timeout!", "close timeout:body"},

@@ -292,7 +292,7 @@ func TestFragments(t *testing.T) {
 // TestSilence pings a peer that says nothing, and gives it up.
 func TestSilence(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil, event.KV{Key: "ping_time", Value: "30ms"})
+	r := newRig(t, nil, event.KV{Key: "ping_time", Value: "300ms"})
 	r.bind(socketPoints...)
 	s := r.socket("")
 	if got := s.next(); got != "ping " {
