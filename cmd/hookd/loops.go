@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/mqtt"
 	"github.com/hookd/hookd/stacks/loop/nameserver"
 	"github.com/hookd/hookd/stacks/loop/web"
 )
@@ -15,7 +16,12 @@ import (
 // protocols are those that listeners, loop.dial and c:use can name.
 func protocols() []loop.Protocol {
 	http := web.New()
-	return []loop.Protocol{http, http.Sockets(), nameserver.New()}
+	return []loop.Protocol{
+		http,
+		http.Sockets(),
+		mqtt.New(),
+		nameserver.New(),
+	}
 }
 
 // newLoops makes the event loops, which open nothing before they are started.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -9,9 +10,9 @@ import (
 
 // TestMain lets test scripts run this program under its own name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"hookd": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
-	})
+	programs := sockPrograms()
+	programs["hookd"] = func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+	testscript.Main(m, programs)
 }
 
 // TestScripts runs the command lines of testdata/script. Each has the examples
@@ -29,6 +30,12 @@ func scriptParams() testscript.Params {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"await": await},
+		Condition: func(name string) (bool, error) {
+			if name == "unshare" {
+				return canUnshare(), nil
+			}
+			return false, fmt.Errorf("no condition %q", name)
+		},
 		Setup: func(env *testscript.Env) error {
 			wd, err := os.Getwd()
 			if err != nil {

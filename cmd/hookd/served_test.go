@@ -218,8 +218,8 @@ type talker struct {
 	buf  []byte
 }
 
-// talk opens a WebSocket.
-func talk(t *testing.T, at, target string) *talker {
+// joinChat opens a WebSocket.
+func joinChat(t *testing.T, at, target string) *talker {
 	t.Helper()
 	conn, err := net.Dial("tcp", at)
 	if err != nil {
@@ -274,9 +274,9 @@ func chat(t *testing.T, s *serving) {
 	if code, body := get(t, "http://"+at+"/"); code != 200 || !strings.Contains(body, "new WebSocket") {
 		t.Errorf("%d %s", code, body)
 	}
-	ann := talk(t, at, "/ws?name=ann")
+	ann := joinChat(t, at, "/ws?name=ann")
 	ann.hear("* ann is here")
-	bob := talk(t, at, "/ws?name=bob")
+	bob := joinChat(t, at, "/ws?name=bob")
 	ann.hear("* bob is here")
 	bob.hear("* bob is here")
 	ann.say("hello, bob")

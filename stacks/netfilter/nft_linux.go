@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -256,9 +255,7 @@ func Sweep(ns netns.Handle) error {
 	}
 	var all error
 	for _, name := range names {
-		pid, _, _ := strings.Cut(strings.TrimPrefix(name, tablePrefix), "-")
-		n, err := strconv.Atoi(pid)
-		if err != nil || !errors.Is(unix.Kill(n, 0), unix.ESRCH) {
+		if !orphaned(name) {
 			continue
 		}
 		if busy, err := blocking(c, name); err != nil || busy {

@@ -22,6 +22,8 @@ type checkpoint struct {
 	since time.Time
 	h     *Handle
 	img   *image.Image
+	// watched: the keeper has the socket; pending: the image's file waits for the commit.
+	watched, pending bool
 }
 
 // Checkpoint takes a connection out of the kernel: it blocks its packets, pauses and
@@ -34,6 +36,7 @@ type checkpoint struct {
 func (m *Mover) Checkpoint(fd int, opt CheckpointOptions) (*Taken, error) {
 	c := &checkpoint{m: m, fd: fd, opt: &opt, img: &image.Image{ID: image.NewID(), Generation: opt.Generation}}
 	if err := c.prepare(); err != nil {
+		c.unwatch()
 		return nil, fmt.Errorf("sock: checkpoint: %w", err)
 	}
 	t, err := c.take()
@@ -83,7 +86,22 @@ func (c *checkpoint) prepare() error {
 		return err
 	}
 	c.p = Progress{ID: c.img.ID, Generation: c.img.Generation, Local: local, Remote: remote, FD: c.fd}
-	return c.step(StepBefore)
+	if err := c.step(StepBefore); err != nil {
+		return err
+	}
+	return c.keep()
+}
+
+// keep hands a duplicate of the socket to the keeper, before anything is done to it.
+func (c *checkpoint) keep() error {
+	if c.m.Keeper == nil {
+		return nil
+	}
+	c.watched = true
+	return c.m.Keeper.watch(c.fd, watched{
+		ID: c.img.ID.String(), Local: c.tuple.Local, Remote: c.tuple.Remote, Table: c.place.locks.Table(),
+		Held: c.place.locks.CanHold() && !c.opt.Drop, File: c.opt.File,
+	})
 }
 
 // step tells the observer, who may refuse to go on.
@@ -103,11 +121,17 @@ func (c *checkpoint) step(s Step) error {
 }
 
 func (c *checkpoint) failed(err error) {
-	if c.opt.Observe == nil {
-		return
-	}
 	c.p.Step, c.p.Err = StepFailed, err
-	_ = c.opt.Observe(&c.p)
+	if c.opt.Observe != nil {
+		_ = c.opt.Observe(&c.p)
+	}
+}
+
+func (c *checkpoint) unwatch() {
+	if c.watched {
+		c.watched = false
+		c.m.Keeper.forget(c.img.ID.String())
+	}
 }
 
 // take blocks, pauses, reads and hands over.
@@ -132,6 +156,12 @@ func (c *checkpoint) take() (t *Taken, err error) {
 	t = &Taken{Image: c.img, Table: c.place.locks.Table(), Held: b.mode == netfilter.Hold, since: c.since, mover: c.m}
 	if err := c.step(StepDumped); err != nil {
 		return t, err
+	}
+	if c.opt.File != "" {
+		if err := image.WritePending(c.opt.File, c.img, c.opt.Durable); err != nil {
+			return t, err
+		}
+		c.pending = true
 	}
 	if c.opt.Sink != nil {
 		if err := c.opt.Sink(c.img); err != nil {
@@ -172,6 +202,13 @@ func (c *checkpoint) commit() error {
 		return err
 	}
 	c.h = nil
+	if c.pending {
+		c.pending = false
+		if err := image.Confirm(c.opt.File); err != nil && c.m.Log != nil {
+			c.m.Log.Error("image is complete and has its pending name", "file", c.opt.File, "err", err)
+		}
+	}
+	c.unwatch()
 	if !c.opt.KeepOpen {
 		_ = unix.Close(c.fd)
 	}
@@ -185,10 +222,20 @@ func (c *checkpoint) commit() error {
 
 // back lets the connection go on where it is.
 func (c *checkpoint) back() error {
+	defer c.unwatch()
 	if c.since.IsZero() {
 		return nil
 	}
-	err := c.place.release(c.tuple)
+	var err error
+	if c.pending {
+		// A copy of what lives on is confirmed: it is what was asked for.
+		if c.pending = false; c.opt.Leave && c.p.Step != StepFailed {
+			err = image.Confirm(c.opt.File)
+		} else {
+			err = image.Discard(c.opt.File)
+		}
+	}
+	err = errors.Join(err, c.place.release(c.tuple))
 	if c.h != nil {
 		err = errors.Join(err, c.h.Resume())
 	}

@@ -15,6 +15,9 @@ type Mover struct {
 	// Lease is how long the whole forms block packets without renewing:
 	// [DefaultLease] if it is 0.
 	Lease time.Duration
+	// Keeper, if not nil, holds on to each socket during a checkpoint, in case this
+	// process is killed. See [StartKeeper].
+	Keeper *Keeper
 
 	pool buffers
 	lock locker

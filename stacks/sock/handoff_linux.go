@@ -17,27 +17,28 @@ import (
 
 // HandOff moves a connection to whoever calls [Mover.Receive] at the other end of a
 // stream. The connection lives on here until the target is ready for it, and again if
-// the target refuses it after all: on fd, or on the socket that is returned with
-// [ErrRefused]. After [ErrUncertain] it does neither. Otherwise fd is closed.
+// the target refuses it after all ([ErrRefused]): on the same socket, for everybody who
+// holds it. fd is closed when the target has the connection, and after [ErrUncertain],
+// when nobody knows.
 //
 // The stream should give up after a while by itself if it has no deadlines.
-func (m *Mover) HandOff(s io.ReadWriter, fd int, opt CheckpointOptions) (*Done, *Restored, error) {
+func (m *Mover) HandOff(s io.ReadWriter, fd int, opt CheckpointOptions) (*Done, error) {
 	offer, p, err := m.offer(fd, &opt)
 	if err != nil {
-		return nil, nil, fmt.Errorf("sock: hand off: %w", err)
+		return nil, fmt.Errorf("sock: hand off: %w", err)
 	}
 	tuple := netfilter.Tuple{Local: offer.Local, Remote: offer.Remote}
 	setPatience(s, m.lease())
 	if err := sayMessage(s, msgOffer, offer); err != nil {
-		return nil, nil, fmt.Errorf("sock: offer %v: %w", tuple, err)
+		return nil, fmt.Errorf("sock: offer %v: %w", tuple, err)
 	}
 	var ready struct{}
 	if err := hearMessage(s, msgReady, &ready); err != nil {
-		return nil, nil, fmt.Errorf("sock: offer %v: %w", tuple, err)
+		return nil, fmt.Errorf("sock: offer %v: %w", tuple, err)
 	}
 	taken, err := m.send(s, fd, opt)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer taken.Free()
 	var done Done
@@ -47,18 +48,18 @@ func (m *Mover) HandOff(s io.ReadWriter, fd int, opt CheckpointOptions) (*Done, 
 	}
 	switch {
 	case err == nil:
-		return &done, nil, m.settled(p, tuple, done.Same)
+		return &done, errors.Join(m.settled(p, tuple, done.Same), unix.Close(fd))
 	case errors.Is(err, ErrRefused):
-		back, again := m.Restore(taken.Image, RestoreOptions{Namespace: p.ns.Path(), Observe: opt.Observe})
-		return nil, back, errors.Join(fmt.Errorf("sock: hand off %v: %w", tuple, err), again)
+		_, again := m.Restore(taken.Image, RestoreOptions{Namespace: p.ns.Path(), Observe: opt.Observe, into: &fd})
+		return nil, errors.Join(fmt.Errorf("sock: hand off %v: %w", tuple, err), again)
 	}
-	return nil, nil, fmt.Errorf("sock: hand off %v: %w: %w", tuple, ErrUncertain, err)
+	return nil, errors.Join(fmt.Errorf("sock: hand off %v: %w: %w", tuple, ErrUncertain, err), unix.Close(fd))
 }
 
 // send takes the connection and sends its image as the sink.
 func (m *Mover) send(s io.Writer, fd int, opt CheckpointOptions) (*Taken, error) {
 	keep := opt.Sink
-	opt.Leave = false
+	opt.Leave, opt.KeepOpen = false, true
 	opt.Sink = func(img *image.Image) error {
 		if keep != nil {
 			if err := keep(img); err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // moves a connection from one mover to another over a pipe.
-func handOff(t *testing.T, from, to *Mover, fd int, opt RestoreOptions, accept func(*Offer, *RestoreOptions) error) (*Restored, error, *Restored, error) {
+func handOff(t *testing.T, from, to *Mover, fd int, opt RestoreOptions, accept func(*Offer, *RestoreOptions) error) (*Restored, error, error) {
 	t.Helper()
 	a, b := socketPair(t)
 	type result struct {
@@ -23,9 +23,9 @@ func handOff(t *testing.T, from, to *Mover, fd int, opt RestoreOptions, accept f
 		r, err := to.Receive(b, opt, accept)
 		got <- result{r, err}
 	}()
-	_, back, err := from.HandOff(a, fd, CheckpointOptions{})
+	_, err := from.HandOff(a, fd, CheckpointOptions{})
 	res := <-got
-	return res.r, res.err, back, err
+	return res.r, res.err, err
 }
 
 func socketPair(t *testing.T) (net.Conn, net.Conn) {
@@ -54,8 +54,8 @@ func TestHandOff(t *testing.T) {
 			for i := range 4 {
 				msg := noise(50_000)
 				recv := put(t, e.b, msg)
-				r, err, back, err2 := handOff(t, movers[i%2], movers[1-i%2], fd, RestoreOptions{Namespace: nsPath(t, ns)}, nil)
-				if err != nil || err2 != nil || back != nil {
+				r, err, err2 := handOff(t, movers[i%2], movers[1-i%2], fd, RestoreOptions{Namespace: nsPath(t, ns)}, nil)
+				if err != nil || err2 != nil {
 					t.Fatal(err, err2)
 				}
 				fd = r.FD
@@ -81,8 +81,8 @@ func TestHandOffRefused(t *testing.T) {
 	from, to := mover(t), mover(t)
 	e := connect(t, ns, families()[0])
 	no := errors.New("no room")
-	_, err, back, err2 := handOff(t, from, to, e.a, RestoreOptions{Namespace: nsPath(t, ns)}, func(*Offer, *RestoreOptions) error { return no })
-	if !errors.Is(err, no) || !errors.Is(err2, ErrRefused) || back != nil {
+	_, err, err2 := handOff(t, from, to, e.a, RestoreOptions{Namespace: nsPath(t, ns)}, func(*Offer, *RestoreOptions) error { return no })
+	if !errors.Is(err, no) || !errors.Is(err2, ErrRefused) {
 		t.Fatal(err, err2)
 	}
 	say(t, e.b, []byte("one"))
@@ -93,15 +93,15 @@ func TestHandOffRefused(t *testing.T) {
 		}
 		return nil
 	}}
-	_, err, back, err2 = handOff(t, from, to, e.a, opt, nil)
-	if !errors.Is(err, no) || !errors.Is(err2, ErrRefused) || back == nil {
+	_, err, err2 = handOff(t, from, to, e.a, opt, nil)
+	if !errors.Is(err, no) || !errors.Is(err2, ErrRefused) {
 		t.Fatal(err, err2)
 	}
 	say(t, e.b, []byte("two"))
-	must(t, unix.SetNonblock(back.FD, false))
-	patience(t, back.FD)
-	want(t, back.FD, []byte("two"))
-	must(t, unix.Close(back.FD))
+	want(t, e.a, []byte("two"))
+	say(t, e.a, []byte("three"))
+	want(t, e.b, []byte("three"))
+	must(t, unix.Close(e.a))
 }
 
 // TestHandOffBroken breaks the stream after each of the target's messages.
@@ -116,7 +116,7 @@ func TestHandOffBroken(t *testing.T) {
 		_ = hearMessage(b, msgOffer, &offer)
 		_ = b.Close()
 	}()
-	if _, _, err := m.HandOff(a, e.a, CheckpointOptions{}); err == nil {
+	if _, err := m.HandOff(a, e.a, CheckpointOptions{}); err == nil {
 		t.Fatal("no error")
 	}
 	say(t, e.b, []byte("one"))
@@ -130,7 +130,7 @@ func TestHandOffBroken(t *testing.T) {
 		_ = b.Close()
 	}()
 	start := time.Now()
-	_, _, err := m.HandOff(a, e.a, CheckpointOptions{})
+	_, err := m.HandOff(a, e.a, CheckpointOptions{})
 	if err == nil || time.Since(start) > 5*time.Second {
 		t.Fatal(err)
 	}

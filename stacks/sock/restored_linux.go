@@ -32,6 +32,7 @@ type revival struct {
 	lost  []string
 	// unlocked: its packets pass again.
 	unlocked bool
+	segsIn   uint32 // forged segments
 }
 
 // Restore gives an image a socket: it blocks the connection's packets, if this mover
@@ -42,12 +43,14 @@ type revival struct {
 // Where the connection still lives in the namespace, that is [ErrBusy]; where the local
 // address is not, [ErrAddress].
 func (m *Mover) Restore(img *image.Image, opt RestoreOptions) (*Restored, error) {
-	r := &revival{m: m, img: img, opt: &opt, fd: -1, start: time.Now()}
+	r := &revival{m: m, img: img, opt: &opt, fd: -1}
 	if err := r.prepare(); err != nil {
 		return nil, fmt.Errorf("sock: restore: %w", err)
 	}
 	if err := r.build(); err != nil {
-		if r.h != nil {
+		if opt.into != nil {
+			// Its owner has it.
+		} else if r.h != nil {
 			_ = r.h.Close()
 		} else if r.fd >= 0 {
 			_ = unix.Close(r.fd)
@@ -138,13 +141,18 @@ func (r *revival) step(s Step) error {
 
 // build makes the socket and everything of it but the last step.
 func (r *revival) build() (err error) {
-	r.since = time.Now()
+	r.start, r.since = time.Now(), time.Now()
 	if r.opt.Table == "" {
 		b, err := r.place.block(r.tuple, r.opt.Drop)
 		if err != nil {
 			return err
 		}
 		r.since = b.since
+		if r.opt.Adopt {
+			if err := r.place.locks.Adopt(r.tuple); err != nil {
+				return err
+			}
+		}
 	}
 	domain := r.domain()
 	if err := r.socket(domain); err != nil {
@@ -183,10 +191,23 @@ func (r *revival) domain() int {
 }
 
 func (r *revival) socket(domain int) error {
+	if r.opt.into != nil {
+		return r.again(*r.opt.into)
+	}
 	return r.place.ns.Do(func() (err error) {
 		r.fd, err = unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		return err
 	})
+}
+
+// again takes a socket that a checkpoint has disconnected: whoever else holds it finds
+// the connection in it as before.
+func (r *revival) again(fd int) error {
+	r.fd = fd
+	if _, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil { // clears it
+		return err
+	}
+	return setRepair(fd, unix.TCP_REPAIR_OFF_NO_WP)
 }
 
 func (r *revival) transparent(domain int) error {
@@ -208,6 +229,7 @@ func (r *revival) attach(domain int) error {
 		return err
 	}
 	switch err := unix.Bind(r.fd, local); {
+	case errors.Is(err, unix.EINVAL) && r.opt.into != nil: // it is bound still
 	case errors.Is(err, unix.EADDRNOTAVAIL):
 		return fmt.Errorf("bind %v: %w", r.tuple.Local, ErrAddress)
 	case errors.Is(err, unix.EADDRINUSE):
@@ -256,6 +278,9 @@ func (r *revival) content(domain int) error {
 		r.h.saved.reuse = 0
 	}
 	r.buffers()
+	if info, err := readInfo(r.fd); err == nil {
+		r.segsIn = info.segsIn
+	}
 	if err := r.step(StepRestored); err != nil {
 		return err
 	}
@@ -300,7 +325,7 @@ func (r *revival) unlock() error {
 
 // up resumes.
 func (r *revival) up() (*Restored, error) {
-	out := &Restored{FD: r.fd, Local: r.tuple.Local, Remote: r.tuple.Remote, State: r.data.State, options: r.img.Options, inq: r.data.InqLen}
+	out := &Restored{FD: r.fd, Local: r.tuple.Local, Remote: r.tuple.Remote, State: r.data.State, options: r.img.Options, outq: r.data.OutqLen, segsIn: r.segsIn}
 	if r.opt.Quick && r.data.OutqLen > 0 {
 		out.hurry()
 	}
@@ -324,8 +349,8 @@ func (r *Restored) hurry() {
 	}
 }
 
-// Settle waits until the peer has acknowledged something or sent something, at most a
-// time, and puts the retransmission timer back. It returns how long that took;
+// Settle waits until the peer has acknowledged something, or, where it had nothing to
+// acknowledge, until any segment of it has come; at most a time, and puts the retransmission timer back. It returns how long that took;
 // os.ErrDeadlineExceeded says that nothing came.
 func (r *Restored) Settle(within time.Duration) (time.Duration, error) {
 	defer func() {
@@ -341,7 +366,7 @@ func (r *Restored) Settle(within time.Duration) (time.Duration, error) {
 			return 0, fmt.Errorf("sock: settle: %w", err)
 		}
 		took := time.Since(start)
-		if info.bytesAcked > 0 || info.bytesReceived > uint64(r.inq) {
+		if info.bytesAcked > 0 || r.outq == 0 && info.segsIn > r.segsIn {
 			return took, nil
 		}
 		if took > within {

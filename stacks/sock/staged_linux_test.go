@@ -10,7 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	asChild()
+	goleak.VerifyTestMain(m)
+}
 
 // content is what is in a connection's queues.
 type content struct {

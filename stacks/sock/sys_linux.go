@@ -81,7 +81,7 @@ type tcpInfo struct {
 	retrans, totalRetr uint32
 	rto, rtt           uint32
 	sndMSS             uint32
-	segsOut            uint32
+	segsOut, segsIn    uint32
 }
 
 func readInfo(fd int) (tcpInfo, error) {
@@ -90,7 +90,7 @@ func readInfo(fd int) (tcpInfo, error) {
 	if err != nil {
 		return tcpInfo{}, err
 	}
-	if n < 104 {
+	if n < 144 { // before Linux 4.2
 		return tcpInfo{}, unix.EMSGSIZE
 	}
 	u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
@@ -98,7 +98,7 @@ func readInfo(fd int) (tcpInfo, error) {
 		state: State(b[0]), options: uint32(b[5]), sndWscale: uint32(b[6] & 15), rcvWscale: uint32(b[6] >> 4),
 		rto: u32(8), sndMSS: u32(16), retrans: u32(36), rtt: u32(68), totalRetr: u32(100),
 		bytesAcked: binary.NativeEndian.Uint64(b[120:]), bytesReceived: binary.NativeEndian.Uint64(b[128:]),
-		segsOut: u32(136),
+		segsOut: u32(136), segsIn: u32(140),
 	}, nil
 }
 

@@ -17,6 +17,10 @@ type CheckpointOptions struct {
 	// keeps is all that is left of the connection afterwards. An error resumes the
 	// connection in place.
 	Sink func(*image.Image) error
+	// File is a path that the image is written to as well, for one restore; there must be
+	// none. Durable lets it survive a loss of power, which takes milliseconds.
+	File    string
+	Durable bool
 	// Leave resumes the connection in place after the sink: the image is a copy, of no
 	// use for a restore as soon as anything is sent.
 	Leave bool
@@ -76,12 +80,17 @@ type RestoreOptions struct {
 	// a lock of this one and is lifted; Held says that it holds packets.
 	Table string
 	Held  bool
+	// Adopt takes the connection over from processes that are gone and had left it
+	// blocked.
+	Adopt bool
 	// Quick bounds the retransmission timer by a second until [Restored.Settle]: without a
 	// measured round trip the kernel waits three seconds for what was lost in flight.
 	Quick bool
 	// Observe is told each step. An error of it before [StepUnlocked] closes the new socket
 	// silently.
 	Observe func(*Progress) error
+	// into is a socket that was disconnected, to be used again; otherwise a new one is made.
+	into *int
 }
 
 // Restored is a connection that lives again.
@@ -98,5 +107,6 @@ type Restored struct {
 	options []image.Option
 	rtoMax  uint32
 	quick   bool
-	inq     uint32
+	outq    uint32 // bytes that were to be acknowledged
+	segsIn  uint32 // segments that had come before the connection was unlocked
 }

@@ -21,8 +21,8 @@ func (m *Mover) Checkpoint(int, CheckpointOptions) (*Taken, error) { return nil,
 func (m *Mover) Restore(*image.Image, RestoreOptions) (*Restored, error) { return nil, ErrUnsupported }
 
 // HandOff needs Linux.
-func (m *Mover) HandOff(io.ReadWriter, int, CheckpointOptions) (*Done, *Restored, error) {
-	return nil, nil, ErrUnsupported
+func (m *Mover) HandOff(io.ReadWriter, int, CheckpointOptions) (*Done, error) {
+	return nil, ErrUnsupported
 }
 
 // Receive needs Linux.

@@ -4,6 +4,7 @@ package loopev
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/hookd/hookd/engine/event"
 )
@@ -99,57 +100,77 @@ var (
 	// handshake with a listener failed, or the other end of a pipe cannot be
 	// reached.
 	OnError = event.MakePoint[Error](41)
+	// OnMQTTConnect is loop.mqtt_connect. A client of an MQTT listener wants to log
+	// in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
+	OnMQTTConnect = event.MakePoint[MQTTConnect](42)
+	// OnMQTTSubscribe is loop.mqtt_subscribe. A client of an MQTT listener wants
+	// messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless
+	// the verdict refuses.
+	OnMQTTSubscribe = event.MakePoint[MQTTSubscribe](43)
+	// OnMQTTPublish is loop.mqtt_publish. A client of an MQTT listener publishes
+	// (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the
+	// verdict refuses, which the client is told as far as its version can be, or
+	// drops it.
+	OnMQTTPublish = event.MakePoint[MQTTPublish](44)
+	// OnMQTTConnected is loop.mqtt_connected. The server that `loop.dial` went to
+	// by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it
+	// refused, the connection closes.
+	OnMQTTConnected = event.MakePoint[MQTTConnected](45)
+	// OnMQTTMessage is loop.mqtt_message. A message came from the server that
+	// `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules
+	// are done.
+	OnMQTTMessage = event.MakePoint[MQTTMessage](46)
 	// OnDNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
 	// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
 	// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
 	// What is malformed was answered already, with FORMERR.
-	OnDNSQuery = event.MakePoint[DNSQuery](42)
+	OnDNSQuery = event.MakePoint[DNSQuery](47)
 	// OnClose is loop.close. The connection ended (MG_EV_CLOSE): its last event,
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
-	OnClose = event.MakePoint[Close](43)
+	OnClose = event.MakePoint[Close](48)
 	// OnHTTPHeaders is loop.http_headers. The head of an HTTP request is there,
 	// before its body. Who answers here keeps the body from being read.
-	OnHTTPHeaders = event.MakePoint[HTTPHeaders](44)
+	OnHTTPHeaders = event.MakePoint[HTTPHeaders](49)
 	// OnHTTPChunk is loop.http_chunk. A part of a request's body came, decoded.
 	// Where c.delete_chunk is set, or http_headers decided loop.stream, it is not
 	// kept for the whole.
-	OnHTTPChunk = event.MakePoint[HTTPChunk](45)
+	OnHTTPChunk = event.MakePoint[HTTPChunk](50)
 	// OnHTTPRequest is loop.http_request. An HTTP request is there with its body
 	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
-	OnHTTPRequest = event.MakePoint[HTTPRequest](46)
+	OnHTTPRequest = event.MakePoint[HTTPRequest](51)
 	// OnHTTPResponse is loop.http_response. A response came to what http.get and
 	// the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
-	OnHTTPResponse = event.MakePoint[HTTPResponse](47)
+	OnHTTPResponse = event.MakePoint[HTTPResponse](52)
 	// OnHTTPError is loop.http_error. A request was refused before a rule could
 	// answer, or its answer failed: it is malformed, too long, too late, or a
 	// rule's answer was none. The client was told the status, and the connection
 	// ends.
-	OnHTTPError = event.MakePoint[HTTPError](48)
+	OnHTTPError = event.MakePoint[HTTPError](53)
 	// OnWSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
 	// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
 	// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
 	// else it is a request like any other.
-	OnWSHandshake = event.MakePoint[WSHandshake](49)
+	OnWSHandshake = event.MakePoint[WSHandshake](54)
 	// OnWSOpen is loop.ws_open. A WebSocket is open
 	// (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
-	OnWSOpen = event.MakePoint[WSOpen](50)
+	OnWSOpen = event.MakePoint[WSOpen](55)
 	// OnWSMessage is loop.ws_message. A WebSocket message came, put together from
 	// its fragments (MG_EV_WEBSOCKET_FRAME).
-	OnWSMessage = event.MakePoint[WSMessage](51)
+	OnWSMessage = event.MakePoint[WSMessage](56)
 	// OnWSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
 	// where c.ws_no_defrag is set, and then ws_message is not raised.
-	OnWSFragment = event.MakePoint[WSFragment](52)
+	OnWSFragment = event.MakePoint[WSFragment](57)
 	// OnWSPing is loop.ws_ping. A ping came, and was answered
 	// (MG_EV_WEBSOCKET_CONTROL_FRAME).
-	OnWSPing = event.MakePoint[WSPing](53)
+	OnWSPing = event.MakePoint[WSPing](58)
 	// OnWSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
 	// that is silent for 30 s is pinged by itself, and given up after as long
 	// again.
-	OnWSPong = event.MakePoint[WSPong](54)
+	OnWSPong = event.MakePoint[WSPong](59)
 	// OnWSClose is loop.ws_close. A WebSocket is over, once: by a close frame,
 	// which was answered, or without one. The end of the connection follows.
-	OnWSClose = event.MakePoint[WSClose](55)
+	OnWSClose = event.MakePoint[WSClose](60)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -271,6 +292,87 @@ type Error struct {
 	Fault Fault
 	// What happened.
 	Message string
+}
+
+// MQTTConnect is loop.mqtt_connect. A client of an MQTT listener wants to log
+// in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
+type MQTTConnect struct {
+	// The connection.
+	C Conn
+	// What it calls itself; what it is called where it left that open.
+	ClientID string
+	// The user it logs in as, nil for none.
+	User    string
+	HasUser bool
+	// Its password, nil for none.
+	Password    []byte
+	HasPassword bool
+	// The protocol's version: 3 for 3.1, 4 for 3.1.1, 5.
+	Version uint8
+	// How often it is heard of at least; 0 for never.
+	KeepAlive time.Duration
+	// Under which a message is published for it if it is lost, nil for none.
+	WillTopic    string
+	HasWillTopic bool
+}
+
+// MQTTSubscribe is loop.mqtt_subscribe. A client of an MQTT listener wants
+// messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless
+// the verdict refuses.
+type MQTTSubscribe struct {
+	// The connection.
+	C Conn
+	// Which topics, with wildcards.
+	Filter string
+	// At most which quality of service.
+	Qos uint8
+	// What the client is called.
+	ClientID string
+}
+
+// MQTTPublish is loop.mqtt_publish. A client of an MQTT listener publishes
+// (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the
+// verdict refuses, which the client is told as far as its version can be, or
+// drops it.
+type MQTTPublish struct {
+	// The connection.
+	C Conn
+	// Its topic.
+	Topic string
+	// What it says.
+	Payload []byte
+	// Its quality of service.
+	Qos uint8
+	// It is to be kept for those who subscribe later.
+	Retain bool
+	// What the client is called.
+	ClientID string
+}
+
+// MQTTConnected is loop.mqtt_connected. The server that `loop.dial` went to by
+// mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it
+// refused, the connection closes.
+type MQTTConnected struct {
+	// The connection.
+	C Conn
+	// 0 if it let us in, else its reason.
+	Code uint8
+}
+
+// MQTTMessage is loop.mqtt_message. A message came from the server that
+// `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules
+// are done.
+type MQTTMessage struct {
+	// The connection.
+	C Conn
+	// Its topic.
+	Topic string
+	// What it says.
+	Payload []byte
+	// Its quality of service.
+	Qos uint8
+	// It was kept since before the subscription.
+	Retain bool
 }
 
 // DNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a

@@ -169,6 +169,12 @@ type Conn interface {
 	// WSClose: Closes a WebSocket: sends a close frame, and ends the connection
 	// when the peer answered it, or after 5 s. It has effects.
 	WSClose(c *event.Caller, code uint16, hasCode bool, reason string) error
+	// Publish: Sends an MQTT message: as a client to the server, or to the one
+	// client that the connection is. It has effects.
+	Publish(c *event.Caller, topic string, payload []byte, qos uint8, hasQos bool, retain bool) error
+	// Subscribe: Asks the MQTT server for messages, which `loop.mqtt_message`
+	// tells. It has effects.
+	Subscribe(c *event.Caller, filter string, qos uint8, hasQos bool) error
 }
 
 // Address is loop.address. One end of a connection. It is kept: it lives as

@@ -717,6 +717,42 @@ func loopConnWSClose(h Host, L *lua.LState) int {
 	return succeed(L)
 }
 
+func loopConnPublish(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "publish")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "publish")
+	topic := toString(methodArg(h, L, "publish", 1))
+	payload := toBytes(methodArg(h, L, "publish", 2))
+	qos, hasQos := optional(methodArg(h, L, "publish", 3), toUint[uint8])
+	retain := orZero(methodArg(h, L, "publish", 4), toBool)
+	if !h.Does("loop.conn:publish") {
+		return succeed(L)
+	}
+	if err := self.Publish(h.Caller(L), topic, payload, qos, hasQos, retain); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
+func loopConnSubscribe(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "subscribe")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "subscribe")
+	filter := toString(methodArg(h, L, "subscribe", 1))
+	qos, hasQos := optional(methodArg(h, L, "subscribe", 2), toUint[uint8])
+	if !h.Does("loop.conn:subscribe") {
+		return succeed(L)
+	}
+	if err := self.Subscribe(h.Caller(L), filter, qos, hasQos); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func loopAddressIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(loopev.Address)
 	switch key {
@@ -969,6 +1005,8 @@ func loopObjects() []*ObjectType {
 				"ws_send":     loopConnWSSend,
 				"ws_ping":     loopConnWSPing,
 				"ws_close":    loopConnWSClose,
+				"publish":     loopConnPublish,
+				"subscribe":   loopConnSubscribe,
 			},
 		},
 		{
@@ -2190,6 +2228,542 @@ func loopErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 		return fromEnum(loopFaultWords, v.Fault), true
 	case "message":
 		return fromString(v.Message), true
+	}
+	return nil, false
+}
+
+func loopMQTTConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTConnect)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.ClientID))
+}
+
+func loopMQTTConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTConnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTConnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTConnectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTConnect)
+	switch key {
+	case "user":
+		if !v.HasUser {
+			return lua.LNil, true
+		}
+		return fromString(v.User), true
+	case "password":
+		if !v.HasPassword {
+			return lua.LNil, true
+		}
+		return fromBytes(v.Password), true
+	case "version":
+		return fromUint(v.Version), true
+	case "keep_alive":
+		return fromDuration(v.KeepAlive), true
+	case "will_topic":
+		if !v.HasWillTopic {
+			return lua.LNil, true
+		}
+		return fromString(v.WillTopic), true
+	}
+	return nil, false
+}
+
+func loopMQTTSubscribeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTSubscribe)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Filter))
+}
+
+func loopMQTTSubscribePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTSubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTSubscribeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTSubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTSubscribeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTSubscribe)
+	switch key {
+	case "qos":
+		return fromUint(v.Qos), true
+	case "client_id":
+		return fromString(v.ClientID), true
+	}
+	return nil, false
+}
+
+func loopMQTTPublishArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTPublish)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
+}
+
+func loopMQTTPublishPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTPublish)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTPublishNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTPublish)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTPublishThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTPublish)
+	switch key {
+	case "qos":
+		return fromUint(v.Qos), true
+	case "retain":
+		return fromBool(v.Retain), true
+	case "client_id":
+		return fromString(v.ClientID), true
+	}
+	return nil, false
+}
+
+func loopMQTTConnectedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTConnected)
+	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
+}
+
+func loopMQTTConnectedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTConnected)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTConnectedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTConnected)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTMessage)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
+}
+
+func loopMQTTMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTMessage)
+	switch key {
+	case "qos":
+		return fromUint(v.Qos), true
+	case "retain":
+		return fromBool(v.Retain), true
 	}
 	return nil, false
 }
@@ -3764,59 +4338,79 @@ func loopEvents() []*EventType {
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Numbers: loopErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[12], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
+			Info: loopev.Family.Events[12], Args: loopMQTTConnectArgs, This: loopMQTTConnectThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectPush, Numbers: loopMQTTConnectNumbers,
+		},
+		{
+			Info: loopev.Family.Events[13], Args: loopMQTTSubscribeArgs, This: loopMQTTSubscribeThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTSubscribePush, Numbers: loopMQTTSubscribeNumbers,
+		},
+		{
+			Info: loopev.Family.Events[14], Args: loopMQTTPublishArgs, This: loopMQTTPublishThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTPublishPush, Numbers: loopMQTTPublishNumbers,
+		},
+		{
+			Info: loopev.Family.Events[15], Args: loopMQTTConnectedArgs, This: noFields,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectedPush, Numbers: loopMQTTConnectedNumbers,
+		},
+		{
+			Info: loopev.Family.Events[16], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Numbers: loopMQTTMessageNumbers,
+		},
+		{
+			Info: loopev.Family.Events[17], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Numbers: loopDNSQueryNumbers,
 		},
 		{
-			Info: loopev.Family.Events[13], Args: loopCloseArgs, This: loopCloseThis,
+			Info: loopev.Family.Events[18], Args: loopCloseArgs, This: loopCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
 		},
 		{
-			Info: loopev.Family.Events[14], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
+			Info: loopev.Family.Events[19], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Numbers: loopHTTPHeadersNumbers,
 		},
 		{
-			Info: loopev.Family.Events[15], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
+			Info: loopev.Family.Events[20], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Numbers: loopHTTPChunkNumbers,
 		},
 		{
-			Info: loopev.Family.Events[16], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
+			Info: loopev.Family.Events[21], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Numbers: loopHTTPRequestNumbers,
 		},
 		{
-			Info: loopev.Family.Events[17], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
+			Info: loopev.Family.Events[22], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Numbers: loopHTTPResponseNumbers,
 		},
 		{
-			Info: loopev.Family.Events[18], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
+			Info: loopev.Family.Events[23], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[19], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
+			Info: loopev.Family.Events[24], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Numbers: loopWSHandshakeNumbers,
 		},
 		{
-			Info: loopev.Family.Events[20], Args: loopWSOpenArgs, This: loopWSOpenThis,
+			Info: loopev.Family.Events[25], Args: loopWSOpenArgs, This: loopWSOpenThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Numbers: loopWSOpenNumbers,
 		},
 		{
-			Info: loopev.Family.Events[21], Args: loopWSMessageArgs, This: loopWSMessageThis,
+			Info: loopev.Family.Events[26], Args: loopWSMessageArgs, This: loopWSMessageThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Numbers: loopWSMessageNumbers,
 		},
 		{
-			Info: loopev.Family.Events[22], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
+			Info: loopev.Family.Events[27], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Numbers: loopWSFragmentNumbers,
 		},
 		{
-			Info: loopev.Family.Events[23], Args: loopWSPingArgs, This: noFields,
+			Info: loopev.Family.Events[28], Args: loopWSPingArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Numbers: loopWSPingNumbers,
 		},
 		{
-			Info: loopev.Family.Events[24], Args: loopWSPongArgs, This: noFields,
+			Info: loopev.Family.Events[29], Args: loopWSPongArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Numbers: loopWSPongNumbers,
 		},
 		{
-			Info: loopev.Family.Events[25], Args: loopWSCloseArgs, This: loopWSCloseThis,
+			Info: loopev.Family.Events[30], Args: loopWSCloseArgs, This: loopWSCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Numbers: loopWSCloseNumbers,
 		},
 	}
@@ -3867,6 +4461,22 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			return succeed(L)
 		}},
 		{Info: loopev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "mqtt.publish")
+			call := funcArg(h, L, "mqtt.publish", 1)
+			named := call.table("topic", "payload", "qos", "retain")
+			topic := toString(call.named(named, "topic"))
+			payload := toBytes(call.named(named, "payload"))
+			qos, hasQos := optional(call.named(named, "qos"), toUint[uint8])
+			retain := orZero(call.named(named, "retain"), toBool)
+			if !h.Does("mqtt.publish") {
+				return succeed(L)
+			}
+			if err := fn.MQTTPublish(h.Caller(L), topic, payload, qos, hasQos, retain); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: loopev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dns.lookup")
 			name := toString(funcArg(h, L, "dns.lookup", 1))
 			typeArg := orZero(funcArg(h, L, "dns.lookup", 2), toString)
@@ -3885,7 +4495,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 				})
 			})
 		}},
-		{Info: loopev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "loop.new")
 			rConn, err := fn.New(h.Caller(L))
 			if err != nil {
@@ -3894,7 +4504,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			L.Push(h.Object(LoopConn, rConn))
 			return 1
 		}},
-		{Info: loopev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.get")
 			call := funcArg(h, L, "http.get", 1)
 			named := call.table("url", "headers", "timeout", "redirects", "max")
@@ -3918,7 +4528,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 				})
 			})
 		}},
-		{Info: loopev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.post")
 			call := funcArg(h, L, "http.post", 1)
 			named := call.table("url", "body", "headers", "timeout", "redirects", "max")
@@ -3943,7 +4553,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 				})
 			})
 		}},
-		{Info: loopev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[10], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.request")
 			call := funcArg(h, L, "http.request", 1)
 			named := call.table("url", "method", "body", "headers", "timeout", "redirects", "max")

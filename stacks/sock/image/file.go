@@ -19,31 +19,59 @@ func NewID() (id ID) {
 // WriteFile writes an image to a file that does not exist yet, for its owner alone.
 // The file is there whole or not at all, also after a crash; with durable also after
 // a loss of power, which takes milliseconds.
-func WriteFile(path string, m *Image, durable bool) (err error) {
+func WriteFile(path string, m *Image, durable bool) error {
+	if err := WritePending(path, m, durable); err != nil {
+		return err
+	}
+	return Confirm(path)
+}
+
+// WritePending writes the file of [WriteFile] under the name path.pending: whole, but
+// nothing to restore, because the connection still lives. [Confirm] or [Discard] follows.
+func WritePending(path string, m *Image, durable bool) (err error) {
 	for _, name := range []string{path, path + restoring, path + done} {
-		if _, err := os.Lstat(name); err == nil {
+		if exists(name) {
 			return fmt.Errorf("image: write %s: %w", name, fs.ErrExist)
 		}
 	}
-	tmp := fmt.Sprintf("%s.%x.tmp", path, m.ID[:4])
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path+pending, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("image: write: %w", err)
 	}
-	defer os.Remove(tmp)
 	_, err = m.WriteTo(f)
 	if err == nil && durable {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(path + pending)
 		return fmt.Errorf("image: write %s: %w", path, err)
-	}
-	// Unlike a rename, a link does not replace a file that came meanwhile.
-	if err := os.Link(tmp, path); err != nil {
-		return fmt.Errorf("image: write: %w", err)
 	}
 	if durable {
 		return syncDir(filepath.Dir(path))
+	}
+	return nil
+}
+
+// Confirm says that the connection is gone: from now on the image is what there is of
+// it. A file that came meanwhile is not replaced. Confirming twice is once.
+func Confirm(path string) error {
+	err := os.Link(path+pending, path)
+	if errors.Is(err, fs.ErrNotExist) && exists(path) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("image: confirm: %w", err)
+	}
+	if err := os.Remove(path + pending); err != nil {
+		return fmt.Errorf("image: confirm: %w", err)
+	}
+	return nil
+}
+
+// Discard takes a pending image away: the connection lives on.
+func Discard(path string) error {
+	if err := os.Remove(path + pending); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("image: discard: %w", err)
 	}
 	return nil
 }
@@ -79,8 +107,10 @@ func ReadFile(path string) (*Image, error) {
 	return m, nil
 }
 
-// What a file is called while it is restored, and afterwards.
+// What a file is called before its connection is gone, while it is restored, and
+// afterwards.
 const (
+	pending   = ".pending"
 	restoring = ".restoring"
 	done      = ".done"
 )
@@ -89,29 +119,53 @@ const (
 type Claimed struct {
 	*Image
 	path string
+	file *os.File // locked as long as its holder lives
 }
 
 // Claim takes an image for a restore: its file is called .restoring from now on.
 // Who comes second gets [ErrClaimed]: two restores of one connection ruin both. A
-// damaged image is not claimed.
+// damaged image is not claimed. The claim of a process that died in the middle of its
+// restore is taken over: the socket that it had begun went silently with it.
 func Claim(path string) (*Claimed, error) {
 	m, err := ReadFile(path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) && (exists(path+restoring) || exists(path+done)) {
-			return nil, fmt.Errorf("image: claim %s: %w", path, ErrClaimed)
+	switch {
+	case err == nil:
+		err = os.Link(path, path+restoring)
+		if err == nil {
+			err = os.Remove(path)
 		}
-		return nil, err
-	}
-	if err := os.Link(path, path+restoring); err != nil {
-		if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		if err != nil && (errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist)) {
 			err = ErrClaimed
 		}
+	case errors.Is(err, fs.ErrNotExist) && exists(path+restoring):
+		m, err = ReadFile(path + restoring)
+	case errors.Is(err, fs.ErrNotExist) && exists(path+done):
+		err = ErrClaimed
+	default:
+		return nil, err
+	}
+	if err != nil {
 		return nil, fmt.Errorf("image: claim %s: %w", path, err)
 	}
-	if err := os.Remove(path); err != nil {
-		return nil, fmt.Errorf("image: claim: %w", err)
+	f, err := os.Open(path + restoring)
+	if err != nil {
+		return nil, fmt.Errorf("image: claim %s: %w: %w", path, ErrClaimed, err)
 	}
-	return &Claimed{Image: m, path: path}, nil
+	if err := lockFile(f); err != nil || !named(f, path+restoring) {
+		return nil, errors.Join(fmt.Errorf("image: claim %s: %w", path, ErrClaimed), f.Close())
+	}
+	return &Claimed{Image: m, path: path, file: f}, nil
+}
+
+// named reports whether a file still has a name: who held it may have been done in the
+// moment before it was locked.
+func named(f *os.File, path string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Lstat(path)
+	return err == nil && os.SameFile(a, b)
 }
 
 func exists(path string) bool {
@@ -122,6 +176,7 @@ func exists(path string) bool {
 // Done says that the connection lives: the image is good for nothing any more, and is
 // called .done.
 func (c *Claimed) Done() error {
+	defer c.file.Close()
 	if err := os.Rename(c.path+restoring, c.path+done); err != nil {
 		return fmt.Errorf("image: done: %w", err)
 	}
@@ -130,6 +185,7 @@ func (c *Claimed) Done() error {
 
 // Release gives the image back after a restore that failed.
 func (c *Claimed) Release() error {
+	defer c.file.Close()
 	if err := os.Link(c.path+restoring, c.path); err != nil {
 		return fmt.Errorf("image: release: %w", err)
 	}

@@ -253,12 +253,43 @@ func TestClaim(t *testing.T) {
 	if _, err := Claim(path); !errors.Is(err, ErrClaimed) {
 		t.Errorf("claimed after it was done: %v", err)
 	}
+	if err := WritePending(path+"2", m, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Claim(path + "2"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("claimed while it is pending: %v", err)
+	}
+	if err := errors.Join(Discard(path+"2"), Discard(path+"2")); err != nil {
+		t.Error(err)
+	}
+	if err := Confirm(path + "2"); err == nil {
+		t.Error("confirmed what was discarded")
+	}
 	entries, _ := os.ReadDir(filepath.Dir(path))
 	if len(entries) != 1 || entries[0].Name() != "c.img.done" {
 		t.Errorf("left: %v", entries)
 	}
 	if _, err := Claim(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
+	}
+	orphan := filepath.Join(t.TempDir(), "orphan")
+	if err := WriteFile(orphan, m, false); err != nil {
+		t.Fatal(err)
+	}
+	dead, err := Claim(orphan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Claim(orphan); !errors.Is(err, ErrClaimed) {
+		t.Errorf("claimed from who lives: %v", err)
+	}
+	if err := dead.file.Close(); err != nil { // as its death does
+		t.Fatal(err)
+	}
+	if again, err := Claim(orphan); err != nil {
+		t.Errorf("claimed from who died: %v", err)
+	} else if err := again.Done(); err != nil {
+		t.Error(err)
 	}
 	bad := filepath.Join(t.TempDir(), "bad")
 	if err := os.WriteFile(bad, []byte("x"), 0o600); err != nil {

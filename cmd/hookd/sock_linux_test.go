@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sockPrograms are what the scripts about connections run beside hookd.
+func sockPrograms() map[string]func() {
+	return map[string]func(){
+		"hold": func() { quit(hold(os.Args[1])) },
+		"echo": func() { quit(echo()) },
+		"talk": func() { quit(talk(os.Args[1], os.Args[2:])) },
+	}
+}
+
+func quit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// hold accepts a connection and never reads from it.
+func hold(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	c, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	time.Sleep(20 * time.Second)
+	return errors.New("nobody took the connection")
+}
+
+// echo answers each line on the connection that it inherited.
+func echo() error {
+	if os.Getenv("LISTEN_FDS") != "1" || os.Getenv("LISTEN_PID") != fmt.Sprint(os.Getpid()) {
+		return fmt.Errorf("environment: LISTEN_FDS=%s LISTEN_PID=%s", os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_PID"))
+	}
+	f := os.NewFile(3, "connection")
+	c, err := net.FileConn(f)
+	if err != nil {
+		return err
+	}
+	_ = f.Close()
+	defer c.Close()
+	s := bufio.NewScanner(c)
+	for s.Scan() {
+		if _, err := fmt.Fprintf(c, "echo %s\n", s.Text()); err != nil {
+			return err
+		}
+	}
+	return s.Err()
+}
+
+// talk connects, sends a line, and prints the answer; and so on for each line.
+func talk(address string, lines []string) error {
+	var c net.Conn
+	var err error
+	for range 100 {
+		if c, err = net.Dial("tcp", address); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
+	r := bufio.NewReader(c)
+	for _, line := range lines {
+		if _, err := io.WriteString(c, line+"\n"); err != nil {
+			return err
+		}
+		answer, err := r.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		fmt.Print(answer)
+	}
+	return nil
+}
+
+// canUnshare reports whether scripts can have network namespaces of their own.
+func canUnshare() bool {
+	return exec.Command("unshare", "-rn", "true").Run() == nil
+}
+
+func TestSockUsage(t *testing.T) {
+	for _, args := range []string{
+		"checkpoint x", "checkpoint x --pid 1", "checkpoint x --pid 1 --fd 3 --local 1.2.3.4:5", "checkpoint x --local 1.2.3.4:5",
+		"checkpoint x --local a --remote b", "restore x", "restore x --proxy a --serve-fd b", "restore x --exec", "restore x y --proxy a",
+		"move", "move --to a --from b", "move --from a", "import a b c", "import a 1", "export a b c", "ls host", "keep x",
+	} {
+		if code := run(append([]string{"sock"}, strings.Fields(args)...), strings.NewReader(""), io.Discard, io.Discard); code != exitUsage {
+			t.Errorf("sock %s: exit %d", args, code)
+		}
+	}
+}
