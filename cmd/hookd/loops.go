@@ -10,6 +10,7 @@ import (
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/loop/mqtt"
 	"github.com/hookd/hookd/stacks/loop/nameserver"
+	"github.com/hookd/hookd/stacks/loop/socks"
 	"github.com/hookd/hookd/stacks/loop/web"
 )
 
@@ -21,6 +22,7 @@ func protocols() []loop.Protocol {
 		http.Sockets(),
 		mqtt.New(),
 		nameserver.New(),
+		socks.New(),
 	}
 }
 

@@ -120,57 +120,60 @@ var (
 	// `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules
 	// are done.
 	OnMQTTMessage = event.MakePoint[MQTTMessage](46)
+	// OnSocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
+	// be connected. It is if the verdict accepts; without one it is refused.
+	OnSocksRequest = event.MakePoint[SocksRequest](47)
 	// OnDNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
 	// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
 	// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
 	// What is malformed was answered already, with FORMERR.
-	OnDNSQuery = event.MakePoint[DNSQuery](47)
+	OnDNSQuery = event.MakePoint[DNSQuery](48)
 	// OnClose is loop.close. The connection ended (MG_EV_CLOSE): its last event,
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
-	OnClose = event.MakePoint[Close](48)
+	OnClose = event.MakePoint[Close](49)
 	// OnHTTPHeaders is loop.http_headers. The head of an HTTP request is there,
 	// before its body. Who answers here keeps the body from being read.
-	OnHTTPHeaders = event.MakePoint[HTTPHeaders](49)
+	OnHTTPHeaders = event.MakePoint[HTTPHeaders](50)
 	// OnHTTPChunk is loop.http_chunk. A part of a request's body came, decoded.
 	// Where c.delete_chunk is set, or http_headers decided loop.stream, it is not
 	// kept for the whole.
-	OnHTTPChunk = event.MakePoint[HTTPChunk](50)
+	OnHTTPChunk = event.MakePoint[HTTPChunk](51)
 	// OnHTTPRequest is loop.http_request. An HTTP request is there with its body
 	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
-	OnHTTPRequest = event.MakePoint[HTTPRequest](51)
+	OnHTTPRequest = event.MakePoint[HTTPRequest](52)
 	// OnHTTPResponse is loop.http_response. A response came to what http.get and
 	// the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
-	OnHTTPResponse = event.MakePoint[HTTPResponse](52)
+	OnHTTPResponse = event.MakePoint[HTTPResponse](53)
 	// OnHTTPError is loop.http_error. A request was refused before a rule could
 	// answer, or its answer failed: it is malformed, too long, too late, or a
 	// rule's answer was none. The client was told the status, and the connection
 	// ends.
-	OnHTTPError = event.MakePoint[HTTPError](53)
+	OnHTTPError = event.MakePoint[HTTPError](54)
 	// OnWSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
 	// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
 	// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
 	// else it is a request like any other.
-	OnWSHandshake = event.MakePoint[WSHandshake](54)
+	OnWSHandshake = event.MakePoint[WSHandshake](55)
 	// OnWSOpen is loop.ws_open. A WebSocket is open
 	// (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
-	OnWSOpen = event.MakePoint[WSOpen](55)
+	OnWSOpen = event.MakePoint[WSOpen](56)
 	// OnWSMessage is loop.ws_message. A WebSocket message came, put together from
 	// its fragments (MG_EV_WEBSOCKET_FRAME).
-	OnWSMessage = event.MakePoint[WSMessage](56)
+	OnWSMessage = event.MakePoint[WSMessage](57)
 	// OnWSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
 	// where c.ws_no_defrag is set, and then ws_message is not raised.
-	OnWSFragment = event.MakePoint[WSFragment](57)
+	OnWSFragment = event.MakePoint[WSFragment](58)
 	// OnWSPing is loop.ws_ping. A ping came, and was answered
 	// (MG_EV_WEBSOCKET_CONTROL_FRAME).
-	OnWSPing = event.MakePoint[WSPing](58)
+	OnWSPing = event.MakePoint[WSPing](59)
 	// OnWSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
 	// that is silent for 30 s is pinged by itself, and given up after as long
 	// again.
-	OnWSPong = event.MakePoint[WSPong](59)
+	OnWSPong = event.MakePoint[WSPong](60)
 	// OnWSClose is loop.ws_close. A WebSocket is over, once: by a close frame,
 	// which was answered, or without one. The end of the connection follows.
-	OnWSClose = event.MakePoint[WSClose](60)
+	OnWSClose = event.MakePoint[WSClose](61)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -373,6 +376,23 @@ type MQTTMessage struct {
 	Qos uint8
 	// It was kept since before the subscription.
 	Retain bool
+}
+
+// SocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
+// be connected. It is if the verdict accepts; without one it is refused.
+type SocksRequest struct {
+	// The connection.
+	C Conn
+	// Where to: a name or an address.
+	Host string
+	// Which port of it.
+	Port uint16
+	// The user it logs in as, nil for none.
+	User    string
+	HasUser bool
+	// Its password, nil for none.
+	Password    string
+	HasPassword bool
 }
 
 // DNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
