@@ -31,7 +31,7 @@ func TestChaos(t *testing.T) {
 	r := newRig(t)
 	r.quiet = true
 	at := r.listenAll(
-		Listen{Name: "a", Options: []event.KV{kv("url", "tcp://127.0.0.1:0"), kv("limits", []event.KV{kv("recv", "4KiB"), kv("send_high", "16KiB"), kv("send_max", "256KiB")})}},
+		Listen{Name: "a", Options: []event.KV{kv("url", "tcp://127.0.0.1:0"), kv("limits", []event.KV{kv("recv", "4KiB"), kv("send_high", "16KiB"), kv("send_max", "256KiB"), kv("linger", "50ms")})}},
 		Listen{Name: "u", Options: []event.KV{kv("url", "udp://127.0.0.1:0"), kv("limits", []event.KV{kv("conns", float64(20)), kv("idle", "100ms")})}},
 	)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -81,6 +81,7 @@ func TestChaos(t *testing.T) {
 			if name == "loop.close" {
 				closed++
 			}
+			c.Skip(len(c.Bytes())) // what fills the kernel's buffers hides that the peer left
 			return event.Verdict{}
 		}
 		for len(r.pending) > 0 {
