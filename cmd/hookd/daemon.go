@@ -25,6 +25,7 @@ import (
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/feed"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/sip/edge"
 )
 
 // daemon is a house that stays: its rules are reloaded, it is asked and told over
@@ -53,6 +54,7 @@ type daemon struct {
 	front    *flow.Front
 	feed     *feed.Feed
 	loops    *loop.Group
+	sips     *edge.Group
 	looping  bool // they run, or ran
 	manager  serviceManager
 	line     *statusLine // nil: no terminal
@@ -106,6 +108,8 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	}
 	d.loops = newLoops(loop.Config{Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.loops = d.loops
+	d.sips = edge.New(edge.Config{SIP: opts.sip, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
+	opts.sips = d.sips
 	d.house = newHouse(opts, o.debug, d.records, d.logs)
 	d.log = slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: d.level}))
 	d.manager = serviceManager{d.log}
@@ -221,6 +225,7 @@ func (d *daemon) published(g *engine.Generation) {
 	d.watcher.SetData(g.Files)
 	d.wantStreams()
 	d.loops.Wake()
+	d.sips.Wake()
 	if phase(d.phase.Load()) == running {
 		d.manager.status(d.liveLine())
 	}
@@ -257,11 +262,11 @@ func (d *daemon) run(parent context.Context) error {
 	d.tasks.Go(func() { d.keepAlive(ctx) })
 	d.tasks.Go(func() { d.showStatus(ctx) })
 	d.manager.ready(d.liveLine())
-	drain := d.runLoops(ctx, cancel)
+	drain, drainSIP := d.runLoops(ctx, cancel), d.runSIP(ctx, cancel)
 	err := d.feed.Run(ctx)
 	d.phase.Store(int32(stopping))
 	d.manager.stopping()
-	err = errors.Join(err, drain())
+	err = errors.Join(err, drainSIP(), drain())
 	reason := hookdev.StopReasonDone
 	switch {
 	case stop.happened():
@@ -313,6 +318,7 @@ func (d *daemon) close() error {
 	add(d.source.close())
 	if d.loops != nil && !d.looping {
 		d.loops.Close()
+		d.sips.Close()
 	}
 	if d.house != nil {
 		add(d.out.Flush())

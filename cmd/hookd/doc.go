@@ -19,6 +19,7 @@ import (
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/netio/dns"
+	"github.com/hookd/hookd/stacks/sip"
 )
 
 func newDoc() *cobra.Command {
@@ -159,6 +160,11 @@ func docLimits(w io.Writer) error {
 			fmt.Fprintf(tw, "flow %s\t%s\t%s\n", l.Name, l.Value, l.Doc)
 		}
 	}
+	for _, l := range (sip.Config{}).Settings() {
+		if l.Limit {
+			fmt.Fprintf(tw, "sip %s\t%s\t%s\n", l.Name, l.Value, l.Doc)
+		}
+	}
 	for _, l := range flow.FixedLimits() {
 		fmt.Fprintf(tw, "flow %s\t%s\t%s (fixed)\n", l.Name, l.Value, l.Doc)
 	}
@@ -176,6 +182,13 @@ func docSettings(w io.Writer) error {
 	fmt.Fprintln(w, "\nSettings of the flow stack, in settings { flow = { NAME = VALUE } } or as --flow NAME=VALUE:")
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, f := range (flow.Config{}).Settings() {
+		fmt.Fprintf(tw, "  %s\t%s\t%s\n", f.Name, f.Value, f.Doc)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "\nSettings of the SIP stack, in settings { sip = { NAME = VALUE } }:")
+	for _, f := range (sip.Config{}).Settings() {
 		fmt.Fprintf(tw, "  %s\t%s\t%s\n", f.Name, f.Value, f.Doc)
 	}
 	return tw.Flush()

@@ -40,7 +40,7 @@ func examples(t *testing.T) []string {
 func serves(t *testing.T, dir string) bool {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "main.lua"))
-	if err != nil || !bytes.Contains(text, []byte("loop.listen")) {
+	if err != nil || !bytes.Contains(text, []byte("loop.listen")) && !bytes.Contains(text, []byte("sip.listen")) {
 		return false
 	}
 	var out, logs bytes.Buffer

@@ -17,6 +17,8 @@ import (
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sip/edge"
 )
 
 // house is the engine with its runtime, and where its records go.
@@ -63,7 +65,10 @@ type engineOptions struct {
 	limits      engine.Limits
 	flow        flow.Config
 	// loops are the event loops; nil: no sockets are opened.
-	loops   *loop.Group
+	loops *loop.Group
+	// sip are the SIP stack's settings, sips its listeners; nil: none is opened.
+	sip     sip.Config
+	sips    *edge.Group
 	state   *statedir.Dir
 	notes   bool // what rules decide is noted for each packet
 	shards  int
@@ -87,7 +92,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip}
 	if o.daemon && o.shards == 0 {
 		o.shards = set.shards
 	}
@@ -133,11 +138,15 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	if loops == nil {
 		loops = newLoops(loop.Config{})
 	}
+	sips := o.sips
+	if sips == nil {
+		sips = edge.New(edge.Config{})
+	}
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
 		Joins:     map[string]engine.Join{"flow": flow.Join},
-		Fixtures:  map[string]engine.Fixtures{"loop": listeners{loops}},
+		Fixtures:  map[string]engine.Fixtures{"loop": listeners{loops}, "sip": sipListeners{sips}},
 		Sink:      sink,
 		Observe:   o.observe,
 

@@ -51,6 +51,9 @@ func (d *daemon) openLoops() error {
 	if err := d.loops.Start(d.engine.Shards()); err != nil {
 		return fail(exitIO, err)
 	}
+	if err := d.sips.Start(d.engine.Shards()); err != nil {
+		return fail(exitIO, err)
+	}
 	return nil
 }
 

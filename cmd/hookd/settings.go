@@ -15,6 +15,7 @@ import (
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/sip"
 )
 
 // settings are what holds for an engine, and why.
@@ -24,6 +25,7 @@ type settings struct {
 	metrics string // where a daemon serves them; empty: nowhere
 	limits  engine.Limits
 	flow    flow.Config
+	sip     sip.Config
 	why     map[string]string // by name; a default has none
 }
 
@@ -96,11 +98,30 @@ func checkFlow(name string, value any) error {
 	return setFlow(&scratch, name, value)
 }
 
+// setSIP changes a setting of the SIP stack.
+func setSIP(c *sip.Config, name string, value any) error {
+	err := c.Set(name, value)
+	if errors.Is(err, sip.ErrNoSetting) {
+		hint := ""
+		if near := diag.Nearest(name, c.Names()); near != "" {
+			hint = "; did you mean " + near + "?"
+		}
+		return fmt.Errorf("there is no setting %s%s", name, hint)
+	}
+	return err
+}
+
+// checkSIP reports whether the SIP stack takes a setting.
+func checkSIP(name string, value any) error {
+	var scratch sip.Config
+	return setSIP(&scratch, name, value)
+}
+
 func (s *settings) readFile(w io.Writer, src engine.Source) error {
 	cat := catalogue.New(catalogue.All()...)
 	rt := lua.New(lua.Config{
 		Catalogue: cat, Limits: engine.New(engine.Config{Catalogue: cat}).Limits(),
-		Settings:        map[string]func(string, any) error{"flow": checkFlow},
+		Settings:        map[string]func(string, any) error{"flow": checkFlow, "sip": checkSIP},
 		SettingsOutside: map[string]string{"never_block": "flow"},
 	})
 	list, diags := rt.Settings(src)
@@ -118,6 +139,8 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 			err = s.limits.Set(name, x.Value)
 		case "flow":
 			err = setFlow(&s.flow, name, x.Value)
+		case "sip":
+			err = setSIP(&s.sip, name, x.Value)
 		case "shards":
 			n, _ := x.Value.(float64)
 			s.shards = int(n)
@@ -152,6 +175,9 @@ func (s *settings) write(w io.Writer) error {
 	}
 	for _, f := range s.flow.Settings() {
 		row("flow."+f.Name, f.Value)
+	}
+	for _, f := range s.sip.Settings() {
+		row("sip."+f.Name, f.Value)
 	}
 	return tw.Flush()
 }

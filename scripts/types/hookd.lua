@@ -1234,6 +1234,10 @@ local sip_tx = {}
 ---@overload fun(self: sip.tx, point: sip.unrouted.point, handler: sip.unrouted.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: sip.tx, point: sip.silent.point, handler: sip.silent.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: sip.tx, point: sip.destroy.point, handler: sip.destroy.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.local_request_in.point, handler: sip.local_request_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.local_response_in.point, handler: sip.local_response_in.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.local_response_out.point, handler: sip.local_response_out.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: sip.tx, point: sip.local_completed.point, handler: sip.local_completed.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: sip.tx, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?
 function sip_tx:on(...) end
 
@@ -1467,6 +1471,23 @@ local sip_branch = {}
 ---@class sip.destroy.point: hookd.point
 ---@alias sip.destroy.handler fun(tx: sip.tx)
 
+---A request of this server's own is about to be sent (TMCB_LOCAL_REQUEST_IN).
+---@class sip.local_request_in.point: hookd.point
+---@alias sip.local_request_in.handler fun(tx: sip.tx, m: sip.message)
+
+---A reply to a request of this server's own came (TMCB_LOCAL_RESPONSE_IN), first or copy.
+---@class sip.local_response_in.point: hookd.point
+---@alias sip.local_response_in.handler fun(tx: sip.tx, m: sip.message)
+
+---A provisional reply to a request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).
+---@class sip.local_response_out.point: hookd.point
+---@alias sip.local_response_out.handler fun(tx: sip.tx, m: sip.message)
+
+---A request of this server's own got its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for
+---an INVITE once for each To tag, after its ACK was sent.
+---@class sip.local_completed.point: hookd.point
+---@alias sip.local_completed.handler fun(tx: sip.tx, m: sip.message)
+
 ---@class sip.relay.args
 ---@field to? string A URI, which becomes the request's URI.
 ---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
@@ -1498,6 +1519,10 @@ local sip_branch = {}
 ---@field unrouted sip.unrouted.point No rule decided about a new request and it belongs to no dialog: it will be answered with 404.
 ---@field silent sip.silent.point Nobody answered, and the transaction ends without a reply since noisy_ctimer is off. No other hook tells of it.
 ---@field destroy sip.destroy.point The transaction ends (TMCB_DESTROY): the last event of each.
+---@field local_request_in sip.local_request_in.point A request of this server's own is about to be sent (TMCB_LOCAL_REQUEST_IN).
+---@field local_response_in sip.local_response_in.point A reply to a request of this server's own came (TMCB_LOCAL_RESPONSE_IN), first or copy.
+---@field local_response_out sip.local_response_out.point A provisional reply to a request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).
+---@field local_completed sip.local_completed.point A request of this server's own got its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE once for each To tag, after its ACK was sent.
 ---@field reply fun(code: integer, reason?: string, headers?: any): hookd.verdict Answers the request. Nothing is forwarded, branches that are open are cancelled.
 ---@field relay fun(args: sip.relay.args): hookd.verdict Forwards the request: to where `to` says, to all of `fork` at the same time, or to where its Route or URI says.
 ---@field drop hookd.verdict Does nothing more about the message: a request is not answered, a branch is not sent, a provisional reply goes no further.
@@ -1997,3 +2022,10 @@ function dns.lookup(name, type) end
 ---@return loop.conn? conn The connection.
 ---@return string? message
 function loop.new() end
+
+---Declares a listener, at a script's top level: `udp://`, `tcp://` or `tls://` with an address. It is
+---opened when the script goes live; where it cannot be, the script is refused. A reload leaves it
+---open, with its connections, unless its URL changed.
+---@param name string Its name.
+---@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server.
+function sip.listen(name) end

@@ -58,13 +58,13 @@ func (t *Tx) endToEnd(m *Message) bool {
 	if !known || t.stack.passed(&m.Message) {
 		return known
 	}
-	m.where = ""
+	m.open = true
 	if first {
 		t.raiseE2eackIn(m)
 	} else {
 		t.raiseE2eackRetrIn(m)
 	}
-	m.where = readOnly
+	m.open = false
 	return true
 }
 
@@ -89,7 +89,7 @@ func (s *Stack) forwardAck(m *Message) {
 		return
 	}
 	id := branchID{route: s.routeHash(&m.Message)}
-	out, err := s.onward(&m.Message, m.RequestURI(), true)
+	out, strict, err := s.onward(&m.Message, m.RequestURI(), true)
 	if err != nil {
 		s.stats.Stray++
 		return
@@ -99,7 +99,7 @@ func (s *Stack) forwardAck(m *Message) {
 	if w.load(out, Hop{}, s.replyLimits()) != nil {
 		return
 	}
-	target := append([]byte(nil), nextHop(&w.Message)...)
+	target := append([]byte(nil), nextHop(&w.Message, strict)...)
 	if s.self(target) {
 		s.stats.Stray++
 		return

@@ -32,12 +32,13 @@ type Branch struct {
 	ack   []byte // ACK of its negative reply
 	bye   []byte // its CANCEL
 
-	code  int    // latest status
-	reply []byte // final reply of 300 or more, as it came
-	from  Hop    // where that came from
-	by    sipev.FakedBy
-	past  bool // of an earlier step: its reply does not count any more
-	sent  bool
+	code   int    // latest status
+	reply  []byte // final reply of 300 or more, as it came
+	from   Hop    // where that came from
+	by     sipev.FakedBy
+	past   bool // of an earlier step: its reply does not count any more
+	sent   bool
+	strict bool // a strict router is next
 	// recordRoute: the request says that this server stays in the path.
 	recordRoute bool
 	// unwanted: it is to be cancelled, canceled: its CANCEL was sent.
@@ -86,7 +87,7 @@ func (b *Branch) start() {
 		b.fail(sipev.FakedBySend, 500, "Server Internal Error")
 		return
 	}
-	target := append([]byte(nil), nextHop(&m.Message)...)
+	target := append([]byte(nil), nextHop(&m.Message, b.strict)...)
 	s.out.Find(target, func(hops []Hop, err error) {
 		switch {
 		case b.state != built || b.tx.state == terminated:
@@ -177,7 +178,7 @@ func (b *Branch) expire(int64) {
 
 // mute reports whether a timeout is to pass in silence: TM's silent C timer.
 func (t *Tx) mute(b *Branch) bool {
-	return !t.noisy && t.invite() && len(t.branches) == 1 && b.state == calling && !t.cancel &&
+	return !t.noisy && !t.mine && t.invite() && len(t.branches) == 1 && b.state == calling && !t.cancel &&
 		!sipev.OnOnFailure.Wanted(t.stack.shard) && !sipev.OnOnFailureRo.Wanted(t.stack.shard)
 }
 

@@ -9,6 +9,10 @@ import (
 // branch is open any more (RFC 3261, 16.7).
 func (t *Tx) failed(b *Branch, m *Message) {
 	b.state, b.code, b.by = done, m.Status(), m.fakedBy
+	if t.mine {
+		t.complete(m)
+		return
+	}
 	b.reply, b.from = append([]byte(nil), m.Raw()...), m.from.Hop
 	if sipev.OnOnBranchFailure.Wanted(t.stack.shard) {
 		t.picked = t.best().shown(&t.stack.shown)

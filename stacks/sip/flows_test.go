@@ -519,3 +519,111 @@ func TestAckBeforeOut(t *testing.T) {
 		t.Errorf("the ACK saw %q", seen)
 	}
 }
+
+// own begins a request of the server's own.
+func own(r *rig, method string) *[]int {
+	r.t.Helper()
+	var codes []int
+	_, err := r.stack.Request(&Request{
+		Method: method, URI: "sip:x@192.0.2.11", From: "<sip:me@192.0.2.100>", To: "<sip:x@192.0.2.11>",
+		Fields: []byte("Contact: <sip:me@192.0.2.100>\r\n"), Done: func(_ *Tx, m *Message) { codes = append(codes, m.Status()) },
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return &codes
+}
+
+func TestF26OwnOptions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil, quiet...)
+	codes := own(r, "OPTIONS")
+	r.want("OPTIONS", "local_request_in, ! OPTIONS A")
+	r.reply("A", "OPTIONS", 100, "")
+	r.want("100", "local_response_in")
+	r.reply("A", "OPTIONS", 200, "ta")
+	r.want("200", "local_response_in, local_completed 200")
+	r.reply("A", "OPTIONS", 200, "ta")
+	r.want("its copy", "local_response_in")
+	r.after(time.Minute)
+	r.empty()
+	if len(*codes) != 1 || (*codes)[0] != 200 {
+		t.Errorf("done was told %v", *codes)
+	}
+}
+
+func TestF27OwnUnanswered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil, quiet...)
+	own(r, "OPTIONS")
+	r.after(31900 * time.Millisecond)
+	r.log = nil
+	r.after(200 * time.Millisecond)
+	r.want("timer F", "local_completed 408 timer")
+	r.after(time.Minute)
+	r.empty()
+}
+
+// TestF28OwnInvite sends each dialog its own ACK, which TM does not.
+func TestF28OwnInvite(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil, quiet...)
+	own(r, "INVITE")
+	r.want("INVITE", "local_request_in, ! INVITE A")
+	r.reply("A", "INVITE", 180, "ta")
+	r.want("180", "local_response_in, local_response_out")
+	contact := "Contact: <sip:a@192.0.2.11>"
+	r.reply("A", "INVITE", 200, "ta", contact)
+	r.want("200", "local_response_in, ! ACK A, local_completed 200")
+	r.reply("A", "INVITE", 200, "ta", contact)
+	r.want("its copy", "local_response_in, ! ACK A")
+	r.reply("A", "INVITE", 200, "tb", contact, "Record-Route: <sip:192.0.2.13;lr>, <sip:192.0.2.12;lr>")
+	r.want("another dialog", "local_response_in, ! ACK B, local_completed 200")
+	ack := r.last("B", "ACK")
+	to, _ := ack.Address(msg.To)
+	if string(to.Tag()) != "tb" || ack.Count(msg.Route) != 2 || string(ack.RequestURI()) != "sip:a@192.0.2.11" {
+		t.Errorf("the ACK is\n%s", ack.Raw())
+	}
+	r.after(time.Minute)
+	r.empty()
+}
+
+func TestF29OwnInviteRingsTooLong(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.FRInv = 20 * time.Second }, quiet...)
+	own(r, "INVITE")
+	r.reply("A", "INVITE", 180, "ta")
+	r.log = nil
+	r.after(20 * time.Second)
+	r.want("timer C", "local_completed 408 timer, ! CANCEL A")
+	r.reply("A", "CANCEL", 200, "x")
+	r.log = nil
+	r.reply("A", "INVITE", 487, "ta")
+	r.want("a late 487", "local_response_in, ! ACK A")
+	r.after(time.Minute)
+	r.empty()
+}
+
+// TestOwnRequestsRefused: what would be no request is not sent.
+func TestOwnRequestsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil, quiet...)
+	good := Request{Method: "OPTIONS", URI: "sip:x@192.0.2.11", From: "<sip:me@192.0.2.100>", To: "<sip:x@192.0.2.11>"}
+	for name, spoil := range map[string]func(*Request){
+		"no method": func(q *Request) { q.Method = "" },
+		"two words": func(q *Request) { q.Method = "OPTIONS x" },
+		"ACK":       func(q *Request) { q.Method = "ACK" },
+		"no URI":    func(q *Request) { q.URI = "bob" },
+		"scheme":    func(q *Request) { q.URI = "http://x" },
+		"From":      func(q *Request) { q.From = "\"x" },
+		"a line":    func(q *Request) { q.To = "<sip:x@y>\r\nVia: SIP/2.0/UDP z" },
+		"a second":  func(q *Request) { q.Fields = []byte("l: 5\r\n") },
+	} {
+		q := good
+		spoil(&q)
+		if _, err := r.stack.Request(&q); err == nil {
+			t.Errorf("%s: sent", name)
+		}
+	}
+	r.empty()
+}

@@ -76,11 +76,11 @@ func (t *Tx) addBranch(uri string, recordRoute bool) {
 	if u, err := msg.ParseURI(target); err != nil || u.Scheme == msg.OtherScheme {
 		return
 	}
-	out, err := s.onward(&m.Message, target, uri == "")
+	out, strict, err := s.onward(&m.Message, target, uri == "")
 	if err != nil {
 		return
 	}
-	b := &Branch{tx: t, index: uint8(len(t.branches)), uri: string(target), recordRoute: recordRoute, out: append([]byte(nil), out...)}
+	b := &Branch{tx: t, index: uint8(len(t.branches)), uri: string(target), recordRoute: recordRoute, strict: strict, out: append([]byte(nil), out...)}
 	t.branches = append(t.branches, b)
 	if !sipev.OnRequestFwded.Wanted(s.shard) {
 		return
@@ -89,21 +89,22 @@ func (t *Tx) addBranch(uri string, recordRoute bool) {
 	if w.load(b.out, Hop{}, s.replyLimits()) != nil {
 		return
 	}
-	w.where = ""
+	w.open = true
 	if v := b.raiseRequestFwded(w); v.Kind == sipev.VerdictDrop {
 		b.state = unsent
 		return
 	}
-	w.where = readOnly
+	w.open = false
 	if w.modified {
 		b.out, b.uri = append(b.out[:0], w.Raw()...), string(w.RequestURI())
 	}
 }
 
 // onward makes of a request what goes to the next hop, all but Via (RFC 3261, 16.4,
-// 16.6): its URI, one hop less, Route without what names this server. The result is
-// valid until the next call.
-func (s *Stack) onward(m *msg.Message, target []byte, routed bool) ([]byte, error) {
+// 16.6): its URI, one hop less, Route without what names this server. strict: it goes to
+// its URI, whatever Route says, since a strict router is next. The result is valid
+// until the next call.
+func (s *Stack) onward(m *msg.Message, target []byte, routed bool) (out []byte, strict bool, err error) {
 	e := &s.edits
 	e.Reset(m)
 	route := s.routes(m)
@@ -111,30 +112,29 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool) ([]byte, erro
 	if routed {
 		uri = s.strictTarget(m, e, &route)
 	}
-	if route.next != nil && !loose(route.next) {
+	if strict = route.next != nil && !loose(route.next); strict {
 		// A strict router wants its own URI in the request line (16.6, step 6).
 		route.own++
 		if err := e.Append("Route", bracket(uri)); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		uri = route.next
 	}
 	e.Pop(msg.Route, route.own)
 	if err := e.SetRequestURI(uri); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	hops, ok, _ := m.MaxForwards()
-	var err error
 	if ok {
 		err = e.SetValue(m.Index(0, msg.MaxForwards, ""), strconv.AppendInt(nil, int64(max(0, hops-1)), 10))
 	} else {
 		err = e.Append("Max-Forwards", []byte("70"))
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	s.text = e.AppendTo(s.text[:0])
-	return s.text, nil
+	return s.text, strict, nil
 }
 
 // routing is what the Route of a request says.
@@ -201,7 +201,10 @@ func bracket(uri []byte) []byte { return append(append([]byte{'<'}, uri...), '>'
 
 // nextHop returns the URI that a request which is ready to leave goes to: its first
 // Route, else its own.
-func nextHop(m *msg.Message) []byte {
+func nextHop(m *msg.Message, strict bool) []byte {
+	if strict {
+		return m.RequestURI()
+	}
 	if a, err := m.Address(msg.Route); err == nil && loose(a.URI) {
 		return a.URI
 	}

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hookd/hookd/engine/event"
@@ -18,7 +19,7 @@ type Message struct {
 	buf      []byte // what the index is over, once it is the message's own
 	spare    []byte
 	edits    msg.Edits
-	where    string // hook point, where it is read-only; empty: it may be changed
+	open     bool // the hook point at hand lets it be changed
 	fakedBy  sipev.FakedBy
 	ruri     uriView
 	addrs    [3]addressView
@@ -35,18 +36,17 @@ const (
 
 // load makes m the index over raw, which is not copied.
 func (m *Message) load(raw []byte, from Hop, lim msg.Limits) error {
-	m.from, m.limits, m.fakedBy, m.where, m.modified = hop{from}, lim, sipev.FakedByNone, readOnly, false
+	m.from, m.limits, m.fakedBy, m.open, m.modified = hop{from}, lim, sipev.FakedByNone, false, false
 	m.changed++
 	return m.Parse(raw, lim)
 }
 
-// readOnly is what where says before a hook point lets a message be changed.
-const readOnly = "sip"
+var errReadOnly = errors.New("the message is read-only at this hook point")
 
 // may says whether the message may be changed.
 func (m *Message) may() error {
-	if m.where != "" {
-		return fmt.Errorf("read-only at %s", m.where)
+	if !m.open {
+		return errReadOnly
 	}
 	return nil
 }

@@ -7,26 +7,30 @@ import (
 
 // events are the structs that hook points are raised with, filled anew each time.
 type events struct {
-	requestFwded    sipev.RequestFwded
-	requestPending  sipev.RequestPending
-	requestOut      sipev.RequestOut
-	requestSent     sipev.RequestSent
-	responseIn      sipev.ResponseIn
-	responseFwded   sipev.ResponseFwded
-	onBranchFailure sipev.OnBranchFailure
-	onFailureRo     sipev.OnFailureRo
-	responseReady   sipev.ResponseReady
-	responsePreOut  sipev.ResponsePreOut
-	responseOut     sipev.ResponseOut
-	responseSent    sipev.ResponseSent
-	e2eackIn        sipev.E2eackIn
-	e2eackRetrIn    sipev.E2eackRetrIn
-	ackNegIn        sipev.AckNegIn
-	reqRetrIn       sipev.ReqRetrIn
-	e2ecancelIn     sipev.E2ecancelIn
-	unrouted        sipev.Unrouted
-	silent          sipev.Silent
-	destroy         sipev.Destroy
+	requestFwded     sipev.RequestFwded
+	requestPending   sipev.RequestPending
+	requestOut       sipev.RequestOut
+	requestSent      sipev.RequestSent
+	responseIn       sipev.ResponseIn
+	responseFwded    sipev.ResponseFwded
+	onBranchFailure  sipev.OnBranchFailure
+	onFailureRo      sipev.OnFailureRo
+	responseReady    sipev.ResponseReady
+	responsePreOut   sipev.ResponsePreOut
+	responseOut      sipev.ResponseOut
+	responseSent     sipev.ResponseSent
+	e2eackIn         sipev.E2eackIn
+	e2eackRetrIn     sipev.E2eackRetrIn
+	ackNegIn         sipev.AckNegIn
+	reqRetrIn        sipev.ReqRetrIn
+	e2ecancelIn      sipev.E2ecancelIn
+	unrouted         sipev.Unrouted
+	silent           sipev.Silent
+	destroy          sipev.Destroy
+	localRequestIn   sipev.LocalRequestIn
+	localResponseIn  sipev.LocalResponseIn
+	localResponseOut sipev.LocalResponseOut
+	localCompleted   sipev.LocalCompleted
 }
 
 // show makes bytes that are written readable; nil where they cannot be read.
@@ -201,5 +205,37 @@ func (b *Branch) raiseRequestSent(out []byte, again bool) {
 	if sipev.OnRequestSent.Wanted(s.shard) {
 		s.ev.requestSent = sipev.RequestSent{Tx: b.tx, M: s.show(out, sipev.FakedByNone), B: b, Branch: b.index, Copy: again}
 		sipev.OnRequestSent.Emit(s.shard, &s.ev.requestSent)
+	}
+}
+
+func (t *Tx) raiseLocalRequestIn(m *Message) {
+	s := t.stack
+	if sipev.OnLocalRequestIn.Wanted(s.shard) {
+		s.ev.localRequestIn = sipev.LocalRequestIn{Tx: t, M: m}
+		sipev.OnLocalRequestIn.Emit(s.shard, &s.ev.localRequestIn)
+	}
+}
+
+func (t *Tx) raiseLocalResponseIn(m *Message) {
+	s := t.stack
+	if sipev.OnLocalResponseIn.Wanted(s.shard) {
+		s.ev.localResponseIn = sipev.LocalResponseIn{Tx: t, M: m}
+		sipev.OnLocalResponseIn.Emit(s.shard, &s.ev.localResponseIn)
+	}
+}
+
+func (t *Tx) raiseLocalResponseOut(m *Message) {
+	s := t.stack
+	if sipev.OnLocalResponseOut.Wanted(s.shard) {
+		s.ev.localResponseOut = sipev.LocalResponseOut{Tx: t, M: m}
+		sipev.OnLocalResponseOut.Emit(s.shard, &s.ev.localResponseOut)
+	}
+}
+
+func (t *Tx) raiseLocalCompleted(m *Message) {
+	s := t.stack
+	if sipev.OnLocalCompleted.Wanted(s.shard) {
+		s.ev.localCompleted = sipev.LocalCompleted{Tx: t, M: m}
+		sipev.OnLocalCompleted.Emit(s.shard, &s.ev.localCompleted)
 	}
 }

@@ -43,9 +43,14 @@ func (s *Stack) receiveReply(m *Message) {
 
 // receive handles a reply of the branch, in the order of TM's reply_received.
 func (b *Branch) receive(m *Message, ofCancel bool) {
-	m.where = ""
-	drop := b.raiseResponseIn(m).Kind == sipev.VerdictDrop
-	m.where = readOnly
+	m.open = true
+	drop := false
+	if b.tx.mine {
+		b.tx.raiseLocalResponseIn(m)
+	} else {
+		drop = b.raiseResponseIn(m).Kind == sipev.VerdictDrop
+	}
+	m.open = false
 	code := m.Status()
 	switch {
 	case ofCancel:
@@ -86,6 +91,11 @@ func (b *Branch) provisional(m *Message, drop bool) {
 	if m.Status() == 100 || drop || t.final() {
 		return
 	}
+	if t.mine {
+		t.code = m.Status()
+		t.raiseLocalResponseOut(m)
+		return
+	}
 	b.pass(m, m)
 	t.push(m, false)
 }
@@ -94,23 +104,23 @@ func (b *Branch) provisional(m *Message, drop bool) {
 func (b *Branch) pass(cause, picked *Message) {
 	b.tx.picked = picked
 	if cause == picked {
-		cause.where = ""
+		cause.open = true
 	}
 	b.raiseResponseFwded(cause)
 	b.tx.picked = nil
-	cause.where = readOnly
+	cause.open = false
 	popVia(picked)
 }
 
 // popVia takes the topmost Via off.
 func popVia(m *Message) {
-	where := m.where
-	m.where = ""
+	open := m.open
+	m.open = true
 	_ = m.change(func(e *msg.Edits) error {
 		e.Pop(msg.ViaName, 1)
 		return nil
 	})
-	m.where = where
+	m.open = open
 }
 
 // answered handles a 2xx: the first ends the search, each further one of an INVITE
@@ -122,6 +132,10 @@ func (b *Branch) answered(m *Message) {
 	}
 	b.stop()
 	b.state, b.code, b.by, b.reply = done, m.Status(), sipev.FakedByNone, nil
+	if t.mine {
+		b.completedBy(m)
+		return
+	}
 	if !t.invite() {
 		if !t.final() {
 			b.pass(m, m)
@@ -151,15 +165,27 @@ func (t *Tx) note(b *Branch, m *Message) bool {
 		return false
 	}
 	text := to.Tag()
-	for i := range t.tags {
-		if t.tags[i].branch == b.index && t.tags[i].text == string(text) {
-			return false
-		}
+	if t.noted(b, m) >= 0 {
+		return false
 	}
 	if len(t.tags) < maxTags {
 		t.tags = append(t.tags, tag{branch: b.index, text: string(text)})
 	}
 	return true
+}
+
+// noted returns the place of the To tag of a 2xx among those that are kept, or -1.
+func (t *Tx) noted(b *Branch, m *Message) int {
+	to, err := m.Message.Address(msg.To)
+	if err != nil {
+		return -1
+	}
+	for i := range t.tags {
+		if t.tags[i].branch == b.index && t.tags[i].text == string(to.Tag()) {
+			return i
+		}
+	}
+	return -1
 }
 
 // negative handles a final reply of 300 or more.

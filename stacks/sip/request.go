@@ -54,17 +54,25 @@ func unsupported(m *Message) []byte {
 // admit raises request_in and does what is decided.
 func (s *Stack) admit(t *Tx) {
 	v := t.view()
-	v.where = ""
+	v.open = true
 	t.waits = waitsForRoute
-	sipev.OnRequestIn.Await(s.shard, &sipev.RequestIn{Tx: t, M: v}, func(d event.Verdict, _ error) {
+	sipev.OnRequestIn.Await(s.shard, &sipev.RequestIn{Tx: t, M: v}, func(d event.Verdict, err error) {
 		t.waits = waitsNot
 		if t.state == terminated {
 			return
 		}
-		t.view().where = "sip.request_in, once it returned"
+		t.view().open = false
 		t.keep()
-		t.decide(d)
+		if err != nil && !t.cancel {
+			// The handler was cut off while it waited: nobody knows what it wanted.
+			t.answer(sipev.FakedByLocal, 500, "Server Internal Error", nil)
+		} else {
+			t.decide(d)
+		}
 		t.letOn()
+		if t.waits == waitsNot {
+			t.shut()
+		}
 	})
 	if t.waits == waitsForRoute && t.invite() {
 		// The caller need not repeat its request while a handler waits.
@@ -97,17 +105,24 @@ func (t *Tx) decide(d event.Verdict) {
 	}
 }
 
-// unrouted handles a request that no rule decided about: one of a dialog goes where
-// its route says, another is answered.
+// unrouted handles a request that no rule decided about: one of a dialog in whose path
+// this server is goes where its route says, another is answered.
 func (t *Tx) unrouted() {
 	m := t.view()
 	to, err := m.Message.Address(msg.To)
-	if err == nil && to.Tag() != nil {
+	if err == nil && to.Tag() != nil && t.stack.inPath(&m.Message) {
 		t.relay(nil)
 		return
 	}
 	t.raiseUnrouted(m)
 	t.answer(sipev.FakedByLocal, 404, "Not Found", nil)
+}
+
+// inPath reports whether a request came here because of a Record-Route of this server:
+// its first Route is that, or, behind a strict router, its URI.
+func (s *Stack) inPath(m *msg.Message) bool {
+	r := s.routes(m)
+	return r.own > 0 || r.all > 0 && loose(m.RequestURI()) && s.self(m.RequestURI())
 }
 
 // again handles a copy of a transaction's request.

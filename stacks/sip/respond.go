@@ -64,7 +64,7 @@ func headerLines(table any) []byte {
 // answer ends a transaction with a final reply that is made here. Branches that are
 // open are cancelled.
 func (t *Tx) answer(by sipev.FakedBy, code int, reason string, fields []byte) {
-	if t.final() {
+	if t.final() || t.mine {
 		return
 	}
 	t.local = true

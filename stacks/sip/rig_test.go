@@ -130,6 +130,8 @@ func detail(e any) string {
 		return text(e.M)
 	case *sipev.ResponseSent:
 		return fmt.Sprint(" ", e.M.Code()) + again(e.Copy)
+	case *sipev.LocalCompleted:
+		return text(e.M)
 	case *sipev.RequestIn:
 		return text(e.M)
 	case *sipev.Destroy:

@@ -37,7 +37,7 @@ type Stack struct {
 type Stats struct {
 	Requests, Replies uint64 // messages that came
 	Sent              uint64 // messages that were handed to the transport
-	Open              uint64 // transactions that exist
+	Open              int    // transactions that exist
 	Began             uint64 // transactions that there were
 	Malformed         uint64 // what came and is no message, or a reply with a fault
 	Refused           uint64 // requests answered for a fault, without a transaction
@@ -59,7 +59,7 @@ func New(shard *event.Shard, cfg Config, out Transport) *Stack {
 
 // Stats returns what was counted so far.
 func (s *Stack) Stats() Stats {
-	s.stats.Open = uint64(len(s.byID))
+	s.stats.Open = len(s.byID)
 	return s.stats
 }
 
@@ -147,9 +147,13 @@ func (s *Stack) faked(t *Tx, by sipev.FakedBy, code int, reason string, fields [
 	}
 	m := &s.fake
 	m.buf = msg.AppendReply(m.buf[:0], &t.view().Message, &r)
-	if err := m.load(m.buf, Hop{}, s.replyLimits()); err != nil {
-		// A request that was accepted makes a reply that can be read.
-		panic("sip: " + err.Error())
+	if m.load(m.buf, Hop{}, s.replyLimits()) != nil {
+		// Without what rules add it is shorter than the request, which was accepted.
+		r.Fields = nil
+		m.buf = msg.AppendReply(m.buf[:0], &t.view().Message, &r)
+		if err := m.load(m.buf, Hop{}, s.replyLimits()); err != nil {
+			panic("sip: " + err.Error())
+		}
 	}
 	m.fakedBy = by
 	return m

@@ -64,6 +64,8 @@ type Tx struct {
 	cancel bool   // the caller gave up
 	noisy  bool
 	local  bool // the final reply was made here
+	mine   bool // the request was made here
+	done   func(*Tx, *Message)
 	grace  uint8
 }
 
@@ -72,6 +74,8 @@ type tag struct {
 	branch uint8
 	acked  bool
 	text   string
+	ack    []byte // of a 2xx to a request that was made here
+	to     Hop
 }
 
 // heldMessage waits until a handler of its transaction has returned.
@@ -148,11 +152,16 @@ func (t *Tx) keep() {
 	}
 }
 
-// lean gives back what a transaction needs no more that has its final reply.
-func (t *Tx) lean() {
+// shut gives the view of the request back.
+func (t *Tx) shut() {
 	t.keep()
 	t.stack.release(t.req)
 	t.req = nil
+}
+
+// lean gives back what a transaction needs no more that has its final reply.
+func (t *Tx) lean() {
+	t.shut()
 	for _, b := range t.branches {
 		b.reply = nil
 	}

@@ -47,7 +47,7 @@ func (t *Tx) look() *Message {
 }
 
 // IsLocal implements [sipev.Tx].
-func (t *Tx) IsLocal() bool { return false }
+func (t *Tx) IsLocal() bool { return t.mine }
 
 // Source implements [sipev.Tx].
 func (t *Tx) Source() sipev.Hop { return &t.source }
@@ -62,7 +62,12 @@ func (t *Tx) From() sipev.Address { return t.look().From() }
 func (t *Tx) To() sipev.Address { return t.look().To() }
 
 // Request implements [sipev.Tx].
-func (t *Tx) Request() sipev.Message { return t.look() }
+func (t *Tx) Request() sipev.Message {
+	if t.mine {
+		return nil
+	}
+	return t.look()
+}
 
 // Code implements [sipev.Tx].
 func (t *Tx) Code() uint16 { return uint16(t.code) }

@@ -968,3 +968,157 @@ var destroyInfo = &event.Info{
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendDestroy(b, e.(*Destroy)) },
 }
+
+var localRequestInInfo = &event.Info{
+	Family: "sip",
+	Name:   "sip.local_request_in",
+	Doc:    "A request of this server's own is about to be sent (TMCB_LOCAL_REQUEST_IN).",
+	Points: []event.PointInfo{
+		{ID: OnLocalRequestIn.ID(), Name: "sip.local_request_in", Doc: "A request of this server's own is about to be sent (TMCB_LOCAL_REQUEST_IN)."},
+	},
+	Args: []string{"tx", "m"},
+	Fields: []event.Field{
+		{
+			Name: "tx",
+			Type: event.Type{Kind: event.ObjectRef, Object: "sip.tx"},
+			Doc:  "The transaction, whose is_local is true.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*LocalRequestIn).Tx },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*LocalRequestIn).Tx, value, "sip.tx", false) },
+		},
+		{
+			Name: "m",
+			Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"},
+			Doc:  "The request, which may be changed.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*LocalRequestIn).M },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*LocalRequestIn).M, value, "sip.message", false) },
+		},
+	},
+	Since:   "0.1",
+	Example: `rule "agent" { on = sip.local_request_in, run = function(tx, m) m:set_header("User-Agent", "hookd") end }`,
+	New:     func() any { return new(LocalRequestIn) },
+	Clone: func(e any) any {
+		v := *e.(*LocalRequestIn)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendLocalRequestIn(b, e.(*LocalRequestIn)) },
+}
+
+var localResponseInInfo = &event.Info{
+	Family: "sip",
+	Name:   "sip.local_response_in",
+	Doc:    "A reply to a request of this server's own came (TMCB_LOCAL_RESPONSE_IN), first or copy.",
+	Points: []event.PointInfo{
+		{ID: OnLocalResponseIn.ID(), Name: "sip.local_response_in", Doc: "A reply to a request of this server's own came (TMCB_LOCAL_RESPONSE_IN), first or copy."},
+	},
+	Args: []string{"tx", "m"},
+	Fields: []event.Field{
+		{
+			Name: "tx",
+			Type: event.Type{Kind: event.ObjectRef, Object: "sip.tx"},
+			Doc:  "The transaction, whose is_local is true.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*LocalResponseIn).Tx },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*LocalResponseIn).Tx, value, "sip.tx", false) },
+		},
+		{
+			Name: "m",
+			Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"},
+			Doc:  "The reply, which may be changed.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*LocalResponseIn).M },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*LocalResponseIn).M, value, "sip.message", false) },
+		},
+	},
+	Since:   "0.1",
+	Example: `rule "replies" { on = sip.local_response_in, run = function(tx, m) log.debug("reply", { code = m.code }) end }`,
+	New:     func() any { return new(LocalResponseIn) },
+	Clone: func(e any) any {
+		v := *e.(*LocalResponseIn)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendLocalResponseIn(b, e.(*LocalResponseIn)) },
+}
+
+var localResponseOutInfo = &event.Info{
+	Family: "sip",
+	Name:   "sip.local_response_out",
+	Doc:    "A provisional reply to a request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).",
+	Points: []event.PointInfo{
+		{ID: OnLocalResponseOut.ID(), Name: "sip.local_response_out", Doc: "A provisional reply to a request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT)."},
+	},
+	Args: []string{"tx", "m"},
+	Fields: []event.Field{
+		{
+			Name: "tx",
+			Type: event.Type{Kind: event.ObjectRef, Object: "sip.tx"},
+			Doc:  "The transaction, whose is_local is true.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*LocalResponseOut).Tx },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*LocalResponseOut).Tx, value, "sip.tx", false) },
+		},
+		{
+			Name: "m",
+			Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"},
+			Doc:  "The reply. It is read-only.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*LocalResponseOut).M },
+			},
+			Set: func(e, value any) error {
+				return plain.SetObject(&e.(*LocalResponseOut).M, value, "sip.message", false)
+			},
+		},
+	},
+	Since:   "0.1",
+	Example: `rule "progress" { on = sip.local_response_out, run = function(tx, m) log.debug("progress", { code = m.code }) end }`,
+	New:     func() any { return new(LocalResponseOut) },
+	Clone: func(e any) any {
+		v := *e.(*LocalResponseOut)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendLocalResponseOut(b, e.(*LocalResponseOut)) },
+}
+
+var localCompletedInfo = &event.Info{
+	Family: "sip",
+	Name:   "sip.local_completed",
+	Doc:    "A request of this server's own got its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE once for each To tag, after its ACK was sent.",
+	Points: []event.PointInfo{
+		{ID: OnLocalCompleted.ID(), Name: "sip.local_completed", Doc: "A request of this server's own got its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE once for each To tag, after its ACK was sent."},
+	},
+	Args: []string{"tx", "m"},
+	Fields: []event.Field{
+		{
+			Name: "tx",
+			Type: event.Type{Kind: event.ObjectRef, Object: "sip.tx"},
+			Doc:  "The transaction, whose is_local is true.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*LocalCompleted).Tx },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*LocalCompleted).Tx, value, "sip.tx", false) },
+		},
+		{
+			Name: "m",
+			Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"},
+			Doc:  "The reply. It is read-only.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*LocalCompleted).M },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*LocalCompleted).M, value, "sip.message", false) },
+		},
+	},
+	Since:   "0.1",
+	Example: `rule "probe" { on = sip.local_completed, run = function(tx, m) log.info("answered", { method = tx.method, code = m.code, faked = m.faked }) end }`,
+	New:     func() any { return new(LocalCompleted) },
+	Clone: func(e any) any {
+		v := *e.(*LocalCompleted)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendLocalCompleted(b, e.(*LocalCompleted)) },
+}

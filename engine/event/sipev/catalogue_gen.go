@@ -33,6 +33,10 @@ var Family = &event.Family{
 		unroutedInfo,
 		silentInfo,
 		destroyInfo,
+		localRequestInInfo,
+		localResponseInInfo,
+		localResponseOutInfo,
+		localCompletedInfo,
 	},
 	Objects: []*event.Object{
 		txObject,
@@ -41,6 +45,22 @@ var Family = &event.Family{
 		addressObject,
 		hopObject,
 		branchObject,
+	},
+	Functions: []*event.Function{
+		{
+			Name: "sip.listen",
+			Doc:  "Declares a listener, at a script's top level: `udp://`, `tcp://` or `tls://` with an address. It is opened when the script goes live; where it cannot be, the script is refused. A reload leaves it open, with its connections, unless its URL changed.",
+			Args: []event.Param{
+				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "Its name."},
+			},
+			Results: []event.Param{
+				{Name: "declare", Type: event.Type{Kind: event.Any}, Doc: `What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server.`},
+			},
+			Native: true,
+			Since:  "0.2",
+			Example: `sip.listen "edge" { url = "udp://127.0.0.1:0" }
+rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) return sip.relay { to = "sip:192.0.2.1", record_route = true } end }`,
+		},
 	},
 	Verdicts: []event.VerdictInfo{
 		{

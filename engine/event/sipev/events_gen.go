@@ -98,6 +98,19 @@ var (
 	// OnDestroy is sip.destroy. The transaction ends (TMCB_DESTROY): the last event
 	// of each.
 	OnDestroy = event.MakePoint[Destroy](65)
+	// OnLocalRequestIn is sip.local_request_in. A request of this server's own is
+	// about to be sent (TMCB_LOCAL_REQUEST_IN).
+	OnLocalRequestIn = event.MakePoint[LocalRequestIn](66)
+	// OnLocalResponseIn is sip.local_response_in. A reply to a request of this
+	// server's own came (TMCB_LOCAL_RESPONSE_IN), first or copy.
+	OnLocalResponseIn = event.MakePoint[LocalResponseIn](67)
+	// OnLocalResponseOut is sip.local_response_out. A provisional reply to a
+	// request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).
+	OnLocalResponseOut = event.MakePoint[LocalResponseOut](68)
+	// OnLocalCompleted is sip.local_completed. A request of this server's own got
+	// its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE
+	// once for each To tag, after its ACK was sent.
+	OnLocalCompleted = event.MakePoint[LocalCompleted](69)
 )
 
 // RequestIn is sip.request_in. A request began a transaction (TMCB_REQUEST_IN):
@@ -332,4 +345,41 @@ type Silent struct {
 type Destroy struct {
 	// The transaction.
 	Tx Tx
+}
+
+// LocalRequestIn is sip.local_request_in. A request of this server's own is
+// about to be sent (TMCB_LOCAL_REQUEST_IN).
+type LocalRequestIn struct {
+	// The transaction, whose is_local is true.
+	Tx Tx
+	// The request, which may be changed.
+	M Message
+}
+
+// LocalResponseIn is sip.local_response_in. A reply to a request of this
+// server's own came (TMCB_LOCAL_RESPONSE_IN), first or copy.
+type LocalResponseIn struct {
+	// The transaction, whose is_local is true.
+	Tx Tx
+	// The reply, which may be changed.
+	M Message
+}
+
+// LocalResponseOut is sip.local_response_out. A provisional reply to a request
+// of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).
+type LocalResponseOut struct {
+	// The transaction, whose is_local is true.
+	Tx Tx
+	// The reply. It is read-only.
+	M Message
+}
+
+// LocalCompleted is sip.local_completed. A request of this server's own got its
+// final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE once
+// for each To tag, after its ACK was sent.
+type LocalCompleted struct {
+	// The transaction, whose is_local is true.
+	Tx Tx
+	// The reply. It is read-only.
+	M Message
 }

@@ -188,3 +188,27 @@ func appendDestroy(b []byte, e *Destroy) []byte {
 	b = AppendTxJSON(b, e.Tx)
 	return b
 }
+
+func appendLocalRequestIn(b []byte, e *LocalRequestIn) []byte {
+	b = AppendTxJSON(b, e.Tx)
+	b = AppendMessageJSON(b, e.M)
+	return b
+}
+
+func appendLocalResponseIn(b []byte, e *LocalResponseIn) []byte {
+	b = AppendTxJSON(b, e.Tx)
+	b = AppendMessageJSON(b, e.M)
+	return b
+}
+
+func appendLocalResponseOut(b []byte, e *LocalResponseOut) []byte {
+	b = AppendTxJSON(b, e.Tx)
+	b = AppendMessageJSON(b, e.M)
+	return b
+}
+
+func appendLocalCompleted(b []byte, e *LocalCompleted) []byte {
+	b = AppendTxJSON(b, e.Tx)
+	b = AppendMessageJSON(b, e.M)
+	return b
+}

@@ -6315,6 +6315,1054 @@ func sipDestroyNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	return dst, true
 }
 
+func sipLocalRequestInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*sipev.LocalRequestIn)
+	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipLocalRequestInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.LocalRequestIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func sipLocalRequestInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*sipev.LocalRequestIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, o, g.Fields)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func sipLocalResponseInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*sipev.LocalResponseIn)
+	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipLocalResponseInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.LocalResponseIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func sipLocalResponseInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*sipev.LocalResponseIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, o, g.Fields)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func sipLocalResponseOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*sipev.LocalResponseOut)
+	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipLocalResponseOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.LocalResponseOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func sipLocalResponseOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*sipev.LocalResponseOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, o, g.Fields)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func sipLocalCompletedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*sipev.LocalCompleted)
+	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipLocalCompletedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.LocalCompleted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func sipLocalCompletedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*sipev.LocalCompleted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, o, g.Fields)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func sipEvents() []*EventType {
 	return []*EventType{
 		{
@@ -6404,6 +7452,22 @@ func sipEvents() []*EventType {
 		{
 			Info: sipev.Family.Events[21], Args: sipDestroyArgs, This: noFields,
 			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipDestroyPush, Numbers: sipDestroyNumbers,
+		},
+		{
+			Info: sipev.Family.Events[22], Args: sipLocalRequestInArgs, This: noFields,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalRequestInPush, Numbers: sipLocalRequestInNumbers,
+		},
+		{
+			Info: sipev.Family.Events[23], Args: sipLocalResponseInArgs, This: noFields,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseInPush, Numbers: sipLocalResponseInNumbers,
+		},
+		{
+			Info: sipev.Family.Events[24], Args: sipLocalResponseOutArgs, This: noFields,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseOutPush, Numbers: sipLocalResponseOutNumbers,
+		},
+		{
+			Info: sipev.Family.Events[25], Args: sipLocalCompletedArgs, This: noFields,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Numbers: sipLocalCompletedNumbers,
 		},
 	}
 }

@@ -49,8 +49,9 @@ type Task struct {
 // maxSpareTasks is how many goroutines wait for the next task.
 const maxSpareTasks = 4
 
-// registryTask is how many values a task has room for at first.
-const registryTask = 64
+// registryTask is how many values a task has room for at first, and by how many that
+// grows: what waits is mostly a handler and little more.
+const registryTask = 32
 
 // Why [VM.Wait] returns at once.
 var (
@@ -75,7 +76,9 @@ func (v *VM) NewTask() (*Task, error) {
 		return t, nil
 	}
 	t := &Task{vm: v, enter: make(chan struct{}), leave: make(chan struct{})}
+	v.root.Options.RegistryGrowStep = registryTask
 	t.main = v.newThread(registryTask)
+	v.root.Options.RegistryGrowStep = registryGrowth
 	t.main.Panic, t.counted, t.current = v.fail, true, t.main
 	go t.run()
 	return t, nil

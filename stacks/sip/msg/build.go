@@ -107,3 +107,36 @@ func appendHop(dst []byte, sent *Message, method string, to *Message, fields []b
 	dst = append(dst, fields...)
 	return appendBody(dst, nil)
 }
+
+// AppendAck2xx appends the ACK of a 2xx, all but its Via: to the Contact of the reply,
+// by its Record-Route backwards (RFC 3261, 12.1.2, 13.2.2.4). It appends nothing where
+// the reply has no Contact that can be read.
+func AppendAck2xx(dst []byte, invite, reply *Message) []byte {
+	contact, err := reply.Address(Contact)
+	if err != nil || len(contact.URI) == 0 {
+		return dst
+	}
+	dst = append(append(append(dst, "ACK "...), contact.URI...), " SIP/2.0\r\nMax-Forwards: 70\r\n"...)
+	var route [][]byte
+	for v := reply.Values(RecordRoute); v.Next(); {
+		route = append(route, v.Value())
+	}
+	for i := len(route) - 1; i >= 0; i-- {
+		dst = append(append(append(dst, "Route: "...), route[i]...), "\r\n"...)
+	}
+	for i := range invite.fields {
+		switch f := &invite.fields[i]; f.id {
+		case From, CallID, Authorization, ProxyAuthorization:
+			dst = appendLine(dst, invite, f)
+		case To:
+			if j := reply.Index(0, To, ""); j >= 0 {
+				dst = appendLine(dst, reply, &reply.fields[j])
+			}
+		case CSeqName:
+			if seq, err := invite.CSeq(); err == nil {
+				dst = append(strconv.AppendUint(append(dst, "CSeq: "...), uint64(seq.Number), 10), " ACK\r\n"...)
+			}
+		}
+	}
+	return appendBody(dst, nil)
+}

@@ -1,0 +1,233 @@
+package edge
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/hookd/hookd/engine/event/sipev"
+	"github.com/hookd/hookd/stacks/netio"
+	"github.com/hookd/hookd/stacks/netio/dns"
+	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sip/msg"
+)
+
+// Why nothing can be sent.
+var (
+	ErrNoListener = errors.New("sip: send: no listener of that transport and address family")
+	ErrTransport  = errors.New("sip: send: the transport is not served")
+)
+
+// Send implements [sip.Transport].
+func (g *Group) Send(to sip.Hop, b []byte) error {
+	if to.Proto == sipev.TransportUDP {
+		l := g.port(&to)
+		if l == nil {
+			return ErrNoListener
+		}
+		return l.packet.SendTo(b, to.Remote, to.Local.Addr())
+	}
+	c, err := g.conn(&to)
+	if err != nil {
+		return err
+	}
+	return c.Send(b)
+}
+
+// port returns the listener that messages to a hop leave by, or seem to: the one that
+// the hop names, else the first that fits.
+func (g *Group) port(to *sip.Hop) *listener {
+	var first *listener
+	for _, l := range g.ports {
+		if l.spec.proto != to.Proto || to.Remote.IsValid() && l.spec.addr.Addr().Is4() != to.Remote.Addr().Unmap().Is4() {
+			continue
+		}
+		if to.Local.IsValid() && l.bound().Port() == to.Local.Port() && (l.spec.addr.Addr().IsUnspecified() || l.spec.addr.Addr() == to.Local.Addr().Unmap()) {
+			return l
+		}
+		if first == nil {
+			first = l
+		}
+	}
+	return first
+}
+
+// bound returns the address that a listener has.
+func (l *listener) bound() netip.AddrPort {
+	if l.packet != nil {
+		return l.packet.Addr()
+	}
+	return l.socket.Addr()
+}
+
+// conn returns a connection to a hop: the one that it names, one that there is, or a
+// new one (RFC 3261, 18.1.1, 18.2.2).
+func (g *Group) conn(to *sip.Hop) (*netio.Conn, error) {
+	if to.Conn != 0 {
+		if c := g.io.Conn(netio.ID(to.Conn)); c != nil && c.Open() {
+			return c, nil
+		}
+	}
+	key := peerKey{to.Proto, unmap(to.Remote)}
+	if id, ok := g.conns[key]; ok {
+		if c := g.io.Conn(id); c != nil {
+			return c, nil
+		}
+	}
+	cfg := netio.DialConfig{Network: "tcp", Address: to.Remote.String(), Options: netio.Options{Idle: defaultIdle}}
+	switch to.Proto {
+	case sipev.TransportTCP:
+	case sipev.TransportTLS:
+		cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	default:
+		return nil, ErrTransport
+	}
+	c, err := g.io.Dial(cfg, &stream{g: g, proto: to.Proto})
+	if err != nil {
+		return nil, err
+	}
+	g.conns[key] = c.ID()
+	return c, nil
+}
+
+// Find implements [sip.Transport].
+func (g *Group) Find(uri []byte, then func([]sip.Hop, error)) {
+	u, err := msg.ParseURI(uri)
+	if err != nil || u.Scheme != msg.SIP && u.Scheme != msg.SIPS {
+		then(nil, errors.New("sip: find: no SIP URI"))
+		return
+	}
+	q := query(&u)
+	if addr, err := netip.ParseAddr(q.Host); err == nil {
+		then([]sip.Hop{numeric(addr, &q)}, nil)
+		return
+	}
+	g.resolver.SIPServers(q, func(list []dns.SIPServer, err error) {
+		hops := make([]sip.Hop, 0, len(list))
+		for _, s := range list {
+			hops = append(hops, sip.Hop{Proto: protoOf(s.Transport), Remote: s.Addr})
+		}
+		then(hops, err)
+	})
+}
+
+// query reads what a URI says of where its server is (RFC 3263, 4).
+func query(u *msg.URI) dns.SIPQuery {
+	host := u.Host
+	if maddr, ok := u.Param("maddr"); ok && len(maddr) != 0 {
+		host = maddr
+	}
+	transport, _ := u.Param("transport")
+	return dns.SIPQuery{
+		Host: strings.Trim(string(host), "[]"), Port: u.Port,
+		Transport: strings.ToLower(string(transport)), Secure: u.Scheme == msg.SIPS,
+	}
+}
+
+// numeric is where a URI with an address leads: nobody has to be asked.
+func numeric(addr netip.Addr, q *dns.SIPQuery) sip.Hop {
+	proto, port := protoOf(q.Transport), q.Port
+	if q.Secure && proto != sipev.TransportWss {
+		proto = sipev.TransportTLS
+	}
+	if port == 0 {
+		port = 5060
+		if proto == sipev.TransportTLS {
+			port = 5061
+		}
+	}
+	return sip.Hop{Proto: proto, Remote: netip.AddrPortFrom(addr.Unmap(), port)}
+}
+
+func protoOf(word string) sipev.Transport {
+	for _, p := range [...]sipev.Transport{sipev.TransportTCP, sipev.TransportTLS, sipev.TransportWS, sipev.TransportWss} {
+		if p.String() == word {
+			return p
+		}
+	}
+	return sipev.TransportUDP
+}
+
+// Self implements [sip.Transport].
+func (g *Group) Self(host []byte, port uint16) bool {
+	bare := bytes.Trim(host, "[]")
+	for _, l := range g.ports {
+		own := l.bound()
+		wanted := port
+		if wanted == 0 {
+			wanted = 5060
+			if l.spec.proto == sipev.TransportTLS {
+				wanted = 5061
+			}
+		}
+		for _, name := range l.spec.names {
+			if strings.EqualFold(name, string(host)) && (port == 0 || port == own.Port()) {
+				return true
+			}
+		}
+		if shownHost, shownPort, err := net.SplitHostPort(l.shown); err == nil &&
+			strings.EqualFold(shownHost, string(bare)) && shownPort == strconv.Itoa(int(wanted)) {
+			return true
+		}
+		if addr, err := netip.ParseAddr(string(bare)); err == nil && own.Port() == wanted && (own.Addr() == addr.Unmap() || own.Addr().IsUnspecified() && g.ours(addr)) {
+			return true
+		}
+	}
+	return false
+}
+
+// ours reports whether an address is one that this host was seen to send from.
+func (g *Group) ours(addr netip.Addr) bool {
+	text := addr.Unmap().String()
+	for _, local := range g.locals {
+		if local == text {
+			return true
+		}
+	}
+	return false
+}
+
+// SentBy implements [sip.Transport].
+func (g *Group) SentBy(dst []byte, to sip.Hop) []byte {
+	l := g.port(&to)
+	if l == nil {
+		// Nobody listens there: replies come by the connection.
+		return append(dst, "invalid.invalid"...)
+	}
+	if l.shown != "" {
+		return append(dst, l.shown...)
+	}
+	local := to.Local.Addr().Unmap()
+	if !local.IsValid() || local.IsUnspecified() {
+		local = g.localFor(to.Remote)
+	}
+	return netip.AddrPortFrom(local, l.bound().Port()).AppendTo(dst)
+}
+
+// maxLocals bounds how many peers' ways are remembered.
+const maxLocals = 4096
+
+// localFor returns the address of ours that leads to a peer. Connecting a UDP socket
+// sends nothing and waits for nothing.
+func (g *Group) localFor(remote netip.AddrPort) netip.Addr {
+	key := remote.Addr().String()
+	if text, ok := g.locals[key]; ok {
+		return netip.MustParseAddr(text)
+	}
+	addr := netip.IPv4Unspecified()
+	if c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote)); err == nil {
+		addr = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+		_ = c.Close()
+	}
+	if len(g.locals) >= maxLocals {
+		clear(g.locals)
+	}
+	g.locals[key] = addr.String()
+	return addr
+}
+
+var _ sip.Transport = (*Group)(nil)

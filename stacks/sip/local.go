@@ -1,0 +1,177 @@
+package sip
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/hookd/hookd/stacks/sip/msg"
+)
+
+// Why a request cannot be made.
+var (
+	ErrRequest = errors.New("sip: make request: method, URI, From and To are needed, each without line ends")
+	ErrFull    = errors.New("sip: make request: too many transactions exist")
+)
+
+// Request is a request that this server makes itself.
+type Request struct {
+	Method, URI string
+	From, To    string // addresses, with a tag where it is of a dialog
+	CallID      string // made here when empty
+	CSeq        uint32 // 1 when 0
+	Fields      []byte // further header fields, whole lines
+	Body        []byte // of the type that Fields name
+	// Done is called once with the final reply, after local_completed; m is lent. It may
+	// be nil.
+	Done func(t *Tx, m *Message)
+}
+
+// Request begins a transaction of this server's own. The ACK of a 2xx is sent here
+// (RFC 3261, 13.2.2.4).
+func (s *Stack) Request(r *Request) (*Tx, error) {
+	if len(s.byID) >= s.cfg.MaxTransactions {
+		s.stats.NoRoom++
+		return nil, ErrFull
+	}
+	s.lastID++
+	t := &Tx{
+		stack: s, id: s.lastID, mine: true, method: msg.MethodOf([]byte(r.Method)), done: r.Done,
+		fr: s.cfg.FR, frInv: s.cfg.FRInv, maxLife: s.cfg.MaxInv, noisy: true,
+	}
+	t.raw = s.compose(t, r)
+	v := s.view()
+	if err := v.load(t.raw, Hop{}, s.replyLimits()); err != nil || !composed(&v.Message) {
+		s.release(v)
+		return nil, ErrRequest
+	}
+	t.req = v
+	s.stats.Began++
+	s.byID[t.id] = t
+	t.route = s.routeHash(&v.Message)
+	t.arm(t.maxLife, t.expire)
+	v.open = true
+	t.raiseLocalRequestIn(v)
+	v.open = false
+	t.keep()
+	b := &Branch{tx: t, uri: string(v.RequestURI()), out: append([]byte(nil), t.raw...)}
+	t.branches = append(t.branches, b)
+	t.shut()
+	b.start()
+	return t, nil
+}
+
+// compose makes the bytes of a request, all but its Via.
+func (s *Stack) compose(t *Tx, r *Request) []byte {
+	b := append(append(append([]byte(nil), r.Method...), ' '), r.URI...)
+	b = append(b, " SIP/2.0\r\nMax-Forwards: 70\r\nFrom: "...)
+	b = append(b, r.From...)
+	if a, err := msg.ParseAddress([]byte(r.From)); err == nil && a.Tag() == nil {
+		b = append(append(b, ";tag="...), t.localTag()...)
+	}
+	b = append(append(append(b, "\r\nTo: "...), r.To...), "\r\nCall-ID: "...)
+	if r.CallID != "" {
+		b = append(b, r.CallID...)
+	} else {
+		b = appendBase36(b, s.mac(t.localTag(), []byte("call")))
+	}
+	b = strconv.AppendUint(append(b, "\r\nCSeq: "...), uint64(max(r.CSeq, 1)), 10)
+	b = append(append(append(b, ' '), r.Method...), "\r\n"...)
+	b = append(b, r.Fields...)
+	b = strconv.AppendInt(append(b, "Content-Length: "...), int64(len(r.Body)), 10)
+	return append(append(b, "\r\n\r\n"...), r.Body...)
+}
+
+// composed reports whether a request says what it has to, and nothing twice.
+func composed(m *msg.Message) bool {
+	if !m.IsRequest() || m.Method() == msg.Ack || m.Method() == msg.Cancel || m.Has(msg.ViaName) {
+		return false
+	}
+	if u, err := msg.ParseURI(m.RequestURI()); err != nil || u.Scheme == msg.OtherScheme {
+		return false
+	}
+	for _, n := range [...]msg.Name{msg.From, msg.To, msg.CallID, msg.CSeqName, msg.ContentLength, msg.MaxForwards} {
+		if m.Count(n) != 1 {
+			return false
+		}
+	}
+	_, errFrom := m.Address(msg.From)
+	_, errTo := m.Address(msg.To)
+	return errFrom == nil && errTo == nil
+}
+
+// Cancel gives up an INVITE that this server made; its final reply is still told of.
+func (t *Tx) Cancel() {
+	if t.mine && !t.final() && !t.cancel {
+		t.cancel = true
+		t.cancelBranches(0)
+	}
+}
+
+// complete ends a transaction of this server's own with its final reply.
+func (t *Tx) complete(m *Message) {
+	t.code = m.Status()
+	first := !t.final()
+	if t.code < 300 {
+		t.state = accepted
+	} else {
+		t.state = completed
+	}
+	t.raiseLocalCompleted(m)
+	if first {
+		t.linger()
+		if t.done != nil {
+			t.done(t, m)
+		}
+		t.lean()
+	}
+}
+
+// confirm sends the ACK of a 2xx that this server's INVITE got, one for each dialog,
+// and again for each copy of the 2xx (RFC 3261, 13.2.2.4).
+func (t *Tx) confirm(m *Message, i int) {
+	s := t.stack
+	if i < 0 {
+		return
+	}
+	if g := &t.tags[i]; g.ack != nil {
+		s.send(g.to, g.ack)
+		return
+	}
+	ack := msg.AppendAck2xx(nil, &t.view().Message, &m.Message)
+	if ack == nil {
+		return
+	}
+	w := &s.trial
+	if w.load(ack, Hop{}, s.replyLimits()) != nil {
+		return
+	}
+	id := branchID{route: s.routeHash(&w.Message)}
+	target := append([]byte(nil), nextHop(&w.Message, false)...)
+	s.out.Find(target, func(hops []Hop, err error) {
+		if err != nil || len(hops) == 0 || t.state == terminated {
+			s.stats.SendFailed++
+			return
+		}
+		if out, err := s.print(ack, &hops[0], id, false); err == nil {
+			g := &t.tags[i]
+			g.ack, g.to = append([]byte(nil), out...), hops[0]
+			s.send(g.to, g.ack)
+		}
+	})
+}
+
+// completedBy handles a 2xx to a request of this server's own.
+func (b *Branch) completedBy(m *Message) {
+	t := b.tx
+	if !t.invite() {
+		if !t.final() {
+			t.complete(m)
+		}
+		return
+	}
+	fresh := t.note(b, m)
+	t.confirm(m, t.noted(b, m))
+	if fresh {
+		t.complete(m)
+	}
+}
