@@ -54,6 +54,7 @@ func (d *daemon) openLoops() error {
 	if err := d.sips.Start(d.engine.Shards()); err != nil {
 		return fail(exitIO, err)
 	}
+	d.socks.Start()
 	return nil
 }
 
