@@ -323,6 +323,7 @@ function settings(decl) end
 ---@field by string at flow.block_start
 ---@field bytes integer at sock.queue
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
+---@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish
 ---@field code integer at flow.icmp_error
 ---@field conns integer at loop.accept
 ---@field copy boolean at sip.request_sent, sip.response_sent
@@ -339,6 +340,7 @@ function settings(decl) end
 ---@field handlers integer at hookd.reloaded
 ---@field hash string at hookd.reloaded, hookd.reload_failed
 ---@field held integer at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
+---@field keep_alive number at loop.mqtt_connect
 ---@field kind flow.rexmit_kind at flow.rexmit
 ---@field len integer at flow.gap
 ---@field limit loop.limited at loop.limit
@@ -352,12 +354,16 @@ function settings(decl) end
 ---@field offset integer at flow.gap
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
+---@field password string at loop.mqtt_connect, loop.socks_request
 ---@field pkts integer at flow.block_end
+---@field port integer at loop.socks_request
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
+---@field qos integer at loop.mqtt_subscribe, loop.mqtt_publish, loop.mqtt_message
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
 ---@field records integer at hookd.reloaded
 ---@field recursion boolean at loop.dns_query
 ---@field restoring boolean at sock.before
+---@field retain boolean at loop.mqtt_publish, loop.mqtt_message
 ---@field same_ip integer at loop.accept
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
@@ -369,8 +375,11 @@ function settings(decl) end
 ---@field ttl number at flow.block_start
 ---@field type integer at flow.icmp_error
 ---@field unchanged integer at hookd.reloaded
+---@field user string at loop.mqtt_connect, loop.socks_request
+---@field version integer at loop.mqtt_connect
 ---@field waiting integer at hookd.reloaded
 ---@field why flow.gap_reason|loop.why at flow.gap, loop.connect
+---@field will_topic string at loop.mqtt_connect
 this = {}
 
 -- flow
@@ -1040,6 +1049,12 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.message.point, handler: loop.message.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.limit.point, handler: loop.limit.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.error.point, handler: loop.error.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.mqtt_connect.point, handler: loop.mqtt_connect.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.mqtt_subscribe.point, handler: loop.mqtt_subscribe.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.mqtt_publish.point, handler: loop.mqtt_publish.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.mqtt_connected.point, handler: loop.mqtt_connected.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.mqtt_message.point, handler: loop.mqtt_message.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.socks_request.point, handler: loop.socks_request.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.dns_query.point, handler: loop.dns_query.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.close.point, handler: loop.close.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?
@@ -1069,6 +1084,22 @@ function loop_conn:after(time, handler, param) end
 ---@return true? done
 ---@return string? message
 function loop_conn:every(time, handler, param) end
+
+---Sends an MQTT message: as a client to the server, or to the one client that the connection is.
+---@param topic string Its topic, without wildcards.
+---@param payload string What it says.
+---@param qos? integer Quality of service, 0, 1 or 2; 0 when absent.
+---@param retain? boolean The server keeps it for those who subscribe later.
+---@return true? done
+---@return string? message
+function loop_conn:publish(topic, payload, qos, retain) end
+
+---Asks the MQTT server for messages, which `loop.mqtt_message` tells.
+---@param filter string Which topics, with the wildcards + and #.
+---@param qos? integer At most this quality of service; 0 when absent.
+---@return true? done
+---@return string? message
+function loop_conn:subscribe(filter, qos) end
 
 ---One end of a connection.
 ---@class loop.address
@@ -1133,6 +1164,37 @@ local loop_address = {}
 ---@class loop.error.point: hookd.point
 ---@alias loop.error.handler fun(c: loop.conn)
 
+---A client of an MQTT listener wants to log in (MG_EV_MQTT_CONNECT). It is let in unless the verdict
+---refuses.
+---@class loop.mqtt_connect.point: hookd.point
+---@alias loop.mqtt_connect.handler fun(c: loop.conn, client_id: string): hookd.verdict?
+
+---A client of an MQTT listener wants messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets
+---them unless the verdict refuses.
+---@class loop.mqtt_subscribe.point: hookd.point
+---@alias loop.mqtt_subscribe.handler fun(c: loop.conn, filter: string): hookd.verdict?
+
+---A client of an MQTT listener publishes (MG_EV_MQTT_PUBLISH). The message goes to those who
+---subscribed unless the verdict refuses, which the client is told as far as its version can be, or
+---drops it.
+---@class loop.mqtt_publish.point: hookd.point
+---@alias loop.mqtt_publish.handler fun(c: loop.conn, topic: string, payload: string): hookd.verdict?
+
+---The server that `loop.dial` went to by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK).
+---Where it refused, the connection closes.
+---@class loop.mqtt_connected.point: hookd.point
+---@alias loop.mqtt_connected.handler fun(c: loop.conn, code: integer)
+
+---A message came from the server that `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged
+---when the rules are done.
+---@class loop.mqtt_message.point: hookd.point
+---@alias loop.mqtt_message.handler fun(c: loop.conn, topic: string, payload: string)
+
+---A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it
+---is refused.
+---@class loop.socks_request.point: hookd.point
+---@alias loop.socks_request.handler fun(c: loop.conn, host: string): hookd.verdict?
+
 ---A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or
 ---dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
 ---What is malformed was answered already, with FORMERR.
@@ -1165,6 +1227,12 @@ local loop_address = {}
 ---@field message loop.message.point `loop.post` sent the connection a message (mg_broadcast).
 ---@field limit loop.limit.point A connection was refused for a limit, before it was one.
 ---@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe cannot be reached.
+---@field mqtt_connect loop.mqtt_connect.point A client of an MQTT listener wants to log in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
+---@field mqtt_subscribe loop.mqtt_subscribe.point A client of an MQTT listener wants messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless the verdict refuses.
+---@field mqtt_publish loop.mqtt_publish.point A client of an MQTT listener publishes (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the verdict refuses, which the client is told as far as its version can be, or drops it.
+---@field mqtt_connected loop.mqtt_connected.point The server that `loop.dial` went to by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it refused, the connection closes.
+---@field mqtt_message loop.mqtt_message.point A message came from the server that `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules are done.
+---@field socks_request loop.socks_request.point A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused.
 ---@field dns_query loop.dns_query.point A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused. What is malformed was answered already, with FORMERR.
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
 ---@field accept hookd.verdict The connection is served, and later rules are not asked.
@@ -2179,7 +2247,7 @@ function loop.listen(name) end
 
 ---Begins a connection. `loop.connect` tells what became of it; what is sent before goes out first.
 ---@param url string Where to: "tcp://127.0.0.1:80", "udp://127.0.0.1:53", "unix:///run/x.sock", or by a protocol that is known, "http://127.0.0.1".
----@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … } }, with limits as loop.listen has them, and the protocol's own.
+---@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.
 ---@return loop.conn? conn The connection.
 ---@return string? message
 function loop.dial(url, options) end
@@ -2201,6 +2269,32 @@ function loop.conns(filter) end
 ---@return true? done
 ---@return string? message
 function loop.post(message, filter) end
+
+---@class sntp
+sntp = {}
+
+---Asks a time server (RFC 4330) and waits for its answer, 5 s at most. In a replay there is no
+---network: it fails.
+---@param server string Its name or address, with a port unless that is 123.
+---@return any? time { offset, delay, stratum }: by how many seconds this machine's clock is slow, how long the way there and back took, how far the server is from a clock; nil and why where there is none.
+---@return string? message
+function sntp.time(server) end
+
+---@class mqtt
+mqtt = {}
+
+---@class mqtt.publish.args
+---@field topic string Under which name, without wildcards.
+---@field payload string What.
+---@field qos? integer Quality of service, 0, 1 or 2; 0 when absent.
+---@field retain? boolean It is kept for those who subscribe later; an empty one is forgotten.
+
+---Publishes to the clients of this process's MQTT listeners, as if one of them had, but without
+---loop.mqtt_publish.
+---@param args mqtt.publish.args
+---@return true? done
+---@return string? message
+function mqtt.publish(args) end
 
 ---@class dns
 dns = {}

@@ -3,6 +3,7 @@
 package loopev
 
 import (
+	"bytes"
 	"net/netip"
 
 	"github.com/hookd/hookd/engine/event"
@@ -530,6 +531,474 @@ var errorInfo = &event.Info{
 		return &v
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendError(b, e.(*Error)) },
+}
+
+var mqttConnectInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.mqtt_connect",
+	Doc:    "A client of an MQTT listener wants to log in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.",
+	Points: []event.PointInfo{
+		{ID: OnMQTTConnect.ID(), Name: "loop.mqtt_connect", Doc: "A client of an MQTT listener wants to log in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses."},
+	},
+	Args: []string{"c", "client_id"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*MQTTConnect).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*MQTTConnect).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "client_id",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What it calls itself; what it is called where it left that open.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*MQTTConnect).ClientID },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*MQTTConnect).ClientID, value) },
+		},
+		{
+			Name:     "user",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "The user it logs in as, nil for none.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*MQTTConnect).User },
+				Present: func(e any) bool { return e.(*MQTTConnect).HasUser },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*MQTTConnect).HasUser = false
+					return nil
+				}
+				e.(*MQTTConnect).HasUser = true
+				return plain.SetString(&e.(*MQTTConnect).User, value)
+			},
+		},
+		{
+			Name:     "password",
+			Type:     event.Type{Kind: event.Bytes},
+			Doc:      "Its password, nil for none.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				Bytes:   func(e any) []byte { return e.(*MQTTConnect).Password },
+				Present: func(e any) bool { return e.(*MQTTConnect).HasPassword },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*MQTTConnect).HasPassword = false
+					return nil
+				}
+				e.(*MQTTConnect).HasPassword = true
+				return plain.SetBytes(&e.(*MQTTConnect).Password, value)
+			},
+		},
+		{
+			Name:   "version",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "The protocol's version: 3 for 3.1, 4 for 3.1.1, 5.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*MQTTConnect).Version) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*MQTTConnect).Version, value) },
+		},
+		{
+			Name:   "keep_alive",
+			Type:   event.Type{Kind: event.Duration},
+			Doc:    "How often it is heard of at least; 0 for never.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Int: func(e any) int64 { return int64(e.(*MQTTConnect).KeepAlive) },
+			},
+			Set: func(e, value any) error { return plain.SetDuration(&e.(*MQTTConnect).KeepAlive, value) },
+		},
+		{
+			Name:     "will_topic",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "Under which a message is published for it if it is lost, nil for none.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*MQTTConnect).WillTopic },
+				Present: func(e any) bool { return e.(*MQTTConnect).HasWillTopic },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*MQTTConnect).HasWillTopic = false
+					return nil
+				}
+				e.(*MQTTConnect).HasWillTopic = true
+				return plain.SetString(&e.(*MQTTConnect).WillTopic, value)
+			},
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictAccept, VerdictRefuse},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example: `loop.listen "mqtt" { url = "mqtt://127.0.0.1:0" }
+rule "login" { on = loop.mqtt_connect, run = function(c, client_id) if this.user ~= "bob" then return loop.refuse end end }`,
+	New: func() any { return new(MQTTConnect) },
+	Clone: func(e any) any {
+		v := *e.(*MQTTConnect)
+		v.Password = bytes.Clone(v.Password)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendMQTTConnect(b, e.(*MQTTConnect)) },
+}
+
+var mqttSubscribeInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.mqtt_subscribe",
+	Doc:    "A client of an MQTT listener wants messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless the verdict refuses.",
+	Points: []event.PointInfo{
+		{ID: OnMQTTSubscribe.ID(), Name: "loop.mqtt_subscribe", Doc: "A client of an MQTT listener wants messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless the verdict refuses."},
+	},
+	Args: []string{"c", "filter"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*MQTTSubscribe).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*MQTTSubscribe).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "filter",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Which topics, with wildcards.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*MQTTSubscribe).Filter },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*MQTTSubscribe).Filter, value) },
+		},
+		{
+			Name:   "qos",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "At most which quality of service.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*MQTTSubscribe).Qos) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*MQTTSubscribe).Qos, value) },
+		},
+		{
+			Name:   "client_id",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What the client is called.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*MQTTSubscribe).ClientID },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*MQTTSubscribe).ClientID, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictAccept, VerdictRefuse},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example:  `rule "private" { on = loop.mqtt_subscribe, match = { filter = is.prefix "private/" }, verdict = loop.refuse }`,
+	New:      func() any { return new(MQTTSubscribe) },
+	Clone: func(e any) any {
+		v := *e.(*MQTTSubscribe)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendMQTTSubscribe(b, e.(*MQTTSubscribe)) },
+}
+
+var mqttPublishInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.mqtt_publish",
+	Doc:    "A client of an MQTT listener publishes (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the verdict refuses, which the client is told as far as its version can be, or drops it.",
+	Points: []event.PointInfo{
+		{ID: OnMQTTPublish.ID(), Name: "loop.mqtt_publish", Doc: "A client of an MQTT listener publishes (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the verdict refuses, which the client is told as far as its version can be, or drops it."},
+	},
+	Args: []string{"c", "topic", "payload"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*MQTTPublish).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*MQTTPublish).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "topic",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its topic.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*MQTTPublish).Topic },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*MQTTPublish).Topic, value) },
+		},
+		{
+			Name: "payload",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "What it says.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(e any) []byte { return e.(*MQTTPublish).Payload },
+			},
+			Set: func(e, value any) error { return plain.SetBytes(&e.(*MQTTPublish).Payload, value) },
+		},
+		{
+			Name:   "qos",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "Its quality of service.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*MQTTPublish).Qos) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*MQTTPublish).Qos, value) },
+		},
+		{
+			Name:   "retain",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "It is to be kept for those who subscribe later.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(e any) bool { return e.(*MQTTPublish).Retain },
+			},
+			Set: func(e, value any) error { return plain.SetBool(&e.(*MQTTPublish).Retain, value) },
+		},
+		{
+			Name:   "client_id",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What the client is called.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*MQTTPublish).ClientID },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*MQTTPublish).ClientID, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictAccept, VerdictRefuse, VerdictDrop},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example:  `rule "readings" { on = loop.mqtt_publish, match = { topic = is.prefix "sensors/" }, run = function(c, topic, payload) log.info("reading", { topic = topic, value = payload }) end }`,
+	New:      func() any { return new(MQTTPublish) },
+	Clone: func(e any) any {
+		v := *e.(*MQTTPublish)
+		v.Payload = bytes.Clone(v.Payload)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendMQTTPublish(b, e.(*MQTTPublish)) },
+}
+
+var mqttConnectedInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.mqtt_connected",
+	Doc:    "The server that `loop.dial` went to by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it refused, the connection closes.",
+	Points: []event.PointInfo{
+		{ID: OnMQTTConnected.ID(), Name: "loop.mqtt_connected", Doc: "The server that `loop.dial` went to by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it refused, the connection closes."},
+	},
+	Args: []string{"c", "code"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*MQTTConnected).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*MQTTConnected).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "code",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "0 if it let us in, else its reason.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*MQTTConnected).Code) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*MQTTConnected).Code, value) },
+		},
+	},
+	Waits:   event.WaitsSuspend,
+	Since:   "0.2",
+	Example: `rule "in" { on = loop.mqtt_connected, run = function(c, code) if code ~= 0 then log.warn("refused", { code = code }) end end }`,
+	New:     func() any { return new(MQTTConnected) },
+	Clone: func(e any) any {
+		v := *e.(*MQTTConnected)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendMQTTConnected(b, e.(*MQTTConnected)) },
+}
+
+var mqttMessageInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.mqtt_message",
+	Doc:    "A message came from the server that `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules are done.",
+	Points: []event.PointInfo{
+		{ID: OnMQTTMessage.ID(), Name: "loop.mqtt_message", Doc: "A message came from the server that `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules are done."},
+	},
+	Args: []string{"c", "topic", "payload"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*MQTTMessage).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*MQTTMessage).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "topic",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its topic.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*MQTTMessage).Topic },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*MQTTMessage).Topic, value) },
+		},
+		{
+			Name: "payload",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "What it says.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(e any) []byte { return e.(*MQTTMessage).Payload },
+			},
+			Set: func(e, value any) error { return plain.SetBytes(&e.(*MQTTMessage).Payload, value) },
+		},
+		{
+			Name:   "qos",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "Its quality of service.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*MQTTMessage).Qos) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*MQTTMessage).Qos, value) },
+		},
+		{
+			Name:   "retain",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "It was kept since before the subscription.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(e any) bool { return e.(*MQTTMessage).Retain },
+			},
+			Set: func(e, value any) error { return plain.SetBool(&e.(*MQTTMessage).Retain, value) },
+		},
+	},
+	Waits:   event.WaitsSuspend,
+	Since:   "0.2",
+	Example: `rule "hear" { on = loop.mqtt_message, run = function(c, topic, payload) log.info(topic, { payload = payload }) end }`,
+	New:     func() any { return new(MQTTMessage) },
+	Clone: func(e any) any {
+		v := *e.(*MQTTMessage)
+		v.Payload = bytes.Clone(v.Payload)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendMQTTMessage(b, e.(*MQTTMessage)) },
+}
+
+var socksRequestInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.socks_request",
+	Doc:    "A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused.",
+	Points: []event.PointInfo{
+		{ID: OnSocksRequest.ID(), Name: "loop.socks_request", Doc: "A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused."},
+	},
+	Args: []string{"c", "host"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*SocksRequest).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*SocksRequest).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "host",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Where to: a name or an address.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*SocksRequest).Host },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*SocksRequest).Host, value) },
+		},
+		{
+			Name:   "port",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Which port of it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*SocksRequest).Port) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*SocksRequest).Port, value) },
+		},
+		{
+			Name:     "user",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "The user it logs in as, nil for none.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*SocksRequest).User },
+				Present: func(e any) bool { return e.(*SocksRequest).HasUser },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*SocksRequest).HasUser = false
+					return nil
+				}
+				e.(*SocksRequest).HasUser = true
+				return plain.SetString(&e.(*SocksRequest).User, value)
+			},
+		},
+		{
+			Name:     "password",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "Its password, nil for none.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*SocksRequest).Password },
+				Present: func(e any) bool { return e.(*SocksRequest).HasPassword },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*SocksRequest).HasPassword = false
+					return nil
+				}
+				e.(*SocksRequest).HasPassword = true
+				return plain.SetString(&e.(*SocksRequest).Password, value)
+			},
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictAccept, VerdictRefuse},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example: `loop.listen "socks" { url = "socks5://127.0.0.1:0" }
+rule "web-only" { on = loop.socks_request, match = { port = { 80, 443 } }, verdict = loop.accept }`,
+	New: func() any { return new(SocksRequest) },
+	Clone: func(e any) any {
+		v := *e.(*SocksRequest)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendSocksRequest(b, e.(*SocksRequest)) },
 }
 
 var dnsQueryInfo = &event.Info{

@@ -631,6 +631,30 @@ rule "watch" { on = loop.recv, run = function(c) c:discard() c:after("5s", "sile
 			Since:   "0.2",
 			Example: `rule "ticks" { on = loop.accept, run = function(c) c:every("1s", function(c) c:send("tick " .. this.count .. "\n") end) end }`,
 		},
+		{
+			Name: "publish",
+			Doc:  "Sends an MQTT message: as a client to the server, or to the one client that the connection is.",
+			Args: []event.Param{
+				{Name: "topic", Type: event.Type{Kind: event.String}, Doc: "Its topic, without wildcards."},
+				{Name: "payload", Type: event.Type{Kind: event.Bytes}, Doc: "What it says."},
+				{Name: "qos", Type: event.Type{Kind: event.Uint, Bits: 8}, Doc: "Quality of service, 0, 1 or 2; 0 when absent.", Optional: true},
+				{Name: "retain", Type: event.Type{Kind: event.Bool}, Doc: "The server keeps it for those who subscribe later.", Optional: true},
+			},
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "welcome" { on = loop.mqtt_connected, run = function(c, code) if code == 0 then c:publish("hello", "world") end end }`,
+		},
+		{
+			Name: "subscribe",
+			Doc:  "Asks the MQTT server for messages, which `loop.mqtt_message` tells.",
+			Args: []event.Param{
+				{Name: "filter", Type: event.Type{Kind: event.String}, Doc: "Which topics, with the wildcards + and #."},
+				{Name: "qos", Type: event.Type{Kind: event.Uint, Bits: 8}, Doc: "At most this quality of service; 0 when absent.", Optional: true},
+			},
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "listen" { on = loop.mqtt_connected, run = function(c, code) if code == 0 then c:subscribe("sensors/#", 1) end end }`,
+		},
 	},
 	Since: "0.2",
 }

@@ -4,6 +4,7 @@ package loopev
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/hookd/hookd/engine/event"
 )
@@ -81,15 +82,38 @@ var (
 	// handshake with a listener failed, or the other end of a pipe cannot be
 	// reached.
 	OnError = event.MakePoint[Error](41)
+	// OnMQTTConnect is loop.mqtt_connect. A client of an MQTT listener wants to log
+	// in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
+	OnMQTTConnect = event.MakePoint[MQTTConnect](42)
+	// OnMQTTSubscribe is loop.mqtt_subscribe. A client of an MQTT listener wants
+	// messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless
+	// the verdict refuses.
+	OnMQTTSubscribe = event.MakePoint[MQTTSubscribe](43)
+	// OnMQTTPublish is loop.mqtt_publish. A client of an MQTT listener publishes
+	// (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the
+	// verdict refuses, which the client is told as far as its version can be, or
+	// drops it.
+	OnMQTTPublish = event.MakePoint[MQTTPublish](44)
+	// OnMQTTConnected is loop.mqtt_connected. The server that `loop.dial` went to
+	// by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it
+	// refused, the connection closes.
+	OnMQTTConnected = event.MakePoint[MQTTConnected](45)
+	// OnMQTTMessage is loop.mqtt_message. A message came from the server that
+	// `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules
+	// are done.
+	OnMQTTMessage = event.MakePoint[MQTTMessage](46)
+	// OnSocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
+	// be connected. It is if the verdict accepts; without one it is refused.
+	OnSocksRequest = event.MakePoint[SocksRequest](47)
 	// OnDNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
 	// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
 	// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
 	// What is malformed was answered already, with FORMERR.
-	OnDNSQuery = event.MakePoint[DNSQuery](42)
+	OnDNSQuery = event.MakePoint[DNSQuery](48)
 	// OnClose is loop.close. The connection ended (MG_EV_CLOSE): its last event,
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
-	OnClose = event.MakePoint[Close](43)
+	OnClose = event.MakePoint[Close](49)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -211,6 +235,104 @@ type Error struct {
 	Fault Fault
 	// What happened.
 	Message string
+}
+
+// MQTTConnect is loop.mqtt_connect. A client of an MQTT listener wants to log
+// in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
+type MQTTConnect struct {
+	// The connection.
+	C Conn
+	// What it calls itself; what it is called where it left that open.
+	ClientID string
+	// The user it logs in as, nil for none.
+	User    string
+	HasUser bool
+	// Its password, nil for none.
+	Password    []byte
+	HasPassword bool
+	// The protocol's version: 3 for 3.1, 4 for 3.1.1, 5.
+	Version uint8
+	// How often it is heard of at least; 0 for never.
+	KeepAlive time.Duration
+	// Under which a message is published for it if it is lost, nil for none.
+	WillTopic    string
+	HasWillTopic bool
+}
+
+// MQTTSubscribe is loop.mqtt_subscribe. A client of an MQTT listener wants
+// messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless
+// the verdict refuses.
+type MQTTSubscribe struct {
+	// The connection.
+	C Conn
+	// Which topics, with wildcards.
+	Filter string
+	// At most which quality of service.
+	Qos uint8
+	// What the client is called.
+	ClientID string
+}
+
+// MQTTPublish is loop.mqtt_publish. A client of an MQTT listener publishes
+// (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the
+// verdict refuses, which the client is told as far as its version can be, or
+// drops it.
+type MQTTPublish struct {
+	// The connection.
+	C Conn
+	// Its topic.
+	Topic string
+	// What it says.
+	Payload []byte
+	// Its quality of service.
+	Qos uint8
+	// It is to be kept for those who subscribe later.
+	Retain bool
+	// What the client is called.
+	ClientID string
+}
+
+// MQTTConnected is loop.mqtt_connected. The server that `loop.dial` went to by
+// mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it
+// refused, the connection closes.
+type MQTTConnected struct {
+	// The connection.
+	C Conn
+	// 0 if it let us in, else its reason.
+	Code uint8
+}
+
+// MQTTMessage is loop.mqtt_message. A message came from the server that
+// `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules
+// are done.
+type MQTTMessage struct {
+	// The connection.
+	C Conn
+	// Its topic.
+	Topic string
+	// What it says.
+	Payload []byte
+	// Its quality of service.
+	Qos uint8
+	// It was kept since before the subscription.
+	Retain bool
+}
+
+// SocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
+// be connected. It is if the verdict accepts; without one it is refused.
+type SocksRequest struct {
+	// The connection.
+	C Conn
+	// Where to: a name or an address.
+	Host string
+	// Which port of it.
+	Port uint16
+	// The user it logs in as, nil for none.
+	User    string
+	HasUser bool
+	// Its password, nil for none.
+	Password    string
+	HasPassword bool
 }
 
 // DNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a

@@ -111,6 +111,70 @@ func appendError(b []byte, e *Error) []byte {
 	return b
 }
 
+func appendMQTTConnect(b []byte, e *MQTTConnect) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"client_id":`...)
+	b = event.AppendJSONString(b, e.ClientID)
+	if e.HasUser {
+		b = append(b, `,"user":`...)
+		b = event.AppendJSONString(b, e.User)
+	}
+	b = append(b, `,"version":`...)
+	b = strconv.AppendUint(b, uint64(e.Version), 10)
+	return b
+}
+
+func appendMQTTSubscribe(b []byte, e *MQTTSubscribe) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"client_id":`...)
+	b = event.AppendJSONString(b, e.ClientID)
+	b = append(b, `,"filter":`...)
+	b = event.AppendJSONString(b, e.Filter)
+	b = append(b, `,"qos":`...)
+	b = strconv.AppendUint(b, uint64(e.Qos), 10)
+	return b
+}
+
+func appendMQTTPublish(b []byte, e *MQTTPublish) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"client_id":`...)
+	b = event.AppendJSONString(b, e.ClientID)
+	b = append(b, `,"topic":`...)
+	b = event.AppendJSONString(b, e.Topic)
+	b = append(b, `,"qos":`...)
+	b = strconv.AppendUint(b, uint64(e.Qos), 10)
+	return b
+}
+
+func appendMQTTConnected(b []byte, e *MQTTConnected) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"code":`...)
+	b = strconv.AppendUint(b, uint64(e.Code), 10)
+	return b
+}
+
+func appendMQTTMessage(b []byte, e *MQTTMessage) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"topic":`...)
+	b = event.AppendJSONString(b, e.Topic)
+	b = append(b, `,"qos":`...)
+	b = strconv.AppendUint(b, uint64(e.Qos), 10)
+	return b
+}
+
+func appendSocksRequest(b []byte, e *SocksRequest) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"host":`...)
+	b = event.AppendJSONString(b, e.Host)
+	b = append(b, `,"port":`...)
+	b = strconv.AppendUint(b, uint64(e.Port), 10)
+	if e.HasUser {
+		b = append(b, `,"user":`...)
+		b = event.AppendJSONString(b, e.User)
+	}
+	return b
+}
+
 func appendDNSQuery(b []byte, e *DNSQuery) []byte {
 	b = AppendConnJSON(b, e.C)
 	b = append(b, `,"name":`...)

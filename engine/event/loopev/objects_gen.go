@@ -150,6 +150,12 @@ type Conn interface {
 	Untag(c *event.Caller, word string) error
 	// Tagged: Tells whether a word is on the connection.
 	Tagged(word string) bool
+	// Publish: Sends an MQTT message: as a client to the server, or to the one
+	// client that the connection is. It has effects.
+	Publish(c *event.Caller, topic string, payload []byte, qos uint8, hasQos bool, retain bool) error
+	// Subscribe: Asks the MQTT server for messages, which `loop.mqtt_message`
+	// tells. It has effects.
+	Subscribe(c *event.Caller, filter string, qos uint8, hasQos bool) error
 }
 
 // Address is loop.address. One end of a connection. It is kept: it lives as

@@ -609,6 +609,42 @@ func loopConnTagged(h Host, L *lua.LState) int {
 	return 1
 }
 
+func loopConnPublish(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "publish")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "publish")
+	topic := toString(methodArg(h, L, "publish", 1))
+	payload := toBytes(methodArg(h, L, "publish", 2))
+	qos, hasQos := optional(methodArg(h, L, "publish", 3), toUint[uint8])
+	retain := orZero(methodArg(h, L, "publish", 4), toBool)
+	if !h.Does("loop.conn:publish") {
+		return succeed(L)
+	}
+	if err := self.Publish(h.Caller(L), topic, payload, qos, hasQos, retain); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
+func loopConnSubscribe(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "subscribe")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "subscribe")
+	filter := toString(methodArg(h, L, "subscribe", 1))
+	qos, hasQos := optional(methodArg(h, L, "subscribe", 2), toUint[uint8])
+	if !h.Does("loop.conn:subscribe") {
+		return succeed(L)
+	}
+	if err := self.Subscribe(h.Caller(L), filter, qos, hasQos); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func loopAddressIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(loopev.Address)
 	switch key {
@@ -681,6 +717,8 @@ func loopObjects() []*ObjectType {
 				"tag":       loopConnTag,
 				"untag":     loopConnUntag,
 				"tagged":    loopConnTagged,
+				"publish":   loopConnPublish,
+				"subscribe": loopConnSubscribe,
 			},
 		},
 		{
@@ -1881,6 +1919,656 @@ func loopErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func loopMQTTConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTConnect)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.ClientID))
+}
+
+func loopMQTTConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTConnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTConnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTConnectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTConnect)
+	switch key {
+	case "user":
+		if !v.HasUser {
+			return lua.LNil, true
+		}
+		return fromString(v.User), true
+	case "password":
+		if !v.HasPassword {
+			return lua.LNil, true
+		}
+		return fromBytes(v.Password), true
+	case "version":
+		return fromUint(v.Version), true
+	case "keep_alive":
+		return fromDuration(v.KeepAlive), true
+	case "will_topic":
+		if !v.HasWillTopic {
+			return lua.LNil, true
+		}
+		return fromString(v.WillTopic), true
+	}
+	return nil, false
+}
+
+func loopMQTTSubscribeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTSubscribe)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Filter))
+}
+
+func loopMQTTSubscribePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTSubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTSubscribeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTSubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTSubscribeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTSubscribe)
+	switch key {
+	case "qos":
+		return fromUint(v.Qos), true
+	case "client_id":
+		return fromString(v.ClientID), true
+	}
+	return nil, false
+}
+
+func loopMQTTPublishArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTPublish)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
+}
+
+func loopMQTTPublishPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTPublish)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTPublishNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTPublish)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTPublishThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTPublish)
+	switch key {
+	case "qos":
+		return fromUint(v.Qos), true
+	case "retain":
+		return fromBool(v.Retain), true
+	case "client_id":
+		return fromString(v.ClientID), true
+	}
+	return nil, false
+}
+
+func loopMQTTConnectedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTConnected)
+	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
+}
+
+func loopMQTTConnectedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTConnected)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTConnectedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTConnected)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTMessage)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
+}
+
+func loopMQTTMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTMessage)
+	switch key {
+	case "qos":
+		return fromUint(v.Qos), true
+	case "retain":
+		return fromBool(v.Retain), true
+	}
+	return nil, false
+}
+
+func loopSocksRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.SocksRequest)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Host))
+}
+
+func loopSocksRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.SocksRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopSocksRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.SocksRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopSocksRequestThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.SocksRequest)
+	switch key {
+	case "port":
+		return fromUint(v.Port), true
+	case "user":
+		if !v.HasUser {
+			return lua.LNil, true
+		}
+		return fromString(v.User), true
+	case "password":
+		if !v.HasPassword {
+			return lua.LNil, true
+		}
+		return fromString(v.Password), true
+	}
+	return nil, false
+}
+
 func loopDNSQueryArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.DNSQuery)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Name), fromString(v.Type))
@@ -2145,11 +2833,35 @@ func loopEvents() []*EventType {
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Numbers: loopErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[12], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
+			Info: loopev.Family.Events[12], Args: loopMQTTConnectArgs, This: loopMQTTConnectThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectPush, Numbers: loopMQTTConnectNumbers,
+		},
+		{
+			Info: loopev.Family.Events[13], Args: loopMQTTSubscribeArgs, This: loopMQTTSubscribeThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTSubscribePush, Numbers: loopMQTTSubscribeNumbers,
+		},
+		{
+			Info: loopev.Family.Events[14], Args: loopMQTTPublishArgs, This: loopMQTTPublishThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTPublishPush, Numbers: loopMQTTPublishNumbers,
+		},
+		{
+			Info: loopev.Family.Events[15], Args: loopMQTTConnectedArgs, This: noFields,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectedPush, Numbers: loopMQTTConnectedNumbers,
+		},
+		{
+			Info: loopev.Family.Events[16], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Numbers: loopMQTTMessageNumbers,
+		},
+		{
+			Info: loopev.Family.Events[17], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSocksRequestPush, Numbers: loopSocksRequestNumbers,
+		},
+		{
+			Info: loopev.Family.Events[18], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Numbers: loopDNSQueryNumbers,
 		},
 		{
-			Info: loopev.Family.Events[13], Args: loopCloseArgs, This: loopCloseThis,
+			Info: loopev.Family.Events[19], Args: loopCloseArgs, This: loopCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
 		},
 	}
@@ -2200,6 +2912,40 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			return succeed(L)
 		}},
 		{Info: loopev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sntp.time")
+			server := toString(funcArg(h, L, "sntp.time", 1))
+			if !h.Does("sntp.time") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "sntp.time", func(done func(results ...lua.LValue)) {
+				fn.SntpTime(h.Caller(L), server, func(rTime any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rTime))
+					done(results...)
+				})
+			})
+		}},
+		{Info: loopev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "mqtt.publish")
+			call := funcArg(h, L, "mqtt.publish", 1)
+			named := call.table("topic", "payload", "qos", "retain")
+			topic := toString(call.named(named, "topic"))
+			payload := toBytes(call.named(named, "payload"))
+			qos, hasQos := optional(call.named(named, "qos"), toUint[uint8])
+			retain := orZero(call.named(named, "retain"), toBool)
+			if !h.Does("mqtt.publish") {
+				return succeed(L)
+			}
+			if err := fn.MQTTPublish(h.Caller(L), topic, payload, qos, hasQos, retain); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: loopev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dns.lookup")
 			name := toString(funcArg(h, L, "dns.lookup", 1))
 			typeArg := orZero(funcArg(h, L, "dns.lookup", 2), toString)
@@ -2218,7 +2964,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 				})
 			})
 		}},
-		{Info: loopev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "loop.new")
 			rConn, err := fn.New(h.Caller(L))
 			if err != nil {

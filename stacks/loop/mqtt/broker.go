@@ -1,0 +1,222 @@
+package mqtt
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/mqttwire"
+)
+
+// Bounds of a shard's broker.
+const (
+	maxRetained      = 10_000
+	maxRetainedBytes = 64 << 20
+	maxFilters       = 1_000 // of one client
+	maxLevels        = 64    // of a filter
+)
+
+// message is what is published. It does not change.
+type message struct {
+	topic      string
+	payload    []byte
+	qos        byte
+	retain     bool
+	properties mqttwire.Properties
+	from       *server // nil: not a client of this shard
+	// encoded are the bytes for those who get it with quality 0 and not as retained, by
+	// version; made when first needed.
+	encoded [2][]byte
+}
+
+// broker passes messages between the clients of a shard, and to the brokers of others.
+type broker struct {
+	p        *Protocol
+	stack    *loop.Stack
+	root     level
+	clients  map[string]*server
+	retained map[string]*message
+	bytes    int // of retained messages
+	next     uint64
+}
+
+func newBroker(p *Protocol, s *loop.Stack) *broker {
+	return &broker{p: p, stack: s, clients: map[string]*server{}, retained: map[string]*message{}}
+}
+
+// level is a level of the filters that clients subscribed to.
+type level struct {
+	below map[string]*level
+	subs  map[*server]mqttwire.Filter
+}
+
+// subscribe adds a filter, and reports whether it is a new one.
+func (b *broker) subscribe(s *server, f mqttwire.Filter) (fresh bool) {
+	l := &b.root
+	for name := range strings.SplitSeq(f.Topic, "/") {
+		next := l.below[name]
+		if next == nil {
+			if l.below == nil {
+				l.below = map[string]*level{}
+			}
+			next = &level{}
+			l.below[name] = next
+		}
+		l = next
+	}
+	if l.subs == nil {
+		l.subs = map[*server]mqttwire.Filter{}
+	}
+	_, had := l.subs[s]
+	l.subs[s] = f
+	return !had
+}
+
+// unsubscribe takes a filter away, and what is empty then.
+func (b *broker) unsubscribe(s *server, filter string) bool {
+	return b.root.remove(s, strings.Split(filter, "/"))
+}
+
+func (l *level) remove(s *server, path []string) bool {
+	if len(path) == 0 {
+		_, had := l.subs[s]
+		delete(l.subs, s)
+		return had
+	}
+	next := l.below[path[0]]
+	if next == nil {
+		return false
+	}
+	had := next.remove(s, path[1:])
+	if len(next.subs) == 0 && len(next.below) == 0 {
+		delete(l.below, path[0])
+	}
+	return had
+}
+
+// match calls f for each subscription to a topic.
+func (l *level) match(path []string, first bool, f func(*server, mqttwire.Filter)) {
+	wild := !first || !strings.HasPrefix(path[0], "$")
+	if all := l.below["#"]; all != nil && wild {
+		for s, sub := range all.subs {
+			f(s, sub)
+		}
+	}
+	if len(path) == 0 {
+		for s, sub := range l.subs {
+			f(s, sub)
+		}
+		return
+	}
+	if next := l.below[path[0]]; next != nil {
+		next.match(path[1:], false, f)
+	}
+	if next := l.below["+"]; next != nil && wild {
+		next.match(path[1:], false, f)
+	}
+}
+
+// publish gives a message to all who want it, here and in other shards, and keeps
+// it if it is to be. It returns how many have it here.
+func (b *broker) publish(m *message) int {
+	n := b.deliver(m)
+	b.p.brokers.Range(func(_, v any) bool {
+		if other := v.(*broker); other != b {
+			away := *m
+			away.from = nil
+			// A shard that cannot take more loses it, and counts that.
+			other.stack.Loop().Post(func() { other.deliver(&away) })
+		}
+		return true
+	})
+	return n
+}
+
+// deliver gives a message to the clients of this shard. One with several filters
+// that match gets it once, as the best of them says.
+func (b *broker) deliver(m *message) int {
+	if m.retain {
+		b.keep(m)
+	}
+	best := map[*server]mqttwire.Filter{}
+	b.root.match(strings.Split(m.topic, "/"), true, func(s *server, f mqttwire.Filter) {
+		if f.NoLocal && s == m.from {
+			return
+		}
+		if had, twice := best[s]; !twice || f.QoS > had.QoS {
+			f.AsPublished = f.AsPublished || twice && had.AsPublished
+			best[s] = f
+		}
+	})
+	for s, f := range best {
+		s.link.publish(m, min(m.qos, f.QoS), m.retain && f.AsPublished)
+	}
+	return len(best)
+}
+
+// keep replaces the message of a topic for those who subscribe later; one without
+// payload forgets it.
+func (b *broker) keep(m *message) {
+	if old := b.retained[m.topic]; old != nil {
+		b.bytes -= len(old.payload) + len(old.topic)
+		delete(b.retained, m.topic)
+	}
+	size := len(m.payload) + len(m.topic)
+	if len(m.payload) == 0 || len(b.retained) >= maxRetained || b.bytes+size > maxRetainedBytes {
+		return
+	}
+	b.retained[m.topic] = m
+	b.bytes += size
+}
+
+// recall gives a new subscriber what was kept.
+func (b *broker) recall(s *server, f mqttwire.Filter) {
+	if !strings.ContainsAny(f.Topic, "+#") {
+		if m := b.retained[f.Topic]; m != nil {
+			s.link.publish(m, min(m.qos, f.QoS), true)
+		}
+		return
+	}
+	for topic, m := range b.retained {
+		if mqttwire.Match(f.Topic, topic) {
+			s.link.publish(m, min(m.qos, f.QoS), true)
+		}
+	}
+}
+
+// enter makes a client known. Another of that name, in whichever shard, has to go
+// (MQTT 5 section 3.1.4).
+func (b *broker) enter(s *server) {
+	if old := b.clients[s.id]; old != nil {
+		old.replaced()
+	}
+	b.clients[s.id] = s
+	id := s.id
+	b.p.brokers.Range(func(_, v any) bool {
+		if other := v.(*broker); other != b {
+			other.stack.Loop().Post(func() {
+				if old := other.clients[id]; old != nil {
+					old.replaced()
+				}
+			})
+		}
+		return true
+	})
+}
+
+// leave forgets a client and what it subscribed to.
+func (b *broker) leave(s *server) {
+	if b.clients[s.id] == s {
+		delete(b.clients, s.id)
+	}
+	for filter := range s.filters {
+		b.unsubscribe(s, filter)
+	}
+	s.filters = nil
+}
+
+// name makes a name for a client that has none.
+func (b *broker) name() string {
+	b.next++
+	return "hookd-" + strconv.Itoa(b.stack.Shard().Index()) + "-" + strconv.FormatUint(b.next, 10)
+}

@@ -1,0 +1,11 @@
+// Package mqtt is MQTT 3.1, 3.1.1 and 5 on the loop's connections: a broker for those
+// that come in, a client for those that are dialled. Rules decide who may log in,
+// subscribe and publish.
+//
+// The broker keeps retained messages, wills and all qualities of service; a session
+// lasts as long as its connection, which clients of MQTT 5 are told. Shared
+// subscriptions and subscription identifiers are refused.
+//
+// Goroutines: none. Each shard has its broker, which belongs to who entered the shard;
+// what is published is posted to those of the others.
+package mqtt

@@ -1,0 +1,352 @@
+package mqtt
+
+import (
+	"errors"
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/loopev"
+	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/mqttwire"
+	"github.com/hookd/hookd/stacks/netio"
+)
+
+// loginTime is how long a client may take to log in.
+const loginTime = 10 * time.Second
+
+// server is the broker's end of a client's connection.
+type server struct {
+	loop.BaseSession
+	link
+	b         *broker
+	id        string
+	in        bool // logged in
+	over      bool // nothing is read any more
+	keepAlive time.Duration
+	will      *mqttwire.Will
+	filters   map[string]bool
+}
+
+var _ loop.Messenger = (*server)(nil)
+
+// Open begins the time for the login.
+func (s *server) Open(c *loop.Conn) { c.Net().Deadline("login", loginTime) }
+
+// Recv takes packets, one after another.
+func (s *server) Recv(c *loop.Conn) {
+	for !c.Waiting() && !s.over && c.Session() == loop.Session(s) {
+		p, n, err := mqttwire.Parse(c.Bytes(), s.version, maxPacket)
+		if err != nil {
+			s.fail(err)
+			return
+		}
+		if n == 0 {
+			return
+		}
+		if s.in && s.keepAlive > 0 {
+			c.Net().Deadline("keepalive", s.keepAlive+s.keepAlive/2)
+		}
+		p.Payload = append([]byte(nil), p.Payload...)
+		p.Password = append([]byte(nil), p.Password...)
+		c.Skip(n)
+		s.packet(&p)
+	}
+}
+
+// packet serves one.
+func (s *server) packet(p *mqttwire.Packet) {
+	switch {
+	case !s.in && p.Type == mqttwire.Connect:
+		s.login(p)
+	case !s.in || p.Type == mqttwire.Connect:
+		s.fail(&mqttwire.Error{Reason: mqttwire.ProtocolError, Text: p.Type.String() + " at the wrong time"})
+	case s.acknowledged(p):
+	case p.Type == mqttwire.Publish:
+		s.publishes(p)
+	case p.Type == mqttwire.Subscribe:
+		s.subscribes(p, nil)
+	case p.Type == mqttwire.Unsubscribe:
+		s.unsubscribes(p)
+	case p.Type == mqttwire.Pingreq:
+		s.send(&mqttwire.Packet{Type: mqttwire.Pingresp})
+	case p.Type == mqttwire.Disconnect:
+		if p.Reason != mqttwire.DisconnectWithWill {
+			s.will = nil
+		}
+		s.end()
+	default:
+		s.fail(&mqttwire.Error{Reason: mqttwire.ProtocolError, Text: p.Type.String() + " from a client"})
+	}
+}
+
+// login asks the rules whether a client may come in.
+func (s *server) login(p *mqttwire.Packet) {
+	s.version, s.id = p.Version, p.ClientID
+	if s.id == "" {
+		s.id = s.b.name()
+	}
+	if _, asks := p.Properties.Get(mqttwire.AuthMethod); asks {
+		s.fail(&mqttwire.Error{Reason: 0x8c, Text: "authentication by steps"})
+		return
+	}
+	if !loopev.OnMQTTConnect.Wanted(s.c.Shard()) {
+		s.admit(p)
+		return
+	}
+	e := &loopev.MQTTConnect{
+		C: s.c, ClientID: s.id, User: p.User, HasUser: p.HasUser, Password: p.Password, HasPassword: p.HasPassword,
+		Version: p.Version, KeepAlive: time.Duration(p.KeepAlive) * time.Second,
+	}
+	if p.Will != nil {
+		e.WillTopic, e.HasWillTopic = p.Will.Topic, true
+	}
+	loop.Await(s.c, loopev.OnMQTTConnect, e, func(v event.Verdict, err error) {
+		switch {
+		case errors.Is(err, event.ErrCanceled):
+		case err != nil:
+			s.fail(&mqttwire.Error{Reason: mqttwire.ServerUnavailable, Text: err.Error()})
+		case v.Kind == loopev.VerdictRefuse:
+			s.refuse(mqttwire.NotAuthorized)
+		default:
+			s.admit(p)
+		}
+	})
+}
+
+// admit lets a client in.
+func (s *server) admit(p *mqttwire.Packet) {
+	s.in, s.will = true, p.Will
+	s.keepAlive = time.Duration(p.KeepAlive) * time.Second
+	s.window = int(min(p.Properties.Num(mqttwire.ReceiveMaximum, window), window))
+	s.most = int(p.Properties.Num(mqttwire.MaximumPacketSize, 0))
+	s.b.enter(s)
+	s.c.Net().Deadline("keepalive", s.keepAlive+s.keepAlive/2)
+	ack := &mqttwire.Packet{Type: mqttwire.Connack}
+	if s.version == mqttwire.V5 {
+		ack.Properties = mqttwire.Properties{
+			{ID: mqttwire.ReceiveMaximum, Num: maxInbound},
+			{ID: mqttwire.MaximumPacketSize, Num: maxPacket},
+			{ID: mqttwire.SubscriptionIDsAvail},
+			{ID: mqttwire.SharedAvailable},
+		}
+		if p.Properties.Num(mqttwire.SessionExpiry, 0) != 0 {
+			ack.Properties = append(ack.Properties, mqttwire.Property{ID: mqttwire.SessionExpiry})
+		}
+		if p.ClientID == "" {
+			ack.Properties = append(ack.Properties, mqttwire.Property{ID: mqttwire.AssignedClientID, Data: []byte(s.id)})
+		}
+	}
+	s.send(ack)
+}
+
+// refuse answers a login that is not let in.
+func (s *server) refuse(reason byte) {
+	code := reason
+	if s.version != mqttwire.V5 {
+		code = mqttwire.Refusal(reason)
+	}
+	s.send(&mqttwire.Packet{Type: mqttwire.Connack, Reason: code})
+	s.end()
+}
+
+// publishes asks the rules about a message, and passes it on.
+func (s *server) publishes(p *mqttwire.Packet) {
+	if _, alias := p.Properties.Get(mqttwire.TopicAlias); alias {
+		s.fail(&mqttwire.Error{Reason: mqttwire.InvalidTopicAlias, Text: "topic alias"}) // none was offered
+		return
+	}
+	if _, id := p.Properties.Get(mqttwire.SubscriptionID); id {
+		s.fail(&mqttwire.Error{Reason: mqttwire.ProtocolError, Text: "subscription identifier from a client"})
+		return
+	}
+	if again, err := s.repeated(p); err != nil {
+		s.fail(err)
+		return
+	} else if again {
+		s.received(p, 0)
+		return
+	}
+	m := &message{topic: p.Topic, payload: p.Payload, qos: p.QoS, retain: p.Retain, properties: p.Properties, from: s}
+	if !loopev.OnMQTTPublish.Wanted(s.c.Shard()) {
+		s.accept(p, m)
+		return
+	}
+	e := &loopev.MQTTPublish{C: s.c, Topic: p.Topic, Payload: p.Payload, Qos: p.QoS, Retain: p.Retain, ClientID: s.id}
+	loop.Await(s.c, loopev.OnMQTTPublish, e, func(v event.Verdict, err error) {
+		switch {
+		case errors.Is(err, event.ErrCanceled):
+		case err != nil:
+			s.received(p, mqttwire.UnspecifiedError)
+		case v.Kind == loopev.VerdictRefuse:
+			s.received(p, mqttwire.NotAuthorized)
+		case v.Kind == loopev.VerdictDrop:
+			s.received(p, 0)
+		default:
+			s.accept(p, m)
+		}
+	})
+}
+
+func (s *server) accept(p *mqttwire.Packet, m *message) {
+	reason := byte(mqttwire.Success)
+	if s.b.publish(m) == 0 {
+		reason = mqttwire.NoMatchingSubscribers
+	}
+	s.received(p, reason)
+}
+
+// subscribes asks the rules about the filters of SUBSCRIBE that have no answer yet, one
+// after another.
+func (s *server) subscribes(p *mqttwire.Packet, reasons []byte) {
+	if len(reasons) == len(p.Filters) {
+		s.send(&mqttwire.Packet{Type: mqttwire.Suback, ID: p.ID, Reasons: reasons})
+		return
+	}
+	f := p.Filters[len(reasons)]
+	if code := s.refused(p, f); code != 0 {
+		s.subscribes(p, append(reasons, s.code(code)))
+		return
+	}
+	if !loopev.OnMQTTSubscribe.Wanted(s.c.Shard()) {
+		s.subscribes(p, append(reasons, s.subscribe(f)))
+		return
+	}
+	e := &loopev.MQTTSubscribe{C: s.c, Filter: f.Topic, Qos: f.QoS, ClientID: s.id}
+	loop.Await(s.c, loopev.OnMQTTSubscribe, e, func(v event.Verdict, err error) {
+		switch {
+		case errors.Is(err, event.ErrCanceled):
+			return
+		case err != nil:
+			reasons = append(reasons, s.code(mqttwire.UnspecifiedError))
+		case v.Kind == loopev.VerdictRefuse:
+			reasons = append(reasons, s.code(mqttwire.NotAuthorized))
+		default:
+			reasons = append(reasons, s.subscribe(f))
+		}
+		s.subscribes(p, reasons)
+	})
+}
+
+// code returns a reason as the client's version has it.
+func (s *server) code(reason byte) byte {
+	if s.version != mqttwire.V5 {
+		return 0x80
+	}
+	return reason
+}
+
+// refused returns why a filter cannot be had whatever the rules say, 0 if it can.
+func (s *server) refused(p *mqttwire.Packet, f mqttwire.Filter) byte {
+	group, _ := mqttwire.SplitShared(f.Topic)
+	_, ids := p.Properties.Get(mqttwire.SubscriptionID)
+	levels := 1
+	for _, c := range f.Topic {
+		if c == '/' {
+			levels++
+		}
+	}
+	switch {
+	case group != "":
+		return mqttwire.NoSharedSubscriptions
+	case ids:
+		return mqttwire.NoSubscriptionIDs
+	case levels > maxLevels || len(s.filters) >= maxFilters && !s.filters[f.Topic]:
+		return mqttwire.QuotaExceeded
+	}
+	return 0
+}
+
+// subscribe adds a filter and sends what was kept for it.
+func (s *server) subscribe(f mqttwire.Filter) byte {
+	if s.filters == nil {
+		s.filters = map[string]bool{}
+	}
+	s.filters[f.Topic] = true
+	if fresh := s.b.subscribe(s, f); f.RetainHandling == 0 || f.RetainHandling == 1 && fresh {
+		s.b.recall(s, f)
+	}
+	return f.QoS
+}
+
+func (s *server) unsubscribes(p *mqttwire.Packet) {
+	ack := &mqttwire.Packet{Type: mqttwire.Unsuback, ID: p.ID}
+	for _, f := range p.Filters {
+		reason := byte(mqttwire.NoSubscription)
+		if s.b.unsubscribe(s, f.Topic) {
+			reason = mqttwire.Success
+		}
+		delete(s.filters, f.Topic)
+		ack.Reasons = append(ack.Reasons, reason)
+	}
+	s.send(ack)
+}
+
+// Subscribe is for clients only.
+func (s *server) Subscribe(string, uint8) error {
+	return errors.New("mqtt: the other end is the client")
+}
+
+// fail ends a connection for what its client did.
+func (s *server) fail(err error) {
+	reason := byte(mqttwire.UnspecifiedError)
+	if e, ok := errors.AsType[*mqttwire.Error](err); ok {
+		reason = e.Reason
+	}
+	s.c.Fault(err.Error())
+	switch {
+	case !s.in && (s.version != 0 || reason == mqttwire.UnsupportedVersion || reason == mqttwire.BadClientID):
+		s.refuse(reason)
+		return
+	case s.in && s.version == mqttwire.V5:
+		s.send(&mqttwire.Packet{Type: mqttwire.Disconnect, Reason: reason})
+	}
+	s.end()
+}
+
+// replaced ends a connection because another has its name.
+func (s *server) replaced() {
+	if s.version == mqttwire.V5 {
+		s.send(&mqttwire.Packet{Type: mqttwire.Disconnect, Reason: mqttwire.SessionTakenOver})
+	}
+	s.leave()
+	s.end()
+}
+
+// end closes the connection when what is queued was written.
+func (s *server) end() {
+	s.over = true
+	s.c.Net().Close()
+}
+
+// leave takes the client out of the broker, and publishes its will.
+func (s *server) leave() {
+	if !s.in {
+		return
+	}
+	s.in = false
+	s.b.leave(s)
+	if w := s.will; w != nil {
+		s.will = nil
+		var list mqttwire.Properties
+		for _, p := range w.Properties {
+			if p.ID != mqttwire.WillDelay { // a session ends with its connection
+				list = append(list, p)
+			}
+		}
+		s.b.publish(&message{topic: w.Topic, payload: w.Payload, qos: w.QoS, retain: w.Retain, properties: list})
+	}
+}
+
+// Quit tells the client that the broker ends.
+func (s *server) Quit(*loop.Conn) {
+	if s.in && s.version == mqttwire.V5 {
+		s.send(&mqttwire.Packet{Type: mqttwire.Disconnect, Reason: mqttwire.ServerShuttingDown})
+	}
+	s.end()
+}
+
+// Close publishes the will of a client that is lost.
+func (s *server) Close(*loop.Conn, netio.Reason) { s.leave() }
+
+// Detach does as Close.
+func (s *server) Detach(*loop.Conn) { s.leave() }
