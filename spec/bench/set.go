@@ -16,6 +16,11 @@ type program struct {
 	// name is unique in its set; the tables and the aims call it so.
 	name string
 	argv []string
+	// also is a second program that is needed, empty for none.
+	also string
+	// run measures the program under a load and says what was found; nil where its own
+	// end is waited for.
+	run func(argv []string) (s sample, found string, err error)
 	// get says how to get a program that may not be installed, empty for ours.
 	get string
 	// slow programs run once with -short, and three times without.
