@@ -66,6 +66,8 @@ func (l *load) run(argv []string) (sample, string, error) {
 	n := l.rate * (2*l.seconds + 1)
 	calls, err := l.start(ctx, "sipp", "127.0.0.1:15060", "-sf", l.scenarios[0], "-p", "15070", "-i", "127.0.0.1", "-s", "svc", "-nostdin",
 		"-r", strconv.Itoa(l.rate), "-m", strconv.Itoa(n), "-l", "15000", "-timeout", strconv.Itoa(4*l.seconds+20),
+		// Kamailio sometimes sends 180 after 200, which need not end the call.
+		"-default_behaviors", "all,-abortunexp", "-recv_timeout", "10000",
 		"-trace_stat", "-stf", figures, "-fd", "1", "-buff_size", "4194304")
 	if err != nil {
 		return sample{}, "", err
@@ -82,7 +84,8 @@ func (l *load) run(argv []string) (sample, string, error) {
 	return s, found, err
 }
 
-// judge reads what the caller counted. A relay that lost calls is not compared.
+// judge reads what the caller counted. A relay that lost more than one call in a
+// hundred is not compared.
 func (l *load) judge(figures string, n int, s sample) (string, error) {
 	text, err := os.ReadFile(figures)
 	if err != nil {
@@ -98,11 +101,12 @@ func (l *load) judge(figures string, n int, s sample) (string, error) {
 	for i, name := range rows[0] {
 		total[name] = rows[len(rows)-1][i]
 	}
-	if ok := total["SuccessfulCall(C)"]; ok != strconv.Itoa(n) {
-		return "", fmt.Errorf("%s of %d calls were made, %s failed", ok, n, total["FailedCall(C)"])
+	ok, err := strconv.Atoi(total["SuccessfulCall(C)"])
+	if err != nil || n-ok > n/100 {
+		return "", fmt.Errorf("%d of %d calls were made", ok, n)
 	}
 	each := s.cpu.Seconds() * 1e6 / (s.wall.Seconds() * float64(l.rate))
-	return fmt.Sprintf("%.0f µs a call, %s messages repeated", each, total["Retransmissions(C)"]), nil
+	return fmt.Sprintf("%.0f µs a call, %d of %d failed, %s messages repeated", each, n-ok, n, total["Retransmissions(C)"]), nil
 }
 
 // server is a program that runs until it is ended.
