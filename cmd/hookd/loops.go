@@ -10,10 +10,11 @@ import (
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/loop/mqtt"
 	"github.com/hookd/hookd/stacks/loop/nameserver"
+	"github.com/hookd/hookd/stacks/loop/socks"
 )
 
 // protocols are those that listeners, loop.dial and c:use can name.
-func protocols() []loop.Protocol { return []loop.Protocol{mqtt.New(), nameserver.New()} }
+func protocols() []loop.Protocol { return []loop.Protocol{mqtt.New(), nameserver.New(), socks.New()} }
 
 // newLoops makes the event loops, which open nothing before they are started.
 func newLoops(cfg loop.Config) *loop.Group {

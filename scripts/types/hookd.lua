@@ -350,8 +350,9 @@ function settings(decl) end
 ---@field offset integer at flow.gap
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
----@field password string at loop.mqtt_connect
+---@field password string at loop.mqtt_connect, loop.socks_request
 ---@field pkts integer at flow.block_end
+---@field port integer at loop.socks_request
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
 ---@field qos integer at loop.mqtt_subscribe, loop.mqtt_publish, loop.mqtt_message
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
@@ -368,7 +369,7 @@ function settings(decl) end
 ---@field ttl number at flow.block_start
 ---@field type integer at flow.icmp_error
 ---@field unchanged integer at hookd.reloaded
----@field user string at loop.mqtt_connect
+---@field user string at loop.mqtt_connect, loop.socks_request
 ---@field version integer at loop.mqtt_connect
 ---@field waiting integer at hookd.reloaded
 ---@field why flow.gap_reason|loop.why at flow.gap, loop.connect
@@ -1047,6 +1048,7 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.mqtt_publish.point, handler: loop.mqtt_publish.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.mqtt_connected.point, handler: loop.mqtt_connected.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.mqtt_message.point, handler: loop.mqtt_message.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.socks_request.point, handler: loop.socks_request.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.dns_query.point, handler: loop.dns_query.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.close.point, handler: loop.close.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?
@@ -1182,6 +1184,11 @@ local loop_address = {}
 ---@class loop.mqtt_message.point: hookd.point
 ---@alias loop.mqtt_message.handler fun(c: loop.conn, topic: string, payload: string)
 
+---A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it
+---is refused.
+---@class loop.socks_request.point: hookd.point
+---@alias loop.socks_request.handler fun(c: loop.conn, host: string): hookd.verdict?
+
 ---A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or
 ---dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
 ---What is malformed was answered already, with FORMERR.
@@ -1219,6 +1226,7 @@ local loop_address = {}
 ---@field mqtt_publish loop.mqtt_publish.point A client of an MQTT listener publishes (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the verdict refuses, which the client is told as far as its version can be, or drops it.
 ---@field mqtt_connected loop.mqtt_connected.point The server that `loop.dial` went to by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it refused, the connection closes.
 ---@field mqtt_message loop.mqtt_message.point A message came from the server that `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules are done.
+---@field socks_request loop.socks_request.point A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused.
 ---@field dns_query loop.dns_query.point A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused. What is malformed was answered already, with FORMERR.
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
 ---@field accept hookd.verdict The connection is served, and later rules are not asked.
@@ -2044,7 +2052,7 @@ function loop.listen(name) end
 
 ---Begins a connection. `loop.connect` tells what became of it; what is sent before goes out first.
 ---@param url string Where to: "tcp://127.0.0.1:80", "udp://127.0.0.1:53", "unix:///run/x.sock", or by a protocol that is known, "http://127.0.0.1".
----@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … } }, with limits as loop.listen has them, and the protocol's own.
+---@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.
 ---@return loop.conn? conn The connection.
 ---@return string? message
 function loop.dial(url, options) end
@@ -2066,6 +2074,16 @@ function loop.conns(filter) end
 ---@return true? done
 ---@return string? message
 function loop.post(message, filter) end
+
+---@class sntp
+sntp = {}
+
+---Asks a time server (RFC 4330) and waits for its answer, 5 s at most. In a replay there is no
+---network: it fails.
+---@param server string Its name or address, with a port unless that is 123.
+---@return any? time { offset, delay, stratum }: by how many seconds this machine's clock is slow, how long the way there and back took, how far the server is from a clock; nil and why where there is none.
+---@return string? message
+function sntp.time(server) end
 
 ---@class mqtt
 mqtt = {}

@@ -122,6 +122,6 @@ func (s *Stack) connect(at place, d dialSpec) (*netio.Conn, loopev.Kind, error) 
 	if d.tls != nil && len(d.tls.NextProtos) == 0 {
 		d.tls.NextProtos = at.ALPN
 	}
-	n, err := s.io.Dial(netio.DialConfig{Network: at.network, Address: at.address, Bind: d.bind, Options: opt, TLS: d.tls}, handler{s})
+	n, err := s.io.Dial(netio.DialConfig{Network: at.network, Address: at.address, Bind: d.bind, Options: opt, TLS: d.tls, Socks: d.socks}, handler{s})
 	return n, kind, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/loopev"
@@ -28,6 +29,7 @@ type spec struct {
 	place    place
 	bounds   bounds
 	tls      *tls.Config // nil: without
+	proxies  []netip.Prefix
 	protocol Protocol
 	options  any        // the protocol's
 	rest     []event.KV // as they were written
@@ -35,7 +37,7 @@ type spec struct {
 
 // sameSocket reports whether two declarations are served by one socket as it is.
 func (s *spec) sameSocket(o *spec) bool {
-	return s.url == o.url && s.bounds == o.bounds && (s.tls == nil) == (o.tls == nil)
+	return s.url == o.url && s.bounds == o.bounds && (s.tls == nil) == (o.tls == nil) && slices.Equal(s.proxies, o.proxies)
 }
 
 func (s *spec) same(o *spec) bool { return s.sameSocket(o) && reflect.DeepEqual(s.rest, o.rest) }
@@ -53,6 +55,8 @@ func (g *Group) parse(l Listen) (*spec, error) {
 			s.bounds, err = parseLimits(f.Value)
 		case "tls":
 			s.tls, err = g.parseTLS(f.Value, l.Dir, true)
+		case "proxies":
+			s.proxies, err = parseProxies(f.Value)
 		case "doc":
 		default:
 			s.rest = append(s.rest, f)
@@ -66,6 +70,9 @@ func (g *Group) parse(l Listen) (*spec, error) {
 	}
 	if s.place, err = g.parseURL(s.url); err != nil {
 		return nil, err
+	}
+	if s.proxies != nil && s.place.network == "udp" {
+		return nil, errors.New("proxies: not over UDP")
 	}
 	if err := s.checkTLS(); err != nil {
 		return nil, err
@@ -142,7 +149,7 @@ func (g *Group) open(name string, s *spec, over *listener) (_ *listener, err err
 func (l *listener) bind(st *Stack, over *listener) error {
 	cfg := netio.SocketConfig{
 		Network: l.spec.place.network, Address: l.spec.place.address,
-		MaxConns: l.spec.bounds.conns, MaxPerIP: l.spec.bounds.perIP, Options: l.spec.bounds.opt, TLS: l.spec.tls,
+		MaxConns: l.spec.bounds.conns, MaxPerIP: l.spec.bounds.perIP, Options: l.spec.bounds.opt, TLS: l.spec.tls, Proxies: l.spec.proxies,
 	}
 	if over != nil {
 		if cfg.Network == "unix" {
@@ -187,7 +194,13 @@ func (p *port) open(several bool) error {
 		kind, _ := loopev.ParseLimited(limit)
 		p.l.tellLimit(st, kind, from)
 	}
-	ls.Failed = func(_ netip.AddrPort, why netio.Reason) { p.conn.fault(loopev.FaultTLS, "TLS handshake: "+why.Error()) }
+	ls.Failed = func(_ netip.AddrPort, why netio.Reason) {
+		if why.What == "proxy" {
+			p.conn.fault(loopev.FaultProxy, "PROXY header: "+why.Error())
+			return
+		}
+		p.conn.fault(loopev.FaultTLS, "TLS handshake: "+why.Error())
+	}
 	c.socket, c.server.at, c.secure = ls, ls.Addr(), s.tls != nil
 	if s.place.network == "unix" {
 		c.path = s.place.address

@@ -165,6 +165,7 @@ type dialSpec struct {
 	broadcast bool
 	bounds    bounds
 	tls       *tls.Config
+	socks     *netio.SocksConfig
 	rest      []event.KV // the protocol's
 }
 
@@ -194,6 +195,8 @@ func (g *Group) parseDial(options any, dir string) (d dialSpec, err error) {
 			d.bounds, err = parseLimits(f.Value)
 		case "tls":
 			d.tls, err = g.parseTLS(f.Value, dir, false)
+		case "socks":
+			d.socks, err = parseSocks(f.Value)
 		default:
 			d.rest = append(d.rest, f)
 		}

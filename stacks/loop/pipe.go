@@ -52,8 +52,8 @@ func (c *Conn) Pipe(_ *event.Caller, with loopev.Conn) error {
 // join makes a pair.
 func (c *Conn) join(other *Conn, proxy bool) {
 	p := &pair{ends: [2]*Conn{c, other}, proxy: proxy}
-	for _, x := range p.ends {
-		x.pair = p
+	for i, x := range p.ends {
+		x.pair, p.eof[i] = p, x.atEOF
 		x.c.Duplex(true)
 		if x.session != nil {
 			x.session.Detach(x)

@@ -910,6 +910,97 @@ var mqttMessageInfo = &event.Info{
 	AppendJSON: func(b []byte, e any) []byte { return appendMQTTMessage(b, e.(*MQTTMessage)) },
 }
 
+var socksRequestInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.socks_request",
+	Doc:    "A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused.",
+	Points: []event.PointInfo{
+		{ID: OnSocksRequest.ID(), Name: "loop.socks_request", Doc: "A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused."},
+	},
+	Args: []string{"c", "host"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*SocksRequest).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*SocksRequest).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "host",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Where to: a name or an address.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*SocksRequest).Host },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*SocksRequest).Host, value) },
+		},
+		{
+			Name:   "port",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Which port of it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*SocksRequest).Port) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*SocksRequest).Port, value) },
+		},
+		{
+			Name:     "user",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "The user it logs in as, nil for none.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*SocksRequest).User },
+				Present: func(e any) bool { return e.(*SocksRequest).HasUser },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*SocksRequest).HasUser = false
+					return nil
+				}
+				e.(*SocksRequest).HasUser = true
+				return plain.SetString(&e.(*SocksRequest).User, value)
+			},
+		},
+		{
+			Name:     "password",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "Its password, nil for none.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*SocksRequest).Password },
+				Present: func(e any) bool { return e.(*SocksRequest).HasPassword },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*SocksRequest).HasPassword = false
+					return nil
+				}
+				e.(*SocksRequest).HasPassword = true
+				return plain.SetString(&e.(*SocksRequest).Password, value)
+			},
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictAccept, VerdictRefuse},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example: `loop.listen "socks" { url = "socks5://127.0.0.1:0" }
+rule "web-only" { on = loop.socks_request, match = { port = { 80, 443 } }, verdict = loop.accept }`,
+	New: func() any { return new(SocksRequest) },
+	Clone: func(e any) any {
+		v := *e.(*SocksRequest)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendSocksRequest(b, e.(*SocksRequest)) },
+}
+
 var dnsQueryInfo = &event.Info{
 	Family: "loop",
 	Name:   "loop.dns_query",

@@ -28,6 +28,7 @@ var Family = &event.Family{
 		mqttPublishInfo,
 		mqttConnectedInfo,
 		mqttMessageInfo,
+		socksRequestInfo,
 		dnsQueryInfo,
 		closeInfo,
 	},
@@ -55,7 +56,7 @@ rule "echo" { on = loop.recv, match = { listener = "echo" }, run = function(c) c
 			Doc:  "Begins a connection. `loop.connect` tells what became of it; what is sent before goes out first.",
 			Args: []event.Param{
 				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "tcp://127.0.0.1:80", "udp://127.0.0.1:53", "unix:///run/x.sock", or by a protocol that is known, "http://127.0.0.1".`},
-				{Name: "options", Type: event.Type{Kind: event.Plain}, Doc: `{ connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … } }, with limits as loop.listen has them, and the protocol's own.`, Optional: true},
+				{Name: "options", Type: event.Type{Kind: event.Plain}, Doc: `{ connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.`, Optional: true},
 			},
 			Results: []event.Param{
 				{Name: "conn", Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"}, Doc: "The connection."},
@@ -108,6 +109,23 @@ loop.listen "chat" { url = "tcp://127.0.0.1:0" }`,
 			Since:   "0.2",
 			Example: `rule "say" { on = loop.recv, run = function(c) loop.post({ text = c:take() }, { listener = "chat" }) end }
 rule "hear" { on = loop.message, run = function(c, m) c:send(m.text) end }`,
+		},
+		{
+			Name: "sntp.time",
+			Doc:  "Asks a time server (RFC 4330) and waits for its answer, 5 s at most. In a replay there is no network: it fails.",
+			Args: []event.Param{
+				{Name: "server", Type: event.Type{Kind: event.String}, Doc: "Its name or address, with a port unless that is 123."},
+			},
+			Results: []event.Param{
+				{Name: "time", Type: event.Type{Kind: event.Plain}, Doc: "{ offset, delay, stratum }: by how many seconds this machine's clock is slow, how long the way there and back took, how far the server is from a clock; nil and why where there is none."},
+			},
+			Effects: true,
+			Waits:   true,
+			Since:   "0.2",
+			Example: `rule "clock" { on = hookd.start, run = function() spawn(function()
+  local t, err = sntp.time "127.0.0.1"
+  log.info("clock", { slow = t and t.offset, why = err })
+end) end }`,
 		},
 		{
 			Name: "mqtt.publish",

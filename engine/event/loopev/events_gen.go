@@ -102,15 +102,18 @@ var (
 	// `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules
 	// are done.
 	OnMQTTMessage = event.MakePoint[MQTTMessage](46)
+	// OnSocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
+	// be connected. It is if the verdict accepts; without one it is refused.
+	OnSocksRequest = event.MakePoint[SocksRequest](47)
 	// OnDNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
 	// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
 	// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
 	// What is malformed was answered already, with FORMERR.
-	OnDNSQuery = event.MakePoint[DNSQuery](47)
+	OnDNSQuery = event.MakePoint[DNSQuery](48)
 	// OnClose is loop.close. The connection ended (MG_EV_CLOSE): its last event,
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
-	OnClose = event.MakePoint[Close](48)
+	OnClose = event.MakePoint[Close](49)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -313,6 +316,23 @@ type MQTTMessage struct {
 	Qos uint8
 	// It was kept since before the subscription.
 	Retain bool
+}
+
+// SocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
+// be connected. It is if the verdict accepts; without one it is refused.
+type SocksRequest struct {
+	// The connection.
+	C Conn
+	// Where to: a name or an address.
+	Host string
+	// Which port of it.
+	Port uint16
+	// The user it logs in as, nil for none.
+	User    string
+	HasUser bool
+	// Its password, nil for none.
+	Password    string
+	HasPassword bool
 }
 
 // DNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a

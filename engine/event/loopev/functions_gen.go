@@ -87,6 +87,11 @@ type Functions interface {
 	// Post is loop.post. Has `loop.message` raised for connections, in each shard,
 	// once the running handler returned. It has effects.
 	Post(c *event.Caller, message any, filter any) error
+	// SntpTime is sntp.time. Asks a time server (RFC 4330) and waits for its
+	// answer, 5 s at most. In a replay there is no network: it fails. It has
+	// effects. It may wait: done is called once, in the shard of c, perhaps before
+	// the call returns.
+	SntpTime(c *event.Caller, server string, done func(timeArg any, err error))
 	// MQTTPublish is mqtt.publish. Publishes to the clients of this process's MQTT
 	// listeners, as if one of them had, but without loop.mqtt_publish. It has
 	// effects.

@@ -162,6 +162,19 @@ func appendMQTTMessage(b []byte, e *MQTTMessage) []byte {
 	return b
 }
 
+func appendSocksRequest(b []byte, e *SocksRequest) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"host":`...)
+	b = event.AppendJSONString(b, e.Host)
+	b = append(b, `,"port":`...)
+	b = strconv.AppendUint(b, uint64(e.Port), 10)
+	if e.HasUser {
+		b = append(b, `,"user":`...)
+		b = event.AppendJSONString(b, e.User)
+	}
+	return b
+}
+
 func appendDNSQuery(b []byte, e *DNSQuery) []byte {
 	b = AppendConnJSON(b, e.C)
 	b = append(b, `,"name":`...)

@@ -2455,6 +2455,120 @@ func loopMQTTMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, 
 	return nil, false
 }
 
+func loopSocksRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.SocksRequest)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Host))
+}
+
+func loopSocksRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.SocksRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopSocksRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.SocksRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopSocksRequestThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.SocksRequest)
+	switch key {
+	case "port":
+		return fromUint(v.Port), true
+	case "user":
+		if !v.HasUser {
+			return lua.LNil, true
+		}
+		return fromString(v.User), true
+	case "password":
+		if !v.HasPassword {
+			return lua.LNil, true
+		}
+		return fromString(v.Password), true
+	}
+	return nil, false
+}
+
 func loopDNSQueryArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.DNSQuery)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Name), fromString(v.Type))
@@ -2739,11 +2853,15 @@ func loopEvents() []*EventType {
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Numbers: loopMQTTMessageNumbers,
 		},
 		{
-			Info: loopev.Family.Events[17], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
+			Info: loopev.Family.Events[17], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSocksRequestPush, Numbers: loopSocksRequestNumbers,
+		},
+		{
+			Info: loopev.Family.Events[18], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Numbers: loopDNSQueryNumbers,
 		},
 		{
-			Info: loopev.Family.Events[18], Args: loopCloseArgs, This: loopCloseThis,
+			Info: loopev.Family.Events[19], Args: loopCloseArgs, This: loopCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
 		},
 	}
@@ -2794,6 +2912,24 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			return succeed(L)
 		}},
 		{Info: loopev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sntp.time")
+			server := toString(funcArg(h, L, "sntp.time", 1))
+			if !h.Does("sntp.time") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "sntp.time", func(done func(results ...lua.LValue)) {
+				fn.SntpTime(h.Caller(L), server, func(rTime any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rTime))
+					done(results...)
+				})
+			})
+		}},
+		{Info: loopev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "mqtt.publish")
 			call := funcArg(h, L, "mqtt.publish", 1)
 			named := call.table("topic", "payload", "qos", "retain")
@@ -2809,7 +2945,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: loopev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dns.lookup")
 			name := toString(funcArg(h, L, "dns.lookup", 1))
 			typeArg := orZero(funcArg(h, L, "dns.lookup", 2), toString)
@@ -2828,7 +2964,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 				})
 			})
 		}},
-		{Info: loopev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
+		{Info: loopev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "loop.new")
 			rConn, err := fn.New(h.Caller(L))
 			if err != nil {
