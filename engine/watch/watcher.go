@@ -69,6 +69,7 @@ type Watcher struct {
 	cfg   Config
 	seen  [sha256.Size]byte  // of the latest change given out
 	roots []string           // the paths, and what they led to when Run looked last
+	fresh time.Time          // the youngest change that the last glance saw
 	asked chan chan struct{} // to look now; what is sent is closed when that is done
 
 	mu    sync.Mutex
@@ -201,8 +202,11 @@ func (w *Watcher) Run(ctx context.Context, changed func(Change)) error {
 			changed(c)
 			close(done)
 		case <-s.timer.C:
-			s.clean()
 			last = w.glance(src)
+			if s.early(w.fresh, time.Now()) {
+				continue
+			}
+			s.clean()
 			if c, sum := w.read(); sum != w.seen {
 				w.seen = sum
 				changed(c)
@@ -237,7 +241,11 @@ func folder(path string, src source) bool {
 	if path == "" || err != nil || !info.IsDir() {
 		return false
 	}
-	below(path, io.Discard, src.Watch)
+	below(path, func(name string, d fs.DirEntry) {
+		if d.IsDir() {
+			src.Watch(name)
+		}
+	})
 	return true
 }
 
@@ -277,6 +285,18 @@ func (s *settling) halfway(path string) {
 		return
 	}
 	s.timer.Reset(min(max(s.cfg.SettleMany, s.cfg.SettleOne), max(0, time.Until(s.first.Add(s.cfg.SettleMax)))))
+}
+
+// early waits on where the files were not yet left alone, which they say themselves
+// when the event is still on its way: half a file is no change. A time to come is
+// that of another clock.
+func (s *settling) early(changed, now time.Time) bool {
+	left := s.cfg.SettleOne - now.Sub(changed)
+	if left <= 0 || changed.After(now) || now.Sub(s.first) >= s.cfg.SettleMax {
+		return false
+	}
+	s.timer.Reset(min(left, s.first.Add(s.cfg.SettleMax).Sub(now)))
+	return true
 }
 
 func (s *settling) clean() { s.first, s.many = time.Time{}, false }
@@ -326,8 +346,10 @@ func (w *Watcher) changedData(sum io.Writer) []string {
 }
 
 // glance sums up what can be seen without reading: names, sizes and times of all
-// that lies below the paths. On its way it has src watch each directory.
+// that lies below the paths. On its way it has src watch each directory, and notes
+// when the youngest change was.
 func (w *Watcher) glance(src source) [sha256.Size]byte {
+	w.fresh = time.Time{}
 	sum := sha256.New()
 	for _, p := range w.directories(sum) {
 		src.Watch(p)
@@ -360,10 +382,10 @@ func (w *Watcher) directories(sum io.Writer) []string {
 			w.roots = append(w.roots, resolved)
 			add(filepath.Dir(resolved))
 		}
-		below(resolved, sum, add)
+		w.below(resolved, sum, add)
 		lib := filepath.Join(filepath.Dir(p), engine.ModuleFolder)
 		if info, err := os.Stat(resolved); err == nil && !info.IsDir() {
-			below(lib, sum, add)
+			w.below(lib, sum, add)
 		}
 	}
 	w.mu.Lock()
@@ -375,22 +397,31 @@ func (w *Watcher) directories(sum io.Writer) []string {
 	return list
 }
 
-// below walks a directory, or looks at a file.
-func below(root string, sum io.Writer, add func(dir string)) {
-	// What cannot be walked is left to Scan, which says why.
-	_ = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil
+// below adds what is in a directory, or a file, to sum, and each directory to add.
+func (w *Watcher) below(root string, sum io.Writer, add func(dir string)) {
+	below(root, func(name string, d fs.DirEntry) {
+		id := identityOf(name)
+		if id.time.After(w.fresh) {
+			w.fresh = id.time
 		}
 		if d.IsDir() {
-			if name != root && d.Name()[0] == '.' {
-				return fs.SkipDir
-			}
 			add(name)
-			return nil
+			return
 		}
-		if !dropping(d.Name()) {
-			fmt.Fprintf(sum, "%s\x00%v\x00", name, identityOf(name))
+		fmt.Fprintf(sum, "%s\x00%v\x00", name, id)
+	})
+}
+
+// below walks a directory, or looks at a file; droppings are passed over.
+func below(root string, visit func(name string, d fs.DirEntry)) {
+	// What cannot be walked is left to Scan, which says why.
+	_ = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+		case d.IsDir() && name != root && d.Name()[0] == '.':
+			return fs.SkipDir
+		case d.IsDir() || !dropping(d.Name()):
+			visit(name, d)
 		}
 		return nil
 	})
