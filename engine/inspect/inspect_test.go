@@ -248,7 +248,7 @@ func TestTraceNobodyReads(t *testing.T) {
 	dropped := make(chan uint64, 1)
 	done := make(chan error)
 	go func() {
-		first := true
+		first, sum := true, uint64(0)
 		done <- c.Lines(ctx, "/trace?pattern=hookd.stop", func(line []byte) bool {
 			if first {
 				first = false
@@ -260,10 +260,11 @@ func TestTraceNobodyReads(t *testing.T) {
 				t.Error(err)
 				return false
 			}
-			if n.Dropped > 0 {
-				dropped <- n.Dropped
+			if sum += n.Dropped; sum < 1000 { // the first note may be from before it sat there
+				return true
 			}
-			return n.Dropped == 0
+			dropped <- sum
+			return false
 		})
 	}()
 	<-reading
@@ -274,15 +275,15 @@ func TestTraceNobodyReads(t *testing.T) {
 		}
 	}
 	before := [2]uint64{raised[0].Load(), raised[1].Load()}
-	time.Sleep(300 * time.Millisecond)
-	for i := range before {
-		if n := raised[i].Load() - before[i]; n < inspect.MaxTraceRate {
-			t.Errorf("shard %d: %d events in 300 ms", i, n)
-		}
-	}
+	waitUntil(t, func() bool {
+		return raised[0].Load()-before[0] >= 3*inspect.MaxTraceRate && raised[1].Load()-before[1] >= 3*inspect.MaxTraceRate
+	})
 	reading <- true
-	if n := <-dropped; n < 1000 {
-		t.Errorf("%d dropped", n)
+	select {
+	case <-dropped:
+	case <-time.After(30 * time.Second):
+		t.Error("what is dropped is not told")
+		cancel()
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -303,7 +304,7 @@ func (r *rig) wanted() bool {
 // waitUntil waits for what a server does when it finds a client gone.
 func waitUntil(t *testing.T, holds func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		if holds() {
 			return
 		}

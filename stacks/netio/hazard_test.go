@@ -59,14 +59,7 @@ func TestUnreadPeer(t *testing.T) {
 			}
 		}}
 		c := r.peer(r.listen(h, Options{}))
-		_ = c.SetWriteDeadline(time.Now().Add(400 * time.Millisecond))
-		block, took := make([]byte, 256<<10), 0
-		for {
-			n, err := c.Write(block)
-			if took += n; err != nil {
-				break
-			}
-		}
+		took := stuff(r, c, func() bool { return full > 0 && r.l.queued >= 1<<20 })
 		if took >= 16<<20 {
 			t.Errorf("%d MiB taken", took>>20)
 		}
@@ -80,6 +73,35 @@ func TestUnreadPeer(t *testing.T) {
 		})
 		t.Logf("%d KiB taken", took>>10)
 	})
+}
+
+// stuff writes to c until it takes nothing for 300 ms and full holds, which is asked in
+// the shard, and returns how many bytes it took, to a block.
+func stuff(r *rig, c net.Conn, full func() bool) int {
+	r.t.Helper()
+	_ = c.SetWriteDeadline(time.Time{})
+	var took atomic.Int64
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		block := make([]byte, 64<<10)
+		for {
+			n, err := c.Write(block)
+			if took.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	})
+	seen, since := int64(-1), time.Now()
+	within(r.t, 20*time.Second, func() (ok bool) {
+		if n := took.Load(); n != seen {
+			seen, since = n, time.Now()
+		}
+		r.do(func() { ok = full() })
+		return ok && time.Since(since) > 300*time.Millisecond || seen >= 64<<20
+	}, "it takes no more")
+	_ = c.SetWriteDeadline(time.Now())
+	wg.Wait()
+	return int(took.Load())
 }
 
 // TestMarks alternates full and drained, and stops who ignores them.

@@ -245,7 +245,7 @@ func (r *rig) peer(ls *Listener) *net.TCPConn {
 func (r *rig) logged(log *[]string, last string) []string {
 	r.t.Helper()
 	var got []string
-	end := time.Now().Add(5 * time.Second)
+	end := time.Now().Add(20 * time.Second)
 	for {
 		r.do(func() { got = append([]string(nil), *log...) })
 		for _, line := range got {
