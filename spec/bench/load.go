@@ -46,18 +46,18 @@ func (b *bench) sippScenarios() (paths [2]string, err error) {
 }
 
 // run measures a relay in the second half of its calls.
-func (l *load) run(argv []string) (sample, string, error) {
+func (l *load) run(argv []string) (sample, error) {
 	ctx, stop := context.WithCancel(l.b.ctx)
 	defer stop()
 	relay, err := l.start(ctx, argv...)
 	if err != nil {
-		return sample{}, "", err
+		return sample{}, err
 	}
 	defer relay.end()
 	time.Sleep(2 * time.Second)
 	answers, err := l.start(ctx, "sipp", "-sf", l.scenarios[1], "-p", "15080", "-i", "127.0.0.1", "-nostdin", "-buff_size", "4194304")
 	if err != nil {
-		return sample{}, "", err
+		return sample{}, err
 	}
 	defer answers.end()
 	time.Sleep(500 * time.Millisecond)
@@ -70,7 +70,7 @@ func (l *load) run(argv []string) (sample, string, error) {
 		"-default_behaviors", "all,-abortunexp", "-recv_timeout", "10000",
 		"-trace_stat", "-stf", figures, "-fd", "1", "-buff_size", "4194304")
 	if err != nil {
-		return sample{}, "", err
+		return sample{}, err
 	}
 	defer calls.end()
 	window := time.Duration(l.seconds) * time.Second
@@ -80,8 +80,8 @@ func (l *load) run(argv []string) (sample, string, error) {
 	wall, last := time.Since(began), relay.usage()
 	_ = calls.cmd.Wait()
 	s := sample{cpu: last.cpu - first.cpu, wall: wall, memory: last.memory}
-	found, err := l.judge(figures, n, s)
-	return s, found, err
+	s.found, err = l.judge(figures, n, s)
+	return s, err
 }
 
 // judge reads what the caller counted. A relay that lost more than one call in a

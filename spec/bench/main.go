@@ -26,6 +26,7 @@ var sets = []struct {
 }{
 	{"flow", flowSet},
 	{"sip", sipSet},
+	{"echo", echoSet},
 }
 
 func main() {

@@ -18,9 +18,6 @@ type program struct {
 	argv []string
 	// also is a second program that is needed, empty for none.
 	also string
-	// run measures the program under a load and says what was found; nil where its own
-	// end is waited for.
-	run func(argv []string) (s sample, found string, err error)
 	// get says how to get a program that may not be installed, empty for ours.
 	get string
 	// slow programs run once with -short, and three times without.
@@ -31,6 +28,9 @@ type program struct {
 	// check looks whether what the program wrote to standard output, a file, is
 	// right, and says what was found; nil where there is nothing to check.
 	check func(output string) (found string, err error)
+	// measure takes a sample in another way than by running argv to its end; nil
+	// where that is what is measured.
+	measure func() (sample, error)
 }
 
 // probe measures something once.

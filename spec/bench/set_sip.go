@@ -46,7 +46,7 @@ func sipSet(b *bench) (*set, error) {
 			{name: sipKamailio(rate), argv: kamailio, get: "apt install kamailio kamailio-lua-modules"},
 			{name: sipHookd(rate), argv: []string{b.hookd, "run", filepath.Join(b.root, "examples/sip-relay"), "--control", filepath.Join(b.dir, "control")}},
 		} {
-			p.also, p.run = "sipp", l.run
+			p.also, p.measure = "sipp", func() (sample, error) { return l.run(p.argv) }
 			s.programs = append(s.programs, p)
 		}
 	}
