@@ -41,7 +41,7 @@ func sipSet(b *bench) (*set, error) {
 		return nil, err
 	}
 	for _, rate := range rates {
-		l := load{b: b, rate: rate, seconds: seconds, scenarios: scenarios}
+		l := calls{b: b, rate: rate, seconds: seconds, scenarios: scenarios}
 		for _, p := range []*program{
 			{name: sipKamailio(rate), argv: kamailio, get: "apt install kamailio kamailio-lua-modules"},
 			{name: sipHookd(rate), argv: []string{b.hookd, "run", filepath.Join(b.root, "examples/sip-relay"), "--control", filepath.Join(b.dir, "control")}},
