@@ -2,212 +2,178 @@ package main
 
 import (
 	"bytes"
-	"errors"
+	"context"
+	"encoding/csv"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
-	"regexp"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// server is a program that answers HTTP until it is stopped.
+// load is calls through a relay: sipp calls the relay at port 15060, which is to call
+// sipp at port 15080.
+type load struct {
+	b             *bench
+	rate, seconds int
+	scenarios     [2]string // of the caller and of who answers
+}
+
+// sippScenarios writes sipp's own scenarios, made to follow Record-Route.
+func (b *bench) sippScenarios() (paths [2]string, err error) {
+	if _, err := exec.LookPath("sipp"); err != nil {
+		return paths, nil // and no program of the set will run
+	}
+	routed := strings.NewReplacer(
+		"      [last_Via:]\n", "      [last_Via:]\n      [last_Record-Route:]\n",
+		`<recv response="200" rtd="true">`, `<recv response="200" rtd="true" rrs="true">`,
+		"ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0\n", "ACK [next_url] SIP/2.0\n      [routes]\n",
+		"BYE sip:[service]@[remote_ip]:[remote_port] SIP/2.0\n", "BYE [next_url] SIP/2.0\n      [routes]\n")
+	for i, name := range []string{"uac", "uas"} {
+		// It ends with a status that says it made no call.
+		text, err := exec.CommandContext(b.ctx, "sipp", "-sd", name).Output()
+		if len(text) == 0 {
+			return paths, fmt.Errorf("scenario %s of sipp: %w", name, err)
+		}
+		paths[i] = filepath.Join(b.dir, name+".xml")
+		if err := os.WriteFile(paths[i], []byte(routed.Replace(string(text))), 0o600); err != nil {
+			return paths, err
+		}
+	}
+	return paths, nil
+}
+
+// run measures a relay in the second half of its calls.
+func (l *load) run(argv []string) (sample, string, error) {
+	ctx, stop := context.WithCancel(l.b.ctx)
+	defer stop()
+	relay, err := l.start(ctx, argv...)
+	if err != nil {
+		return sample{}, "", err
+	}
+	defer relay.end()
+	time.Sleep(2 * time.Second)
+	answers, err := l.start(ctx, "sipp", "-sf", l.scenarios[1], "-p", "15080", "-i", "127.0.0.1", "-nostdin", "-buff_size", "4194304")
+	if err != nil {
+		return sample{}, "", err
+	}
+	defer answers.end()
+	time.Sleep(500 * time.Millisecond)
+	figures := filepath.Join(l.b.dir, "figures.csv")
+	_ = os.Remove(figures)
+	n := l.rate * (2*l.seconds + 1)
+	calls, err := l.start(ctx, "sipp", "127.0.0.1:15060", "-sf", l.scenarios[0], "-p", "15070", "-i", "127.0.0.1", "-s", "svc", "-nostdin",
+		"-r", strconv.Itoa(l.rate), "-m", strconv.Itoa(n), "-l", "15000", "-timeout", strconv.Itoa(4*l.seconds+20),
+		// Kamailio sometimes sends 180 after 200, which need not end the call.
+		"-default_behaviors", "all,-abortunexp", "-recv_timeout", "10000",
+		"-trace_stat", "-stf", figures, "-fd", "1", "-buff_size", "4194304")
+	if err != nil {
+		return sample{}, "", err
+	}
+	defer calls.end()
+	window := time.Duration(l.seconds) * time.Second
+	time.Sleep(window)
+	began, first := time.Now(), relay.usage()
+	time.Sleep(window)
+	wall, last := time.Since(began), relay.usage()
+	_ = calls.cmd.Wait()
+	s := sample{cpu: last.cpu - first.cpu, wall: wall, memory: last.memory}
+	found, err := l.judge(figures, n, s)
+	return s, found, err
+}
+
+// judge reads what the caller counted. A relay that lost more than one call in a
+// hundred is not compared.
+func (l *load) judge(figures string, n int, s sample) (string, error) {
+	text, err := os.ReadFile(figures)
+	if err != nil {
+		return "", err
+	}
+	r := csv.NewReader(bytes.NewReader(text))
+	r.Comma, r.FieldsPerRecord = ';', -1
+	rows, err := r.ReadAll()
+	if err != nil || len(rows) < 2 {
+		return "", fmt.Errorf("figures of sipp: %d rows: %w", len(rows), err)
+	}
+	total := map[string]string{}
+	for i, name := range rows[0] {
+		total[name] = rows[len(rows)-1][i]
+	}
+	ok, err := strconv.Atoi(total["SuccessfulCall(C)"])
+	if err != nil || n-ok > n/100 {
+		return "", fmt.Errorf("%d of %d calls were made", ok, n)
+	}
+	each := s.cpu.Seconds() * 1e6 / (s.wall.Seconds() * float64(l.rate))
+	return fmt.Sprintf("%.0f µs a call, %d of %d failed, %s messages repeated", each, n-ok, n, total["Retransmissions(C)"]), nil
+}
+
+// server is a program that runs until it is ended.
 type server struct {
-	name, url string
-	argv, env []string
-	get       string // where it is from
+	cmd *exec.Cmd
+	out bytes.Buffer
 }
 
-// million is how many requests a sample's CPU time is given for.
-const million = 1_000_000
-
-// loadTime is how long a server is asked for one sample.
-func (b *bench) loadTime() time.Duration {
-	if b.short {
-		return 2 * time.Second
+func (l *load) start(ctx context.Context, argv ...string) (*server, error) {
+	s := &server{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...)}
+	s.cmd.Dir, s.cmd.Stderr = l.b.dir, &s.out
+	s.cmd.WaitDelay = 5 * time.Second
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("run %s: %w", argv[0], err)
 	}
-	return 4 * time.Second
+	return s, nil
 }
 
-// load starts a server, asks it by so many connections, and returns what a million
-// requests took.
-func (b *bench) load(v *server, connections int) (s sample, err error) {
-	cmd := exec.CommandContext(b.ctx, v.argv[0], v.argv[1:]...)
-	cmd.Env = append(os.Environ(), v.env...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		return s, err
+// end stops the program, and its children with it.
+func (s *server) end() {
+	_ = s.cmd.Process.Signal(os.Interrupt)
+	ended := make(chan error, 1)
+	go func() { ended <- s.cmd.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(8 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-ended
 	}
-	defer func() {
-		stopErr := stop(cmd)
-		if err != nil {
-			err = errors.Join(fmt.Errorf("%w\n%.500s", err, said.String()), stopErr)
-		}
-	}()
-	if err := b.answers(v.url); err != nil {
-		return s, err
-	}
-	if _, err := b.wrk(v.url, connections, time.Second); err != nil {
-		return s, err
-	}
-	before, err := treeCPU(cmd.Process.Pid)
-	if err != nil {
-		return s, err
-	}
-	begin := time.Now()
-	requests, err := b.wrk(v.url, connections, b.loadTime())
-	if err != nil {
-		return s, err
-	}
-	s.wall = time.Since(begin)
-	after, err := treeCPU(cmd.Process.Pid)
-	if err != nil {
-		return s, err
-	}
-	s.cpu = time.Duration(float64(after-before) / requests * million)
-	s.wall = time.Duration(float64(s.wall) / requests * million)
-	s.memory, err = treeMemory(cmd.Process.Pid)
-	return s, err
 }
 
-// stop ends a server, kindly first.
-func stop(cmd *exec.Cmd) error {
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		return err
-	}
-	ended := make(chan struct{})
-	kill := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
-	go func() {
-		defer close(ended)
-		_ = cmd.Wait() // how it ends does not matter
-	}()
-	<-ended
-	kill.Stop()
-	return nil
-}
-
-// answers waits until a server answers as all of them do.
-func (b *bench) answers(url string) error {
-	var err error
-	for range 100 {
-		var r *http.Response
-		if r, err = http.Get(url); err == nil {
-			body, readErr := io.ReadAll(r.Body)
-			_ = r.Body.Close()
-			if readErr != nil || r.StatusCode != http.StatusOK || string(body) != "hello\n" {
-				return fmt.Errorf("%s answers %s %q", url, r.Status, body)
-			}
-			return nil
-		}
-		select {
-		case <-b.ctx.Done():
-			return b.ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	return err
-}
-
-var (
-	wrkRequests = regexp.MustCompile(`(?m)^\s*(\d+) requests in`)
-	wrkTrouble  = regexp.MustCompile(`(?m)^\s*(Socket errors:|Non-2xx).*$`)
-)
-
-// wrk asks for so long and returns how many requests were answered.
-func (b *bench) wrk(url string, connections int, d time.Duration) (float64, error) {
-	out, err := exec.CommandContext(b.ctx, "wrk", "-t", "1", "-c", strconv.Itoa(connections), "-d", strconv.Itoa(int(d.Seconds()))+"s", url).CombinedOutput()
-	if err != nil {
-		return 0, fmt.Errorf("wrk (apt install wrk): %w\n%s", err, out)
-	}
-	if trouble := wrkTrouble.Find(out); trouble != nil {
-		return 0, fmt.Errorf("wrk: %s", bytes.TrimSpace(trouble))
-	}
-	m := wrkRequests.FindSubmatch(out)
-	if m == nil {
-		return 0, fmt.Errorf("wrk said nothing of requests:\n%s", out)
-	}
-	return strconv.ParseFloat(string(m[1]), 64)
-}
-
-// treeCPU returns the CPU time of a process and its children, user and system.
-func treeCPU(pid int) (time.Duration, error) {
-	const tick = time.Second / 100 // USER_HZ, the same on all of Linux
-	total := time.Duration(0)
-	for _, p := range tree(pid) {
-		stat, err := statOf(p)
-		if err != nil {
-			continue
-		}
-		for _, i := range []int{11, 12} { // utime and stime, proc(5), after the name
-			n, err := strconv.ParseInt(stat[i], 10, 64)
-			if err != nil {
-				return 0, err
-			}
-			total += time.Duration(n) * tick
-		}
-	}
-	if total == 0 {
-		return 0, fmt.Errorf("no CPU time of process %d in /proc", pid)
-	}
-	return total, nil
-}
-
-// treeMemory returns the resident bytes of a process and its children at most.
-func treeMemory(pid int) (int64, error) {
-	total := int64(0)
-	for _, p := range tree(pid) {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(text)) {
-			if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-				n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-				if err != nil {
-					return 0, err
+// usage is what the processes of a program took so far, as Linux counts it.
+func (s *server) usage() sample {
+	var u sample
+	for todo := []int{s.cmd.Process.Pid}; len(todo) > 0; todo = todo[1:] {
+		dir := filepath.Join("/proc", strconv.Itoa(todo[0]))
+		u.memory += proportional(dir)
+		tasks, _ := filepath.Glob(filepath.Join(dir, "task/*"))
+		for _, t := range tasks {
+			u.cpu += time.Duration(firstNumber(filepath.Join(t, "schedstat")))
+			children, _ := os.ReadFile(filepath.Join(t, "children"))
+			for _, word := range strings.Fields(string(children)) {
+				if pid, err := strconv.Atoi(word); err == nil {
+					todo = append(todo, pid)
 				}
-				total += n << 10
 			}
 		}
 	}
-	return total, nil
+	return u
 }
 
-// tree lists a process and its children.
-func tree(pid int) []int {
-	list := []int{pid}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return list
-	}
-	for _, e := range entries {
-		child, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		if stat, err := statOf(child); err == nil && stat[1] == strconv.Itoa(pid) {
-			list = append(list, child)
-		}
-	}
-	return list
+// firstNumber reads the number that a file begins with.
+func firstNumber(path string) int64 {
+	text, _ := os.ReadFile(path)
+	word, _, _ := strings.Cut(string(text), " ")
+	n, _ := strconv.ParseInt(word, 10, 64)
+	return n
 }
 
-// statOf returns what /proc says of a process, without its number and name.
-func statOf(pid int) ([]string, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil, err
+// proportional is a process's memory in bytes, its share of what it shares.
+func proportional(dir string) int64 {
+	text, _ := os.ReadFile(filepath.Join(dir, "smaps_rollup"))
+	_, rest, _ := strings.Cut(string(text), "\nPss:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
 	}
-	i := bytes.LastIndexByte(text, ')')
-	fields := strings.Fields(string(text[i+1:]))
-	if len(fields) < 20 {
-		return nil, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
-	}
-	return fields, nil
+	n, _ := strconv.ParseInt(fields[0], 10, 64)
+	return n << 10
 }

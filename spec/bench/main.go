@@ -26,8 +26,8 @@ var sets = []struct {
 }{
 	{"flow", flowSet},
 	{"http", httpSet},
-	{"sip", sipSet},
 	{"echo", echoSet},
+	{"sip", sipSet},
 }
 
 func main() {

@@ -14,7 +14,6 @@ import (
 type sample struct {
 	cpu, wall time.Duration
 	memory    int64 // bytes at most
-	found     string
 }
 
 // figures are a program's samples.
@@ -77,12 +76,12 @@ func (b *bench) slowRounds() int {
 
 // sample runs f's program once, and checks what it printed the first time.
 func (b *bench) sample(f *figures) error {
-	if f.program.measure != nil {
-		s, err := f.program.measure()
+	if f.program.run != nil {
+		s, found, err := f.program.run(f.program.argv)
 		if err != nil {
-			return fmt.Errorf("run %s: %w", f.program.name, err)
+			return fmt.Errorf("%s: %w", f.program.name, err)
 		}
-		f.samples, f.found = append(f.samples, s), s.found
+		f.samples, f.found = append(f.samples, s), found
 		return nil
 	}
 	path := filepath.Join(b.dir, "output")

@@ -41,12 +41,12 @@ func sipSet(b *bench) (*set, error) {
 		return nil, err
 	}
 	for _, rate := range rates {
-		l := calls{b: b, rate: rate, seconds: seconds, scenarios: scenarios}
+		l := load{b: b, rate: rate, seconds: seconds, scenarios: scenarios}
 		for _, p := range []*program{
 			{name: sipKamailio(rate), argv: kamailio, get: "apt install kamailio kamailio-lua-modules"},
 			{name: sipHookd(rate), argv: []string{b.hookd, "run", filepath.Join(b.root, "examples/sip-relay"), "--control", filepath.Join(b.dir, "control")}},
 		} {
-			p.also, p.measure = "sipp", func() (sample, error) { return l.run(p.argv) }
+			p.also, p.run = "sipp", l.run
 			s.programs = append(s.programs, p)
 		}
 	}
