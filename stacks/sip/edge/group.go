@@ -13,6 +13,7 @@ import (
 	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/netio/dns"
 	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
 // Config is what a group is made of. A zero field means its default.
@@ -145,4 +146,12 @@ func (g *Group) Wake() {
 	if g.io != nil {
 		g.io.Wake()
 	}
+}
+
+// limits are those of one message.
+func (g *Group) limits() msg.Limits {
+	if g.cfg.SIP.Limits == (msg.Limits{}) {
+		return msg.DefaultLimits()
+	}
+	return g.cfg.SIP.Limits
 }
