@@ -21,6 +21,7 @@ import (
 	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/netio/dns"
 	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
 func newDoc() *cobra.Command {
@@ -171,6 +172,9 @@ func docLimits(w io.Writer) error {
 	}
 	for _, l := range slices.Concat(netio.DocLimits(), dns.DocLimits(), loop.DocLimits()) {
 		fmt.Fprintf(tw, "netio %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
+	}
+	for _, l := range scripted.DocLimits() {
+		fmt.Fprintf(tw, "sock %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
 	for _, l := range web.DocLimits() {
 		fmt.Fprintf(tw, "loop %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
