@@ -14,6 +14,8 @@ type pointPlan struct {
 	// this event takes; words are their names: "flow.cut".
 	ranks   []int
 	allowed []bool
+	// routine says which verdicts are what the event is there for.
+	routine []bool
 	words   []string
 	join    Join // of two verdicts of one kind with arguments; nil: the first holds
 	taps    []*tapping
@@ -400,6 +402,7 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 		Point:   o.plan.where.Name,
 		Verdict: o.plan.words[v.Kind],
 		Observe: observe,
+		Routine: o.plan.routine[v.Kind],
 	}
 	s.sink.Decision(&s.decision)
 	if !observe {

@@ -25,6 +25,7 @@ var sets = []struct {
 	make func(*bench) (*set, error)
 }{
 	{"flow", flowSet},
+	{"http", httpSet},
 }
 
 func main() {

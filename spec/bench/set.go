@@ -26,6 +26,9 @@ type program struct {
 	// check looks whether what the program wrote to standard output, a file, is
 	// right, and says what was found; nil where there is nothing to check.
 	check func(output string) (found string, err error)
+	// measure takes a sample in another way than by running argv to its end; nil
+	// where that is what is measured.
+	measure func() (sample, error)
 }
 
 // probe measures something once.

@@ -161,8 +161,8 @@ func (c *Conn) Remote() loopev.Address {
 	return &c.server
 }
 
-// Path returns the path of a Unix socket.
-func (c *Conn) Path() (string, bool) { return c.path, c.path != "" }
+// SocketPath returns the path of a Unix socket.
+func (c *Conn) SocketPath() (string, bool) { return c.path, c.path != "" }
 
 // State returns where it is in its life.
 func (c *Conn) State() loopev.State {

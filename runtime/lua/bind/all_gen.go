@@ -13,19 +13,21 @@ import (
 
 // The object types.
 const (
-	FlowConn    TypeID = iota // flow.conn
-	FlowPeer                  // flow.peer
-	FlowStream                // flow.stream
-	FlowPacket                // flow.packet
-	FlowData                  // flow.data
-	LoopConn                  // loop.conn
-	LoopAddress               // loop.address
-	SIPTx                     // sip.tx
-	SIPMessage                // sip.message
-	SIPURI                    // sip.uri
-	SIPAddress                // sip.address
-	SIPHop                    // sip.hop
-	SIPBranch                 // sip.branch
+	FlowConn     TypeID = iota // flow.conn
+	FlowPeer                   // flow.peer
+	FlowStream                 // flow.stream
+	FlowPacket                 // flow.packet
+	FlowData                   // flow.data
+	LoopConn                   // loop.conn
+	LoopAddress                // loop.address
+	LoopRequest                // loop.request
+	LoopResponse               // loop.response
+	SIPTx                      // sip.tx
+	SIPMessage                 // sip.message
+	SIPURI                     // sip.uri
+	SIPAddress                 // sip.address
+	SIPHop                     // sip.hop
+	SIPBranch                  // sip.branch
 )
 
 // Objects returns every object type; its place is its TypeID.
