@@ -89,6 +89,7 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	if err != nil {
 		return err
 	}
+	defer easeCollector()()
 	opts, err := o.engineOptions(cmd.ErrOrStderr(), o.scripts)
 	if err != nil {
 		return err

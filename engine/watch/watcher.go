@@ -183,7 +183,11 @@ func (w *Watcher) Run(ctx context.Context, changed func(Change)) error {
 			return nil
 		case path := <-src.Events():
 			if w.concerns(path) {
+				// What comes into a new folder before it is watched is told by nobody:
+				// who brings a folder brings more than one file.
+				s.many = folder(path, src) || s.many
 				s.dirty(path, time.Now())
+				s.halfway(path)
 			}
 		case <-look.C:
 			if now := w.glance(src); now != last {
@@ -227,6 +231,16 @@ func (w *Watcher) concerns(path string) bool {
 	return slices.ContainsFunc(w.data, func(p string) bool { return filepath.Clean(p) == path })
 }
 
+// folder has src watch path, and what is below it, if that is a directory.
+func folder(path string, src source) bool {
+	info, err := os.Stat(path)
+	if path == "" || err != nil || !info.IsDir() {
+		return false
+	}
+	below(path, io.Discard, src.Watch)
+	return true
+}
+
 // within tells whether path is root or below it.
 func within(path, root string) bool {
 	rest, ok := strings.CutPrefix(path, root)
@@ -253,6 +267,16 @@ func (s *settling) dirty(path string, now time.Time) {
 		wait = s.cfg.SettleMany
 	}
 	s.timer.Reset(min(wait, max(0, s.first.Add(s.cfg.SettleMax).Sub(now))))
+}
+
+// halfway waits longer where the path that just changed is gone or empty: who
+// replaces a file in two steps may be slow with the second.
+func (s *settling) halfway(path string) {
+	info, err := os.Stat(path)
+	if path == "" || err == nil && (info.Size() > 0 || !info.Mode().IsRegular()) {
+		return
+	}
+	s.timer.Reset(min(max(s.cfg.SettleMany, s.cfg.SettleOne), max(0, time.Until(s.first.Add(s.cfg.SettleMax)))))
 }
 
 func (s *settling) clean() { s.first, s.many = time.Time{}, false }

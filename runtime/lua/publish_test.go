@@ -10,6 +10,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/spec/cputime"
+	"github.com/hookd/hookd/spec/testbed"
 )
 
 // TestPublishHoldsAShardShortly measures what publishing costs while a shard
@@ -55,7 +56,11 @@ func TestPublishHoldsAShardShortly(t *testing.T) {
 	}
 	held = held[:0]
 	var gen *engine.Generation
-	for n := range 10 {
+	loads := 10
+	if testbed.Proving() {
+		loads = 100
+	}
+	for n := range loads {
 		gen = load(n + 1)
 		s.Enter()
 		for _, c := range conns[n*40 : n*40+40] {
@@ -64,13 +69,17 @@ func TestPublishHoldsAShardShortly(t *testing.T) {
 		s.Leave()
 	}
 	slices.Sort(held)
-	p95, most := held[len(held)*95/100-1], held[len(held)-1]
-	t.Logf("%d entries: median %s, p95 %s, most %s; %+v", len(held), held[len(held)/2], p95, most, gen.Handover)
+	at := 95
+	if testbed.Proving() {
+		at = 99
+	}
+	p, most := held[len(held)*at/100-1], held[len(held)-1]
+	t.Logf("%d entries: median %s, p%d %s, most %s; %+v", len(held), held[len(held)/2], at, p, most, gen.Handover)
 	if h := gen.Handover; h.Records != 10_000 || h.Handlers != 1000 || h.Timers != 100 || h.States != 1 || h.Dropped != 0 {
 		t.Errorf("%+v", h)
 	}
 	// The most may have met a collection of garbage, or a thread that moved.
-	if p95 > 100*time.Microsecond && !raceEnabled || most > 2*time.Millisecond {
-		t.Errorf("publishing held the shard for %s of the thread's time, and once for %s", p95, most)
+	if p > 100*time.Microsecond && !raceEnabled || most > 2*time.Millisecond {
+		t.Errorf("publishing held the shard for %s of the thread's time, and once for %s", p, most)
 	}
 }

@@ -9,11 +9,12 @@ import (
 // delivery is what a connection has to be told, while a handler of it waits or
 // just now, and how far it got.
 type delivery struct {
-	holds int  // handlers that wait, or events that are being raised
-	busy  bool // deliver runs
-	up    bool // accept or connect was told
-	owed  owed
-	step  owed // the event that is being raised
+	inline int  // events of a protocol that are being raised
+	holds  int  // handlers that wait, or events that are being raised
+	busy   bool // deliver runs
+	up     bool // accept or connect was told
+	owed   owed
+	step   owed // the event that is being raised
 
 	fresh    int  // bytes that came and were told nobody
 	failed   bool // to connect, for this reason

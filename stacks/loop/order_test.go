@@ -1,7 +1,12 @@
 package loop
 
 import (
+	"fmt"
+	"io"
 	"net"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +94,136 @@ func TestOrder(t *testing.T) {
 			r.logged("S recv 5 of 5")
 			write(r.t, c, "two")
 		}, "S close", []string{"S accept", "S recv 3 of 3", "S send 3", "S recv 5 of 5", "S recv 3 of 3", "S close timeout:idle"}},
+		{"nobody listens at a UDP port", func(r *rig) {
+			s, err := net.ListenPacket("udp", "127.0.0.1:0")
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			_ = s.Close()
+			r.dial("udp://"+s.LocalAddr().String(), func(c *Conn) { _ = c.Write1([]byte("hello")) })
+		}, "C close", []string{"C connect 0", "C send 5", "C close refused"}},
+		{"no such name", func(r *rig) { r.dial("tcp://no.such.name.invalid:1", nil) }, "C close", []string{"C connect -1", "C close resolve"}},
+		{"a limit of unconsumed bytes: reading pauses, and a leaving peer is noticed", func(r *rig) {
+			at := r.listen("keep", kv("url", "tcp://127.0.0.1:0"), kv("limits", []event.KV{kv("recv", float64(3)), kv("linger", "20ms")}))
+			c := r.peer(at)
+			write(r.t, c, "sixsix")
+			r.logged("S full recv")
+			_ = c.Close()
+		}, "S close", []string{"S accept", "S recv 3 of 3", "S full recv", "S eof", "S close eof"}},
+		{"a queue that fills and drains, in several writes", func(r *rig) {
+			at := r.listen("big", kv("url", "tcp://127.0.0.1:0"), kv("limits", []event.KV{kv("send_high", "1MiB"), kv("send_max", "64MiB")}))
+			r.handle = func(name string, c *Conn, e any) event.Verdict {
+				if name == "loop.accept" {
+					_ = c.Write1(make([]byte, 16<<20))
+				}
+				if name == "loop.drain" {
+					_ = c.Close(nil)
+				}
+				return event.Verdict{}
+			}
+			c := r.peer(at)
+			read(r.t, c, 16<<20)
+			_ = c.Close()
+			r.logged("S close")
+			r.do(func() {
+				sum := 0
+				for _, line := range only(r.log, "S send ") {
+					n := 0
+					_, _ = fmt.Sscanf(line, "S send %d", &n)
+					sum += n
+				}
+				if sum != 16<<20 {
+					r.t.Errorf("send told of %d bytes", sum)
+				}
+				r.log = slices.DeleteFunc(r.log, func(line string) bool { return strings.HasPrefix(line, "S send") })
+			})
+		}, "S close", []string{"S accept", "S full send", "S drain", "S close local"}},
+		{"TLS: accept and connect come after the handshake", func(r *rig) {
+			dir := r.t.TempDir()
+			certify(r.t, dir)
+			at := r.listenAll(Listen{Name: "echo", Dir: dir, Options: []event.KV{
+				kv("url", "tls://127.0.0.1:0"), kv("tls", []event.KV{kv("cert", "cert.pem"), kv("key", "key.pem"), kv("alpn", []any{"x", "y"})}),
+			}})["echo"]
+			r.handle = func(name string, c *Conn, e any) event.Verdict {
+				if name == "loop.accept" {
+					if alpn, _ := c.ALPN(); alpn != "y" || !c.TLS() {
+						r.t.Errorf("at accept: protocol %q, TLS %v", alpn, c.TLS())
+					}
+				}
+				if name == "loop.recv" && c.Outbound() {
+					c.Skip(5)
+					_ = c.Close(nil)
+				}
+				return echo(name, c, e)
+			}
+			r.do(func() {
+				_, err := r.s.Dial(Dialing{URL: "tls://" + at, Dir: dir, Options: []event.KV{kv("tls", []event.KV{kv("ca", "cert.pem"), kv("alpn", []any{"y"})})}})
+				if err != nil {
+					r.t.Fatal(err)
+				}
+				for c := r.s.last; c != nil; c = nil {
+					_ = c.Write1([]byte("hello"))
+				}
+			})
+			r.logged("C close")
+			r.logged("S close")
+			r.do(func() { r.log = append(only(r.log, "S "), only(r.log, "C ")...) })
+		}, "C close", []string{
+			"S accept", "S recv 5 of 5", "S send 5", "S eof", "S close eof",
+			"C connect 0", "C send 5", "C recv 5 of 5", "C close local",
+		}},
+		{"TLS: who speaks something else is no connection", func(r *rig) {
+			dir := r.t.TempDir()
+			certify(r.t, dir)
+			at := r.listenAll(Listen{Name: "x", Dir: dir, Options: []event.KV{
+				kv("url", "tls://127.0.0.1:0"), kv("tls", []event.KV{kv("cert", "cert.pem"), kv("key", "key.pem")}),
+			}})["x"]
+			c := r.peer(at)
+			write(r.t, c, "GET / HTTP/1.1\r\n\r\n")
+			_, _ = io.ReadAll(c)
+			_ = c.Close()
+		}, "L error", []string{"L error tls"}},
+		{"TLS: a server that nobody vouches for", func(r *rig) {
+			dir := r.t.TempDir()
+			certify(r.t, dir)
+			at := r.listenAll(Listen{Name: "x", Dir: dir, Options: []event.KV{
+				kv("url", "tls://127.0.0.1:0"), kv("tls", []event.KV{kv("cert", "cert.pem"), kv("key", "key.pem")}),
+			}})["x"]
+			r.dial("tls://"+at, nil)
+			r.logged("C close")
+			r.do(func() { r.log = only(r.log, "C ") })
+		}, "C close", []string{"C connect -1", "C close handshake:certificate"}},
+		{"one too many, and one too fast", func(r *rig) {
+			at := r.listen("few", kv("url", "tcp://127.0.0.1:0"), kv("limits", []event.KV{kv("conns", float64(1))}))
+			first := r.peer(at)
+			r.logged("S accept")
+			_, _ = io.ReadAll(r.peer(at))
+			r.logged("L limit listener")
+			_ = first.Close()
+			r.logged("S close")
+			at = r.listen("fast", kv("url", "tcp://127.0.0.1:0"), kv("limits", []event.KV{kv("rate", 0.01)}))
+			second := r.peer(at)
+			_, _ = io.ReadAll(r.peer(at))
+			r.logged("L limit rate")
+			_ = second.SetLinger(0)
+			_ = second.Close()
+			r.logged("S close reset")
+			r.do(func() { r.log = slices.DeleteFunc(r.log, func(line string) bool { return line == "L close local" }) })
+		}, "S close reset", []string{
+			"S accept", "L limit listener", "S eof", "S close eof", "S accept", "L limit rate", "S close rejected", "S close reset",
+		}},
+		{"a Unix socket", func(r *rig) {
+			path := filepath.Join(r.t.TempDir(), "s")
+			r.listen("echo", kv("url", "unix://"+path))
+			r.handle = echo
+			c, err := net.Dial("unix", path)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			write(r.t, c, "hello")
+			read(r.t, c, 5)
+			_ = c.Close()
+		}, "S close", []string{"S accept", "S recv 5 of 5", "S send 5", "S eof", "S close eof"}},
 		{"only timers", func(r *rig) {
 			r.do(func() {
 				c := r.s.add(loopev.KindTimer)

@@ -111,19 +111,16 @@ func (BaseSession) Detach(*Conn) {}
 //
 // then is called with an event that nothing is bound to, too: ask Wanted before.
 func Await[E any](c *Conn, p event.Point[E], e *E, then func(event.Verdict, error)) {
-	c.hold()
-	p.Await(c.stack.sh, e, func(v event.Verdict, err error) {
-		c.unhold()
-		then(v, err)
-		c.goOn()
-	})
+	AwaitOnce(c, p, e, c.Then(then))
 }
 
 // AwaitOnce is [Await] without its closure, for protocols that raise an event for each
 // message: done is made once for a connection, by [Conn.Then].
 func AwaitOnce[E any](c *Conn, p event.Point[E], e *E, done func(event.Verdict, error)) {
 	c.hold()
+	c.inline++
 	p.Await(c.stack.sh, e, done)
+	c.inline--
 }
 
 // Then returns what [AwaitOnce] takes for this connection: it calls then as Await
@@ -132,7 +129,9 @@ func (c *Conn) Then(then func(event.Verdict, error)) func(event.Verdict, error) 
 	return func(v event.Verdict, err error) {
 		c.unhold()
 		then(v, err)
-		c.goOn()
+		if c.inline == 0 { // it waited; else who raised the event goes on
+			c.goOn()
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func (c *Conn) shouldLinger() bool {
 		c.opt.Linger > 0 && c.loop.mayLinger()
 }
 
-func (l *Loop) mayLinger() bool { return !l.ended && l.lingering < maxLingerers }
+func (l *Loop) mayLinger() bool { return !l.ended.Load() && l.lingering < maxLingerers }
 
 // linger takes over the socket of c.
 func (l *Loop) linger(c *Conn) {

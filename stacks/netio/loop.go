@@ -51,7 +51,7 @@ type Loop struct {
 
 	stopping bool
 	drainBy  event.Timer
-	ended    bool
+	ended    atomic.Bool
 	running  atomic.Bool
 }
 
@@ -115,7 +115,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer stop()
 	var err error
 	timeout := time.Duration(0)
-	for err == nil && ctx.Err() == nil && !l.ended {
+	for err == nil && ctx.Err() == nil && !l.ended.Load() {
 		timeout, err = l.once(timeout)
 	}
 	l.finish()
@@ -356,7 +356,7 @@ func (l *Loop) Drain(within time.Duration) {
 			g.touch()
 		}
 	}
-	l.sh.Timers().Arm(&l.drainBy, l.time()+int64(max(within, 0)), func(int64) { l.ended = true })
+	l.sh.Timers().Arm(&l.drainBy, l.time()+int64(max(within, 0)), func(int64) { l.ended.Store(true) })
 	l.drained()
 	l.stir()
 }
@@ -364,6 +364,6 @@ func (l *Loop) Drain(within time.Duration) {
 // drained ends a loop that drains when nothing is left to wait for.
 func (l *Loop) drained() {
 	if l.stopping && l.open == 0 {
-		l.ended = true
+		l.ended.Store(true)
 	}
 }

@@ -84,7 +84,7 @@ func TestTLSDrain(t *testing.T) {
 		}
 		within(t, 5*time.Second, func() (ok bool) { r.do(func() { ok = r.l.shakers == 8 && r.l.open == 16 }); return ok }, "they are under way")
 		r.do(func() { r.l.Drain(5 * time.Second) })
-		within(t, 3*time.Second, func() (ok bool) { r.do(func() { ok = r.l.ended }); return ok }, "the loop ends")
+		within(t, 3*time.Second, func() (ok bool) { r.do(func() { ok = r.l.ended.Load() }); return ok }, "the loop ends")
 		r.stop()
 	})
 }

@@ -88,6 +88,7 @@ func (b *Branch) start() {
 		return
 	}
 	target := append([]byte(nil), nextHop(&m.Message, b.strict)...)
+	s.arm(&b.fr, b.tx.fr, b.expire)
 	s.out.Find(target, func(hops []Hop, err error) {
 		switch {
 		case b.state != built || b.tx.state == terminated:

@@ -27,7 +27,8 @@ type Request struct {
 }
 
 // Request begins a transaction of this server's own. The ACK of a 2xx is sent here
-// (RFC 3261, 13.2.2.4).
+// (RFC 3261, 13.2.2.4). It raises events, so it is not called while a handler runs: what
+// scripts call posts it to the shard.
 func (s *Stack) Request(r *Request) (*Tx, error) {
 	if len(s.byID) >= s.cfg.MaxTransactions {
 		s.stats.NoRoom++
@@ -100,8 +101,9 @@ func composed(m *msg.Message) bool {
 }
 
 // Cancel gives up an INVITE that this server made; its final reply is still told of.
+// Other requests cannot be cancelled (RFC 3261, 9.1).
 func (t *Tx) Cancel() {
-	if t.mine && !t.final() && !t.cancel {
+	if t.mine && t.invite() && !t.final() && !t.cancel {
 		t.cancel = true
 		t.cancelBranches(0)
 	}

@@ -3,6 +3,7 @@ package sip
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,12 +45,14 @@ type model struct {
 	finals map[string]map[string]bool
 	first  map[uint64]int // first final status of each transaction, 1 for silence
 	begun  int
+	parked []parked // handlers that wait
 	ended  int
 }
 
 func runModel(t *testing.T, seed uint64, steps int) {
 	r := newRig(t, func(c *Config) { c.SilentC, c.Timeout408 = seed%7 == 0, seed%5 == 0 })
 	m := &model{rig: r, rnd: rand.New(rand.NewPCG(seed, 1)), asked: map[string]string{}, finals: map[string]map[string]bool{}, first: map[uint64]int{}}
+	r.shard.Bind(m, func(id event.PointID) bool { return r.names[id] != "" })
 	m.policy()
 	for range steps {
 		m.step()
@@ -59,6 +62,72 @@ func runModel(t *testing.T, seed uint64, steps int) {
 	}
 	m.check()
 	r.empty()
+}
+
+// parked is a handler that waits.
+type parked struct {
+	subject event.Kept
+	v       event.Verdict
+	then    func(event.Verdict, error)
+}
+
+// Await implements [event.Awaiter]: some handlers wait, where they may.
+func (m *model) Await(s *event.Shard, id event.PointID, e any, then func(event.Verdict, error)) {
+	v := m.Dispatch(s, id, e)
+	if m.rnd.IntN(4) != 0 {
+		then(v, nil)
+		return
+	}
+	var tx sipev.Tx
+	switch e := e.(type) {
+	case *sipev.RequestIn:
+		tx = e.Tx
+	case *sipev.OnFailure:
+		tx = e.Tx
+	default:
+		m.t.Fatalf("%T may not wait", e)
+	}
+	m.parked = append(m.parked, parked{tx, v, then})
+}
+
+// CancelWaits implements [event.Awaiter].
+func (m *model) CancelWaits(_ *event.Shard, subject event.Kept) {
+	for i, p := range m.parked {
+		if p.subject == subject {
+			m.parked = slices.Delete(m.parked, i, i+1)
+			p.then(event.Verdict{}, event.ErrCanceled)
+			return
+		}
+	}
+}
+
+// letOne lets a handler that waits return.
+func (m *model) letOne() {
+	if n := len(m.parked); n > 0 {
+		i := m.rnd.IntN(n)
+		p := m.parked[i]
+		m.parked = slices.Delete(m.parked, i, i+1)
+		p.then(p.v, nil)
+	}
+}
+
+// own sends a request of the server's own.
+func (m *model) own() {
+	method := []string{"INVITE", "OPTIONS"}[m.rnd.IntN(2)]
+	uri := []string{"sip:a@192.0.2.11", "sip:b@192.0.2.12", "sip:x@unresolved"}[m.rnd.IntN(3)]
+	m.begun++
+	done := 0
+	tx, err := m.stack.Request(&Request{Method: method, URI: uri, From: "<sip:me@x>", To: "<sip:you@y>", Done: func(*Tx, *Message) {
+		if done++; done > 1 {
+			m.t.Error("done was told twice")
+		}
+	}})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if m.rnd.IntN(4) == 0 {
+		tx.Cancel()
+	}
 }
 
 // policy decides at random, too.
@@ -99,6 +168,14 @@ func (m *model) policy() {
 		}
 		return event.Verdict{}
 	}
+	m.hooks["local_completed"] = func(e any) event.Verdict {
+		x := e.(*sipev.LocalCompleted)
+		if first := m.first[x.Tx.ID()]; first != 0 && x.M.Code() >= 300 {
+			m.t.Errorf("own request %d got %d after %d", x.Tx.ID(), x.M.Code(), first)
+		}
+		m.first[x.Tx.ID()] = int(x.M.Code())
+		return event.Verdict{}
+	}
 	m.hooks["silent"] = func(e any) event.Verdict { m.first[e.(*sipev.Silent).Tx.ID()] = 1; return event.Verdict{} }
 	m.hooks["response_pre_out"] = func(e any) event.Verdict {
 		x := e.(*sipev.ResponsePreOut)
@@ -119,7 +196,7 @@ func (m *model) policy() {
 func (m *model) step() {
 	names := []string{"A", "B", "C"}
 	name := names[m.rnd.IntN(len(names))]
-	switch m.rnd.IntN(12) {
+	switch m.rnd.IntN(15) {
 	case 0, 1:
 		m.request("INVITE", m.rnd.IntN(3))
 	case 2:
@@ -130,6 +207,10 @@ func (m *model) step() {
 		m.request("ACK", m.rnd.IntN(3))
 	case 5, 6, 7, 8, 9:
 		m.answer(name)
+	case 11, 12:
+		m.letOne()
+	case 13:
+		m.own()
 	case 10:
 		m.fail[name] = !m.fail[name]
 	default:

@@ -160,7 +160,9 @@ func (r *rig) Send(to Hop, b []byte) error {
 	if err := m.Parse(b, msg.DefaultLimits()); err != nil {
 		r.t.Fatalf("%v was written:\n%s", err, b)
 	}
-	if f := m.Check(); f.Found() {
+	// What answers a faulty request says what is left of it.
+	answers := !m.IsRequest() && slices.Contains([]int{400, 416, 505}, m.Status())
+	if f := m.Check(); f.Found() && !answers {
 		r.t.Fatalf("%v was written:\n%s", f, b)
 	}
 	what := string(m.MethodText())

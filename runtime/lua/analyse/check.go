@@ -20,6 +20,7 @@ import (
 // and the declaring words.
 func Check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) diag.List {
 	c := check(chunk, cat, globals)
+	c.unconsumed()
 	c.diags.Sort()
 	return c.diags
 }

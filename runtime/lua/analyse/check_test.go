@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/source"
@@ -173,4 +174,29 @@ func expected(src string) []string {
 		}
 	}
 	return want
+}
+
+// TestUnconsumed warns of a listener whose bytes nobody takes, and of no other script.
+func TestUnconsumed(t *testing.T) {
+	t.Parallel()
+	const listen = `loop.listen "a" { url = "tcp://127.0.0.1:7000" } `
+	for text, warned := range map[string]bool{
+		listen + `rule "r" { on = loop.recv, run = function(c) log.info(c:peek(3)) end }`:                     true,
+		listen + `rule "r" { on = loop.recv, run = function(c) c:send(c:take()) end }`:                        false,
+		listen + `rule "r" { on = loop.accept, run = function(c) c:send "x" end }`:                            false,
+		listen + `local m = "take" rule "r" { on = loop.recv, run = function(c) c[m](c) end }`:                false,
+		`rule "r" { on = loop.recv, run = function(c) log.info(c:peek(3)) end }`:                              false,
+		`loop.listen "a" { url = "http://:80" } rule "r" { on = loop.recv, run = function(c) c:tag "x" end }`: false,
+	} {
+		chunk, diags := source.Parse("t.lua", []byte(text))
+		if chunk == nil {
+			t.Fatal(diags)
+		}
+		cat := catalogue.New(catalogue.All()...)
+		diags = analyse.Check(chunk, cat, []string{"rule", "log", "loop"})
+		got := len(diags) == 1 && diags[0].Severity == diag.Warning && strings.Contains(diags[0].Msg, "nothing consumes")
+		if got != warned || len(diags) > 1 {
+			t.Errorf("%s: %v", text, diags)
+		}
+	}
 }
