@@ -26,6 +26,7 @@ var sets = []struct {
 }{
 	{"flow", flowSet},
 	{"http", httpSet},
+	{"echo", echoSet},
 }
 
 func main() {

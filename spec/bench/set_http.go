@@ -28,7 +28,7 @@ func httpSet(b *bench) (*set, error) {
 	if err := os.MkdirAll(prefix, 0o755); err != nil {
 		return nil, err
 	}
-	servers := []*server{
+	servers := []*webServer{
 		{name: httpHookd, url: "http://127.0.0.1:18080/", argv: []string{b.hookd, "run", filepath.Join(b.root, "examples/http-hello"), "--control", "none"}},
 		{
 			name: httpNginx, url: "http://127.0.0.1:18082/", get: "apt install nginx-light libnginx-mod-http-lua",

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// server is a program that answers HTTP until it is stopped.
-type server struct {
+// webServer is a program that answers HTTP until it is stopped.
+type webServer struct {
 	name, url string
 	argv, env []string
 	get       string // where it is from
@@ -34,7 +34,7 @@ func (b *bench) loadTime() time.Duration {
 
 // load starts a server, asks it by so many connections, and returns what a million
 // requests took.
-func (b *bench) load(v *server, connections int) (s sample, err error) {
+func (b *bench) load(v *webServer, connections int) (s sample, err error) {
 	cmd := exec.CommandContext(b.ctx, v.argv[0], v.argv[1:]...)
 	cmd.Env = append(os.Environ(), v.env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
