@@ -406,6 +406,7 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 	}
 	s.sink.Decision(&s.decision)
 	if !observe {
+		s.bindNamed(o, en, v)
 		o.add(v)
 	}
 }

@@ -197,6 +197,31 @@ rule "end" { on = sip.destroy, run = function(tx) log.info("gone", { call = tx.c
 	}
 }
 
+// TestSIPOnFailure names the handler in the verdict, in a rule that runs and in one
+// that only decides.
+func TestSIPOnFailure(t *testing.T) {
+	r := newSIPRules(t, `
+handler "backup" { on = sip.on_failure, run = function(tx, m) if tx.branches < 2 then return sip.relay { to = "sip:b@192.0.2.12" } end end }
+rule "runs" { on = sip.request_in, match = { ruri = { user = "bob" } }, run = function() return sip.relay { to = "sip:a@192.0.2.11", on_failure = "backup" } end }
+rule "decides" { on = sip.request_in, match = { ruri = { user = "eve" } }, verdict = sip.relay { to = "sip:a@192.0.2.11", on_failure = "backup" } }
+rule "wrong" { on = sip.request_in, match = { ruri = { user = "joe" } }, run = function() return sip.relay { to = "sip:a@192.0.2.11", on_failure = "no such" } end }
+`)
+	for _, user := range []string{"bob", "eve"} {
+		r.sent, r.to = nil, nil
+		r.request("INVITE", user)
+		r.answer("192.0.2.11", 500)
+		r.want("192.0.2.12", "INVITE sip:b@192.0.2.12 SIP/2.0\r\n")
+		r.answer("192.0.2.12", 486)
+		r.want("192.0.2.1", "SIP/2.0 486")
+	}
+	r.errors()
+	r.request("INVITE", "joe")
+	r.want("192.0.2.11", "INVITE sip:a@192.0.2.11 SIP/2.0\r\n")
+	if n := r.h.engine.Stats().Errors; n != 1 || !strings.Contains(r.out.String(), "on_failure: ") {
+		t.Errorf("%d errors\n%s", n, &r.out)
+	}
+}
+
 // TestSIPWaits: a policy that waits holds up its own transaction alone, and a CANCEL
 // ends the waiting.
 func TestSIPWaits(t *testing.T) {

@@ -1,34 +1,60 @@
 package main
 
 import (
+	"encoding/csv"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookd/hookd/spec/testbed"
 )
 
-// sipp runs a load generator's scenario and returns what it said.
-func sipp(t *testing.T, wait time.Duration, args ...string) (string, error) {
+// sippRig is examples/sip-relay in a daemon, between two sipp.
+type sippRig struct {
+	t              *testing.T
+	p              *process
+	script, policy string
+	edge, callee   int
+}
+
+func newSippRig(t *testing.T) *sippRig {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "sipp", append(args, "-nostdin", "-i", "127.0.0.1", "-timeout", fmt.Sprint(int(wait.Seconds()), "s"))...)
-	cmd.Dir = t.TempDir()
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	_, err := exec.LookPath("sipp")
+	testbed.Need(t, "sipp (sip-tester)", err)
+	text, err := os.ReadFile("../../examples/sip-relay/main.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	r := &sippRig{t: t, script: filepath.Join(dir, "relay.lua"), edge: freePort(t), callee: freePort(t)}
+	r.policy = strings.NewReplacer("127.0.0.1:15060", fmt.Sprint("127.0.0.1:", r.edge), "127.0.0.1:15080", fmt.Sprint("127.0.0.1:", r.callee)).Replace(string(text))
+	writeFile(t, r.script, r.policy)
+	r.p = start(t, dir, r.script)
+	return r
 }
 
 // scenario is one of sipp's own, made to follow Record-Route.
-func scenario(t *testing.T, name string, replace ...string) string {
+func scenario(t *testing.T, name string) string {
 	t.Helper()
 	text, err := exec.Command("sipp", "-sd", name).Output()
 	if len(text) == 0 {
 		t.Fatal(err)
 	}
+	routed := strings.NewReplacer(
+		"      [last_Via:]\n", "      [last_Via:]\n      [last_Record-Route:]\n",
+		`<recv response="200" rtd="true">`, `<recv response="200" rtd="true" rrs="true">`,
+		"ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0\n", "ACK [next_url] SIP/2.0\n      [routes]\n",
+		"BYE sip:[service]@[remote_ip]:[remote_port] SIP/2.0\n", "BYE [next_url] SIP/2.0\n      [routes]\n",
+	).Replace(string(text))
 	path := filepath.Join(t.TempDir(), name+".xml")
-	writeFile(t, path, strings.NewReplacer(replace...).Replace(string(text)))
+	writeFile(t, path, routed)
 	return path
 }
 
@@ -43,60 +69,155 @@ func freePort(t *testing.T) int {
 	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
-// TestSipp has sipp call sipp through the example's rules: no call fails, and reloads
-// meanwhile cost none.
-func TestSipp(t *testing.T) {
-	if _, err := exec.LookPath("sipp"); err != nil {
-		if os.Getenv("HOOKD_CI") == "1" {
-			t.Fatal("sipp is needed: ", err)
-		}
-		t.Skip("sipp is not installed: ", err)
-	}
-	dir := t.TempDir()
-	uas := scenario(t, "uas", "      [last_Via:]\n", "      [last_Via:]\n      [last_Record-Route:]\n")
-	uac := scenario(t, "uac", `<recv response="200" rtd="true">`, `<recv response="200" rtd="true" rrs="true">`,
-		"ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0", "ACK [next_url] SIP/2.0",
-		"BYE sip:[service]@[remote_ip]:[remote_port] SIP/2.0", "BYE [next_url] SIP/2.0",
-		"      From: sipp <sip:sipp@[local_ip]:[local_port]>;tag=[pid]SIPpTag00[call_number]\n      To: [service] <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]\n",
-		"      [routes]\n      From: sipp <sip:sipp@[local_ip]:[local_port]>;tag=[pid]SIPpTag00[call_number]\n      To: [service] <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]\n")
-	edge, callee, caller := freePort(t), freePort(t), freePort(t)
-	text, err := os.ReadFile("../../examples/sip-relay/main.lua")
+// sippCount is what a sipp counted in all.
+type sippCount struct{ ok, failed, again int }
+
+// counted reads what a sipp that ended wrote down.
+func counted(t *testing.T, path string) sippCount {
+	t.Helper()
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := strings.NewReplacer("127.0.0.1:15060", fmt.Sprint("127.0.0.1:", edge), "127.0.0.1:15080", fmt.Sprint("127.0.0.1:", callee)).Replace(string(text))
-	script := filepath.Join(dir, "relay.lua")
-	writeFile(t, script, policy)
-	p := start(t, dir, script)
-	answers := exec.Command("sipp", "-sf", uas, "-p", fmt.Sprint(callee), "-nostdin", "-i", "127.0.0.1")
-	answers.Dir = t.TempDir()
-	if err := answers.Start(); err != nil {
-		t.Fatal(err)
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comma, r.FieldsPerRecord = ';', -1
+	rows, err := r.ReadAll()
+	if err != nil || len(rows) < 2 {
+		t.Fatalf("%d rows of figures: %v", len(rows), err)
 	}
-	t.Cleanup(func() {
+	var c sippCount
+	for i, name := range rows[0] {
+		field := map[string]*int{"SuccessfulCall(C)": &c.ok, "FailedCall(C)": &c.failed, "Retransmissions(C)": &c.again}[name]
+		if field == nil {
+			continue
+		}
+		if *field, err = strconv.Atoi(rows[len(rows)-1][i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// calls has one sipp call another, as many times and as often a second, and returns
+// what the callers counted. Those who answer are stopped at the end.
+func (r *sippRig) calls(uac, uas string, n, rate int, more ...string) sippCount {
+	r.t.Helper()
+	dir := r.t.TempDir()
+	answers := exec.Command("sipp", "-sf", uas, "-p", fmt.Sprint(r.callee), "-nostdin", "-i", "127.0.0.1", "-buff_size", "4194304")
+	answers.Dir = dir
+	if err := answers.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() {
 		_ = answers.Process.Kill()
 		_ = answers.Wait()
-	})
-	stop := make(chan bool)
-	reloaded := make(chan int, 1)
+	}()
+	awaitPort(r.t, r.callee)
+	limit := time.Duration(n/rate+20) * time.Second
+	args := append([]string{
+		fmt.Sprint("127.0.0.1:", r.edge), "-sf", uac, "-s", "svc", "-p", fmt.Sprint(freePort(r.t)), "-nostdin", "-i", "127.0.0.1",
+		"-m", fmt.Sprint(n), "-r", fmt.Sprint(rate), "-timeout", fmt.Sprint(limit.Seconds(), "s"), "-timeout_error",
+		"-trace_stat", "-stf", "figures.csv", "-fd", "1", "-trace_err", "-error_file", "errors.log", "-buff_size", "4194304",
+	}, more...)
+	cmd := exec.CommandContext(r.t.Context(), "sipp", args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		faults, _ := os.ReadFile(filepath.Join(dir, "errors.log"))
+		logs, _ := os.ReadFile(r.p.logs)
+		r.t.Errorf("%v\n%.2000s\n%.4000s\n%s", err, out, faults, logs)
+	}
+	return counted(r.t, filepath.Join(dir, "figures.csv"))
+}
+
+// awaitPort waits until somebody has a UDP port.
+func awaitPort(t *testing.T, port int) {
+	t.Helper()
+	for range 500 {
+		c, err := net.ListenPacket("udp", fmt.Sprint("127.0.0.1:", port))
+		if err != nil {
+			return
+		}
+		_ = c.Close()
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("nobody took port %d", port)
+}
+
+// TestSipp has sipp call sipp through the example: whole calls by the scenarios that
+// sipp comes with, and ours for what goes wrong.
+func TestSipp(t *testing.T) {
+	t.Parallel()
+	r := newSippRig(t)
+	own := func(name string) string {
+		path, err := filepath.Abs(filepath.Join("testdata/sipp", name+".xml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, row := range []struct {
+		name, uac, uas string
+		calls          int
+		more           []string
+	}{
+		{"calls", scenario(t, "uac"), scenario(t, "uas"), 100, nil},
+		// Without -nr sipp takes the second 100 for a copy and repeats the INVITE by itself.
+		{"a repeated INVITE", own("again_uac"), own("again_uas"), 10, []string{"-nr"}},
+		{"CANCEL", own("cancel_uac"), own("cancel_uas"), 10, nil},
+		{"486", own("busy_uac"), own("busy_uas"), 10, nil},
+		{"REGISTER", own("register_uac"), own("register_uas"), 10, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r.t = t
+			if c := r.calls(row.uac, row.uas, row.calls, 100, row.more...); c.ok != row.calls || c.failed != 0 {
+				t.Errorf("%+v of %d calls", c, row.calls)
+			}
+		})
+	}
+}
+
+// TestSippReloads changes the script five times a second while calls come in: none
+// fails, and nothing is sent twice.
+func TestSippReloads(t *testing.T) {
+	rate, seconds := 50, 2
+	if testbed.Proving() {
+		rate, seconds = 300, 60
+	}
+	r := newSippRig(t)
+	uac, uas := scenario(t, "uac"), scenario(t, "uas")
+	stop, reloads := make(chan bool), make(chan int)
 	go func() {
 		n := 0
-		for tick := time.NewTicker(200 * time.Millisecond); ; n++ {
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
 			select {
 			case <-stop:
-				reloaded <- n
+				reloads <- n
 				return
 			case <-tick.C:
-				_ = os.WriteFile(script, []byte(fmt.Sprint(policy, "\n-- ", n, "\n")), 0o644)
+				n++
+				_ = os.WriteFile(r.script, fmt.Appendf(nil, "%s\n-- %d\n", r.policy, n), 0o644)
 			}
 		}
 	}()
-	out, err := sipp(t, 20*time.Second, "-sf", uac, "-p", fmt.Sprint(caller), "-rsa", fmt.Sprint("127.0.0.1:", edge), fmt.Sprint("127.0.0.1:", callee),
-		"-m", "60", "-r", "60", "-d", "300")
+	c := r.calls(uac, uas, rate*seconds, rate, "-d", "300")
 	close(stop)
-	if err != nil {
-		logs, _ := os.ReadFile(p.logs)
-		t.Errorf("%v\n%s\n%s", err, out, logs)
+	n := <-reloads
+	if c.ok != rate*seconds || c.failed != 0 || n < seconds*4 {
+		t.Errorf("%+v of %d calls over %d changes", c, rate*seconds, n)
 	}
-	t.Logf("60 calls over %d reloads", <-reloaded)
+	var st status
+	if err := r.p.client.Do(t.Context(), http.MethodGet, "/status", nil, &st); err != nil {
+		t.Fatal(err)
+	}
+	if st.Reloads < uint64(3*seconds) || st.ReloadFailures != 0 || st.SIP == nil || len(st.SIP.Listeners) != 1 {
+		t.Errorf("%d reloads, %d refused, SIP %+v", st.Reloads, st.ReloadFailures, st.SIP)
+	}
+	if testbed.Proving() && c.again != 0 {
+		t.Errorf("the callers repeated %d requests", c.again)
+	}
+	t.Logf("%+v at %d calls/s over %d reloads", c, rate, st.Reloads)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/hookd/hookd/engine"
@@ -45,4 +47,30 @@ func (d *daemon) runSIP(ctx context.Context, failed func()) (drain func() error)
 		}
 		return nil
 	}
+}
+
+// sipStatus is what status says of SIP.
+type sipStatus struct {
+	Listeners []edge.ListenerView `json:"listeners"`
+	Open      int                 `json:"open"` // transactions that exist
+	Began     uint64              `json:"began"`
+	Requests  uint64              `json:"requests"`
+	Replies   uint64              `json:"replies"`
+}
+
+// sipStatus returns nil where SIP is not served.
+func (d *daemon) sipStatus() *sipStatus {
+	list := d.sips.Listeners()
+	if len(list) == 0 {
+		return nil
+	}
+	s := d.sips.Stats()
+	return &sipStatus{Listeners: list, Open: s.Open, Began: s.Began, Requests: s.Requests, Replies: s.Replies}
+}
+
+func (st *sipStatus) write(w io.Writer) {
+	for _, l := range st.Listeners {
+		fmt.Fprintf(w, "SIP listener %s: %s at %s, %d connections\n", l.Name, l.URL, l.Addr, l.Conns)
+	}
+	fmt.Fprintf(w, "%d SIP requests, %d replies, %d transactions (%d open)\n", st.Requests, st.Replies, st.Began, st.Open)
 }

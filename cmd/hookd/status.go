@@ -50,6 +50,7 @@ type status struct {
 	Interfaces []interfaceStatus   `json:"interfaces,omitempty"`
 	Listeners  []loop.ListenerView `json:"listeners,omitempty"`
 	LoopConns  int                 `json:"loop_conns"` // connections of the event loop that are open
+	SIP        *sipStatus          `json:"sip,omitempty"`
 
 	Passes     int    `json:"passes,omitempty"`        // over the captures
 	Unlike     int    `json:"passes_unlike,omitempty"` // that came to something else than the one before
@@ -71,6 +72,7 @@ func (d *daemon) status() *status {
 	st.Shards = d.engine.Shards().Len()
 	st.Interfaces = d.interfaces()
 	st.Listeners, st.LoopConns = d.loops.Listeners(), d.loops.Stats().Conns
+	st.SIP = d.sipStatus()
 	st.Passes, st.Unlike, st.LastPasses = d.passes.latest()
 	scripts := map[string]bool{}
 	for _, r := range d.engine.Rules() {
@@ -183,6 +185,9 @@ func (st *status) write(w io.Writer, now time.Time) {
 	}
 	for _, l := range st.Listeners {
 		fmt.Fprintf(w, "listener %s: %s at %s, %d connections\n", l.Name, l.URL, l.Addr, l.Conns)
+	}
+	if st.SIP != nil {
+		st.SIP.write(w)
 	}
 	if st.Passes > 0 {
 		fmt.Fprintf(w, "%d passes over the captures, %d of them unlike the one before\n", st.Passes, st.Unlike)

@@ -14,6 +14,14 @@ type Verdict struct {
 	Args any
 }
 
+// HandlerArgs is implemented by arguments of verdicts that name handlers: an argument
+// of type handler has the name of the hook point of its family at which the handler is
+// bound to the event's subject when the verdict is decided.
+type HandlerArgs interface {
+	// EachHandler calls do with each that is there.
+	EachHandler(do func(point string, handler any))
+}
+
 // Decided reports whether the verdict says anything.
 func (v Verdict) Decided() bool { return v.Kind != None }
 

@@ -4,10 +4,10 @@ sip.listen "edge" { url = "udp://127.0.0.1:15060" }
 
 rule "route" {
   doc = "New calls go to one server; requests of a dialog follow its route by themselves.",
-  on = sip.request_in, match = { method = { "INVITE", "OPTIONS", "MESSAGE" } },
+  on = sip.request_in, match = { method = { "INVITE", "OPTIONS", "MESSAGE", "REGISTER" } },
   run = function(tx, m)
     if m.to.tag ~= "" then return end
-    return sip.relay { to = "sip:" .. m.ruri.user .. "@127.0.0.1:15080", record_route = true }
+    return sip.relay { to = "sip:" .. m.ruri.user .. "@127.0.0.1:15080", record_route = m.method == "INVITE" }
   end,
 }
 

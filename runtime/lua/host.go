@@ -6,6 +6,7 @@ import (
 
 	glua "github.com/yuin/gopher-lua"
 
+	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -79,10 +80,18 @@ func (in *instance) Plain(ud *glua.LUserData) (any, error) {
 	return nil, fmt.Errorf("plain data expected, got %s", describe(ud))
 }
 
-// Handler implements [bind.Host]: nothing of the catalogue binds handlers while
-// it runs.
-func (in *instance) Handler(*glua.LState, glua.LValue) (any, error) {
-	return nil, errors.New("handlers are bound at the top level")
+// Handler implements [bind.Host]: what a verdict names is a declared handler, since
+// the verdict may be decided many times.
+func (in *instance) Handler(_ *glua.LState, v glua.LValue) (any, error) {
+	switch v := v.(type) {
+	case glua.LString:
+		return &engine.Handler{Name: string(v), Instance: in}, nil
+	case *glua.LUserData:
+		if named, ok := v.Value.(*handle); ok && named.word == "handler" {
+			return &engine.Handler{Name: named.name, Instance: in}, nil
+		}
+	}
+	return nil, errors.New("the name of a declared handler expected; a function is bound by tx:on")
 }
 
 // print writes a log line.

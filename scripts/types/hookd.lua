@@ -1759,6 +1759,7 @@ local sip_branch = {}
 ---@field to? string A URI, which becomes the request's URI.
 ---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
 ---@field timeout? number|string How long a branch may ring, in the place of fr_inv_timer.
+---@field on_failure? function|string Name of a handler that is asked when all branches have failed; as `tx:on(sip.on_failure, …)`.
 ---@field record_route? boolean Stay in the path of the dialog's later requests (RFC 3261, 16.6).
 
 ---SIP messages become transactions, as RFC 3261 and Kamailio's TM have them; where a transaction
@@ -2364,9 +2365,10 @@ function http.post(args) end
 ---@return string? message
 function http.request(args) end
 
----Declares a listener, at a script's top level: `udp://`, `tcp://` or `tls://` with an address. It is
----opened when the script goes live; where it cannot be, the script is refused. A reload leaves it
----open, with its connections, unless its URL changed.
+---Declares a listener, at a script's top level: `udp://`, `tcp://`, `tls://`, `ws://` or `wss://` with
+---an address, and for the last two perhaps the path that is asked for. It is opened when the script
+---goes live; where it cannot be, the script is refused. A reload leaves it open, with its connections,
+---unless its URL changed.
 ---@param name string Its name.
----@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server.
+---@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem", ca = "ca.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server, ca holds whom it trusts where it connects by TLS itself, by default whom the system trusts.
 function sip.listen(name) end

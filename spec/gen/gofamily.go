@@ -221,4 +221,24 @@ func goVerdictArgs(s *source, f *model.Family, v *model.Verdict) {
 		}
 	}
 	s.line("}\n")
+	goHandlerArgs(s, name, v)
+}
+
+// goHandlerArgs writes how the engine finds the handlers that a verdict names.
+func goHandlerArgs(s *source, name string, v *model.Verdict) {
+	var handlers []string
+	for _, p := range v.Args {
+		if p.Type.Kind == event.Handler {
+			handlers = append(handlers, p.Name)
+		}
+	}
+	if len(handlers) == 0 {
+		return
+	}
+	s.comment("EachHandler implements event.HandlerArgs.")
+	s.line("func (a *%s) EachHandler(do func(point string, handler any)) {", name)
+	for _, h := range handlers {
+		s.line("if a.%s != nil {\ndo(%q, a.%s)\n}", goName(h), h, goName(h))
+	}
+	s.line("}\n")
 }

@@ -161,6 +161,7 @@ func (b *Branch) expire(int64) {
 	case t.final():
 		b.state = done
 		b.stop()
+	case t.invite() && b.state == calling && b.elsewhere(408):
 	case t.mute(b):
 		b.state = done
 		b.stop()

@@ -199,6 +199,9 @@ func (b *Branch) negative(m *Message) {
 	}
 	b.stop()
 	t.stack.stop(&b.cretr)
+	if m.Status() == 503 && b.elsewhere(503) {
+		return
+	}
 	b.out = nil
 	if t.final() {
 		b.state, b.code = done, m.Status()

@@ -46,6 +46,8 @@ type Stats struct {
 	HeldOver          uint64 // messages dropped since MaxHeld wait for a handler
 	Loops             uint64 // requests that came back unchanged
 	SendFailed        uint64 // messages that the transport refused
+	Undelivered       uint64 // messages that it gave back
+	Elsewhere         uint64 // branches that went on to the next of their servers
 	Unanswered        uint64 // requests that timed out and got no answer (RFC 4320)
 }
 
@@ -72,7 +74,7 @@ func (s *Stack) Receive(from Hop, raw []byte) {
 		return
 	}
 	fault := m.Check()
-	if !from.Reliable() && !fault.Found() {
+	if !from.stream() && !fault.Found() {
 		m.TrimBody()
 	}
 	if !m.IsRequest() {

@@ -13,16 +13,23 @@ type Hop struct {
 	Local  netip.AddrPort // address of ours that it came to, or leaves from; zero: any
 	Remote netip.AddrPort
 	Conn   uint64 // connection that it came by, 0 for none: what is sent there goes the same way
+	Name   string // domain whose certificate is wanted of who is connected to over TLS; empty: the address's
 }
 
 // Reliable reports whether what carries the message repeats what is lost.
 func (h *Hop) Reliable() bool { return h.Proto > sipev.TransportUDP }
 
+// stream reports whether messages are divided by Content-Length alone.
+func (h *Hop) stream() bool {
+	return h.Proto == sipev.TransportTCP || h.Proto == sipev.TransportTLS
+}
+
 // Transport is what a stack needs of the world. Its methods are called with the
 // shard entered and do not block.
 type Transport interface {
 	// Send writes one message. b is the stack's: what does not leave before Send
-	// returns is copied. An error means that it cannot be sent there, now or later.
+	// returns is copied. An error means that it cannot be sent there, now or later; of what
+	// turns out later the stack is told by [Stack.Undelivered].
 	Send(to Hop, b []byte) error
 	// Find says where requests to a URI go, best first (RFC 3263). then is called once,
 	// with the shard entered, perhaps before Find returns; its hops are not changed

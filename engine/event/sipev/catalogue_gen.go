@@ -49,12 +49,12 @@ var Family = &event.Family{
 	Functions: []*event.Function{
 		{
 			Name: "sip.listen",
-			Doc:  "Declares a listener, at a script's top level: `udp://`, `tcp://` or `tls://` with an address. It is opened when the script goes live; where it cannot be, the script is refused. A reload leaves it open, with its connections, unless its URL changed.",
+			Doc:  "Declares a listener, at a script's top level: `udp://`, `tcp://`, `tls://`, `ws://` or `wss://` with an address, and for the last two perhaps the path that is asked for. It is opened when the script goes live; where it cannot be, the script is refused. A reload leaves it open, with its connections, unless its URL changed.",
 			Args: []event.Param{
 				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "Its name."},
 			},
 			Results: []event.Param{
-				{Name: "declare", Type: event.Type{Kind: event.Any}, Doc: `What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server.`},
+				{Name: "declare", Type: event.Type{Kind: event.Any}, Doc: `What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem", ca = "ca.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server, ca holds whom it trusts where it connects by TLS itself, by default whom the system trusts.`},
 			},
 			Native: true,
 			Since:  "0.2",
@@ -83,6 +83,7 @@ rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = functio
 				{Name: "to", Type: event.Type{Kind: event.String}, Doc: "A URI, which becomes the request's URI.", Optional: true},
 				{Name: "fork", Type: event.Type{Kind: event.Strings}, Doc: "URIs that are tried at the same time; the first that answers gets the call.", Optional: true},
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "How long a branch may ring, in the place of fr_inv_timer.", Optional: true},
+				{Name: "on_failure", Type: event.Type{Kind: event.Handler}, Doc: "Name of a handler that is asked when all branches have failed; as `tx:on(sip.on_failure, …)`.", Optional: true},
 				{Name: "record_route", Type: event.Type{Kind: event.Bool}, Doc: "Stay in the path of the dialog's later requests (RFC 3261, 16.6).", Optional: true},
 			},
 			Named: true,

@@ -29,7 +29,17 @@ type RelayArgs struct {
 	// Timeout: How long a branch may ring, in the place of fr_inv_timer.
 	Timeout    time.Duration
 	HasTimeout bool
+	// OnFailure: Name of a handler that is asked when all branches have failed; as
+	// `tx:on(sip.on_failure, …)`.
+	OnFailure any
 	// RecordRoute: Stay in the path of the dialog's later requests (RFC 3261,
 	// 16.6).
 	RecordRoute bool
+}
+
+// EachHandler implements event.HandlerArgs.
+func (a *RelayArgs) EachHandler(do func(point string, handler any)) {
+	if a.OnFailure != nil {
+		do("on_failure", a.OnFailure)
+	}
 }

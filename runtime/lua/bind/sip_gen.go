@@ -7486,16 +7486,18 @@ func sipVerdicts() []Verdict {
 		}},
 		{Family: "sip", Info: &sipev.Family.Verdicts[1], Args: func(h Host, L *lua.LState) any {
 			call := funcArg(h, L, "sip.relay", 1)
-			named := call.table("to", "fork", "timeout", "record_route")
+			named := call.table("to", "fork", "timeout", "on_failure", "record_route")
 			to := orZero(call.named(named, "to"), toString)
 			fork := orZero(call.named(named, "fork"), toStrings)
 			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			onFailure := orZero(call.named(named, "on_failure"), toHandler)
 			recordRoute := orZero(call.named(named, "record_route"), toBool)
 			return &sipev.RelayArgs{
 				To:          to,
 				Fork:        fork,
 				Timeout:     timeout,
 				HasTimeout:  hasTimeout,
+				OnFailure:   onFailure,
 				RecordRoute: recordRoute,
 			}
 		}},

@@ -13,6 +13,7 @@ import (
 	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/netio/dns"
 	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
 // Config is what a group is made of. A zero field means its default.
@@ -42,6 +43,7 @@ type Group struct {
 	ports    []*listener // that are open, in the order of their names
 	conns    map[peerKey]netio.ID
 	locals   map[string]string // address of ours that leads to a peer's
+	scratch  []byte
 }
 
 // New returns a group that opened nothing.
@@ -145,4 +147,12 @@ func (g *Group) Wake() {
 	if g.io != nil {
 		g.io.Wake()
 	}
+}
+
+// limits are those of one message.
+func (g *Group) limits() msg.Limits {
+	if g.cfg.SIP.Limits == (msg.Limits{}) {
+		return msg.DefaultLimits()
+	}
+	return g.cfg.SIP.Limits
 }

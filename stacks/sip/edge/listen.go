@@ -2,11 +2,13 @@ package edge
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,11 +30,14 @@ type spec struct {
 	url       string
 	proto     sipev.Transport
 	addr      netip.AddrPort
+	path      string   // of a WebSocket; empty: any
 	advertise string   // host:port that peers are shown; empty: the address
 	names     []string // further hosts that name this server, in lower case
 	idle      time.Duration
 	cert, key string
+	ca        string // PEM file of who is trusted where we connect; empty: whom the system trusts
 	tls       *tls.Config
+	roots     *x509.CertPool
 }
 
 // defaultIdle is how long a connection may be silent.
@@ -89,20 +94,16 @@ func (s *spec) option(o event.KV, dir string) error {
 			return wrong(`a time such as "10m"`)
 		}
 		s.idle = d
-	case "cert", "key":
+	case "cert", "key", "ca":
 		if !isText {
 			return wrong("a file")
 		}
 		if !filepath.IsAbs(text) {
 			text = filepath.Join(dir, text)
 		}
-		if o.Key == "cert" {
-			s.cert = text
-		} else {
-			s.key = text
-		}
+		*map[string]*string{"cert": &s.cert, "key": &s.key, "ca": &s.ca}[o.Key] = text
 	default:
-		return fmt.Errorf("%s: unknown; url, advertise, names, idle, cert and key are known", o.Key)
+		return fmt.Errorf("%s: unknown; url, advertise, names, idle, cert, key and ca are known", o.Key)
 	}
 	return nil
 }
@@ -125,22 +126,18 @@ func (s *spec) address() error {
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
-	port := "5060"
-	switch u.Scheme {
-	case "udp":
-		s.proto = sipev.TransportUDP
-	case "tcp":
-		s.proto = sipev.TransportTCP
-	case "tls":
-		s.proto, port = sipev.TransportTLS, "5061"
-	default:
-		return fmt.Errorf("url: scheme %q is unknown: udp, tcp or tls expected", u.Scheme)
+	if s.proto = protoOf(u.Scheme); s.proto == sipev.TransportUDP && u.Scheme != "udp" {
+		return fmt.Errorf("url: scheme %q is unknown: udp, tcp, tls, ws or wss expected", u.Scheme)
 	}
+	port := strconv.Itoa(int(portOf(s.proto)))
 	if p := u.Port(); p != "" {
 		port = p
 	}
 	if s.addr, err = netip.ParseAddrPort(net.JoinHostPort(u.Hostname(), port)); err != nil {
 		return fmt.Errorf("url: an address and a port expected: %w", err)
+	}
+	if s.proto == sipev.TransportWS || s.proto == sipev.TransportWss {
+		s.path, u.Path = u.Path, ""
 	}
 	if u.Path != "" || u.RawQuery != "" || u.User != nil {
 		return errors.New("url: nothing but scheme, address and port expected")
@@ -148,22 +145,32 @@ func (s *spec) address() error {
 	return nil
 }
 
-// certificate loads what a TLS listener shows.
+// certificate loads what a listener with TLS shows, and whom it trusts.
 func (s *spec) certificate() error {
-	if s.proto != sipev.TransportTLS {
-		if s.cert != "" || s.key != "" {
-			return errors.New("cert and key are for tls:// alone")
+	if s.proto != sipev.TransportTLS && s.proto != sipev.TransportWss {
+		if s.cert != "" || s.key != "" || s.ca != "" {
+			return errors.New("cert, key and ca are for tls:// and wss:// alone")
 		}
 		return nil
 	}
 	if s.cert == "" || s.key == "" {
-		return errors.New("tls:// needs cert and key")
+		return errors.New("tls:// and wss:// need cert and key")
 	}
 	pair, err := tls.LoadX509KeyPair(s.cert, s.key)
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)
 	}
 	s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if s.ca == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(s.ca)
+	if err != nil {
+		return fmt.Errorf("ca: %w", err)
+	}
+	if s.roots = x509.NewCertPool(); !s.roots.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("ca: %s holds no certificate", s.ca)
+	}
 	return nil
 }
 

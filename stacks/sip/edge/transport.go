@@ -6,8 +6,10 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/netio"
@@ -20,6 +22,7 @@ import (
 var (
 	ErrNoListener = errors.New("sip: send: no listener of that transport and address family")
 	ErrTransport  = errors.New("sip: send: the transport is not served")
+	ErrWaiting    = errors.New("sip: send: too many messages wait for the connection")
 )
 
 // Send implements [sip.Transport].
@@ -31,11 +34,35 @@ func (g *Group) Send(to sip.Hop, b []byte) error {
 		}
 		return l.packet.SendTo(b, to.Remote, to.Local.Addr())
 	}
-	c, err := g.conn(&to)
+	if to.Conn != 0 {
+		if err := g.write(netio.ID(to.Conn), b); !errors.Is(err, netio.ErrClosed) {
+			return err
+		}
+	}
+	key := peerKey{to.Proto, unmap(to.Remote), to.Name}
+	if id, ok := g.conns[key]; ok {
+		if err := g.write(id, b); !errors.Is(err, netio.ErrClosed) {
+			return err
+		}
+	}
+	id, err := g.dial(key)
 	if err != nil {
 		return err
 	}
-	return c.Send(b)
+	return g.write(id, b)
+}
+
+// write sends by a connection, if there is such a one and it is open.
+func (g *Group) write(id netio.ID, b []byte) error {
+	c := g.io.Conn(id)
+	if c == nil {
+		return netio.ErrClosed
+	}
+	s, ok := c.Data.(*stream)
+	if !ok {
+		return netio.ErrClosed
+	}
+	return s.write(c, b)
 }
 
 // port returns the listener that messages to a hop leave by, or seem to: the one that
@@ -64,34 +91,44 @@ func (l *listener) bound() netip.AddrPort {
 	return l.socket.Addr()
 }
 
-// conn returns a connection to a hop: the one that it names, one that there is, or a
-// new one (RFC 3261, 18.1.1, 18.2.2).
-func (g *Group) conn(to *sip.Hop) (*netio.Conn, error) {
-	if to.Conn != 0 {
-		if c := g.io.Conn(netio.ID(to.Conn)); c != nil && c.Open() {
-			return c, nil
-		}
-	}
-	key := peerKey{to.Proto, unmap(to.Remote)}
-	if id, ok := g.conns[key]; ok {
-		if c := g.io.Conn(id); c != nil {
-			return c, nil
-		}
-	}
-	cfg := netio.DialConfig{Network: "tcp", Address: to.Remote.String(), Options: netio.Options{Idle: defaultIdle}}
-	switch to.Proto {
-	case sipev.TransportTCP:
-	case sipev.TransportTLS:
-		cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+// dial begins a connection (RFC 3261, 18.1.1).
+func (g *Group) dial(key peerKey) (netio.ID, error) {
+	cfg := netio.DialConfig{Network: "tcp", Address: key.remote.String(), Options: netio.Options{Idle: defaultIdle, Connect: connecting}}
+	switch key.proto {
+	case sipev.TransportTCP, sipev.TransportWS:
+	case sipev.TransportTLS, sipev.TransportWss:
+		cfg.TLS = g.clientTLS(key.name)
 	default:
-		return nil, ErrTransport
+		return 0, ErrTransport
 	}
-	c, err := g.io.Dial(cfg, &stream{g: g, proto: to.Proto})
+	s := &stream{g: g, key: key}
+	if key.overHTTP() {
+		s.ws = newWebsocket(false)
+	}
+	c, err := g.io.Dial(cfg, s)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
+	c.Data = s
 	g.conns[key] = c.ID()
-	return c, nil
+	return c.ID(), nil
+}
+
+// connecting bounds how long a connection is waited for before the next server is
+// tried.
+const connecting = 10 * time.Second
+
+// clientTLS is how peers are connected to: who shows a certificate to those that
+// connect shows it there too, and trusts whom its declaration names.
+func (g *Group) clientTLS(name string) *tls.Config {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name}
+	for _, l := range g.ports {
+		if l.spec.tls != nil {
+			cfg.Certificates, cfg.RootCAs = l.spec.tls.Certificates, l.spec.roots
+			break
+		}
+	}
+	return cfg
 }
 
 // Find implements [sip.Transport].
@@ -102,6 +139,7 @@ func (g *Group) Find(uri []byte, then func([]sip.Hop, error)) {
 		return
 	}
 	q := query(&u)
+	q.Supported = g.transports(q.Transport)
 	if addr, err := netip.ParseAddr(q.Host); err == nil {
 		then([]sip.Hop{numeric(addr, &q)}, nil)
 		return
@@ -109,10 +147,26 @@ func (g *Group) Find(uri []byte, then func([]sip.Hop, error)) {
 	g.resolver.SIPServers(q, func(list []dns.SIPServer, err error) {
 		hops := make([]sip.Hop, 0, len(list))
 		for _, s := range list {
-			hops = append(hops, sip.Hop{Proto: protoOf(s.Transport), Remote: s.Addr})
+			hop := sip.Hop{Proto: protoOf(s.Transport), Remote: s.Addr}
+			if hop.Proto == sipev.TransportTLS || hop.Proto == sipev.TransportWss {
+				hop.Name = q.Host // and not the name that DNS led to (RFC 5922, 4)
+			}
+			hops = append(hops, hop)
 		}
 		then(hops, err)
 	})
+}
+
+// transports lists those that a server can be reached by, best first: those that are
+// listened at, and one that a URI asks for.
+func (g *Group) transports(asked string) []string {
+	var list []string
+	for _, p := range [...]sipev.Transport{sipev.TransportUDP, sipev.TransportTCP, sipev.TransportTLS, sipev.TransportWS, sipev.TransportWss} {
+		if word := p.String(); word == asked && p != sipev.TransportUDP || slices.ContainsFunc(g.ports, func(l *listener) bool { return l.spec.proto == p }) {
+			list = append(list, word)
+		}
+	}
+	return list
 }
 
 // query reads what a URI says of where its server is (RFC 3263, 4).
@@ -131,16 +185,32 @@ func query(u *msg.URI) dns.SIPQuery {
 // numeric is where a URI with an address leads: nobody has to be asked.
 func numeric(addr netip.Addr, q *dns.SIPQuery) sip.Hop {
 	proto, port := protoOf(q.Transport), q.Port
-	if q.Secure && proto != sipev.TransportWss {
-		proto = sipev.TransportTLS
-	}
-	if port == 0 {
-		port = 5060
-		if proto == sipev.TransportTLS {
-			port = 5061
+	if q.Secure {
+		switch proto {
+		case sipev.TransportWS, sipev.TransportWss:
+			proto = sipev.TransportWss
+		default:
+			proto = sipev.TransportTLS
 		}
 	}
+	if port == 0 {
+		port = portOf(proto)
+	}
 	return sip.Hop{Proto: proto, Remote: netip.AddrPortFrom(addr.Unmap(), port)}
+}
+
+// portOf is a transport's port where nothing says another (RFC 3261, 19.1.2; RFC 7118, 4).
+func portOf(p sipev.Transport) uint16 {
+	switch p {
+	case sipev.TransportTLS:
+		return 5061
+	case sipev.TransportWS:
+		return 80
+	case sipev.TransportWss:
+		return 443
+	default:
+		return 5060
+	}
 }
 
 func protoOf(word string) sipev.Transport {
@@ -159,10 +229,7 @@ func (g *Group) Self(host []byte, port uint16) bool {
 		own := l.bound()
 		wanted := port
 		if wanted == 0 {
-			wanted = 5060
-			if l.spec.proto == sipev.TransportTLS {
-				wanted = 5061
-			}
+			wanted = portOf(l.spec.proto)
 		}
 		for _, name := range l.spec.names {
 			if strings.EqualFold(name, string(host)) && (port == 0 || port == own.Port()) {
