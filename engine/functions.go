@@ -92,7 +92,7 @@ func (f functions) allow(c *event.Caller, of func(*kept) *lineLimit, limit int) 
 }
 
 func (f functions) origin(c *event.Caller, s *shard) Origin {
-	o := Origin{TS: s.Now(), Gen: c.Gen, Script: c.Script, Rule: c.Rule, Line: c.Line}
+	o := Origin{TS: s.Now(), Gen: c.Gen, Script: c.Script, Rule: c.Rule, Line: c.At()}
 	switch {
 	case s.handed == nil || c != &s.handed.Caller: // a coroutine
 		o.about(f.engine.infos[c.Point], c.Event)

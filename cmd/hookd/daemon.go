@@ -92,8 +92,8 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err != nil {
 		return d, err
 	}
-	if len(o.interfaces) > 0 && opts.shards > 1 {
-		opts.drive = event.Apart // captures are read by one, and come to the same each time
+	if len(o.pcap) == 0 && opts.shards > 1 {
+		opts.drive = event.Apart // a capture is read by one, and comes to the same each time
 	}
 	d.opts = opts
 	opts.threadCPU, opts.reading = threadCPU, d.keepRead

@@ -81,9 +81,14 @@ type Caller struct {
 	Shard  *Shard
 	Script string // path of the script
 	Rule   string // name of the rule, handler or timer; empty at top level
-	Line   int    // line of the call in the script; 0 where unknown
-	Gen    uint64 // generation that the script belongs to
-	Point  string // hook point being handled; empty outside handlers
+	// Line is the line of the call in the script, 0 where unknown; where Lines is set,
+	// ask [Caller.At] instead.
+	Line int
+	// Lines finds it while the call lasts: few calls want to know, and it takes longer
+	// than most of them.
+	Lines Lines
+	Gen   uint64 // generation that the script belongs to
+	Point string // hook point being handled; empty outside handlers
 	// Event is the event being handled, nil outside handlers.
 	Event any
 	// Observe: what the rule decides is recorded, not done. Calls that decide, as verdicts do, follow.
@@ -94,6 +99,17 @@ type Caller struct {
 	// Waiter is who waits for the operation that is being started; nil where the
 	// function does not wait.
 	Waiter *Waiter
+}
+
+// Lines knows the line of the running call.
+type Lines interface{ CallLine() int }
+
+// At returns the line of the call in the script; 0 where unknown.
+func (c *Caller) At() int {
+	if c.Line == 0 && c.Lines != nil {
+		c.Line = c.Lines.CallLine()
+	}
+	return c.Line
 }
 
 // KV is one named value of a log line or alert.

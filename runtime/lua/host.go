@@ -20,10 +20,13 @@ func (in *instance) Caller(L *glua.LState) *event.Caller {
 	if in.call != nil {
 		c = &in.call.Caller
 	}
-	c.Line = in.line(L)
+	c.Line, c.Lines, in.at = 0, in, L
 	c.Shadow = in.prog.rt.cfg.Trial
 	return c
 }
+
+// CallLine implements [event.Lines].
+func (in *instance) CallLine() int { return in.line(in.at) }
 
 // Does implements [bind.Host].
 func (in *instance) Does(what string) bool {

@@ -52,6 +52,7 @@ type instance struct {
 	foreign bool
 
 	call    *engine.Call    // being handled
+	at      *glua.LState    // where Caller was asked last
 	decided engine.Decision // by the handler that returned last
 	// running is the coroutine that runs, nil in calls that cannot wait; waits are
 	// all that are not finished.
@@ -162,7 +163,7 @@ func (in *instance) Close() {
 	in.funcs, in.lent, in.args, in.points, in.locals = nil, nil, nil, nil, nil
 	in.broken = errClosed
 	in.metas, in.methods, in.verdicts, in.pairs, in.required, in.files = nil, nil, nil, nil, modules{}, nil
-	in.labels, in.stores, in.meta, in.incr = nil, nil, metatables{}, nil
+	in.labels, in.stores, in.meta, in.incr, in.at = nil, nil, metatables{}, nil, nil
 	in.prog = &program{rt: in.prog.rt, file: file{path: in.prog.path}}
 	in.env = &engine.Env{Shard: in.env.Shard, Path: in.env.Path, Gen: in.env.Gen, Services: in.env.Services}
 }
