@@ -66,6 +66,7 @@ func (d *daemon) openLoops() error {
 	if err := d.sips.Start(d.engine.Shards()); err != nil {
 		return fail(exitIO, err)
 	}
+	d.socks.Start()
 	return nil
 }
 

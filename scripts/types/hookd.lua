@@ -316,9 +316,12 @@ function settings(decl) end
 
 ---The call in progress. Which of the fields below have a value depends on the event.
 ---@class hookd.this: hookd.call
+---@field after number at sock.first_ack, sock.first_data, sock.stalled
+---@field at string at sock.error
 ---@field bindings integer at hookd.handler_dropped
 ---@field branch integer at sip.request_fwded, sip.request_out, sip.request_sent, sip.response_in, sip.response_fwded, sip.on_branch_failure
 ---@field by string at flow.block_start
+---@field bytes integer at sock.queue
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish
 ---@field code integer at flow.icmp_error
@@ -337,6 +340,7 @@ function settings(decl) end
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
 ---@field handlers integer at hookd.reloaded
 ---@field hash string at hookd.reloaded, hookd.reload_failed
+---@field held integer at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
 ---@field host string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field keep_alive number at loop.mqtt_connect
 ---@field kind flow.rexmit_kind at flow.rexmit
@@ -345,7 +349,7 @@ function settings(decl) end
 ---@field limit loop.limited at loop.limit
 ---@field line integer at hookd.script_error
 ---@field lost integer at flow.error
----@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error, loop.http_error
+---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error, loop.http_error, sock.error
 ---@field method string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
@@ -363,17 +367,19 @@ function settings(decl) end
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
 ---@field records integer at hookd.reloaded
 ---@field recursion boolean at loop.dns_query
+---@field restoring boolean at sock.before
 ---@field retain boolean at loop.mqtt_publish, loop.mqtt_message
 ---@field same_ip integer at loop.accept
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
----@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
+---@field side flow.side|sock.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error, sock.queue
 ---@field states integer at hookd.reloaded
 ---@field status integer at loop.http_response, loop.http_error
 ---@field stores integer at hookd.reloaded
 ---@field subprotocol string at loop.ws_open
 ---@field text string at loop.ws_close
 ---@field timers integer at hookd.reloaded
+---@field took number at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
 ---@field ttl number at flow.block_start
 ---@field type integer|loop.ws_type at flow.icmp_error, loop.ws_message, loop.ws_fragment
 ---@field unchanged integer at hookd.reloaded
@@ -1796,6 +1802,196 @@ local sip_branch = {}
 ---@field drop hookd.verdict Does nothing more about the message: a request is not answered, a branch is not sent, a provisional reply goes no further.
 sip = {}
 
+
+-- sock
+
+---State of a connection, by the kernel's numbers.
+---@alias sock.state "unknown"|"established"|"syn_sent"|"syn_received"|"fin_wait_1"|"fin_wait_2"|"time_wait"|"closed"|"close_wait"|"last_ack"|"listen"|"closing"
+
+---One of a connection's two queues.
+---@alias sock.side "recv"|"send"
+
+---A TCP connection of this host, held by a process.
+---@class sock.conn
+---@field id integer Its number, from 1 in the order in which scripts found or restored them.
+---@field address string Its address at this end.
+---@field peer string Its address at the other end.
+---@field state sock.state Its state when it was last looked at.
+---@field recv integer Bytes that wait to be read, when it was last looked at.
+---@field send integer Bytes that the peer has not acknowledged, when it was last looked at.
+---@field pid integer The process that holds it.
+---@field fd integer Its descriptor there.
+---@field owner string Name of that process, empty where none is known.
+---@field paused boolean It is in repair mode since s:pause().
+local sock_conn = {}
+
+---Stops the process that holds it, blocks its packets and puts it into repair mode, in which it can be
+---read. s:resume() lets it go on; s:close() ends it without a word to the peer. Until then its peer
+---waits.
+---@return true? done
+---@return string? message
+function sock_conn:pause() end
+
+---Reads its numbers while it is paused: state, inq_len, inq_seq, outq_len, outq_seq, unsq_len,
+---opt_mask, mss_clamp, snd_wscale, rcv_wscale, timestamp, flags, and the five of the windows where
+---flags has 1.
+---@return any? numbers A table; nil where it is not paused.
+function sock_conn:data() end
+
+---Reads what is in a queue while it is paused. The connection keeps it.
+---@param side sock.side `"recv"` or `"send"`.
+---@return string? bytes The bytes; nil where it is not paused.
+function sock_conn:queue(side) end
+
+---Lets a paused connection go on where it is.
+---@return true? done
+---@return string? message
+function sock_conn:resume() end
+
+---Ends a paused connection without a word to the peer; the process that holds it finds it aborted.
+---@return true? done
+---@return string? message
+function sock_conn:close() end
+
+---Takes it out of the kernel into a file that does not exist yet, in one step that no reload comes
+---between. The process that holds it finds it aborted. Whatever fails leaves it where it is.
+---@param file string Where to; a relative path is below the working directory.
+---@param drain? number|string How long to wait before for empty queues; not at all when absent.
+---@return true? done
+---@return string? message
+function sock_conn:checkpoint(file, drain) end
+
+---Moves it to where `hookd sock move --from` waits. It lives here until the other side is ready, and
+---again, in the same socket, if that refuses it after all.
+---@param target string HOST:PORT or the path of a Unix socket.
+---@return true? done
+---@return string? message
+function sock_conn:move(target) end
+
+---A connection is about to be taken; nothing is done yet, and the process that holds it still runs.
+---@class sock.select.point: hookd.point
+---@alias sock.select.handler fun(s: sock.conn): hookd.verdict?
+
+---A connection is about to be taken or restored: the plan stands, nothing is done. In restores its
+---socket does not exist yet.
+---@class sock.before.point: hookd.point
+---@alias sock.before.handler fun(s: sock.conn): hookd.verdict?
+
+---The queues of a connection that is to be taken are not empty yet, each time it is looked at. A veto
+---ends the waiting.
+---@class sock.drain.point: hookd.point
+---@alias sock.drain.handler fun(s: sock.conn): hookd.verdict?
+
+---The packets of a connection that is being taken are blocked.
+---@class sock.locked.point: hookd.point
+---@alias sock.locked.handler fun(s: sock.conn): hookd.verdict?
+
+---The socket is in repair mode.
+---@class sock.pause.point: hookd.point
+---@alias sock.pause.handler fun(s: sock.conn): hookd.verdict?
+
+---Numbers and queues were read.
+---@class sock.dump.point: hookd.point
+---@alias sock.dump.handler fun(s: sock.conn): hookd.verdict?
+
+---A queue was read that is not empty, receive queue first.
+---@class sock.queue.point: hookd.point
+---@alias sock.queue.handler fun(s: sock.conn): hookd.verdict?
+
+---The image is where it is to go; nothing is lost that the peer was told is here.
+---@class sock.image_written.point: hookd.point
+---@alias sock.image_written.handler fun(s: sock.conn): hookd.verdict?
+
+---The last moment to go back: next the socket is closed, silently.
+---@class sock.closing.point: hookd.point
+---@alias sock.closing.handler fun(s: sock.conn): hookd.verdict?
+
+---The connection is out of the kernel; its image is all there is of it.
+---@class sock.closed.point: hookd.point
+---@alias sock.closed.handler fun(s: sock.conn)
+
+---A connection goes on in its place, after a failure, a veto, or s:resume().
+---@class sock.resume.point: hookd.point
+---@alias sock.resume.handler fun(s: sock.conn)
+
+---The numbers of a restored socket are set; it is not bound yet.
+---@class sock.restore_unbound.point: hookd.point
+---@alias sock.restore_unbound.handler fun(s: sock.conn): hookd.verdict?
+
+---A restored socket is bound and connected, without a packet.
+---@class sock.restore_bound.point: hookd.point
+---@alias sock.restore_bound.handler fun(s: sock.conn): hookd.verdict?
+
+---What the ends had negotiated is set.
+---@class sock.restore_noq.point: hookd.point
+---@alias sock.restore_noq.handler fun(s: sock.conn): hookd.verdict?
+
+---Both queues are filled.
+---@class sock.restore_queue.point: hookd.point
+---@alias sock.restore_queue.handler fun(s: sock.conn): hookd.verdict?
+
+---The socket is whole and still in repair mode.
+---@class sock.restored.point: hookd.point
+---@alias sock.restored.handler fun(s: sock.conn): hookd.verdict?
+
+---The packets of a restored connection pass again.
+---@class sock.unlocked.point: hookd.point
+---@alias sock.unlocked.handler fun(s: sock.conn)
+
+---A restored connection goes on.
+---@class sock.up.point: hookd.point
+---@alias sock.up.handler fun(s: sock.conn)
+
+---The peer of a restored connection showed that it is there: it acknowledged what waited, or any
+---segment of it came.
+---@class sock.first_ack.point: hookd.point
+---@alias sock.first_ack.handler fun(s: sock.conn)
+
+---The first new bytes of the peer came on a restored connection.
+---@class sock.first_data.point: hookd.point
+---@alias sock.first_data.handler fun(s: sock.conn)
+
+---The peer of a restored connection gave no sign for two seconds.
+---@class sock.stalled.point: hookd.point
+---@alias sock.stalled.handler fun(s: sock.conn)
+
+---The block of a connection ended before it was taken; it goes on in its place.
+---@class sock.lease_expired.point: hookd.point
+---@alias sock.lease_expired.handler fun(s: sock.conn)
+
+---Taking or restoring a connection failed.
+---@class sock.error.point: hookd.point
+---@alias sock.error.handler fun(s: sock.conn)
+
+---TCP connections of this host are taken out of the kernel and put back: into another process, another
+---host, or the same place later. The peer does not notice.
+---@class sock
+---@field select sock.select.point A connection is about to be taken; nothing is done yet, and the process that holds it still runs.
+---@field before sock.before.point A connection is about to be taken or restored: the plan stands, nothing is done. In restores its socket does not exist yet.
+---@field drain sock.drain.point The queues of a connection that is to be taken are not empty yet, each time it is looked at. A veto ends the waiting.
+---@field locked sock.locked.point The packets of a connection that is being taken are blocked.
+---@field pause sock.pause.point The socket is in repair mode.
+---@field dump sock.dump.point Numbers and queues were read.
+---@field queue sock.queue.point A queue was read that is not empty, receive queue first.
+---@field image_written sock.image_written.point The image is where it is to go; nothing is lost that the peer was told is here.
+---@field closing sock.closing.point The last moment to go back: next the socket is closed, silently.
+---@field closed sock.closed.point The connection is out of the kernel; its image is all there is of it.
+---@field resume sock.resume.point A connection goes on in its place, after a failure, a veto, or s:resume().
+---@field restore_unbound sock.restore_unbound.point The numbers of a restored socket are set; it is not bound yet.
+---@field restore_bound sock.restore_bound.point A restored socket is bound and connected, without a packet.
+---@field restore_noq sock.restore_noq.point What the ends had negotiated is set.
+---@field restore_queue sock.restore_queue.point Both queues are filled.
+---@field restored sock.restored.point The socket is whole and still in repair mode.
+---@field unlocked sock.unlocked.point The packets of a restored connection pass again.
+---@field up sock.up.point A restored connection goes on.
+---@field first_ack sock.first_ack.point The peer of a restored connection showed that it is there: it acknowledged what waited, or any segment of it came.
+---@field first_data sock.first_data.point The first new bytes of the peer came on a restored connection.
+---@field stalled sock.stalled.point The peer of a restored connection gave no sign for two seconds.
+---@field lease_expired sock.lease_expired.point The block of a connection ended before it was taken; it goes on in its place.
+---@field error sock.error.point Taking or restoring a connection failed.
+---@field abort hookd.verdict Goes no further. What is being taken goes on in its place; of what is being restored the half-built socket goes, silently, and the image is as it was.
+sock = {}
+
 ---Finds a connection that has not ended. Where shards run at the same time, one of another shard shows
 ---what it was when it was looked for, its streams cannot be read, and words that are put on it come
 ---there a little later.
@@ -2372,3 +2568,17 @@ function http.request(args) end
 ---@param name string Its name.
 ---@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem", ca = "ca.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server, ca holds whom it trusts where it connects by TLS itself, by default whom the system trusts.
 function sip.listen(name) end
+
+---Lists TCP connections of this host that a process holds, in the order of their addresses.
+---@param filter? any Which ones: { port = 5060, peer_ip = "192.0.2.1", address = …, peer = …, pid = …, owner = "name", state = "established" }, all that are named. Absent: all but listening ones.
+---@return any? list The connections, 1,000 at most; nil where the filter is wrong or the system does not say.
+---@return string? why What is wrong, or that there are more; nil otherwise.
+function sock.find(filter) end
+
+---Restores an image, once, and hands its socket to the first program that connects to a Unix socket
+---(SCM_RIGHTS).
+---@param file string The image.
+---@param serve string Path of the Unix socket; there must be none.
+---@return sock.conn? conn The connection, which this process holds until a program has it.
+---@return string? message
+function sock.restore(file, serve) end

@@ -187,6 +187,9 @@ func (c *Conn) Started() int64 { return c.began }
 
 // Duration returns for how long it was there.
 func (c *Conn) Duration() time.Duration {
+	if c.began == 0 { // a listener of before time began
+		return 0
+	}
 	if c.ended != 0 {
 		return time.Duration(c.ended - c.began)
 	}
