@@ -14,6 +14,8 @@ type pointPlan struct {
 	// this event takes; words are their names: "flow.cut".
 	ranks   []int
 	allowed []bool
+	// routine says which verdicts are what the event is there for.
+	routine []bool
 	words   []string
 	join    Join // of two verdicts of one kind with arguments; nil: the first holds
 	taps    []*tapping
@@ -307,7 +309,7 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 	if r.run == 0 {
 		return StepDecides
 	}
-	s.tallied = s.tally(st.matched)
+	st.matched.add(s)
 	if (en != o.met || en.way != byGuard) && s.native(en.guard, o.event) == No {
 		return StepGuard
 	}
@@ -318,7 +320,11 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 func (s *shard) run(o *outcome, en *entry, b *binding) {
 	r := en.rule
 	call := s.prepare(o, en)
-	call.Count = s.tallied
+	if t := r.state.matched; o.walk != nil || t.apart == nil {
+		call.Count = t.count()
+	} else {
+		call.counted = t
+	}
 	if b != nil {
 		call.Param = b.param
 	}
@@ -400,6 +406,7 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 		Point:   o.plan.where.Name,
 		Verdict: o.plan.words[v.Kind],
 		Observe: observe,
+		Routine: o.plan.routine[v.Kind],
 	}
 	s.sink.Decision(&s.decision)
 	if !observe {
@@ -441,7 +448,7 @@ func (s *shard) settled(c *Call, p *pointPlan, sc *script, name, user string) {
 func (s *shard) moment(c *Call, o *outcome) {
 	s.handed = c
 	c.Event, c.Payload, c.Param = o.event, s.payload, nil
-	c.Line, c.Count = 0, 0
+	c.Line, c.Count, c.counted = 0, 0, nil
 	if o.verdict.Decided() || c.Verdict.Decided() {
 		c.Verdict = o.verdict
 	}

@@ -119,8 +119,6 @@ type shard struct {
 	memo   []Answer // of user-defined events, of the events being handled
 	call   Call     // of what has none of its own
 	handed *Call    // to the function that runs, or ran last
-	// tallied is how often the rule at hand matched on all shards.
-	tallied uint64
 	// decision is the record that the sink was lent last.
 	decision DecisionRecord
 	lent     Step // to the followers

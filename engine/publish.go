@@ -273,7 +273,7 @@ func (e *Engine) shared(key ruleKey, sc *script, r *rule) *ruleShared {
 	st := e.rules[key]
 	switch {
 	case st == nil:
-		return &ruleShared{threshold: r.threshold, matched: new(uint64)}
+		return &ruleShared{threshold: r.threshold, matched: e.newTally()}
 	case sc.fresh:
 		return &ruleShared{threshold: st.threshold.adopt(r.threshold), matched: st.matched}
 	}

@@ -68,7 +68,7 @@ func (s *shard) dispatchFrom(p *pointPlan, e any, first int, met *entry) event.V
 		if en.way == byNone && !st.quiet() && !st.suspended() {
 			st.Seen++
 			st.Matched++
-			s.tallied = s.tally(st.matched)
+			st.matched.add(s)
 			s.run(&o, en, nil)
 			continue
 		}
@@ -119,7 +119,7 @@ func (s *shard) turnsAway(en *entry, e any) (away bool, met *entry) {
 			return false, en
 		}
 		st.Matched++
-		s.tallied = s.tally(st.matched)
+		st.matched.add(s)
 	default:
 		return false, nil
 	}

@@ -254,9 +254,10 @@ func newPointPlan(e *Engine, info *event.Info, where *event.PointInfo) *pointPla
 	for _, v := range p.family.Verdicts {
 		top = max(top, int(v.Kind))
 	}
-	p.ranks, p.allowed, p.words = make([]int, top+1), make([]bool, top+1), make([]string, top+1)
+	p.ranks, p.words = make([]int, top+1), make([]string, top+1)
+	p.allowed, p.routine = make([]bool, top+1), make([]bool, top+1)
 	for _, v := range p.family.Verdicts {
-		p.ranks[v.Kind], p.words[v.Kind] = v.Rank, p.family.Name+"."+v.Name
+		p.ranks[v.Kind], p.words[v.Kind], p.routine[v.Kind] = v.Rank, p.family.Name+"."+v.Name, v.Routine
 	}
 	for _, k := range info.Verdicts {
 		p.allowed[k] = true

@@ -53,18 +53,9 @@ type ruleState struct {
 type ruleShared struct {
 	health
 	threshold *counted // never changed
-	matched   *uint64  // how often, on all shards
+	matched   *tally   // how often, on all shards
 	// off says who switched the rule off: offByScript, offByHand or both.
 	off atomic.Uint32
-}
-
-// tally counts a match on all shards and returns how many there were.
-func (s *shard) tally(matched *uint64) uint64 {
-	if s.engine.cfg.Drive == event.Apart {
-		return atomic.AddUint64(matched, 1)
-	}
-	*matched++
-	return *matched
 }
 
 // RuleStats counts what a rule did since the engine started.

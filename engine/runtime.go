@@ -176,7 +176,8 @@ type Call struct {
 	Where *event.PointInfo // nil for timers
 	// User names the user-defined event that the rule is bound to, if it is.
 	User string
-	// Count is how often the rule matched, this time included.
+	// Count is how often the rule matched, this time included; [Call.Matches] says it
+	// where shards are driven apart, too.
 	Count uint64
 	// Verdict is what earlier rules decided at this point.
 	Verdict event.Verdict
@@ -187,6 +188,17 @@ type Call struct {
 	// Object is what the running timer belongs to, of type Type; nil elsewhere.
 	Object event.Kept
 	Type   string
+
+	counted *tally // in the place of Count, where that is dear
+}
+
+// Matches returns how often the rule matched, this time included. Where shards are
+// driven apart, others go on counting meanwhile.
+func (c *Call) Matches() uint64 {
+	if c.counted != nil {
+		return c.counted.count()
+	}
+	return c.Count
 }
 
 // ScriptError is a script's failure at run time.

@@ -39,7 +39,7 @@ func TestShards(t *testing.T) {
 				me := machines
 				note := func(word string) engine.FuncID {
 					return vm.fn(func(c *engine.Call) (engine.Decision, error) {
-						log = append(log, fmt.Sprintf("%s: shard %d, machine %d, count %d", word, c.Shard.Index(), me, c.Count))
+						log = append(log, fmt.Sprintf("%s: shard %d, machine %d, count %d", word, c.Shard.Index(), me, c.Matches()))
 						return engine.Decision{}, nil
 					})
 				}

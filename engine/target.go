@@ -196,7 +196,7 @@ func (src *source) target(h *Handler) *target {
 	if t == nil {
 		f := src.states[h.Line]
 		if f == nil {
-			f = &functionState{state: ruleState{ruleShared: &ruleShared{matched: new(uint64)}}, decl: &RuleDecl{Name: fmt.Sprintf("%s:%d", src.script.path, h.Line), Line: h.Line, Handler: true}}
+			f = &functionState{state: ruleState{ruleShared: &ruleShared{matched: &tally{}}}, decl: &RuleDecl{Name: fmt.Sprintf("%s:%d", src.script.path, h.Line), Line: h.Line, Handler: true}}
 			src.states[h.Line] = f
 		}
 		t = &target{source: src, rule: &rule{decl: f.decl, script: src.script, index: math.MaxInt, run: h.Func, state: &f.state, waits: h.Instance.MayWait(h.Func)}}

@@ -26,6 +26,7 @@ import (
 	"github.com/hookd/hookd/stacks/flow/feed"
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/sip/edge"
+	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
 // daemon is a house that stays: its rules are reloaded, it is asked and told over
@@ -55,6 +56,7 @@ type daemon struct {
 	feed     *feed.Feed
 	loops    *loop.Group
 	sips     *edge.Group
+	socks    *scripted.Stack
 	looping  bool // they run, or ran
 	manager  serviceManager
 	line     *statusLine // nil: no terminal
@@ -110,6 +112,8 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	opts.loops = d.loops
 	d.sips = edge.New(edge.Config{SIP: opts.sip, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.sips = d.sips
+	d.socks = scripted.New(slog.New(slog.NewTextHandler(d.logs, nil)))
+	opts.socks = d.socks
 	d.house = newHouse(opts, o.debug, d.records, d.logs)
 	d.log = slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: d.level}))
 	d.manager = serviceManager{d.log}
@@ -316,6 +320,9 @@ func (d *daemon) close() error {
 	}
 	d.tasks.Wait()
 	add(d.source.close())
+	if d.socks != nil {
+		add(d.socks.Close())
+	}
 	if d.loops != nil && !d.looping {
 		d.loops.Close()
 		d.sips.Close()

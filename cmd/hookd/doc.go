@@ -17,6 +17,7 @@ import (
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/web"
 	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/netio/dns"
 	"github.com/hookd/hookd/stacks/sip"
@@ -170,6 +171,9 @@ func docLimits(w io.Writer) error {
 	}
 	for _, l := range slices.Concat(netio.DocLimits(), dns.DocLimits(), loop.DocLimits()) {
 		fmt.Fprintf(tw, "netio %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
+	}
+	for _, l := range web.DocLimits() {
+		fmt.Fprintf(tw, "loop %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
 	return tw.Flush()
 }

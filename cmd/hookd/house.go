@@ -19,6 +19,7 @@ import (
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/edge"
+	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
 // house is the engine with its runtime, and where its records go.
@@ -66,6 +67,8 @@ type engineOptions struct {
 	flow        flow.Config
 	// loops are the event loops; nil: no sockets are opened.
 	loops *loop.Group
+	// socks are the connections of this host; nil: none is touched.
+	socks *scripted.Stack
 	// sip are the SIP stack's settings, sips its listeners; nil: none is opened.
 	sip     sip.Config
 	sips    *edge.Group
@@ -138,6 +141,10 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	if loops == nil {
 		loops = newLoops(loop.Config{})
 	}
+	socks := o.socks
+	if socks == nil {
+		socks = scripted.New(nil)
+	}
 	sips := o.sips
 	if sips == nil {
 		sips = edge.New(edge.Config{})
@@ -161,7 +168,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shipped:     shipped(),
 		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 

@@ -11,10 +11,20 @@ import (
 	"github.com/hookd/hookd/stacks/loop/mqtt"
 	"github.com/hookd/hookd/stacks/loop/nameserver"
 	"github.com/hookd/hookd/stacks/loop/socks"
+	"github.com/hookd/hookd/stacks/loop/web"
 )
 
 // protocols are those that listeners, loop.dial and c:use can name.
-func protocols() []loop.Protocol { return []loop.Protocol{mqtt.New(), nameserver.New(), socks.New()} }
+func protocols() []loop.Protocol {
+	http := web.New()
+	return []loop.Protocol{
+		http,
+		http.Sockets(),
+		mqtt.New(),
+		nameserver.New(),
+		socks.New(),
+	}
+}
 
 // newLoops makes the event loops, which open nothing before they are started.
 func newLoops(cfg loop.Config) *loop.Group {
@@ -56,6 +66,7 @@ func (d *daemon) openLoops() error {
 	if err := d.sips.Start(d.engine.Shards()); err != nil {
 		return fail(exitIO, err)
 	}
+	d.socks.Start()
 	return nil
 }
 

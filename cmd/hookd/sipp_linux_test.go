@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -208,8 +209,15 @@ func TestSippReloads(t *testing.T) {
 	if c.ok != rate*seconds || c.failed != 0 || n < seconds*4 {
 		t.Errorf("%+v of %d calls over %d changes", c, rate*seconds, n)
 	}
+	var st status
+	if err := r.p.client.Do(t.Context(), http.MethodGet, "/status", nil, &st); err != nil {
+		t.Fatal(err)
+	}
+	if st.Reloads < uint64(3*seconds) || st.ReloadFailures != 0 || st.SIP == nil || len(st.SIP.Listeners) != 1 {
+		t.Errorf("%d reloads, %d refused, SIP %+v", st.Reloads, st.ReloadFailures, st.SIP)
+	}
 	if testbed.Proving() && c.again != 0 {
 		t.Errorf("the callers repeated %d requests", c.again)
 	}
-	t.Logf("%+v at %d calls/s over %d changes of the script", c, rate, n)
+	t.Logf("%+v at %d calls/s over %d reloads", c, rate, st.Reloads)
 }

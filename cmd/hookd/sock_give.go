@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -71,8 +70,8 @@ func serveDescriptor(r *sock.Restored, path string) error {
 		return err
 	}
 	defer c.Close()
-	if err := sendDescriptor(c, f); err != nil {
-		return fmt.Errorf("hand over descriptor: %w", err)
+	if err := r.Pass(c); err != nil {
+		return err
 	}
 	// Its receiver has it once it answers or hangs up.
 	_, err = c.Read(make([]byte, 1))

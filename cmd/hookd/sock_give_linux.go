@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -43,9 +42,4 @@ func execWith(r *sock.Restored, command []string) error {
 	}
 	env = append(env, "LISTEN_FDS=1", "LISTEN_PID="+strconv.Itoa(os.Getpid()), "LISTEN_FDNAMES=connection")
 	return fmt.Errorf("run %s: %w", path, syscall.Exec(path, command, env))
-}
-
-func sendDescriptor(c *net.UnixConn, f *os.File) error {
-	_, _, err := c.WriteMsgUnix([]byte("connection\n"), syscall.UnixRights(int(f.Fd())), nil)
-	return err
 }

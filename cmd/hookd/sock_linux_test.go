@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -18,6 +19,7 @@ func sockPrograms() map[string]func() {
 	return map[string]func(){
 		"hold": func() { quit(hold(os.Args[1])) },
 		"echo": func() { quit(echo()) },
+		"take": func() { quit(take(os.Args[1])) },
 		"talk": func() { quit(talk(os.Args[1], os.Args[2:])) },
 	}
 }
@@ -50,7 +52,11 @@ func echo() error {
 	if os.Getenv("LISTEN_FDS") != "1" || os.Getenv("LISTEN_PID") != fmt.Sprint(os.Getpid()) {
 		return fmt.Errorf("environment: LISTEN_FDS=%s LISTEN_PID=%s", os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_PID"))
 	}
-	f := os.NewFile(3, "connection")
+	return answer(os.NewFile(3, "connection"))
+}
+
+// answer echoes lines.
+func answer(f *os.File) error {
 	c, err := net.FileConn(f)
 	if err != nil {
 		return err
@@ -64,6 +70,36 @@ func echo() error {
 		}
 	}
 	return s.Err()
+}
+
+// take asks for a connection at a Unix socket and answers each line on it.
+func take(path string) error {
+	var c net.Conn
+	var err error
+	for range 200 {
+		if c, err = net.Dial("unix", path); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err != nil {
+		return err
+	}
+	buf, oob := make([]byte, 64), make([]byte, 64)
+	_, n, _, _, err := c.(*net.UnixConn).ReadMsgUnix(buf, oob)
+	if err != nil {
+		return err
+	}
+	messages, err := syscall.ParseSocketControlMessage(oob[:n])
+	if err != nil || len(messages) != 1 {
+		return fmt.Errorf("no descriptor: %w", err)
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil {
+		return err
+	}
+	_ = c.Close()
+	return answer(os.NewFile(uintptr(fds[0]), "connection"))
 }
 
 // talk connects, sends a line, and prints the answer; and so on for each line.

@@ -53,6 +53,9 @@ type VerdictInfo struct {
 	// Rank orders verdicts where they combine by strictness; higher is stricter.
 	Rank int
 	Doc  string
+	// Routine says that it is what the event is there for, as an answer to a request
+	// is: no record of each is written.
+	Routine bool
 	// Args are the arguments of a verdict that is called
 	// (sip.reply(403, "Forbidden")); empty for a plain constant.
 	Args []Param

@@ -139,8 +139,12 @@ func (t *Writer) Alert(r *engine.AlertRecord) {
 	t.end(b)
 }
 
-// Decision implements [engine.Sink].
+// Decision implements [engine.Sink]. What a rule does routinely is not written, unless
+// the rule only observes: then nothing else shows it.
 func (t *Writer) Decision(r *engine.DecisionRecord) {
+	if r.Routine && !r.Observe {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seen.Decisions++

@@ -16,6 +16,7 @@ import (
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/engine/event/loopev"
+	"github.com/hookd/hookd/engine/event/sockev"
 	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/bind"
@@ -35,6 +36,8 @@ type Config struct {
 	Flow flowev.Functions
 	// Loop are those of the loop family.
 	Loop loopev.Functions
+	// Sock are those of the sock family.
+	Sock sockev.Functions
 	// Trial, if not 0, makes the scripts run without any effect on what the stacks
 	// have. It tells this trial from others of the process. Undone is told each
 	// effect that is not done, by its name, in the shard.
@@ -91,6 +94,9 @@ func New(cfg Config) *Runtime {
 	}
 	if cfg.Loop != nil {
 		functions = append(functions, bind.LoopFunctions(cfg.Loop)...)
+	}
+	if cfg.Sock != nil {
+		functions = append(functions, bind.SockFunctions(cfg.Sock)...)
 	}
 	for _, fn := range functions {
 		if cfg.Catalogue.Function(fn.Info.Name) != nil {

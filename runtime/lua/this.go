@@ -13,7 +13,7 @@ import (
 
 // thisFields are what this has at every hook point.
 var thisFields = map[string]func(in *instance, L *glua.LState, c *engine.Call) glua.LValue{
-	"count": func(_ *instance, _ *glua.LState, c *engine.Call) glua.LValue { return glua.LNumber(c.Count) },
+	"count": func(_ *instance, _ *glua.LState, c *engine.Call) glua.LValue { return glua.LNumber(c.Matches()) },
 	"data":  (*instance).raisedData,
 	"event": func(_ *instance, _ *glua.LState, c *engine.Call) glua.LValue {
 		switch {

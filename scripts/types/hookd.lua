@@ -316,12 +316,16 @@ function settings(decl) end
 
 ---The call in progress. Which of the fields below have a value depends on the event.
 ---@class hookd.this: hookd.call
+---@field after number at sock.first_ack, sock.first_data, sock.stalled
+---@field at string at sock.error
 ---@field bindings integer at hookd.handler_dropped
 ---@field branch integer at sip.request_fwded, sip.request_out, sip.request_sent, sip.response_in, sip.response_fwded, sip.on_branch_failure
 ---@field by string at flow.block_start
+---@field bytes integer at sock.queue
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish
 ---@field code integer at flow.icmp_error
+---@field compressed boolean at loop.ws_open
 ---@field conns integer at loop.accept
 ---@field copy boolean at sip.request_sent, sip.response_sent
 ---@field differ boolean at flow.rexmit
@@ -336,21 +340,26 @@ function settings(decl) end
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
 ---@field handlers integer at hookd.reloaded
 ---@field hash string at hookd.reloaded, hookd.reload_failed
+---@field held integer at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
+---@field host string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field keep_alive number at loop.mqtt_connect
 ---@field kind flow.rexmit_kind at flow.rexmit
+---@field last boolean at loop.ws_fragment
 ---@field len integer at flow.gap
 ---@field limit loop.limited at loop.limit
 ---@field line integer at hookd.script_error
 ---@field lost integer at flow.error
----@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error
+---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error, loop.http_error, sock.error
+---@field method string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field mtu integer at flow.icmp_error
 ---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field new flow.tcp_state at flow.tcp_state_change
 ---@field observe boolean at flow.block_start
----@field offset integer at flow.gap
+---@field offset integer at flow.gap, loop.http_chunk
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
 ---@field password string at loop.mqtt_connect, loop.socks_request
+---@field path string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field pkts integer at flow.block_end
 ---@field port integer at loop.socks_request
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
@@ -358,17 +367,23 @@ function settings(decl) end
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
 ---@field records integer at hookd.reloaded
 ---@field recursion boolean at loop.dns_query
+---@field restoring boolean at sock.before
 ---@field retain boolean at loop.mqtt_publish, loop.mqtt_message
 ---@field same_ip integer at loop.accept
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
----@field side flow.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error
+---@field side flow.side|sock.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error, sock.queue
 ---@field states integer at hookd.reloaded
+---@field status integer at loop.http_response, loop.http_error
 ---@field stores integer at hookd.reloaded
+---@field subprotocol string at loop.ws_open
+---@field text string at loop.ws_close
 ---@field timers integer at hookd.reloaded
+---@field took number at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
 ---@field ttl number at flow.block_start
----@field type integer at flow.icmp_error
+---@field type integer|loop.ws_type at flow.icmp_error, loop.ws_message, loop.ws_fragment
 ---@field unchanged integer at hookd.reloaded
+---@field url string at loop.http_response
 ---@field user string at loop.mqtt_connect, loop.socks_request
 ---@field version integer at loop.mqtt_connect
 ---@field waiting integer at hookd.reloaded
@@ -862,6 +877,9 @@ hookd = {}
 ---What went wrong with a connection that is not its end.
 ---@alias loop.fault "queue"|"protocol"|"proxy"|"pipe"|"tls"
 
+---What a WebSocket message is; continuation is a part of one that began before.
+---@alias loop.ws_type "text"|"binary"|"continuation"
+
 ---A connection of the event loop: of a stream, to a UDP peer, a listener, or only timers.
 ---@class loop.conn
 ---@field id integer Its number, from 1 in the order in which they came to be.
@@ -876,7 +894,7 @@ hookd = {}
 ---@field client loop.address The end that began.
 ---@field server loop.address The other end; of a listener, where it listens.
 ---@field remote loop.address The end that is not here: client of an inbound connection, server of an outbound one.
----@field path? string Path of a Unix socket, nil for others.
+---@field socket_path? string Path of a Unix socket, nil for others.
 ---@field state loop.state connecting, held, open, closing or closed.
 ---@field paused boolean It is not read, since c:pause() said so.
 ---@field started number When it was accepted or dialled.
@@ -1051,6 +1069,18 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.socks_request.point, handler: loop.socks_request.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.dns_query.point, handler: loop.dns_query.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.close.point, handler: loop.close.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_headers.point, handler: loop.http_headers.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_chunk.point, handler: loop.http_chunk.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_request.point, handler: loop.http_request.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_response.point, handler: loop.http_response.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_error.point, handler: loop.http_error.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_handshake.point, handler: loop.ws_handshake.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_open.point, handler: loop.ws_open.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_message.point, handler: loop.ws_message.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_fragment.point, handler: loop.ws_fragment.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_ping.point, handler: loop.ws_ping.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_pong.point, handler: loop.ws_pong.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.ws_close.point, handler: loop.ws_close.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: hookd.user_point, handler: function|hookd.handler|string|nil, param?: any): true?, string?
 function loop_conn:on(...) end
 
@@ -1079,6 +1109,51 @@ function loop_conn:after(time, handler, param) end
 ---@return string? message
 function loop_conn:every(time, handler, param) end
 
+---@class loop.conn.reply.args
+---@field status integer Status, 200 to 999.
+---@field body? string What the client gets.
+---@field headers? any Further fields, as loop.reply has them.
+---@field stream? boolean The body follows in parts, by c:write_chunk(), up to c:end_reply().
+
+---Answers the HTTP request that was told last, where no verdict does: from `spawn`, a timer or another
+---connection's handler. It fails where nothing waits for an answer.
+---@param args loop.conn.reply.args
+---@return true? done
+---@return string? message
+function loop_conn:reply(args) end
+
+---Sends a part of a body that c:reply{ stream = true } began, and waits until it is written.
+---@param bytes string The part.
+---@return true? done
+---@return string? message
+function loop_conn:write_chunk(bytes) end
+
+---Ends a body that c:reply{ stream = true } began.
+---@return true? done
+---@return string? message
+function loop_conn:end_reply() end
+
+---Sends a WebSocket message. It fails where the connection is no WebSocket, or closes.
+---@param message string The message.
+---@param type? loop.ws_type text, which has to be UTF-8, or binary; text when absent.
+---@return integer? queued How many bytes wait to be written.
+---@return string? message
+function loop_conn:ws_send(message, type) end
+
+---Sends a WebSocket ping; the answer is told by loop.ws_pong.
+---@param payload? string At most 125 bytes that come back.
+---@return true? done
+---@return string? message
+function loop_conn:ws_ping(payload) end
+
+---Closes a WebSocket: sends a close frame, and ends the connection when the peer answered it, or after
+---5 s.
+---@param code? integer Why, by RFC 6455 section 7.4; 1000 when absent.
+---@param reason? string The same in words; at most 123 bytes are sent.
+---@return true? done
+---@return string? message
+function loop_conn:ws_close(code, reason) end
+
 ---Sends an MQTT message: as a client to the server, or to the one client that the connection is.
 ---@param topic string Its topic, without wildcards.
 ---@param payload string What it says.
@@ -1101,6 +1176,53 @@ function loop_conn:subscribe(filter, qos) end
 ---@field port integer Port, 0 where there is none.
 ---@field endpoint string Address and port.
 local loop_address = {}
+
+---An HTTP request. Nothing is made of its bytes before it is asked for.
+---@class loop.request
+---@field method string Method, as GET.
+---@field target string What it asks for, as it was received.
+---@field path string The target's path, as it was received, without query.
+---@field query? string What follows the question mark, as it was received; nil without one.
+---@field version string 1.0 or 1.1.
+---@field host string Whom it is for, in lower case, with the port that was given.
+---@field length? integer How long the body is said to be; nil of one whose parts say so. In bytes.
+---@field headers? any All fields by their names in lower case; of one that comes again the values with commas between.
+---@field body? string The body, once it is there as a whole; empty where there is none.
+local loop_request = {}
+
+---Reads a field.
+---@param name string Its name, in upper or lower case.
+---@return string? value Its value, of several with commas between; nil for none.
+function loop_request:header(name) end
+
+---Reads a parameter of the query, decoded.
+---@param name string Its name.
+---@return string? value Its first value, nil for none.
+function loop_request:param(name) end
+
+---Reads a cookie.
+---@param name string Its name.
+---@return string? value Its value, nil for none.
+function loop_request:cookie(name) end
+
+---Reads a body that is a form, in either of its encodings: application/x-www-form-urlencoded or
+---multipart/form-data, with files.
+---@return any? parts A list of { name, value, filename, type }, 1,000 at most; nil where it is no form.
+---@return string? why What is wrong with it.
+function loop_request:form() end
+
+---An HTTP response to what this side asked.
+---@class loop.response
+---@field status integer Status, as 200.
+---@field reason string The words behind it; often none.
+---@field headers? any All fields by their names in lower case.
+---@field body string The body.
+local loop_response = {}
+
+---Reads a field.
+---@param name string Its name, in upper or lower case.
+---@return string? value Its value, of several with commas between; nil for none.
+function loop_response:header(name) end
 
 ---A connection came in, before a byte of it is read; a UDP peer's first datagram (MG_EV_ACCEPT). With
 ---TLS after the handshake.
@@ -1200,11 +1322,77 @@ local loop_address = {}
 ---@class loop.close.point: hookd.point
 ---@alias loop.close.handler fun(c: loop.conn, why: loop.why)
 
+---The head of an HTTP request is there, before its body. Who answers here keeps the body from being
+---read.
+---@class loop.http_headers.point: hookd.point
+---@alias loop.http_headers.handler fun(c: loop.conn, req: loop.request): hookd.verdict?
+
+---A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided
+---loop.stream, it is not kept for the whole.
+---@class loop.http_chunk.point: hookd.point
+---@alias loop.http_chunk.handler fun(c: loop.conn, req: loop.request, chunk: string)
+
+---An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it
+---is 404.
+---@class loop.http_request.point: hookd.point
+---@alias loop.http_request.handler fun(c: loop.conn, req: loop.request): hookd.verdict?
+
+---A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
+---@class loop.http_response.point: hookd.point
+---@alias loop.http_response.handler fun(c: loop.conn, res: loop.response)
+
+---A request was refused before a rule could answer, or its answer failed: it is malformed, too long,
+---too late, or a rule's answer was none. The client was told the status, and the connection ends.
+---@class loop.http_error.point: hookd.point
+---@alias loop.http_error.handler fun(c: loop.conn)
+
+---A client asks for a WebSocket, rightly (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses;
+---without a verdict it is accepted where anything of ws_open, ws_message or ws_fragment is bound, else
+---it is a request like any other.
+---@class loop.ws_handshake.point: hookd.point
+---@alias loop.ws_handshake.handler fun(c: loop.conn, req: loop.request): hookd.verdict?
+
+---A WebSocket is open (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
+---@class loop.ws_open.point: hookd.point
+---@alias loop.ws_open.handler fun(c: loop.conn)
+
+---A WebSocket message came, put together from its fragments (MG_EV_WEBSOCKET_FRAME).
+---@class loop.ws_message.point: hookd.point
+---@alias loop.ws_message.handler fun(c: loop.conn, message: string)
+
+---A part of a WebSocket message came. Only where c.ws_no_defrag is set, and then ws_message is not
+---raised.
+---@class loop.ws_fragment.point: hookd.point
+---@alias loop.ws_fragment.handler fun(c: loop.conn, message: string)
+
+---A ping came, and was answered (MG_EV_WEBSOCKET_CONTROL_FRAME).
+---@class loop.ws_ping.point: hookd.point
+---@alias loop.ws_ping.handler fun(c: loop.conn, payload: string)
+
+---A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer that is silent for 30 s is pinged by itself, and
+---given up after as long again.
+---@class loop.ws_pong.point: hookd.point
+---@alias loop.ws_pong.handler fun(c: loop.conn, payload: string)
+
+---A WebSocket is over, once: by a close frame, which was answered, or without one. The end of the
+---connection follows.
+---@class loop.ws_close.point: hookd.point
+---@alias loop.ws_close.handler fun(c: loop.conn, code: integer)
+
 ---@class loop.limit.args
 ---@field rate number How many a second.
 ---@field burst? integer How many at once; as many as come in a second when absent, one at least.
 ---@field key? string Of what kind it is; its client's address when absent.
 ---@field excess? loop.excess What becomes of one too many: `"reject"`, `"reset"`, or `"hold"` until there is a token; reject when absent.
+
+---@class loop.file.args
+---@field root string The folder; from hookd's working directory where it is relative.
+---@field path? string The file in it, with slashes; the request's path when absent. Of a folder it is its index.html.
+---@field headers? any Further fields, as loop.reply has them.
+
+---@class loop.upgrade.args
+---@field protocol? string The subprotocol, one of those that the client offers; none when absent.
+---@field headers? any Further fields of the answer, as loop.reply has them.
 
 ---Sockets become connections with buffers: listeners, outgoing connections, UDP peers, timers, and the
 ---protocols on them, as in Mongoose's event model.
@@ -1229,6 +1417,18 @@ local loop_address = {}
 ---@field socks_request loop.socks_request.point A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused.
 ---@field dns_query loop.dns_query.point A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused. What is malformed was answered already, with FORMERR.
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
+---@field http_headers loop.http_headers.point The head of an HTTP request is there, before its body. Who answers here keeps the body from being read.
+---@field http_chunk loop.http_chunk.point A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole.
+---@field http_request loop.http_request.point An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
+---@field http_response loop.http_response.point A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
+---@field http_error loop.http_error.point A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends.
+---@field ws_handshake loop.ws_handshake.point A client asks for a WebSocket, rightly (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it is accepted where anything of ws_open, ws_message or ws_fragment is bound, else it is a request like any other.
+---@field ws_open loop.ws_open.point A WebSocket is open (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
+---@field ws_message loop.ws_message.point A WebSocket message came, put together from its fragments (MG_EV_WEBSOCKET_FRAME).
+---@field ws_fragment loop.ws_fragment.point A part of a WebSocket message came. Only where c.ws_no_defrag is set, and then ws_message is not raised.
+---@field ws_ping loop.ws_ping.point A ping came, and was answered (MG_EV_WEBSOCKET_CONTROL_FRAME).
+---@field ws_pong loop.ws_pong.point A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer that is silent for 30 s is pinged by itself, and given up after as long again.
+---@field ws_close loop.ws_close.point A WebSocket is over, once: by a close frame, which was answered, or without one. The end of the connection follows.
 ---@field accept hookd.verdict The connection is served, and later rules are not asked.
 ---@field reject fun(with?: string): hookd.verdict The connection is closed before a byte is read.
 ---@field reset hookd.verdict The connection is reset before a byte is read.
@@ -1241,6 +1441,11 @@ local loop_address = {}
 ---@field drop hookd.verdict Answers nothing.
 ---@field forward fun(server?: string): hookd.verdict Asks another name server and passes its answer on, as it is.
 ---@field half hookd.verdict The connection goes on writing, although the peer ended its stream.
+---@field reply fun(status: integer, body?: string, headers?: any): hookd.verdict Answers the HTTP request. Of a HEAD only what stands before the body is sent; a body without content-type is text/plain. Content-Length, Date and the like are added.
+---@field file fun(args: loop.file.args): hookd.verdict Answers the HTTP request with a file below a folder, of which nothing outside is ever read. Ranges, conditions (If-Modified-Since, If-None-Match and the like) and HEAD are seen to; what is not there is answered 404.
+---@field stream hookd.verdict The request's body is not kept for the whole: http_chunk is told of its parts, and at http_request there is none. So it may be of any length.
+---@field later hookd.verdict The answer comes later, by c:reply(); nothing else is read from the connection before. After a minute (limits.reply_time) it is 504.
+---@field upgrade fun(args: loop.upgrade.args): hookd.verdict Accepts a WebSocket.
 loop = {}
 
 
@@ -1596,6 +1801,196 @@ local sip_branch = {}
 ---@field relay fun(args: sip.relay.args): hookd.verdict Forwards the request: to where `to` says, to all of `fork` at the same time, or to where its Route or URI says.
 ---@field drop hookd.verdict Does nothing more about the message: a request is not answered, a branch is not sent, a provisional reply goes no further.
 sip = {}
+
+
+-- sock
+
+---State of a connection, by the kernel's numbers.
+---@alias sock.state "unknown"|"established"|"syn_sent"|"syn_received"|"fin_wait_1"|"fin_wait_2"|"time_wait"|"closed"|"close_wait"|"last_ack"|"listen"|"closing"
+
+---One of a connection's two queues.
+---@alias sock.side "recv"|"send"
+
+---A TCP connection of this host, held by a process.
+---@class sock.conn
+---@field id integer Its number, from 1 in the order in which scripts found or restored them.
+---@field address string Its address at this end.
+---@field peer string Its address at the other end.
+---@field state sock.state Its state when it was last looked at.
+---@field recv integer Bytes that wait to be read, when it was last looked at.
+---@field send integer Bytes that the peer has not acknowledged, when it was last looked at.
+---@field pid integer The process that holds it.
+---@field fd integer Its descriptor there.
+---@field owner string Name of that process, empty where none is known.
+---@field paused boolean It is in repair mode since s:pause().
+local sock_conn = {}
+
+---Stops the process that holds it, blocks its packets and puts it into repair mode, in which it can be
+---read. s:resume() lets it go on; s:close() ends it without a word to the peer. Until then its peer
+---waits.
+---@return true? done
+---@return string? message
+function sock_conn:pause() end
+
+---Reads its numbers while it is paused: state, inq_len, inq_seq, outq_len, outq_seq, unsq_len,
+---opt_mask, mss_clamp, snd_wscale, rcv_wscale, timestamp, flags, and the five of the windows where
+---flags has 1.
+---@return any? numbers A table; nil where it is not paused.
+function sock_conn:data() end
+
+---Reads what is in a queue while it is paused. The connection keeps it.
+---@param side sock.side `"recv"` or `"send"`.
+---@return string? bytes The bytes; nil where it is not paused.
+function sock_conn:queue(side) end
+
+---Lets a paused connection go on where it is.
+---@return true? done
+---@return string? message
+function sock_conn:resume() end
+
+---Ends a paused connection without a word to the peer; the process that holds it finds it aborted.
+---@return true? done
+---@return string? message
+function sock_conn:close() end
+
+---Takes it out of the kernel into a file that does not exist yet, in one step that no reload comes
+---between. The process that holds it finds it aborted. Whatever fails leaves it where it is.
+---@param file string Where to; a relative path is below the working directory.
+---@param drain? number|string How long to wait before for empty queues; not at all when absent.
+---@return true? done
+---@return string? message
+function sock_conn:checkpoint(file, drain) end
+
+---Moves it to where `hookd sock move --from` waits. It lives here until the other side is ready, and
+---again, in the same socket, if that refuses it after all.
+---@param target string HOST:PORT or the path of a Unix socket.
+---@return true? done
+---@return string? message
+function sock_conn:move(target) end
+
+---A connection is about to be taken; nothing is done yet, and the process that holds it still runs.
+---@class sock.select.point: hookd.point
+---@alias sock.select.handler fun(s: sock.conn): hookd.verdict?
+
+---A connection is about to be taken or restored: the plan stands, nothing is done. In restores its
+---socket does not exist yet.
+---@class sock.before.point: hookd.point
+---@alias sock.before.handler fun(s: sock.conn): hookd.verdict?
+
+---The queues of a connection that is to be taken are not empty yet, each time it is looked at. A veto
+---ends the waiting.
+---@class sock.drain.point: hookd.point
+---@alias sock.drain.handler fun(s: sock.conn): hookd.verdict?
+
+---The packets of a connection that is being taken are blocked.
+---@class sock.locked.point: hookd.point
+---@alias sock.locked.handler fun(s: sock.conn): hookd.verdict?
+
+---The socket is in repair mode.
+---@class sock.pause.point: hookd.point
+---@alias sock.pause.handler fun(s: sock.conn): hookd.verdict?
+
+---Numbers and queues were read.
+---@class sock.dump.point: hookd.point
+---@alias sock.dump.handler fun(s: sock.conn): hookd.verdict?
+
+---A queue was read that is not empty, receive queue first.
+---@class sock.queue.point: hookd.point
+---@alias sock.queue.handler fun(s: sock.conn): hookd.verdict?
+
+---The image is where it is to go; nothing is lost that the peer was told is here.
+---@class sock.image_written.point: hookd.point
+---@alias sock.image_written.handler fun(s: sock.conn): hookd.verdict?
+
+---The last moment to go back: next the socket is closed, silently.
+---@class sock.closing.point: hookd.point
+---@alias sock.closing.handler fun(s: sock.conn): hookd.verdict?
+
+---The connection is out of the kernel; its image is all there is of it.
+---@class sock.closed.point: hookd.point
+---@alias sock.closed.handler fun(s: sock.conn)
+
+---A connection goes on in its place, after a failure, a veto, or s:resume().
+---@class sock.resume.point: hookd.point
+---@alias sock.resume.handler fun(s: sock.conn)
+
+---The numbers of a restored socket are set; it is not bound yet.
+---@class sock.restore_unbound.point: hookd.point
+---@alias sock.restore_unbound.handler fun(s: sock.conn): hookd.verdict?
+
+---A restored socket is bound and connected, without a packet.
+---@class sock.restore_bound.point: hookd.point
+---@alias sock.restore_bound.handler fun(s: sock.conn): hookd.verdict?
+
+---What the ends had negotiated is set.
+---@class sock.restore_noq.point: hookd.point
+---@alias sock.restore_noq.handler fun(s: sock.conn): hookd.verdict?
+
+---Both queues are filled.
+---@class sock.restore_queue.point: hookd.point
+---@alias sock.restore_queue.handler fun(s: sock.conn): hookd.verdict?
+
+---The socket is whole and still in repair mode.
+---@class sock.restored.point: hookd.point
+---@alias sock.restored.handler fun(s: sock.conn): hookd.verdict?
+
+---The packets of a restored connection pass again.
+---@class sock.unlocked.point: hookd.point
+---@alias sock.unlocked.handler fun(s: sock.conn)
+
+---A restored connection goes on.
+---@class sock.up.point: hookd.point
+---@alias sock.up.handler fun(s: sock.conn)
+
+---The peer of a restored connection showed that it is there: it acknowledged what waited, or any
+---segment of it came.
+---@class sock.first_ack.point: hookd.point
+---@alias sock.first_ack.handler fun(s: sock.conn)
+
+---The first new bytes of the peer came on a restored connection.
+---@class sock.first_data.point: hookd.point
+---@alias sock.first_data.handler fun(s: sock.conn)
+
+---The peer of a restored connection gave no sign for two seconds.
+---@class sock.stalled.point: hookd.point
+---@alias sock.stalled.handler fun(s: sock.conn)
+
+---The block of a connection ended before it was taken; it goes on in its place.
+---@class sock.lease_expired.point: hookd.point
+---@alias sock.lease_expired.handler fun(s: sock.conn)
+
+---Taking or restoring a connection failed.
+---@class sock.error.point: hookd.point
+---@alias sock.error.handler fun(s: sock.conn)
+
+---TCP connections of this host are taken out of the kernel and put back: into another process, another
+---host, or the same place later. The peer does not notice.
+---@class sock
+---@field select sock.select.point A connection is about to be taken; nothing is done yet, and the process that holds it still runs.
+---@field before sock.before.point A connection is about to be taken or restored: the plan stands, nothing is done. In restores its socket does not exist yet.
+---@field drain sock.drain.point The queues of a connection that is to be taken are not empty yet, each time it is looked at. A veto ends the waiting.
+---@field locked sock.locked.point The packets of a connection that is being taken are blocked.
+---@field pause sock.pause.point The socket is in repair mode.
+---@field dump sock.dump.point Numbers and queues were read.
+---@field queue sock.queue.point A queue was read that is not empty, receive queue first.
+---@field image_written sock.image_written.point The image is where it is to go; nothing is lost that the peer was told is here.
+---@field closing sock.closing.point The last moment to go back: next the socket is closed, silently.
+---@field closed sock.closed.point The connection is out of the kernel; its image is all there is of it.
+---@field resume sock.resume.point A connection goes on in its place, after a failure, a veto, or s:resume().
+---@field restore_unbound sock.restore_unbound.point The numbers of a restored socket are set; it is not bound yet.
+---@field restore_bound sock.restore_bound.point A restored socket is bound and connected, without a packet.
+---@field restore_noq sock.restore_noq.point What the ends had negotiated is set.
+---@field restore_queue sock.restore_queue.point Both queues are filled.
+---@field restored sock.restored.point The socket is whole and still in repair mode.
+---@field unlocked sock.unlocked.point The packets of a restored connection pass again.
+---@field up sock.up.point A restored connection goes on.
+---@field first_ack sock.first_ack.point The peer of a restored connection showed that it is there: it acknowledged what waited, or any segment of it came.
+---@field first_data sock.first_data.point The first new bytes of the peer came on a restored connection.
+---@field stalled sock.stalled.point The peer of a restored connection gave no sign for two seconds.
+---@field lease_expired sock.lease_expired.point The block of a connection ended before it was taken; it goes on in its place.
+---@field error sock.error.point Taking or restoring a connection failed.
+---@field abort hookd.verdict Goes no further. What is being taken goes on in its place; of what is being restored the half-built socket goes, silently, and the image is as it was.
+sock = {}
 
 ---Finds a connection that has not ended. Where shards run at the same time, one of another shard shows
 ---what it was when it was looked for, its streams cannot be read, and words that are put on it come
@@ -2118,6 +2513,54 @@ function dns.lookup(name, type) end
 ---@return string? message
 function loop.new() end
 
+---@class http
+http = {}
+
+---@class http.get.args
+---@field url string Where to: "http://127.0.0.1:8080/path?query", or https.
+---@field headers? any Further fields, as loop.reply has them.
+---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
+---@field redirects? integer How many redirections are followed; none when absent.
+---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+
+---Asks a server for a resource and waits for the response. Connections are used again where they may
+---be. In a replay there is no network: it fails.
+---@param args http.get.args
+---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
+---@return string? message
+function http.get(args) end
+
+---@class http.post.args
+---@field url string Where to: "http://127.0.0.1:8080/path?query", or https.
+---@field body? string What is sent.
+---@field headers? any Further fields, as loop.reply has them.
+---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
+---@field redirects? integer How many redirections are followed; none when absent.
+---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+
+---Sends a server something and waits for the response. Connections are used again where they may be.
+---In a replay there is no network: it fails.
+---@param args http.post.args
+---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
+---@return string? message
+function http.post(args) end
+
+---@class http.request.args
+---@field url string Where to: "http://127.0.0.1:8080/path?query", or https.
+---@field method string The method, as PUT.
+---@field body? string What is sent.
+---@field headers? any Further fields, as loop.reply has them.
+---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
+---@field redirects? integer How many redirections are followed; none when absent.
+---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+
+---Asks a server by any method and waits for the response. Connections are used again where they may
+---be. In a replay there is no network: it fails.
+---@param args http.request.args
+---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
+---@return string? message
+function http.request(args) end
+
 ---Declares a listener, at a script's top level: `udp://`, `tcp://`, `tls://`, `ws://` or `wss://` with
 ---an address, and for the last two perhaps the path that is asked for. It is opened when the script
 ---goes live; where it cannot be, the script is refused. A reload leaves it open, with its connections,
@@ -2125,3 +2568,17 @@ function loop.new() end
 ---@param name string Its name.
 ---@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem", ca = "ca.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server, ca holds whom it trusts where it connects by TLS itself, by default whom the system trusts.
 function sip.listen(name) end
+
+---Lists TCP connections of this host that a process holds, in the order of their addresses.
+---@param filter? any Which ones: { port = 5060, peer_ip = "192.0.2.1", address = …, peer = …, pid = …, owner = "name", state = "established" }, all that are named. Absent: all but listening ones.
+---@return any? list The connections, 1,000 at most; nil where the filter is wrong or the system does not say.
+---@return string? why What is wrong, or that there are more; nil otherwise.
+function sock.find(filter) end
+
+---Restores an image, once, and hands its socket to the first program that connects to a Unix socket
+---(SCM_RIGHTS).
+---@param file string The image.
+---@param serve string Path of the Unix socket; there must be none.
+---@return sock.conn? conn The connection, which this process holds until a program has it.
+---@return string? message
+function sock.restore(file, serve) end

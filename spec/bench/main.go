@@ -4,7 +4,7 @@
 // request, writes a machine-readable file. See README.md.
 //
 // Comparisons come in sets, one a file: set_flow.go and so on. All run on one
-// goroutine, one program at a time.
+// goroutine, one program at a time; a program under load has its load beside it.
 package main
 
 import (
@@ -25,7 +25,9 @@ var sets = []struct {
 	make func(*bench) (*set, error)
 }{
 	{"flow", flowSet},
+	{"http", httpSet},
 	{"echo", echoSet},
+	{"sip", sipSet},
 }
 
 func main() {

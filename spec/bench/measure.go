@@ -39,6 +39,9 @@ func (b *bench) measure(s *set) (*result, error) {
 		if _, err := exec.LookPath(p.argv[0]); err != nil {
 			f.skipped = "not installed: " + p.get
 		}
+		if _, err := exec.LookPath(p.also); p.also != "" && err != nil {
+			f.skipped = p.also + " is not installed"
+		}
 		r.runs = append(r.runs, f)
 	}
 	for round := range b.rounds {
@@ -73,12 +76,12 @@ func (b *bench) slowRounds() int {
 
 // sample runs f's program once, and checks what it printed the first time.
 func (b *bench) sample(f *figures) error {
-	if f.program.measure != nil {
-		s, err := f.program.measure()
+	if f.program.run != nil {
+		s, found, err := f.program.run(f.program.argv)
 		if err != nil {
-			return fmt.Errorf("run %s: %w", f.program.name, err)
+			return fmt.Errorf("%s: %w", f.program.name, err)
 		}
-		f.samples = append(f.samples, s)
+		f.samples, f.found = append(f.samples, s), found
 		return nil
 	}
 	path := filepath.Join(b.dir, "output")

@@ -16,6 +16,11 @@ type program struct {
 	// name is unique in its set; the tables and the aims call it so.
 	name string
 	argv []string
+	// also is a second program that is needed, empty for none.
+	also string
+	// run measures the program under a load and says what was found; nil where its own
+	// end is waited for.
+	run func(argv []string) (s sample, found string, err error)
 	// get says how to get a program that may not be installed, empty for ours.
 	get string
 	// slow programs run once with -short, and three times without.
@@ -26,9 +31,14 @@ type program struct {
 	// check looks whether what the program wrote to standard output, a file, is
 	// right, and says what was found; nil where there is nothing to check.
 	check func(output string) (found string, err error)
-	// measure takes a sample in another way than by running argv to its end; nil
-	// where that is what is measured.
-	measure func() (sample, error)
+}
+
+// unjudged is program.run for a load whose figures are all that is found.
+func unjudged(measure func() (sample, error)) func([]string) (sample, string, error) {
+	return func([]string) (sample, string, error) {
+		s, err := measure()
+		return s, "", err
+	}
 }
 
 // probe measures something once.

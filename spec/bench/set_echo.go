@@ -43,8 +43,8 @@ func echoSet(b *bench) (*set, error) {
 	for _, n := range []int{64, 256} {
 		s.programs = append(
 			s.programs,
-			&program{name: echoAt(echoHookd, n), argv: hookd.argv, measure: func() (sample, error) { return b.echo(hookd, n) }},
-			&program{name: echoAt(echoHAProxy, n), argv: haproxy.argv, get: "apt install haproxy", measure: func() (sample, error) { return b.echo(haproxy, n) }},
+			&program{name: echoAt(echoHookd, n), argv: hookd.argv, run: unjudged(func() (sample, error) { return b.echo(hookd, n) })},
+			&program{name: echoAt(echoHAProxy, n), argv: haproxy.argv, get: "apt install haproxy", run: unjudged(func() (sample, error) { return b.echo(haproxy, n) })},
 		)
 		s.aims = append(s.aims, aim{
 			what: fmt.Sprintf("CPU a message at %d connections, in those of HAProxy with Lua", n), bound: 1,

@@ -63,6 +63,9 @@ func goFamilyVar(s *source, f *model.Family) {
 
 func goVerdictRow(s *source, f *model.Family, v *model.Verdict) {
 	s.line("{\nKind: Verdict%s,\nName: %q,\nRank: %d,\nDoc: %s,", goName(v.Name), v.Name, v.Rank, quote(v.Doc))
+	if v.Routine {
+		s.line("Routine: true,")
+	}
 	goParams(s, f, "Args", v.Args)
 	if v.Named {
 		s.line("Named: true,")

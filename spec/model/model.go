@@ -46,11 +46,13 @@ type Enum struct {
 
 // Verdict is something that rules may decide.
 type Verdict struct {
-	At   Pos      `yaml:"-"`
-	Name string   `yaml:"name"`
-	Rank int      `yaml:"rank"`
-	Doc  string   `yaml:"doc"`
-	Args []*Param `yaml:"args"`
+	At   Pos    `yaml:"-"`
+	Name string `yaml:"name"`
+	Rank int    `yaml:"rank"`
+	// Routine verdicts are what the event is there for.
+	Routine bool     `yaml:"routine"`
+	Doc     string   `yaml:"doc"`
+	Args    []*Param `yaml:"args"`
 	// Named verdicts are called with one table of named arguments.
 	Named bool `yaml:"named"`
 }

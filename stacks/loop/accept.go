@@ -49,7 +49,7 @@ func (s *Stack) accepted(p *port, n *netio.Conn) *Conn {
 		session, err := proto.Attach(c, p.spec.options)
 		if err != nil {
 			c.answer = netio.Reject
-			c.fault(loopev.FaultProtocol, err.Error())
+			p.conn.fault(loopev.FaultProtocol, err.Error())
 		}
 		c.session, c.proto = session, proto
 	}
@@ -87,6 +87,7 @@ func (c *Conn) accept() {
 		c.refuse(nil)
 		return
 	}
+	c.begun = true
 	if !loopev.OnAccept.Wanted(c.stack.sh) {
 		c.settleAccept(event.Verdict{})
 		return

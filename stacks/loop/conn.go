@@ -161,8 +161,8 @@ func (c *Conn) Remote() loopev.Address {
 	return &c.server
 }
 
-// Path returns the path of a Unix socket.
-func (c *Conn) Path() (string, bool) { return c.path, c.path != "" }
+// SocketPath returns the path of a Unix socket.
+func (c *Conn) SocketPath() (string, bool) { return c.path, c.path != "" }
 
 // State returns where it is in its life.
 func (c *Conn) State() loopev.State {
@@ -187,6 +187,9 @@ func (c *Conn) Started() int64 { return c.began }
 
 // Duration returns for how long it was there.
 func (c *Conn) Duration() time.Duration {
+	if c.began == 0 { // a listener of before time began
+		return 0
+	}
 	if c.ended != 0 {
 		return time.Duration(c.ended - c.began)
 	}

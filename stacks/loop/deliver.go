@@ -12,7 +12,8 @@ type delivery struct {
 	inline int  // events of a protocol that are being raised
 	holds  int  // handlers that wait, or events that are being raised
 	busy   bool // deliver runs
-	up     bool // accept or connect was told
+	begun  bool // accept or connect was told,
+	up     bool // and it is served
 	owed   owed
 	step   owed // the event that is being raised
 
@@ -212,14 +213,18 @@ func (c *Conn) message() {
 }
 
 func (c *Conn) connect() {
-	c.up = !c.failed
+	c.begun, c.up = true, !c.failed
+	raise(c, loopev.OnConnect, c.connectEvent(), owesConnect)
+}
+
+func (c *Conn) connectEvent() *loopev.Connect {
 	e := &c.stack.events.connect
 	*e = loopev.Connect{C: c}
 	if c.failed {
 		e.Code = codeOf(c.code)
 		e.Why, e.Reason = whyOf(c.code), c.code.String()
 	}
-	raise(c, loopev.OnConnect, e, owesConnect)
+	return e
 }
 
 // settleConnect goes on when an outgoing connection is up, or is not.
@@ -263,10 +268,10 @@ func (c *Conn) quit() {
 	c.c.CloseWith(netio.Reason{Why: netio.Stopped})
 }
 
-// fault raises loop.error.
+// fault raises loop.error, behind the connection's first event.
 func (c *Conn) fault(kind loopev.Fault, message string) {
 	c.stack.group.counts.faults.Add(1)
-	if c.over || !loopev.OnError.Wanted(c.stack.sh) {
+	if c.over || !c.begun && c.c != nil || !loopev.OnError.Wanted(c.stack.sh) {
 		return
 	}
 	e := &c.stack.events.err

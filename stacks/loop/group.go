@@ -137,6 +137,11 @@ func (g *Group) Run(ctx context.Context) error {
 		loops.Go(func() { errs[i] = s.io.Run(ctx) })
 	}
 	loops.Wait()
+	for _, p := range g.cfg.Protocols {
+		if w, ok := p.(interface{ Wait() }); ok {
+			w.Wait() // for goroutines of its own
+		}
+	}
 	g.close()
 	return errors.Join(errs...)
 }

@@ -130,7 +130,15 @@ func (c *Conn) finish(why netio.Reason) {
 	if c.pair != nil {
 		c.pair.closed(c, why)
 	}
-	if loopev.OnClose.Wanted(s.sh) {
+	if !c.begun && c.Outbound() { // it was ended before that was decided
+		c.failed, c.code = true, why
+		c.begun = true
+		if e := c.connectEvent(); loopev.OnConnect.Wanted(s.sh) {
+			loopev.OnConnect.Emit(s.sh, e)
+		}
+	}
+	// Who was refused before accept was no connection.
+	if loopev.OnClose.Wanted(s.sh) && (c.begun || c.c == nil) {
 		e := &s.events.close
 		*e = loopev.Close{C: c, Why: whyOf(why), Reason: why.String()}
 		if why.Err != nil {

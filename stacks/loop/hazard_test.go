@@ -125,7 +125,7 @@ func TestSlowLoris(t *testing.T) {
 	r := newRig(t)
 	r.quiet = true
 	at := r.listen("echo", kv("url", "tcp://127.0.0.1:0"))
-	r.handle = func(name string, c *Conn, e any) event.Verdict {
+	r.serve(func(name string, c *Conn, e any) event.Verdict {
 		switch {
 		case name == "loop.accept":
 			if err := c.Deadline(nil, 300*time.Millisecond, true); err != nil {
@@ -136,7 +136,7 @@ func TestSlowLoris(t *testing.T) {
 			return echo(name, c, e)
 		}
 		return event.Verdict{}
-	}
+	})
 	var slow []net.Conn
 	for range n {
 		c := r.peer(at)

@@ -27,7 +27,7 @@ func TestOrder(t *testing.T) {
 	}{
 		{"the peer echoes with us", func(r *rig) {
 			at := r.listen("echo", kv("url", "tcp://127.0.0.1:0"))
-			r.handle = echo
+			r.serve(echo)
 			c := r.peer(at)
 			write(r.t, c, "hello")
 			read(r.t, c, 5)
@@ -35,7 +35,7 @@ func TestOrder(t *testing.T) {
 		}, "S close", []string{"S accept", "S recv 5 of 5", "S send 5", "S eof", "S close eof"}},
 		{"half close: what is queued goes out", func(r *rig) {
 			at := r.listen("echo", kv("url", "tcp://127.0.0.1:0"))
-			r.handle = echo
+			r.serve(echo)
 			c := r.peer(at)
 			write(r.t, c, "hello")
 			_ = c.CloseWrite()
@@ -66,20 +66,20 @@ func TestOrder(t *testing.T) {
 		}, "C close", []string{"C connect 111", "C close refused"}},
 		{"both ends are ours, what was sent early goes out", func(r *rig) {
 			at := r.listen("echo", kv("url", "tcp://127.0.0.1:0"))
-			r.handle = func(name string, c *Conn, e any) event.Verdict {
+			r.serve(func(name string, c *Conn, e any) event.Verdict {
 				if name == "loop.recv" && c.Outbound() {
 					c.Skip(5)
 					_ = c.Close(nil)
 				}
 				return echo(name, c, e)
-			}
+			})
 			r.dial("tcp://"+at, func(c *Conn) { _ = c.Write1([]byte("hello")) })
 			r.logged("S close")
 			r.do(func() { r.log = only(r.log, "C ") })
 		}, "C close", []string{"C connect 0", "C send 5", "C recv 5 of 5", "C close local"}},
 		{"UDP: a datagram is one recv, and what is left of it is dropped", func(r *rig) {
 			at := r.listen("echo", kv("url", "udp://127.0.0.1:0"), kv("limits", []event.KV{kv("idle", "50ms")}))
-			r.handle = echo
+			r.serve(echo)
 			c, err := net.Dial("udp", at)
 			if err != nil {
 				r.t.Fatal(err)
@@ -112,7 +112,7 @@ func TestOrder(t *testing.T) {
 		}, "S close", []string{"S accept", "S recv 3 of 3", "S full recv", "S eof", "S close eof"}},
 		{"a queue that fills and drains, in several writes", func(r *rig) {
 			at := r.listen("big", kv("url", "tcp://127.0.0.1:0"), kv("limits", []event.KV{kv("send_high", "1MiB"), kv("send_max", "64MiB")}))
-			r.handle = func(name string, c *Conn, e any) event.Verdict {
+			r.serve(func(name string, c *Conn, e any) event.Verdict {
 				if name == "loop.accept" {
 					_ = c.Write1(make([]byte, 16<<20))
 				}
@@ -120,7 +120,7 @@ func TestOrder(t *testing.T) {
 					_ = c.Close(nil)
 				}
 				return event.Verdict{}
-			}
+			})
 			c := r.peer(at)
 			read(r.t, c, 16<<20)
 			_ = c.Close()
@@ -144,7 +144,7 @@ func TestOrder(t *testing.T) {
 			at := r.listenAll(Listen{Name: "echo", Dir: dir, Options: []event.KV{
 				kv("url", "tls://127.0.0.1:0"), kv("tls", []event.KV{kv("cert", "cert.pem"), kv("key", "key.pem"), kv("alpn", []any{"x", "y"})}),
 			}})["echo"]
-			r.handle = func(name string, c *Conn, e any) event.Verdict {
+			r.serve(func(name string, c *Conn, e any) event.Verdict {
 				if name == "loop.accept" {
 					if alpn, _ := c.ALPN(); alpn != "y" || !c.TLS() {
 						r.t.Errorf("at accept: protocol %q, TLS %v", alpn, c.TLS())
@@ -155,7 +155,7 @@ func TestOrder(t *testing.T) {
 					_ = c.Close(nil)
 				}
 				return echo(name, c, e)
-			}
+			})
 			r.do(func() {
 				_, err := r.s.Dial(Dialing{URL: "tls://" + at, Dir: dir, Options: []event.KV{kv("tls", []event.KV{kv("ca", "cert.pem"), kv("alpn", []any{"y"})})}})
 				if err != nil {
@@ -191,6 +191,7 @@ func TestOrder(t *testing.T) {
 			}})["x"]
 			r.dial("tls://"+at, nil)
 			r.logged("C close")
+			r.logged("L error")
 			r.do(func() { r.log = only(r.log, "C ") })
 		}, "C close", []string{"C connect -1", "C close handshake:certificate"}},
 		{"one too many, and one too fast", func(r *rig) {
@@ -210,12 +211,12 @@ func TestOrder(t *testing.T) {
 			r.logged("S close reset")
 			r.do(func() { r.log = slices.DeleteFunc(r.log, func(line string) bool { return line == "L close local" }) })
 		}, "S close reset", []string{
-			"S accept", "L limit listener", "S eof", "S close eof", "S accept", "L limit rate", "S close rejected", "S close reset",
+			"S accept", "L limit listener", "S eof", "S close eof", "S accept", "L limit rate", "S close reset",
 		}},
 		{"a Unix socket", func(r *rig) {
 			path := filepath.Join(r.t.TempDir(), "s")
 			r.listen("echo", kv("url", "unix://"+path))
-			r.handle = echo
+			r.serve(echo)
 			c, err := net.Dial("unix", path)
 			if err != nil {
 				r.t.Fatal(err)

@@ -134,3 +134,10 @@ func (c *Conn) Then(then func(event.Verdict, error)) func(event.Verdict, error) 
 		}
 	}
 }
+
+// Again has the session's Recv called once nothing runs that it could interrupt: for
+// sessions that left bytes until something else was done.
+func (c *Conn) Again() {
+	c.owed |= owesParse
+	c.soon()
+}

@@ -175,6 +175,11 @@ func (r *rig) do(f func()) {
 	f()
 }
 
+// serve has f called with each event.
+func (r *rig) serve(f func(name string, c *Conn, e any) event.Verdict) {
+	r.do(func() { r.handle = f })
+}
+
 // listen opens a listener and returns where it is.
 func (r *rig) listen(name string, options ...event.KV) string {
 	r.t.Helper()

@@ -53,10 +53,6 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// ErrLeaseExpired says that a block had ended before it was renewed or looked at:
-// packets of the connection may have passed.
-var ErrLeaseExpired = errors.New("netfilter: lease has expired")
-
 // blocker is one way to block.
 type blocker interface {
 	block(mode Mode, lease time.Duration, list []Tuple) error

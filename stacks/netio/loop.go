@@ -317,6 +317,9 @@ func (l *Loop) sleep() time.Duration {
 // what this package's own methods need is done by themselves. Any goroutine.
 func (l *Loop) Wake() { l.io.wake() }
 
+// Draining reports whether [Loop.Drain] was called.
+func (l *Loop) Draining() bool { return l.stopping }
+
 // Stir makes the loop turn again if it does not turn now. Who arms timers in its
 // shard calls it, having entered the shard.
 func (l *Loop) Stir() { l.stir() }

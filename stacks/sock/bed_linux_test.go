@@ -349,3 +349,10 @@ func resets(t testing.TB, ns netns.Handle) (n int) {
 	}))
 	return n
 }
+
+func mustAddr(t testing.TB, s string) netip.Addr {
+	t.Helper()
+	a, err := netip.ParseAddr(s)
+	must(t, err)
+	return a
+}

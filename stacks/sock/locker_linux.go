@@ -162,3 +162,32 @@ func (m *Mover) Close() error {
 	}
 	return all
 }
+
+// Block blocks a connection's packets for the lease, which [Mover.Renew] starts anew
+// and [Mover.Unlock] ends: for callers of the staged calls.
+func (m *Mover) Block(fd int) (netfilter.Tuple, error) {
+	local, err := localOf(fd)
+	if err != nil {
+		return netfilter.Tuple{}, fmt.Errorf("sock: block: %w", err)
+	}
+	remote, err := peerOf(fd)
+	if err != nil {
+		return netfilter.Tuple{}, fmt.Errorf("sock: block: %w", err)
+	}
+	t := netfilter.Tuple{Local: local, Remote: remote}
+	p, err := m.placeOf(fd)
+	if err != nil {
+		return t, err
+	}
+	_, err = p.block(t, false)
+	return t, err
+}
+
+// FirstData reports whether bytes have come on a restored connection since it went on.
+func (r *Restored) FirstData() (bool, error) {
+	info, err := readInfo(r.FD)
+	if err != nil {
+		return false, fmt.Errorf("sock: look at %v: %w", r.Remote, err)
+	}
+	return info.bytesReceived > uint64(r.inq), nil
+}

@@ -325,7 +325,7 @@ func (r *revival) unlock() error {
 
 // up resumes.
 func (r *revival) up() (*Restored, error) {
-	out := &Restored{FD: r.fd, Local: r.tuple.Local, Remote: r.tuple.Remote, State: r.data.State, options: r.img.Options, outq: r.data.OutqLen, segsIn: r.segsIn}
+	out := &Restored{FD: r.fd, Local: r.tuple.Local, Remote: r.tuple.Remote, State: r.data.State, options: r.img.Options, outq: r.data.OutqLen, inq: r.data.InqLen, segsIn: r.segsIn}
 	if r.opt.Quick && r.data.OutqLen > 0 {
 		out.hurry()
 	}

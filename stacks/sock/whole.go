@@ -108,5 +108,6 @@ type Restored struct {
 	rtoMax  uint32
 	quick   bool
 	outq    uint32 // bytes that were to be acknowledged
+	inq     uint32 // bytes that it was restored with, which count as received
 	segsIn  uint32 // segments that had come before the connection was unlocked
 }

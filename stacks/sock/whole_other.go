@@ -33,6 +33,12 @@ func (m *Mover) Receive(io.ReadWriter, RestoreOptions, func(*Offer, *RestoreOpti
 // Unlock needs Linux.
 func (m *Mover) Unlock(netfilter.Tuple) error { return ErrUnsupported }
 
+// Block needs Linux.
+func (m *Mover) Block(int) (netfilter.Tuple, error) { return netfilter.Tuple{}, ErrUnsupported }
+
+// FirstData needs Linux.
+func (r *Restored) FirstData() (bool, error) { return false, ErrUnsupported }
+
 // Renew needs Linux.
 func (m *Mover) Renew(netfilter.Tuple) error { return ErrUnsupported }
 
@@ -47,3 +53,6 @@ func (r *Restored) Settle(time.Duration) (time.Duration, error) { return 0, ErrU
 
 // Conn needs Linux.
 func (r *Restored) Conn() (net.Conn, error) { return nil, ErrUnsupported }
+
+// Pass needs Linux.
+func (r *Restored) Pass(*net.UnixConn) error { return ErrUnsupported }

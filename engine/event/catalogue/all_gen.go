@@ -8,6 +8,7 @@ import (
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/engine/event/sipev"
+	"github.com/hookd/hookd/engine/event/sockev"
 )
 
 // All returns every family of this build, sorted by name.
@@ -17,5 +18,6 @@ func All() []*event.Family {
 		hookdev.Family,
 		loopev.Family,
 		sipev.Family,
+		sockev.Family,
 	}
 }

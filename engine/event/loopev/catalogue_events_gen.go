@@ -1134,3 +1134,684 @@ var closeInfo = &event.Info{
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendClose(b, e.(*Close)) },
 }
+
+var httpHeadersInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_headers",
+	Doc:    "The head of an HTTP request is there, before its body. Who answers here keeps the body from being read.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPHeaders.ID(), Name: "loop.http_headers", Doc: "The head of an HTTP request is there, before its body. Who answers here keeps the body from being read."},
+	},
+	Args: []string{"c", "req"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPHeaders).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPHeaders).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPHeaders).Req },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPHeaders).Req, value, "loop.request", false) },
+		},
+		{
+			Name:   "method",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its method.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPHeaders).Method },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPHeaders).Method, value) },
+		},
+		{
+			Name:   "path",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its path.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPHeaders).Path },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPHeaders).Path, value) },
+		},
+		{
+			Name:   "host",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Whom it is for.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPHeaders).Host },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPHeaders).Host, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictReply, VerdictStream},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example: `rule "only-known" { on = loop.http_headers, match = { method = "PUT" }, run = function(c, req)
+  if not req:header "authorization" then return loop.reply(401, "no\n") end
+end }`,
+	New: func() any { return new(HTTPHeaders) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPHeaders)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPHeaders(b, e.(*HTTPHeaders)) },
+}
+
+var httpChunkInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_chunk",
+	Doc:    "A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPChunk.ID(), Name: "loop.http_chunk", Doc: "A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole."},
+	},
+	Args: []string{"c", "req", "chunk"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPChunk).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPChunk).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPChunk).Req },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPChunk).Req, value, "loop.request", false) },
+		},
+		{
+			Name: "chunk",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "The part.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(e any) []byte { return e.(*HTTPChunk).Chunk },
+			},
+			Set: func(e, value any) error { return plain.SetBytes(&e.(*HTTPChunk).Chunk, value) },
+		},
+		{
+			Name:   "offset",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "How much of the body came before.",
+			Unit:   "bytes",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*HTTPChunk).Offset },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HTTPChunk).Offset, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "sizes" { on = loop.http_chunk, run = function(c, req, chunk) c.data.got = this.offset + #chunk end }`,
+	New:     func() any { return new(HTTPChunk) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPChunk)
+		v.Chunk = bytes.Clone(v.Chunk)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPChunk(b, e.(*HTTPChunk)) },
+}
+
+var httpRequestInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_request",
+	Doc:    "An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPRequest.ID(), Name: "loop.http_request", Doc: "An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404."},
+	},
+	Args: []string{"c", "req"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPRequest).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPRequest).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPRequest).Req },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPRequest).Req, value, "loop.request", false) },
+		},
+		{
+			Name:   "method",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its method.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPRequest).Method },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPRequest).Method, value) },
+		},
+		{
+			Name:   "path",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its path.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPRequest).Path },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPRequest).Path, value) },
+		},
+		{
+			Name:   "host",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Whom it is for.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPRequest).Host },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPRequest).Host, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictReply, VerdictFile, VerdictLater},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example: `loop.listen "api" { url = "http://127.0.0.1:0" }
+rule "hello" { on = loop.http_request, match = { listener = "api", path = "/" }, run = function(c, req) return loop.reply(200, "hello\n") end }`,
+	New: func() any { return new(HTTPRequest) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPRequest)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPRequest(b, e.(*HTTPRequest)) },
+}
+
+var httpResponseInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_response",
+	Doc:    "A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPResponse.ID(), Name: "loop.http_response", Doc: "A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on."},
+	},
+	Args: []string{"c", "res"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPResponse).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPResponse).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "res",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.response"},
+			Doc:  "The response.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPResponse).Res },
+			},
+			Set: func(e, value any) error {
+				return plain.SetObject(&e.(*HTTPResponse).Res, value, "loop.response", false)
+			},
+		},
+		{
+			Name:   "status",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Its status.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*HTTPResponse).Status) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HTTPResponse).Status, value) },
+		},
+		{
+			Name:   "url",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What was asked for.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPResponse).URL },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPResponse).URL, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "slow-friends" { on = loop.http_response, match = { status = is.gt(499) }, run = function(c, res) log.warn("server trouble", { url = this.url, status = res.status }) end }`,
+	New:     func() any { return new(HTTPResponse) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPResponse)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPResponse(b, e.(*HTTPResponse)) },
+}
+
+var httpErrorInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_error",
+	Doc:    "A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPError.ID(), Name: "loop.http_error", Doc: "A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends."},
+	},
+	Args: []string{"c"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPError).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPError).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "status",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "What the client was told.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*HTTPError).Status) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HTTPError).Status, value) },
+		},
+		{
+			Name:   "message",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What is wrong.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPError).Message },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPError).Message, value) },
+		},
+	},
+	Since: "0.2",
+	Example: `rule "smugglers" { on = loop.http_error, match = { status = 400 }, threshold = { by = "client.ip", count = 10, within = "60s" }, run = function(c)
+  alert("smuggler", { ip = c.client.ip, what = this.message })
+end }`,
+	New: func() any { return new(HTTPError) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPError)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPError(b, e.(*HTTPError)) },
+}
+
+var wsHandshakeInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.ws_handshake",
+	Doc:    "A client asks for a WebSocket, rightly (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it is accepted where anything of ws_open, ws_message or ws_fragment is bound, else it is a request like any other.",
+	Points: []event.PointInfo{
+		{ID: OnWSHandshake.ID(), Name: "loop.ws_handshake", Doc: "A client asks for a WebSocket, rightly (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it is accepted where anything of ws_open, ws_message or ws_fragment is bound, else it is a request like any other."},
+	},
+	Args: []string{"c", "req"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*WSHandshake).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*WSHandshake).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*WSHandshake).Req },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*WSHandshake).Req, value, "loop.request", false) },
+		},
+		{
+			Name:   "method",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its method.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*WSHandshake).Method },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*WSHandshake).Method, value) },
+		},
+		{
+			Name:   "path",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its path.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*WSHandshake).Path },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*WSHandshake).Path, value) },
+		},
+		{
+			Name:   "host",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Whom it is for.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*WSHandshake).Host },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*WSHandshake).Host, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictReply, VerdictUpgrade},
+	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
+	Since:    "0.2",
+	Example: `rule "only-ours" { on = loop.ws_handshake, run = function(c, req)
+  if req:header "origin" ~= "http://127.0.0.1:8080" then return loop.reply(403, "not from here\n") end
+end }`,
+	New: func() any { return new(WSHandshake) },
+	Clone: func(e any) any {
+		v := *e.(*WSHandshake)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendWSHandshake(b, e.(*WSHandshake)) },
+}
+
+var wsOpenInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.ws_open",
+	Doc:    "A WebSocket is open (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.",
+	Points: []event.PointInfo{
+		{ID: OnWSOpen.ID(), Name: "loop.ws_open", Doc: "A WebSocket is open (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too."},
+	},
+	Args: []string{"c"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*WSOpen).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*WSOpen).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "subprotocol",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The subprotocol that was agreed on, empty for none.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*WSOpen).Subprotocol },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*WSOpen).Subprotocol, value) },
+		},
+		{
+			Name:   "compressed",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "Messages may be compressed (permessage-deflate).",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(e any) bool { return e.(*WSOpen).Compressed },
+			},
+			Set: func(e, value any) error { return plain.SetBool(&e.(*WSOpen).Compressed, value) },
+		},
+	},
+	Waits:   event.WaitsSuspend,
+	Since:   "0.2",
+	Example: `rule "welcome" { on = loop.ws_open, run = function(c) c:ws_send "welcome" end }`,
+	New:     func() any { return new(WSOpen) },
+	Clone: func(e any) any {
+		v := *e.(*WSOpen)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendWSOpen(b, e.(*WSOpen)) },
+}
+
+var wsMessageInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.ws_message",
+	Doc:    "A WebSocket message came, put together from its fragments (MG_EV_WEBSOCKET_FRAME).",
+	Points: []event.PointInfo{
+		{ID: OnWSMessage.ID(), Name: "loop.ws_message", Doc: "A WebSocket message came, put together from its fragments (MG_EV_WEBSOCKET_FRAME)."},
+	},
+	Args: []string{"c", "message"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*WSMessage).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*WSMessage).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "message",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "The message.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(e any) []byte { return e.(*WSMessage).Message },
+			},
+			Set: func(e, value any) error { return plain.SetBytes(&e.(*WSMessage).Message, value) },
+		},
+		{
+			Name:   "type",
+			Type:   event.Type{Kind: event.Enum, Names: WSTypeNames()},
+			Doc:    "text or binary.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*WSMessage).Type) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*WSMessage).Type, value, WSTypeNames()) },
+		},
+	},
+	Waits:   event.WaitsSuspend,
+	Since:   "0.2",
+	Example: `rule "echo" { on = loop.ws_message, run = function(c, message) c:ws_send(message, this.type) end }`,
+	New:     func() any { return new(WSMessage) },
+	Clone: func(e any) any {
+		v := *e.(*WSMessage)
+		v.Message = bytes.Clone(v.Message)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendWSMessage(b, e.(*WSMessage)) },
+}
+
+var wsFragmentInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.ws_fragment",
+	Doc:    "A part of a WebSocket message came. Only where c.ws_no_defrag is set, and then ws_message is not raised.",
+	Points: []event.PointInfo{
+		{ID: OnWSFragment.ID(), Name: "loop.ws_fragment", Doc: "A part of a WebSocket message came. Only where c.ws_no_defrag is set, and then ws_message is not raised."},
+	},
+	Args: []string{"c", "message"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*WSFragment).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*WSFragment).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "message",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "The part.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(e any) []byte { return e.(*WSFragment).Message },
+			},
+			Set: func(e, value any) error { return plain.SetBytes(&e.(*WSFragment).Message, value) },
+		},
+		{
+			Name:   "type",
+			Type:   event.Type{Kind: event.Enum, Names: WSTypeNames()},
+			Doc:    "text or binary of the first part, continuation of the others.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*WSFragment).Type) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*WSFragment).Type, value, WSTypeNames()) },
+		},
+		{
+			Name:   "last",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "It ends the message.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(e any) bool { return e.(*WSFragment).Last },
+			},
+			Set: func(e, value any) error { return plain.SetBool(&e.(*WSFragment).Last, value) },
+		},
+	},
+	Waits: event.WaitsSuspend,
+	Since: "0.2",
+	Example: `rule "parts" { on = loop.ws_open, run = function(c) c.ws_no_defrag = true end }
+rule "sizes" { on = loop.ws_fragment, run = function(c, message) c.data.got = (c.data.got or 0) + #message end }`,
+	New: func() any { return new(WSFragment) },
+	Clone: func(e any) any {
+		v := *e.(*WSFragment)
+		v.Message = bytes.Clone(v.Message)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendWSFragment(b, e.(*WSFragment)) },
+}
+
+var wsPingInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.ws_ping",
+	Doc:    "A ping came, and was answered (MG_EV_WEBSOCKET_CONTROL_FRAME).",
+	Points: []event.PointInfo{
+		{ID: OnWSPing.ID(), Name: "loop.ws_ping", Doc: "A ping came, and was answered (MG_EV_WEBSOCKET_CONTROL_FRAME)."},
+	},
+	Args: []string{"c", "payload"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*WSPing).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*WSPing).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "payload",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "What it carries.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(e any) []byte { return e.(*WSPing).Payload },
+			},
+			Set: func(e, value any) error { return plain.SetBytes(&e.(*WSPing).Payload, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "alive" { on = loop.ws_ping, run = function(c) c.data.pinged = c.duration end }`,
+	New:     func() any { return new(WSPing) },
+	Clone: func(e any) any {
+		v := *e.(*WSPing)
+		v.Payload = bytes.Clone(v.Payload)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendWSPing(b, e.(*WSPing)) },
+}
+
+var wsPongInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.ws_pong",
+	Doc:    "A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer that is silent for 30 s is pinged by itself, and given up after as long again.",
+	Points: []event.PointInfo{
+		{ID: OnWSPong.ID(), Name: "loop.ws_pong", Doc: "A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer that is silent for 30 s is pinged by itself, and given up after as long again."},
+	},
+	Args: []string{"c", "payload"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*WSPong).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*WSPong).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "payload",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "What it carries.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(e any) []byte { return e.(*WSPong).Payload },
+			},
+			Set: func(e, value any) error { return plain.SetBytes(&e.(*WSPong).Payload, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "there" { on = loop.ws_pong, run = function(c, payload) log.info("there", { conn = c.id }) end }`,
+	New:     func() any { return new(WSPong) },
+	Clone: func(e any) any {
+		v := *e.(*WSPong)
+		v.Payload = bytes.Clone(v.Payload)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendWSPong(b, e.(*WSPong)) },
+}
+
+var wsCloseInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.ws_close",
+	Doc:    "A WebSocket is over, once: by a close frame, which was answered, or without one. The end of the connection follows.",
+	Points: []event.PointInfo{
+		{ID: OnWSClose.ID(), Name: "loop.ws_close", Doc: "A WebSocket is over, once: by a close frame, which was answered, or without one. The end of the connection follows."},
+	},
+	Args: []string{"c", "code"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*WSClose).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*WSClose).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "code",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Why, by RFC 6455 section 7.4; 1005 where the peer did not say, 1006 where it just went.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*WSClose).Code) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*WSClose).Code, value) },
+		},
+		{
+			Name:   "text",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The same in words, of the peer or of what it did wrong.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*WSClose).Text },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*WSClose).Text, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "gone" { on = loop.ws_close, run = function(c, code) log.info("gone", { code = code, why = this.text }) end }`,
+	New:     func() any { return new(WSClose) },
+	Clone: func(e any) any {
+		v := *e.(*WSClose)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendWSClose(b, e.(*WSClose)) },
+}

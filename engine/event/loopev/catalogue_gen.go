@@ -31,10 +31,24 @@ var Family = &event.Family{
 		socksRequestInfo,
 		dnsQueryInfo,
 		closeInfo,
+		httpHeadersInfo,
+		httpChunkInfo,
+		httpRequestInfo,
+		httpResponseInfo,
+		httpErrorInfo,
+		wsHandshakeInfo,
+		wsOpenInfo,
+		wsMessageInfo,
+		wsFragmentInfo,
+		wsPingInfo,
+		wsPongInfo,
+		wsCloseInfo,
 	},
 	Objects: []*event.Object{
 		connObject,
 		addressObject,
+		requestObject,
+		responseObject,
 	},
 	Functions: []*event.Function{
 		{
@@ -170,6 +184,73 @@ end) end }`,
 			Example: `rule "ticker" { on = hookd.start, run = function() local t = loop.new() if t then t:timer "5s" end end }
 rule "tick" { on = loop.timer, match = { kind = "timer" }, run = function(t) t:timer "5s" end }`,
 		},
+		{
+			Name: "http.get",
+			Doc:  "Asks a server for a resource and waits for the response. Connections are used again where they may be. In a replay there is no network: it fails.",
+			Args: []event.Param{
+				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
+				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long to wait for the whole of it; 10 s when absent.", Optional: true},
+				{Name: "redirects", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many redirections are followed; none when absent.", Optional: true},
+				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be; 1 MiB when absent.", Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "response", Type: event.Type{Kind: event.Plain}, Doc: "{ status, reason, headers, body }, with names of headers in lower case; nil and why where there is none."},
+			},
+			Effects: true,
+			Waits:   true,
+			Since:   "0.2",
+			Example: `rule "watch" { on = hookd.start, run = function() spawn(function()
+  local r, err = http.get { url = "http://127.0.0.1:8080/health", timeout = "2s" }
+  log.info("health", { status = r and r.status, why = err })
+end) end }`,
+		},
+		{
+			Name: "http.post",
+			Doc:  "Sends a server something and waits for the response. Connections are used again where they may be. In a replay there is no network: it fails.",
+			Args: []event.Param{
+				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
+				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "What is sent.", Optional: true},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
+				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long to wait for the whole of it; 10 s when absent.", Optional: true},
+				{Name: "redirects", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many redirections are followed; none when absent.", Optional: true},
+				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be; 1 MiB when absent.", Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "response", Type: event.Type{Kind: event.Plain}, Doc: "{ status, reason, headers, body }, with names of headers in lower case; nil and why where there is none."},
+			},
+			Effects: true,
+			Waits:   true,
+			Since:   "0.2",
+			Example: `rule "tell" { on = hookd.start, run = function() spawn(function()
+  http.post { url = "http://127.0.0.1:8080/events", body = json.encode { up = true }, headers = { ["content-type"] = "application/json" } }
+end) end }`,
+		},
+		{
+			Name: "http.request",
+			Doc:  "Asks a server by any method and waits for the response. Connections are used again where they may be. In a replay there is no network: it fails.",
+			Args: []event.Param{
+				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
+				{Name: "method", Type: event.Type{Kind: event.String}, Doc: "The method, as PUT."},
+				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "What is sent.", Optional: true},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
+				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long to wait for the whole of it; 10 s when absent.", Optional: true},
+				{Name: "redirects", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many redirections are followed; none when absent.", Optional: true},
+				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be; 1 MiB when absent.", Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "response", Type: event.Type{Kind: event.Plain}, Doc: "{ status, reason, headers, body }, with names of headers in lower case; nil and why where there is none."},
+			},
+			Effects: true,
+			Waits:   true,
+			Since:   "0.2",
+			Example: `rule "clear" { on = hookd.start, run = function() spawn(function()
+  http.request { method = "DELETE", url = "http://127.0.0.1:8080/cache" }
+end) end }`,
+		},
 	},
 	Verdicts: []event.VerdictInfo{
 		{
@@ -267,6 +348,57 @@ rule "tick" { on = loop.timer, match = { kind = "timer" }, run = function(t) t:t
 			Name: "half",
 			Rank: 0,
 			Doc:  "The connection goes on writing, although the peer ended its stream.",
+		},
+		{
+			Kind:    VerdictReply,
+			Name:    "reply",
+			Rank:    0,
+			Doc:     "Answers the HTTP request. Of a HEAD only what stands before the body is sent; a body without content-type is text/plain. Content-Length, Date and the like are added.",
+			Routine: true,
+			Args: []event.Param{
+				{Name: "status", Type: event.Type{Kind: event.Uint, Bits: 16}, Doc: "Status, 200 to 999."},
+				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "What the client gets.", Optional: true},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: `Further fields: { ["content-type"] = "application/json" }; a list as a value is several fields. connection = "close" ends the connection behind the answer.`, Optional: true},
+			},
+		},
+		{
+			Kind:    VerdictFile,
+			Name:    "file",
+			Rank:    0,
+			Doc:     "Answers the HTTP request with a file below a folder, of which nothing outside is ever read. Ranges, conditions (If-Modified-Since, If-None-Match and the like) and HEAD are seen to; what is not there is answered 404.",
+			Routine: true,
+			Args: []event.Param{
+				{Name: "root", Type: event.Type{Kind: event.String}, Doc: "The folder; from hookd's working directory where it is relative."},
+				{Name: "path", Type: event.Type{Kind: event.String}, Doc: "The file in it, with slashes; the request's path when absent. Of a folder it is its index.html.", Optional: true},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
+			},
+			Named: true,
+		},
+		{
+			Kind:    VerdictStream,
+			Name:    "stream",
+			Rank:    0,
+			Doc:     "The request's body is not kept for the whole: http_chunk is told of its parts, and at http_request there is none. So it may be of any length.",
+			Routine: true,
+		},
+		{
+			Kind:    VerdictLater,
+			Name:    "later",
+			Rank:    0,
+			Doc:     "The answer comes later, by c:reply(); nothing else is read from the connection before. After a minute (limits.reply_time) it is 504.",
+			Routine: true,
+		},
+		{
+			Kind:    VerdictUpgrade,
+			Name:    "upgrade",
+			Rank:    0,
+			Doc:     "Accepts a WebSocket.",
+			Routine: true,
+			Args: []event.Param{
+				{Name: "protocol", Type: event.Type{Kind: event.String}, Doc: "The subprotocol, one of those that the client offers; none when absent.", Optional: true},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields of the answer, as loop.reply has them.", Optional: true},
+			},
+			Named: true,
 		},
 	},
 }

@@ -159,7 +159,7 @@ var connObject = &event.Object{
 			},
 		},
 		{
-			Name:     "path",
+			Name:     "socket_path",
 			Type:     event.Type{Kind: event.String},
 			Doc:      "Path of a Unix socket, nil for others.",
 			Stable:   event.StableObject,
@@ -167,11 +167,11 @@ var connObject = &event.Object{
 			AfterEnd: true,
 			Get: event.Getter{
 				String: func(o any) string {
-					v, _ := o.(Conn).Path()
+					v, _ := o.(Conn).SocketPath()
 					return v
 				},
 				Present: func(o any) bool {
-					_, ok := o.(Conn).Path()
+					_, ok := o.(Conn).SocketPath()
 					return ok
 				},
 			},
@@ -632,6 +632,89 @@ rule "watch" { on = loop.recv, run = function(c) c:discard() c:after("5s", "sile
 			Example: `rule "ticks" { on = loop.accept, run = function(c) c:every("1s", function(c) c:send("tick " .. this.count .. "\n") end) end }`,
 		},
 		{
+			Name: "reply",
+			Doc:  "Answers the HTTP request that was told last, where no verdict does: from `spawn`, a timer or another connection's handler. It fails where nothing waits for an answer.",
+			Args: []event.Param{
+				{Name: "status", Type: event.Type{Kind: event.Uint, Bits: 16}, Doc: "Status, 200 to 999."},
+				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "What the client gets.", Optional: true},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
+				{Name: "stream", Type: event.Type{Kind: event.Bool}, Doc: "The body follows in parts, by c:write_chunk(), up to c:end_reply().", Optional: true},
+			},
+			Named:   true,
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "slow" { on = loop.http_request, run = function(c)
+  spawn(function()
+    sleep "100ms"
+    c:reply { status = 200, body = "at last\n" }
+  end)
+  return loop.later
+end }`,
+		},
+		{
+			Name: "write_chunk",
+			Doc:  "Sends a part of a body that c:reply{ stream = true } began, and waits until it is written.",
+			Args: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "The part."},
+			},
+			Effects: true,
+			Waits:   true,
+			Since:   "0.2",
+			Example: `rule "count" { on = loop.http_request, run = function(c)
+  spawn(function()
+    c:reply { status = 200, stream = true }
+    for i = 1, 3 do c:write_chunk(i .. "\n") end
+    c:end_reply()
+  end)
+  return loop.later
+end }`,
+		},
+		{
+			Name:    "end_reply",
+			Doc:     "Ends a body that c:reply{ stream = true } began.",
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "count" { on = loop.http_request, run = function(c)
+  spawn(function() c:reply { status = 200, stream = true } c:end_reply() end)
+  return loop.later
+end }`,
+		},
+		{
+			Name: "ws_send",
+			Doc:  "Sends a WebSocket message. It fails where the connection is no WebSocket, or closes.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.Bytes}, Doc: "The message."},
+				{Name: "type", Type: event.Type{Kind: event.Enum, Names: WSTypeNames()}, Doc: "text, which has to be UTF-8, or binary; text when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "queued", Type: event.Type{Kind: event.Uint, Bits: 64}, Doc: "How many bytes wait to be written."},
+			},
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "echo" { on = loop.ws_message, run = function(c, message) c:ws_send(message, this.type) end }`,
+		},
+		{
+			Name: "ws_ping",
+			Doc:  "Sends a WebSocket ping; the answer is told by loop.ws_pong.",
+			Args: []event.Param{
+				{Name: "payload", Type: event.Type{Kind: event.Bytes}, Doc: "At most 125 bytes that come back.", Optional: true},
+			},
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "there" { on = loop.ws_open, run = function(c) c:ws_ping "are you there?" end }`,
+		},
+		{
+			Name: "ws_close",
+			Doc:  "Closes a WebSocket: sends a close frame, and ends the connection when the peer answered it, or after 5 s.",
+			Args: []event.Param{
+				{Name: "code", Type: event.Type{Kind: event.Uint, Bits: 16}, Doc: "Why, by RFC 6455 section 7.4; 1000 when absent.", Optional: true},
+				{Name: "reason", Type: event.Type{Kind: event.String}, Doc: "The same in words; at most 123 bytes are sent.", Optional: true},
+			},
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "bye" { on = loop.ws_message, run = function(c, message) if message == "bye" then c:ws_close(1000, "bye") end end }`,
+		},
+		{
 			Name: "publish",
 			Doc:  "Sends an MQTT message: as a client to the server, or to the one client that the connection is.",
 			Args: []event.Param{
@@ -693,6 +776,236 @@ var addressObject = &event.Object{
 			Get: event.Getter{
 				Endpoint: func(o any) netip.AddrPort { return o.(Address).Endpoint() },
 			},
+		},
+	},
+	Since: "0.2",
+}
+
+var requestObject = &event.Object{
+	Name: "loop.request",
+	Doc:  "An HTTP request. Nothing is made of its bytes before it is asked for.",
+	Fields: []event.Field{
+		{
+			Name:   "method",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Method, as GET.",
+			Stable: event.StableObject,
+			Get: event.Getter{
+				String: func(o any) string { return o.(Request).Method() },
+			},
+		},
+		{
+			Name:   "target",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What it asks for, as it was received.",
+			Stable: event.StableObject,
+			Get: event.Getter{
+				String: func(o any) string { return o.(Request).Target() },
+			},
+		},
+		{
+			Name:   "path",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The target's path, as it was received, without query.",
+			Stable: event.StableObject,
+			Get: event.Getter{
+				String: func(o any) string { return o.(Request).Path() },
+			},
+		},
+		{
+			Name:     "query",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "What follows the question mark, as it was received; nil without one.",
+			Stable:   event.StableObject,
+			Cost:     event.Copy,
+			Optional: true,
+			Get: event.Getter{
+				String: func(o any) string {
+					v, _ := o.(Request).Query()
+					return v
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Request).Query()
+					return ok
+				},
+			},
+		},
+		{
+			Name:   "version",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "1.0 or 1.1.",
+			Stable: event.StableObject,
+			Get: event.Getter{
+				String: func(o any) string { return o.(Request).Version() },
+			},
+		},
+		{
+			Name:   "host",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Whom it is for, in lower case, with the port that was given.",
+			Stable: event.StableObject,
+			Cost:   event.Cheap,
+			Get: event.Getter{
+				String: func(o any) string { return o.(Request).Host() },
+			},
+		},
+		{
+			Name:     "length",
+			Type:     event.Type{Kind: event.Uint, Bits: 64},
+			Doc:      "How long the body is said to be; nil of one whose parts say so.",
+			Unit:     "bytes",
+			Stable:   event.StableObject,
+			Optional: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 {
+					v, _ := o.(Request).Length()
+					return v
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Request).Length()
+					return ok
+				},
+			},
+		},
+		{
+			Name:     "headers",
+			Type:     event.Type{Kind: event.Plain},
+			Doc:      "All fields by their names in lower case; of one that comes again the values with commas between.",
+			Cost:     event.Copy,
+			Optional: true,
+			Get: event.Getter{
+				Object:  func(o any) any { return o.(Request).Headers() },
+				Present: func(o any) bool { return o.(Request).Headers() != nil },
+			},
+		},
+		{
+			Name:     "body",
+			Type:     event.Type{Kind: event.Bytes},
+			Doc:      "The body, once it is there as a whole; empty where there is none.",
+			Cost:     event.Copy,
+			Optional: true,
+			Get: event.Getter{
+				Bytes: func(o any) []byte {
+					v, _ := o.(Request).Body()
+					return v
+				},
+				Present: func(o any) bool {
+					_, ok := o.(Request).Body()
+					return ok
+				},
+			},
+		},
+	},
+	Methods: []event.Method{
+		{
+			Name: "header",
+			Doc:  "Reads a field.",
+			Args: []event.Param{
+				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "Its name, in upper or lower case."},
+			},
+			Results: []event.Param{
+				{Name: "value", Type: event.Type{Kind: event.String}, Doc: "Its value, of several with commas between; nil for none.", Optional: true},
+			},
+			Since:   "0.2",
+			Example: `rule "agents" { on = loop.http_request, run = function(c, req) log.info("asked", { by = req:header "User-Agent" }) end }`,
+		},
+		{
+			Name: "param",
+			Doc:  "Reads a parameter of the query, decoded.",
+			Args: []event.Param{
+				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "Its name."},
+			},
+			Results: []event.Param{
+				{Name: "value", Type: event.Type{Kind: event.String}, Doc: "Its first value, nil for none.", Optional: true},
+			},
+			Since:   "0.2",
+			Example: `rule "greet" { on = loop.http_request, run = function(c, req) return loop.reply(200, "hello, " .. (req:param "name" or "you") .. "\n") end }`,
+		},
+		{
+			Name: "cookie",
+			Doc:  "Reads a cookie.",
+			Args: []event.Param{
+				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "Its name."},
+			},
+			Results: []event.Param{
+				{Name: "value", Type: event.Type{Kind: event.String}, Doc: "Its value, nil for none.", Optional: true},
+			},
+			Since:   "0.2",
+			Example: `rule "session" { on = loop.http_request, run = function(c, req) if not req:cookie "session" then return loop.reply(401, "who are you?\n") end end }`,
+		},
+		{
+			Name: "form",
+			Doc:  "Reads a body that is a form, in either of its encodings: application/x-www-form-urlencoded or multipart/form-data, with files.",
+			Results: []event.Param{
+				{Name: "parts", Type: event.Type{Kind: event.Plain}, Doc: "A list of { name, value, filename, type }, 1,000 at most; nil where it is no form.", Optional: true},
+				{Name: "why", Type: event.Type{Kind: event.String}, Doc: "What is wrong with it.", Optional: true},
+			},
+			Since: "0.2",
+			Example: `rule "upload" { on = loop.http_request, match = { method = "POST" }, run = function(c, req)
+  local parts, why = req:form()
+  if not parts then return loop.reply(400, why) end
+  return loop.reply(200, "you sent " .. #parts .. "\n")
+end }`,
+		},
+	},
+	Since: "0.2",
+}
+
+var responseObject = &event.Object{
+	Name: "loop.response",
+	Doc:  "An HTTP response to what this side asked.",
+	Fields: []event.Field{
+		{
+			Name:   "status",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Status, as 200.",
+			Stable: event.StableObject,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return uint64(o.(Response).Status()) },
+			},
+		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The words behind it; often none.",
+			Stable: event.StableObject,
+			Get: event.Getter{
+				String: func(o any) string { return o.(Response).Reason() },
+			},
+		},
+		{
+			Name:     "headers",
+			Type:     event.Type{Kind: event.Plain},
+			Doc:      "All fields by their names in lower case.",
+			Cost:     event.Copy,
+			Optional: true,
+			Get: event.Getter{
+				Object:  func(o any) any { return o.(Response).Headers() },
+				Present: func(o any) bool { return o.(Response).Headers() != nil },
+			},
+		},
+		{
+			Name: "body",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "The body.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(o any) []byte { return o.(Response).Body() },
+			},
+		},
+	},
+	Methods: []event.Method{
+		{
+			Name: "header",
+			Doc:  "Reads a field.",
+			Args: []event.Param{
+				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "Its name, in upper or lower case."},
+			},
+			Results: []event.Param{
+				{Name: "value", Type: event.Type{Kind: event.String}, Doc: "Its value, of several with commas between; nil for none.", Optional: true},
+			},
+			Since:   "0.2",
+			Example: `rule "kinds" { on = loop.http_response, run = function(c, res) log.info("got", { kind = res:header "content-type" }) end }`,
 		},
 	},
 	Since: "0.2",

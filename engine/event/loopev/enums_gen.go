@@ -297,3 +297,41 @@ func ParseFault(word string) (Fault, bool) {
 
 // FaultNames returns the words by value. The slice is shared: do not change it.
 func FaultNames() []string { return faultNames[:] }
+
+// WSType is loop.ws_type. What a WebSocket message is; continuation is a part
+// of one that began before.
+type WSType uint8
+
+// The values of WSType.
+const (
+	WSTypeText WSType = iota
+	WSTypeBinary
+	WSTypeContinuation
+)
+
+var wsTypeNames = [...]string{
+	"text",
+	"binary",
+	"continuation",
+}
+
+// String returns the word that scripts and records use for v.
+func (v WSType) String() string {
+	if int(v) < len(wsTypeNames) {
+		return wsTypeNames[v]
+	}
+	return "ws_type(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseWSType returns the value that the word names.
+func ParseWSType(word string) (WSType, bool) {
+	for i, name := range wsTypeNames {
+		if name == word {
+			return WSType(i), true
+		}
+	}
+	return 0, false
+}
+
+// WSTypeNames returns the words by value. The slice is shared: do not change it.
+func WSTypeNames() []string { return wsTypeNames[:] }

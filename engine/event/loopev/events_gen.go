@@ -38,6 +38,24 @@ const (
 	// VerdictHalf: The connection goes on writing, although the peer ended its
 	// stream.
 	VerdictHalf
+	// VerdictReply: Answers the HTTP request. Of a HEAD only what stands before the
+	// body is sent; a body without content-type is text/plain. Content-Length, Date
+	// and the like are added.
+	VerdictReply
+	// VerdictFile: Answers the HTTP request with a file below a folder, of which
+	// nothing outside is ever read. Ranges, conditions (If-Modified-Since,
+	// If-None-Match and the like) and HEAD are seen to; what is not there is
+	// answered 404.
+	VerdictFile
+	// VerdictStream: The request's body is not kept for the whole: http_chunk is
+	// told of its parts, and at http_request there is none. So it may be of any
+	// length.
+	VerdictStream
+	// VerdictLater: The answer comes later, by c:reply(); nothing else is read from
+	// the connection before. After a minute (limits.reply_time) it is 504.
+	VerdictLater
+	// VerdictUpgrade: Accepts a WebSocket.
+	VerdictUpgrade
 )
 
 // The hook points.
@@ -114,6 +132,48 @@ var (
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
 	OnClose = event.MakePoint[Close](49)
+	// OnHTTPHeaders is loop.http_headers. The head of an HTTP request is there,
+	// before its body. Who answers here keeps the body from being read.
+	OnHTTPHeaders = event.MakePoint[HTTPHeaders](50)
+	// OnHTTPChunk is loop.http_chunk. A part of a request's body came, decoded.
+	// Where c.delete_chunk is set, or http_headers decided loop.stream, it is not
+	// kept for the whole.
+	OnHTTPChunk = event.MakePoint[HTTPChunk](51)
+	// OnHTTPRequest is loop.http_request. An HTTP request is there with its body
+	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
+	OnHTTPRequest = event.MakePoint[HTTPRequest](52)
+	// OnHTTPResponse is loop.http_response. A response came to what http.get and
+	// the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
+	OnHTTPResponse = event.MakePoint[HTTPResponse](53)
+	// OnHTTPError is loop.http_error. A request was refused before a rule could
+	// answer, or its answer failed: it is malformed, too long, too late, or a
+	// rule's answer was none. The client was told the status, and the connection
+	// ends.
+	OnHTTPError = event.MakePoint[HTTPError](54)
+	// OnWSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
+	// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
+	// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
+	// else it is a request like any other.
+	OnWSHandshake = event.MakePoint[WSHandshake](55)
+	// OnWSOpen is loop.ws_open. A WebSocket is open
+	// (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
+	OnWSOpen = event.MakePoint[WSOpen](56)
+	// OnWSMessage is loop.ws_message. A WebSocket message came, put together from
+	// its fragments (MG_EV_WEBSOCKET_FRAME).
+	OnWSMessage = event.MakePoint[WSMessage](57)
+	// OnWSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
+	// where c.ws_no_defrag is set, and then ws_message is not raised.
+	OnWSFragment = event.MakePoint[WSFragment](58)
+	// OnWSPing is loop.ws_ping. A ping came, and was answered
+	// (MG_EV_WEBSOCKET_CONTROL_FRAME).
+	OnWSPing = event.MakePoint[WSPing](59)
+	// OnWSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
+	// that is silent for 30 s is pinged by itself, and given up after as long
+	// again.
+	OnWSPong = event.MakePoint[WSPong](60)
+	// OnWSClose is loop.ws_close. A WebSocket is over, once: by a close frame,
+	// which was answered, or without one. The end of the connection follows.
+	OnWSClose = event.MakePoint[WSClose](61)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -363,4 +423,157 @@ type Close struct {
 	// The system's error, nil where there was none.
 	Failure    string
 	HasFailure bool
+}
+
+// HTTPHeaders is loop.http_headers. The head of an HTTP request is there,
+// before its body. Who answers here keeps the body from being read.
+type HTTPHeaders struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// Its method.
+	Method string
+	// Its path.
+	Path string
+	// Whom it is for.
+	Host string
+}
+
+// HTTPChunk is loop.http_chunk. A part of a request's body came, decoded. Where
+// c.delete_chunk is set, or http_headers decided loop.stream, it is not kept
+// for the whole.
+type HTTPChunk struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// The part.
+	Chunk []byte
+	// How much of the body came before. In bytes.
+	Offset uint64
+}
+
+// HTTPRequest is loop.http_request. An HTTP request is there with its body
+// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
+type HTTPRequest struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// Its method.
+	Method string
+	// Its path.
+	Path string
+	// Whom it is for.
+	Host string
+}
+
+// HTTPResponse is loop.http_response. A response came to what http.get and the
+// like asked (MG_EV_HTTP_REPLY), before who asked goes on.
+type HTTPResponse struct {
+	// The connection.
+	C Conn
+	// The response.
+	Res Response
+	// Its status.
+	Status uint16
+	// What was asked for.
+	URL string
+}
+
+// HTTPError is loop.http_error. A request was refused before a rule could
+// answer, or its answer failed: it is malformed, too long, too late, or a
+// rule's answer was none. The client was told the status, and the connection
+// ends.
+type HTTPError struct {
+	// The connection.
+	C Conn
+	// What the client was told.
+	Status uint16
+	// What is wrong.
+	Message string
+}
+
+// WSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
+// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
+// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
+// else it is a request like any other.
+type WSHandshake struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// Its method.
+	Method string
+	// Its path.
+	Path string
+	// Whom it is for.
+	Host string
+}
+
+// WSOpen is loop.ws_open. A WebSocket is open (MG_EV_WEBSOCKET_HANDSHAKE_DONE),
+// of a client too.
+type WSOpen struct {
+	// The connection.
+	C Conn
+	// The subprotocol that was agreed on, empty for none.
+	Subprotocol string
+	// Messages may be compressed (permessage-deflate).
+	Compressed bool
+}
+
+// WSMessage is loop.ws_message. A WebSocket message came, put together from its
+// fragments (MG_EV_WEBSOCKET_FRAME).
+type WSMessage struct {
+	// The connection.
+	C Conn
+	// The message.
+	Message []byte
+	// text or binary.
+	Type WSType
+}
+
+// WSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
+// where c.ws_no_defrag is set, and then ws_message is not raised.
+type WSFragment struct {
+	// The connection.
+	C Conn
+	// The part.
+	Message []byte
+	// text or binary of the first part, continuation of the others.
+	Type WSType
+	// It ends the message.
+	Last bool
+}
+
+// WSPing is loop.ws_ping. A ping came, and was answered
+// (MG_EV_WEBSOCKET_CONTROL_FRAME).
+type WSPing struct {
+	// The connection.
+	C Conn
+	// What it carries.
+	Payload []byte
+}
+
+// WSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
+// that is silent for 30 s is pinged by itself, and given up after as long
+// again.
+type WSPong struct {
+	// The connection.
+	C Conn
+	// What it carries.
+	Payload []byte
+}
+
+// WSClose is loop.ws_close. A WebSocket is over, once: by a close frame, which
+// was answered, or without one. The end of the connection follows.
+type WSClose struct {
+	// The connection.
+	C Conn
+	// Why, by RFC 6455 section 7.4; 1005 where the peer did not say, 1006 where it
+	// just went.
+	Code uint16
+	// The same in words, of the peer or of what it did wrong.
+	Text string
 }

@@ -72,6 +72,41 @@ type ForwardArgs struct {
 	Server string
 }
 
+// ReplyArgs are the arguments of the verdict loop.reply; event.Verdict.Args
+// holds a pointer to them.
+type ReplyArgs struct {
+	// Status: Status, 200 to 999.
+	Status uint16
+	// Body: What the client gets.
+	Body []byte
+	// Headers: Further fields: { ["content-type"] = "application/json" }; a list as
+	// a value is several fields. connection = "close" ends the connection behind
+	// the answer.
+	Headers any
+}
+
+// FileArgs are the arguments of the verdict loop.file; event.Verdict.Args holds
+// a pointer to them.
+type FileArgs struct {
+	// Root: The folder; from hookd's working directory where it is relative.
+	Root string
+	// Path: The file in it, with slashes; the request's path when absent. Of a
+	// folder it is its index.html.
+	Path string
+	// Headers: Further fields, as loop.reply has them.
+	Headers any
+}
+
+// UpgradeArgs are the arguments of the verdict loop.upgrade; event.Verdict.Args
+// holds a pointer to them.
+type UpgradeArgs struct {
+	// Protocol: The subprotocol, one of those that the client offers; none when
+	// absent.
+	Protocol string
+	// Headers: Further fields of the answer, as loop.reply has them.
+	Headers any
+}
+
 // Functions are what scripts call of the loop family. Plain arguments (any)
 // arrive as [event.KV] says.
 type Functions interface {
@@ -104,4 +139,19 @@ type Functions interface {
 	// New is loop.new. Makes a connection without a socket, which has timers and
 	// hears messages, and lasts until it is closed. It has effects.
 	New(c *event.Caller) (conn Conn, err error)
+	// HTTPGet is http.get. Asks a server for a resource and waits for the response.
+	// Connections are used again where they may be. In a replay there is no
+	// network: it fails. It has effects. It may wait: done is called once, in the
+	// shard of c, perhaps before the call returns.
+	HTTPGet(c *event.Caller, url string, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, done func(response any, err error))
+	// HTTPPost is http.post. Sends a server something and waits for the response.
+	// Connections are used again where they may be. In a replay there is no
+	// network: it fails. It has effects. It may wait: done is called once, in the
+	// shard of c, perhaps before the call returns.
+	HTTPPost(c *event.Caller, url string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, done func(response any, err error))
+	// HTTPRequest is http.request. Asks a server by any method and waits for the
+	// response. Connections are used again where they may be. In a replay there is
+	// no network: it fails. It has effects. It may wait: done is called once, in
+	// the shard of c, perhaps before the call returns.
+	HTTPRequest(c *event.Caller, url string, method string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, done func(response any, err error))
 }

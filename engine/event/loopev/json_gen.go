@@ -198,3 +198,101 @@ func appendClose(b []byte, e *Close) []byte {
 	b = event.AppendJSONTime(b, int64(e.C.Duration()))
 	return b
 }
+
+func appendHTTPHeaders(b []byte, e *HTTPHeaders) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"method":`...)
+	b = event.AppendJSONString(b, e.Method)
+	b = append(b, `,"path":`...)
+	b = event.AppendJSONString(b, e.Path)
+	b = append(b, `,"host":`...)
+	b = event.AppendJSONString(b, e.Host)
+	return b
+}
+
+func appendHTTPChunk(b []byte, e *HTTPChunk) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"offset":`...)
+	b = strconv.AppendUint(b, e.Offset, 10)
+	return b
+}
+
+func appendHTTPRequest(b []byte, e *HTTPRequest) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"method":`...)
+	b = event.AppendJSONString(b, e.Method)
+	b = append(b, `,"path":`...)
+	b = event.AppendJSONString(b, e.Path)
+	b = append(b, `,"host":`...)
+	b = event.AppendJSONString(b, e.Host)
+	return b
+}
+
+func appendHTTPResponse(b []byte, e *HTTPResponse) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"url":`...)
+	b = event.AppendJSONString(b, e.URL)
+	b = append(b, `,"status":`...)
+	b = strconv.AppendUint(b, uint64(e.Status), 10)
+	return b
+}
+
+func appendHTTPError(b []byte, e *HTTPError) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"status":`...)
+	b = strconv.AppendUint(b, uint64(e.Status), 10)
+	b = append(b, `,"message":`...)
+	b = event.AppendJSONString(b, e.Message)
+	return b
+}
+
+func appendWSHandshake(b []byte, e *WSHandshake) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"path":`...)
+	b = event.AppendJSONString(b, e.Path)
+	b = append(b, `,"host":`...)
+	b = event.AppendJSONString(b, e.Host)
+	return b
+}
+
+func appendWSOpen(b []byte, e *WSOpen) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"subprotocol":`...)
+	b = event.AppendJSONString(b, e.Subprotocol)
+	return b
+}
+
+func appendWSMessage(b []byte, e *WSMessage) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"type":`...)
+	b = event.AppendJSONString(b, e.Type.String())
+	return b
+}
+
+func appendWSFragment(b []byte, e *WSFragment) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"type":`...)
+	b = event.AppendJSONString(b, e.Type.String())
+	b = append(b, `,"last":`...)
+	b = strconv.AppendBool(b, e.Last)
+	return b
+}
+
+func appendWSPing(b []byte, e *WSPing) []byte {
+	b = AppendConnJSON(b, e.C)
+	return b
+}
+
+func appendWSPong(b []byte, e *WSPong) []byte {
+	b = AppendConnJSON(b, e.C)
+	return b
+}
+
+func appendWSClose(b []byte, e *WSClose) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"code":`...)
+	b = strconv.AppendUint(b, uint64(e.Code), 10)
+	b = append(b, `,"text":`...)
+	b = event.AppendJSONString(b, e.Text)
+	return b
+}

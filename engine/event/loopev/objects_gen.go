@@ -38,8 +38,8 @@ type Conn interface {
 	// Remote: The end that is not here: client of an inbound connection, server of
 	// an outbound one.
 	Remote() Address
-	// Path: Path of a Unix socket, nil for others.
-	Path() (string, bool)
+	// SocketPath: Path of a Unix socket, nil for others.
+	SocketPath() (string, bool)
 	// State: connecting, held, open, closing or closed.
 	State() State
 	// Paused: It is not read, since c:pause() said so.
@@ -150,6 +150,25 @@ type Conn interface {
 	Untag(c *event.Caller, word string) error
 	// Tagged: Tells whether a word is on the connection.
 	Tagged(word string) bool
+	// Reply: Answers the HTTP request that was told last, where no verdict does:
+	// from `spawn`, a timer or another connection's handler. It fails where nothing
+	// waits for an answer. It has effects.
+	Reply(c *event.Caller, status uint16, body []byte, headers any, stream bool) error
+	// WriteChunk: Sends a part of a body that c:reply{ stream = true } began, and
+	// waits until it is written. It has effects. It may wait: done is called once,
+	// in the shard of c, perhaps before the call returns.
+	WriteChunk(c *event.Caller, bytesArg []byte, done func(err error))
+	// EndReply: Ends a body that c:reply{ stream = true } began. It has effects.
+	EndReply(c *event.Caller) error
+	// WSSend: Sends a WebSocket message. It fails where the connection is no
+	// WebSocket, or closes. It has effects.
+	WSSend(c *event.Caller, message []byte, typeArg WSType, hasType bool) (queued uint64, err error)
+	// WSPing: Sends a WebSocket ping; the answer is told by loop.ws_pong. It has
+	// effects.
+	WSPing(c *event.Caller, payload []byte) error
+	// WSClose: Closes a WebSocket: sends a close frame, and ends the connection
+	// when the peer answered it, or after 5 s. It has effects.
+	WSClose(c *event.Caller, code uint16, hasCode bool, reason string) error
 	// Publish: Sends an MQTT message: as a client to the server, or to the one
 	// client that the connection is. It has effects.
 	Publish(c *event.Caller, topic string, payload []byte, qos uint8, hasQos bool, retain bool) error
@@ -169,4 +188,54 @@ type Address interface {
 	Port() uint16
 	// Endpoint: Address and port.
 	Endpoint() netip.AddrPort
+}
+
+// Request is loop.request. An HTTP request. Nothing is made of its bytes before
+// it is asked for. It is lent: it means nothing once the handler that got it
+// returned.
+type Request interface {
+	// Method: Method, as GET.
+	Method() string
+	// Target: What it asks for, as it was received.
+	Target() string
+	// Path: The target's path, as it was received, without query.
+	Path() string
+	// Query: What follows the question mark, as it was received; nil without one.
+	Query() (string, bool)
+	// Version: 1.0 or 1.1.
+	Version() string
+	// Host: Whom it is for, in lower case, with the port that was given.
+	Host() string
+	// Length: How long the body is said to be; nil of one whose parts say so. In
+	// bytes.
+	Length() (uint64, bool)
+	// Headers: All fields by their names in lower case; of one that comes again the
+	// values with commas between. Nil where there is none.
+	Headers() any
+	// Body: The body, once it is there as a whole; empty where there is none.
+	Body() ([]byte, bool)
+	// Header: Reads a field.
+	Header(name string) (value string, hasValue bool)
+	// Param: Reads a parameter of the query, decoded.
+	Param(name string) (value string, hasValue bool)
+	// Cookie: Reads a cookie.
+	Cookie(name string) (value string, hasValue bool)
+	// Form: Reads a body that is a form, in either of its encodings:
+	// application/x-www-form-urlencoded or multipart/form-data, with files.
+	Form() (parts any, why string, hasWhy bool)
+}
+
+// Response is loop.response. An HTTP response to what this side asked. It is
+// lent: it means nothing once the handler that got it returned.
+type Response interface {
+	// Status: Status, as 200.
+	Status() uint16
+	// Reason: The words behind it; often none.
+	Reason() string
+	// Headers: All fields by their names in lower case. Nil where there is none.
+	Headers() any
+	// Body: The body.
+	Body() []byte
+	// Header: Reads a field.
+	Header(name string) (value string, hasValue bool)
 }

@@ -9,38 +9,42 @@ import (
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/engine/event/sipev"
+	"github.com/hookd/hookd/engine/event/sockev"
 )
 
 // The object types.
 const (
-	FlowConn    TypeID = iota // flow.conn
-	FlowPeer                  // flow.peer
-	FlowStream                // flow.stream
-	FlowPacket                // flow.packet
-	FlowData                  // flow.data
-	LoopConn                  // loop.conn
-	LoopAddress               // loop.address
-	SIPTx                     // sip.tx
-	SIPMessage                // sip.message
-	SIPURI                    // sip.uri
-	SIPAddress                // sip.address
-	SIPHop                    // sip.hop
-	SIPBranch                 // sip.branch
+	FlowConn     TypeID = iota // flow.conn
+	FlowPeer                   // flow.peer
+	FlowStream                 // flow.stream
+	FlowPacket                 // flow.packet
+	FlowData                   // flow.data
+	LoopConn                   // loop.conn
+	LoopAddress                // loop.address
+	LoopRequest                // loop.request
+	LoopResponse               // loop.response
+	SIPTx                      // sip.tx
+	SIPMessage                 // sip.message
+	SIPURI                     // sip.uri
+	SIPAddress                 // sip.address
+	SIPHop                     // sip.hop
+	SIPBranch                  // sip.branch
+	SockConn                   // sock.conn
 )
 
 // Objects returns every object type; its place is its TypeID.
 func Objects() []*ObjectType {
-	return slices.Concat(flowObjects(), loopObjects(), sipObjects())
+	return slices.Concat(flowObjects(), loopObjects(), sipObjects(), sockObjects())
 }
 
 // Events returns every event.
 func Events() []*EventType {
-	return slices.Concat(flowEvents(), hookdEvents(), loopEvents(), sipEvents())
+	return slices.Concat(flowEvents(), hookdEvents(), loopEvents(), sipEvents(), sockEvents())
 }
 
 // Verdicts returns every verdict.
 func Verdicts() []Verdict {
-	return slices.Concat(flowVerdicts(), loopVerdicts(), sipVerdicts())
+	return slices.Concat(flowVerdicts(), loopVerdicts(), sipVerdicts(), sockVerdicts())
 }
 
 // TypeOf returns the type of a kept object; false if it is of none.
@@ -52,6 +56,8 @@ func TypeOf(o event.Kept) (TypeID, bool) {
 		return SIPTx, true
 	case flowev.Conn:
 		return FlowConn, true
+	case sockev.Conn:
+		return SockConn, true
 	case flowev.Peer:
 		return FlowPeer, true
 	case flowev.Stream:

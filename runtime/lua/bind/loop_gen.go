@@ -20,6 +20,8 @@ var loopLimitedWords = words(loopev.LimitedNames())
 
 var loopFaultWords = words(loopev.FaultNames())
 
+var loopWSTypeWords = words(loopev.WSTypeNames())
+
 func loopConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(loopev.Conn)
 	switch key {
@@ -59,8 +61,8 @@ func loopConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 		return h.Object(LoopAddress, v.Server()), true
 	case "remote":
 		return h.Object(LoopAddress, v.Remote()), true
-	case "path":
-		x, ok := v.Path()
+	case "socket_path":
+		x, ok := v.SocketPath()
 		if !ok {
 			return lua.LNil, true
 		}
@@ -192,7 +194,7 @@ func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, values *Values) 
 		case 8:
 			L.Push(fromBool(v.Outbound()))
 		case 12:
-			if x, ok := v.Path(); ok {
+			if x, ok := v.SocketPath(); ok {
 				L.Push(fromString(x))
 			} else {
 				L.Push(lua.LNil)
@@ -609,6 +611,112 @@ func loopConnTagged(h Host, L *lua.LState) int {
 	return 1
 }
 
+func loopConnReply(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "reply")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "reply")
+	call := methodArg(h, L, "reply", 1)
+	named := call.table("status", "body", "headers", "stream")
+	status := toUint[uint16](call.named(named, "status"))
+	body := orZero(call.named(named, "body"), toBytes)
+	headers := orZero(call.named(named, "headers"), toPlain)
+	stream := orZero(call.named(named, "stream"), toBool)
+	if !h.Does("loop.conn:reply") {
+		return succeed(L)
+	}
+	if err := self.Reply(h.Caller(L), status, body, headers, stream); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
+func loopConnWriteChunk(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "write_chunk")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "write_chunk")
+	bytesArg := toBytes(methodArg(h, L, "write_chunk", 1))
+	if !h.Does("loop.conn:write_chunk") {
+		return fail(L, ErrShadow)
+	}
+	return h.Wait(L, "write_chunk", func(done func(results ...lua.LValue)) {
+		self.WriteChunk(h.Caller(L), bytesArg, func(err error) {
+			if err != nil {
+				done(lua.LNil, lua.LString(err.Error()))
+				return
+			}
+			done(lua.LTrue)
+		})
+	})
+}
+
+func loopConnEndReply(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "end_reply")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "end_reply")
+	if !h.Does("loop.conn:end_reply") {
+		return succeed(L)
+	}
+	if err := self.EndReply(h.Caller(L)); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
+func loopConnWSSend(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "ws_send")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "ws_send")
+	message := toBytes(methodArg(h, L, "ws_send", 1))
+	typeArg, hasType := optional(methodArg(h, L, "ws_send", 2), func(a arg) loopev.WSType { return toEnum[loopev.WSType](a, loopev.WSTypeNames()) })
+	rQueued, err := self.WSSend(h.Caller(L), message, typeArg, hasType)
+	if err != nil {
+		return fail(L, err)
+	}
+	L.Push(fromUint(rQueued))
+	return 1
+}
+
+func loopConnWSPing(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "ws_ping")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "ws_ping")
+	payload := orZero(methodArg(h, L, "ws_ping", 1), toBytes)
+	if !h.Does("loop.conn:ws_ping") {
+		return succeed(L)
+	}
+	if err := self.WSPing(h.Caller(L), payload); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
+func loopConnWSClose(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Conn](h, L, LoopConn, "ws_close")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "ws_close")
+	code, hasCode := optional(methodArg(h, L, "ws_close", 1), toUint[uint16])
+	reason := orZero(methodArg(h, L, "ws_close", 2), toString)
+	if !h.Does("loop.conn:ws_close") {
+		return succeed(L)
+	}
+	if err := self.WSClose(h.Caller(L), code, hasCode, reason); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func loopConnPublish(h Host, L *lua.LState) int {
 	self, err := toActing[loopev.Conn](h, L, LoopConn, "publish")
 	if err != nil {
@@ -683,6 +791,180 @@ func loopAddressNumbers(dst []float64, v loopev.Address, fields []uint8) []float
 	return dst
 }
 
+func loopRequestIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
+	v := o.(loopev.Request)
+	switch key {
+	case "method":
+		return fromString(v.Method()), true
+	case "target":
+		return fromString(v.Target()), true
+	case "path":
+		return fromString(v.Path()), true
+	case "query":
+		x, ok := v.Query()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromString(x), true
+	case "version":
+		return fromString(v.Version()), true
+	case "host":
+		return fromString(v.Host()), true
+	case "length":
+		x, ok := v.Length()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromUint(x), true
+	case "headers":
+		return Value(h, L, v.Headers()), true
+	case "body":
+		x, ok := v.Body()
+		if !ok {
+			return lua.LNil, true
+		}
+		return fromBytes(x), true
+	}
+	return nil, false
+}
+
+func loopRequestPush(L *lua.LState, v loopev.Request, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromString(v.Method()))
+		case 1:
+			L.Push(fromString(v.Target()))
+		case 2:
+			L.Push(fromString(v.Path()))
+		case 3:
+			if x, ok := v.Query(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 4:
+			L.Push(fromString(v.Version()))
+		case 5:
+			L.Push(fromString(v.Host()))
+		case 6:
+			if x, ok := v.Length(); ok {
+				L.Push(values.uint(uint64(x)))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 8:
+			if x, ok := v.Body(); ok {
+				L.Push(fromBytes(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
+func loopRequestHeader(h Host, L *lua.LState) int {
+	self := toSelf[loopev.Request](h, L, LoopRequest, "header")
+	name := toString(methodArg(h, L, "header", 1))
+	rValue, hasValueResult := self.Header(name)
+	if hasValueResult {
+		L.Push(fromString(rValue))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
+func loopRequestParam(h Host, L *lua.LState) int {
+	self := toSelf[loopev.Request](h, L, LoopRequest, "param")
+	name := toString(methodArg(h, L, "param", 1))
+	rValue, hasValueResult := self.Param(name)
+	if hasValueResult {
+		L.Push(fromString(rValue))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
+func loopRequestCookie(h Host, L *lua.LState) int {
+	self := toSelf[loopev.Request](h, L, LoopRequest, "cookie")
+	name := toString(methodArg(h, L, "cookie", 1))
+	rValue, hasValueResult := self.Cookie(name)
+	if hasValueResult {
+		L.Push(fromString(rValue))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
+func loopRequestForm(h Host, L *lua.LState) int {
+	self := toSelf[loopev.Request](h, L, LoopRequest, "form")
+	rParts, rWhy, hasWhyResult := self.Form()
+	L.Push(Value(h, L, rParts))
+	if hasWhyResult {
+		L.Push(fromString(rWhy))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 2
+}
+
+func loopResponseIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
+	v := o.(loopev.Response)
+	switch key {
+	case "status":
+		return fromUint(v.Status()), true
+	case "reason":
+		return fromString(v.Reason()), true
+	case "headers":
+		return Value(h, L, v.Headers()), true
+	case "body":
+		return fromBytes(v.Body()), true
+	}
+	return nil, false
+}
+
+func loopResponsePush(L *lua.LState, v loopev.Response, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(small(v.Status()))
+		case 1:
+			L.Push(fromString(v.Reason()))
+		case 3:
+			L.Push(fromBytes(v.Body()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
+func loopResponseNumbers(dst []float64, v loopev.Response, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, float64(v.Status()))
+		}
+	}
+	return dst
+}
+
+func loopResponseHeader(h Host, L *lua.LState) int {
+	self := toSelf[loopev.Response](h, L, LoopResponse, "header")
+	name := toString(methodArg(h, L, "header", 1))
+	rValue, hasValueResult := self.Header(name)
+	if hasValueResult {
+		L.Push(fromString(rValue))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
 func loopObjects() []*ObjectType {
 	return []*ObjectType{
 		{
@@ -694,31 +976,37 @@ func loopObjects() []*ObjectType {
 			},
 			SetIndex: loopConnSetIndex,
 			Methods: map[string]Method{
-				"peek":      loopConnPeek,
-				"find":      loopConnFind,
-				"starts":    loopConnStarts,
-				"take":      loopConnTake,
-				"take_line": loopConnTakeLine,
-				"discard":   loopConnDiscard,
-				"send":      loopConnSend,
-				"write":     loopConnWrite,
-				"read":      loopConnRead,
-				"read_line": loopConnReadLine,
-				"close":     loopConnClose,
-				"abort":     loopConnAbort,
-				"reset":     loopConnReset,
-				"shutdown":  loopConnShutdown,
-				"pause":     loopConnPause,
-				"resume":    loopConnResume,
-				"timer":     loopConnTimer,
-				"deadline":  loopConnDeadline,
-				"pipe":      loopConnPipe,
-				"use":       loopConnUse,
-				"tag":       loopConnTag,
-				"untag":     loopConnUntag,
-				"tagged":    loopConnTagged,
-				"publish":   loopConnPublish,
-				"subscribe": loopConnSubscribe,
+				"peek":        loopConnPeek,
+				"find":        loopConnFind,
+				"starts":      loopConnStarts,
+				"take":        loopConnTake,
+				"take_line":   loopConnTakeLine,
+				"discard":     loopConnDiscard,
+				"send":        loopConnSend,
+				"write":       loopConnWrite,
+				"read":        loopConnRead,
+				"read_line":   loopConnReadLine,
+				"close":       loopConnClose,
+				"abort":       loopConnAbort,
+				"reset":       loopConnReset,
+				"shutdown":    loopConnShutdown,
+				"pause":       loopConnPause,
+				"resume":      loopConnResume,
+				"timer":       loopConnTimer,
+				"deadline":    loopConnDeadline,
+				"pipe":        loopConnPipe,
+				"use":         loopConnUse,
+				"tag":         loopConnTag,
+				"untag":       loopConnUntag,
+				"tagged":      loopConnTagged,
+				"reply":       loopConnReply,
+				"write_chunk": loopConnWriteChunk,
+				"end_reply":   loopConnEndReply,
+				"ws_send":     loopConnWSSend,
+				"ws_ping":     loopConnWSPing,
+				"ws_close":    loopConnWSClose,
+				"publish":     loopConnPublish,
+				"subscribe":   loopConnSubscribe,
 			},
 		},
 		{
@@ -727,6 +1015,31 @@ func loopObjects() []*ObjectType {
 			Index: loopAddressIndex,
 			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
 				loopAddressPush(L, o.(loopev.Address), fields, values)
+			},
+		},
+		{
+			ID:    LoopRequest,
+			Info:  loopev.Family.Objects[2],
+			Index: loopRequestIndex,
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopRequestPush(L, o.(loopev.Request), fields, values)
+			},
+			Methods: map[string]Method{
+				"header": loopRequestHeader,
+				"param":  loopRequestParam,
+				"cookie": loopRequestCookie,
+				"form":   loopRequestForm,
+			},
+		},
+		{
+			ID:    LoopResponse,
+			Info:  loopev.Family.Objects[3],
+			Index: loopResponseIndex,
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopResponsePush(L, o.(loopev.Response), fields, values)
+			},
+			Methods: map[string]Method{
+				"header": loopResponseHeader,
 			},
 		},
 	}
@@ -2782,6 +3095,1312 @@ func loopCloseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func loopHTTPHeadersArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.HTTPHeaders)
+	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
+}
+
+func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPHeaders)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopHTTPHeadersNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPHeaders)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
+}
+
+func loopHTTPHeadersThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.HTTPHeaders)
+	switch key {
+	case "method":
+		return fromString(v.Method), true
+	case "path":
+		return fromString(v.Path), true
+	case "host":
+		return fromString(v.Host), true
+	}
+	return nil, false
+}
+
+func loopHTTPChunkArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.HTTPChunk)
+	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromBytes(v.Chunk))
+}
+
+func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPChunk)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopHTTPChunkNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPChunk)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
+}
+
+func loopHTTPChunkThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.HTTPChunk)
+	switch key {
+	case "offset":
+		return fromUint(v.Offset), true
+	}
+	return nil, false
+}
+
+func loopHTTPRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.HTTPRequest)
+	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
+}
+
+func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopHTTPRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
+}
+
+func loopHTTPRequestThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.HTTPRequest)
+	switch key {
+	case "method":
+		return fromString(v.Method), true
+	case "path":
+		return fromString(v.Path), true
+	case "host":
+		return fromString(v.Host), true
+	}
+	return nil, false
+}
+
+func loopHTTPResponseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.HTTPResponse)
+	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopResponse, v.Res))
+}
+
+func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPResponse)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Res
+			if o == nil {
+				return false
+			}
+			loopResponsePush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopHTTPResponseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPResponse)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Res
+			if o == nil {
+				return dst, false
+			}
+			dst = loopResponseNumbers(dst, o, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopHTTPResponseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.HTTPResponse)
+	switch key {
+	case "status":
+		return fromUint(v.Status), true
+	case "url":
+		return fromString(v.URL), true
+	}
+	return nil, false
+}
+
+func loopHTTPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.HTTPError)
+	return append(dst, h.Object(LoopConn, v.C))
+}
+
+func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopHTTPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopHTTPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.HTTPError)
+	switch key {
+	case "status":
+		return fromUint(v.Status), true
+	case "message":
+		return fromString(v.Message), true
+	}
+	return nil, false
+}
+
+func loopWSHandshakeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSHandshake)
+	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
+}
+
+func loopWSHandshakePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSHandshake)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSHandshakeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSHandshake)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
+}
+
+func loopWSHandshakeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSHandshake)
+	switch key {
+	case "method":
+		return fromString(v.Method), true
+	case "path":
+		return fromString(v.Path), true
+	case "host":
+		return fromString(v.Host), true
+	}
+	return nil, false
+}
+
+func loopWSOpenArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSOpen)
+	return append(dst, h.Object(LoopConn, v.C))
+}
+
+func loopWSOpenPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSOpen)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSOpenNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSOpen)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSOpenThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSOpen)
+	switch key {
+	case "subprotocol":
+		return fromString(v.Subprotocol), true
+	case "compressed":
+		return fromBool(v.Compressed), true
+	}
+	return nil, false
+}
+
+func loopWSMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSMessage)
+	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
+}
+
+func loopWSMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSMessage)
+	switch key {
+	case "type":
+		return fromEnum(loopWSTypeWords, v.Type), true
+	}
+	return nil, false
+}
+
+func loopWSFragmentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSFragment)
+	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
+}
+
+func loopWSFragmentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSFragment)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSFragmentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSFragment)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSFragmentThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSFragment)
+	switch key {
+	case "type":
+		return fromEnum(loopWSTypeWords, v.Type), true
+	case "last":
+		return fromBool(v.Last), true
+	}
+	return nil, false
+}
+
+func loopWSPingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSPing)
+	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
+}
+
+func loopWSPingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSPing)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSPingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSPing)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSPongArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSPong)
+	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
+}
+
+func loopWSPongPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSPong)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSPongNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSPong)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.WSClose)
+	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
+}
+
+func loopWSClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSClose)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopWSCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.WSClose)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopWSCloseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.WSClose)
+	switch key {
+	case "text":
+		return fromString(v.Text), true
+	}
+	return nil, false
+}
+
 func loopEvents() []*EventType {
 	return []*EventType{
 		{
@@ -2863,6 +4482,54 @@ func loopEvents() []*EventType {
 		{
 			Info: loopev.Family.Events[19], Args: loopCloseArgs, This: loopCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
+		},
+		{
+			Info: loopev.Family.Events[20], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Numbers: loopHTTPHeadersNumbers,
+		},
+		{
+			Info: loopev.Family.Events[21], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Numbers: loopHTTPChunkNumbers,
+		},
+		{
+			Info: loopev.Family.Events[22], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Numbers: loopHTTPRequestNumbers,
+		},
+		{
+			Info: loopev.Family.Events[23], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Numbers: loopHTTPResponseNumbers,
+		},
+		{
+			Info: loopev.Family.Events[24], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
+		},
+		{
+			Info: loopev.Family.Events[25], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Numbers: loopWSHandshakeNumbers,
+		},
+		{
+			Info: loopev.Family.Events[26], Args: loopWSOpenArgs, This: loopWSOpenThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Numbers: loopWSOpenNumbers,
+		},
+		{
+			Info: loopev.Family.Events[27], Args: loopWSMessageArgs, This: loopWSMessageThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Numbers: loopWSMessageNumbers,
+		},
+		{
+			Info: loopev.Family.Events[28], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Numbers: loopWSFragmentNumbers,
+		},
+		{
+			Info: loopev.Family.Events[29], Args: loopWSPingArgs, This: noFields,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Numbers: loopWSPingNumbers,
+		},
+		{
+			Info: loopev.Family.Events[30], Args: loopWSPongArgs, This: noFields,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Numbers: loopWSPongNumbers,
+		},
+		{
+			Info: loopev.Family.Events[31], Args: loopWSCloseArgs, This: loopWSCloseThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Numbers: loopWSCloseNumbers,
 		},
 	}
 }
@@ -2973,6 +4640,81 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			L.Push(h.Object(LoopConn, rConn))
 			return 1
 		}},
+		{Info: loopev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "http.get")
+			call := funcArg(h, L, "http.get", 1)
+			named := call.table("url", "headers", "timeout", "redirects", "max")
+			url := toString(call.named(named, "url"))
+			headers := orZero(call.named(named, "headers"), toPlain)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			redirects, hasRedirects := optional(call.named(named, "redirects"), toUint[uint32])
+			max, hasMax := optional(call.named(named, "max"), toSize)
+			if !h.Does("http.get") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "http.get", func(done func(results ...lua.LValue)) {
+				fn.HTTPGet(h.Caller(L), url, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, func(rResponse any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rResponse))
+					done(results...)
+				})
+			})
+		}},
+		{Info: loopev.Family.Functions[10], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "http.post")
+			call := funcArg(h, L, "http.post", 1)
+			named := call.table("url", "body", "headers", "timeout", "redirects", "max")
+			url := toString(call.named(named, "url"))
+			body := orZero(call.named(named, "body"), toBytes)
+			headers := orZero(call.named(named, "headers"), toPlain)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			redirects, hasRedirects := optional(call.named(named, "redirects"), toUint[uint32])
+			max, hasMax := optional(call.named(named, "max"), toSize)
+			if !h.Does("http.post") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "http.post", func(done func(results ...lua.LValue)) {
+				fn.HTTPPost(h.Caller(L), url, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, func(rResponse any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rResponse))
+					done(results...)
+				})
+			})
+		}},
+		{Info: loopev.Family.Functions[11], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "http.request")
+			call := funcArg(h, L, "http.request", 1)
+			named := call.table("url", "method", "body", "headers", "timeout", "redirects", "max")
+			url := toString(call.named(named, "url"))
+			method := toString(call.named(named, "method"))
+			body := orZero(call.named(named, "body"), toBytes)
+			headers := orZero(call.named(named, "headers"), toPlain)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			redirects, hasRedirects := optional(call.named(named, "redirects"), toUint[uint32])
+			max, hasMax := optional(call.named(named, "max"), toSize)
+			if !h.Does("http.request") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "http.request", func(done func(results ...lua.LValue)) {
+				fn.HTTPRequest(h.Caller(L), url, method, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, func(rResponse any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rResponse))
+					done(results...)
+				})
+			})
+		}},
 	}
 }
 
@@ -3037,5 +4779,39 @@ func loopVerdicts() []Verdict {
 			}
 		}},
 		{Family: "loop", Info: &loopev.Family.Verdicts[11]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[12], Args: func(h Host, L *lua.LState) any {
+			status := toUint[uint16](funcArg(h, L, "loop.reply", 1))
+			body := orZero(funcArg(h, L, "loop.reply", 2), toBytes)
+			headers := orZero(funcArg(h, L, "loop.reply", 3), toPlain)
+			return &loopev.ReplyArgs{
+				Status:  status,
+				Body:    body,
+				Headers: headers,
+			}
+		}},
+		{Family: "loop", Info: &loopev.Family.Verdicts[13], Args: func(h Host, L *lua.LState) any {
+			call := funcArg(h, L, "loop.file", 1)
+			named := call.table("root", "path", "headers")
+			root := toString(call.named(named, "root"))
+			path := orZero(call.named(named, "path"), toString)
+			headers := orZero(call.named(named, "headers"), toPlain)
+			return &loopev.FileArgs{
+				Root:    root,
+				Path:    path,
+				Headers: headers,
+			}
+		}},
+		{Family: "loop", Info: &loopev.Family.Verdicts[14]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[15]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[16], Args: func(h Host, L *lua.LState) any {
+			call := funcArg(h, L, "loop.upgrade", 1)
+			named := call.table("protocol", "headers")
+			protocol := orZero(call.named(named, "protocol"), toString)
+			headers := orZero(call.named(named, "headers"), toPlain)
+			return &loopev.UpgradeArgs{
+				Protocol: protocol,
+				Headers:  headers,
+			}
+		}},
 	}
 }

@@ -67,6 +67,9 @@ func (h *Head) part(s span) []byte { return h.raw[s.off:s.end] }
 // Raw returns the whole head as it was received, with its empty line.
 func (h *Head) Raw() []byte { return h.raw }
 
+// Move says that the head's bytes are now those of raw, which is a copy of [Head.Raw].
+func (h *Head) Move(raw []byte) { h.raw = raw }
+
 // Method returns a request's method.
 func (h *Head) Method() []byte { return h.part(h.method) }
 

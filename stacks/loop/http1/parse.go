@@ -259,3 +259,9 @@ func checkField(line []byte) (colon int, err *Error) {
 	}
 	return colon, nil
 }
+
+// Limit changes what p refuses from the next message on.
+func (p *Parser) Limit(limits Limits) { p.limits = limits }
+
+// Limits returns what p refuses, with the defaults filled in.
+func (p *Parser) Limits() *Limits { return &p.limits }

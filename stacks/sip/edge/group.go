@@ -43,6 +43,7 @@ type Group struct {
 	ports    []*listener // that are open, in the order of their names
 	conns    map[peerKey]netio.ID
 	locals   map[string]string // address of ours that leads to a peer's
+	scratch  []byte
 }
 
 // New returns a group that opened nothing.

@@ -19,6 +19,13 @@ func (d datagrams) Datagram(s *netio.Packets, p []byte, from, to netip.AddrPort,
 	if cut || blank(p) {
 		return
 	}
+	if isStun(p) {
+		if answer, ok := appendStun(d.l.g.scratch[:0], p, unmap(from)); ok {
+			d.l.g.scratch = answer
+			_ = s.SendTo(answer, from, to.Addr())
+		}
+		return
+	}
 	if !to.IsValid() || to.Port() == 0 {
 		to = s.Addr()
 	}

@@ -1,0 +1,8 @@
+-- That it works is shown by a client: a spec has no sockets.
+describe("chat", function()
+  it("has rules that nobody asked yet", function()
+    for _, name in ipairs { "page", "name", "join", "say", "leave" } do
+      assert.equal(0, rule(name).matched)
+    end
+  end)
+end)

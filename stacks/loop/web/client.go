@@ -1,0 +1,237 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/http1"
+)
+
+const (
+	maxAsking       = 1000             // requests of a shard at once
+	poolIdle        = 16               // unused connections to one server
+	poolTotal       = 256              // unused connections of a shard
+	poolTime        = 30 * time.Second // that they are kept
+	defaultTimeout  = 10 * time.Second
+	defaultResponse = 1 << 20
+	maxRedirects    = 20
+)
+
+// query is a request to a server for which a script waits.
+type query struct {
+	d         *desk
+	q         loop.Ask
+	at        *url.URL
+	redirects int
+	fresh     bool // only a connection that was never used before will do
+	conn      *asker
+	timer     event.Timer
+	done      func(any, error)
+	over      bool
+}
+
+// Ask implements [loop.Asker].
+func (p *Protocol) Ask(by *event.Caller, s *loop.Stack, q loop.Ask, done func(any, error)) {
+	d := p.desk(s)
+	a := &query{d: d, q: q, redirects: min(q.Redirects, maxRedirects), done: done}
+	err := a.check()
+	if err == nil && d.asking >= maxAsking {
+		err = fmt.Errorf("%d requests are under way already", maxAsking)
+	}
+	if err != nil {
+		done(nil, fmt.Errorf("http: %w", err))
+		return
+	}
+	d.asking++
+	if by.Waiter != nil {
+		by.Waiter.OnCancel(func() { a.end(nil, nil) })
+	}
+	if a.over {
+		return
+	}
+	d.stack.Shard().Timers().Arm(&a.timer, d.stack.Loop().Now()+int64(a.q.Timeout), func(int64) {
+		a.end(nil, errors.New("http: timeout"))
+	})
+	a.begin()
+	d.stack.Loop().Stir()
+}
+
+// check fills defaults in and refuses what cannot be sent.
+func (a *query) check() error {
+	q := &a.q
+	if q.Timeout <= 0 {
+		q.Timeout = defaultTimeout
+	}
+	if q.Max <= 0 {
+		q.Max = defaultResponse
+	}
+	if !http1.IsToken(q.Method) {
+		return fmt.Errorf("%q is no method", q.Method)
+	}
+	at, err := url.Parse(q.URL)
+	if err != nil {
+		return err
+	}
+	return a.point(at)
+}
+
+// point has the request go to a URL.
+func (a *query) point(at *url.URL) error {
+	at.Scheme = strings.ToLower(at.Scheme)
+	switch {
+	case at.Scheme != "http" && at.Scheme != "https":
+		return fmt.Errorf("url: http:// or https:// expected, got %q", a.q.URL)
+	case at.Hostname() == "":
+		return fmt.Errorf("url: no host in %q", a.q.URL)
+	case at.User != nil:
+		return errors.New("url: no user and password here: use the header authorization")
+	}
+	a.at = at
+	return nil
+}
+
+// begin sends the request by a connection that is free, or by a new one.
+func (a *query) begin() {
+	out, err := a.head()
+	if err != nil {
+		a.end(nil, err)
+		return
+	}
+	key := a.at.Scheme + "://" + a.at.Host
+	c := a.d.free(key)
+	if c == nil || a.fresh {
+		if c, err = a.d.dial(key); err != nil {
+			a.end(nil, fmt.Errorf("http: %w", err))
+			return
+		}
+	}
+	a.conn, c.cur = c, a
+	c.c.Net().Deadline("", 0)
+	// Where the connection is gone already its Close says so.
+	_ = c.c.Net().Send(out)
+	_ = c.c.Net().Send(a.q.Body)
+}
+
+// head is the request up to its body.
+func (a *query) head() ([]byte, error) {
+	target := a.at.EscapedPath()
+	if target == "" {
+		target = "/"
+	}
+	if a.at.RawQuery != "" {
+		target += "?" + a.at.RawQuery
+	}
+	if !http1.IsValue(target) || strings.ContainsAny(target, " \t") {
+		return nil, fmt.Errorf("http: url: %q cannot be asked for", target)
+	}
+	out := http1.AppendRequest(nil, a.q.Method, target)
+	out = http1.AppendField(out, "Host", a.at.Host)
+	list, err := requestFields(a.q.Headers)
+	if err != nil {
+		return nil, err
+	}
+	agent := false
+	for _, f := range list {
+		out = http1.AppendField(out, f[0], f[1])
+		agent = agent || strings.EqualFold(f[0], "user-agent")
+	}
+	if !agent {
+		out = http1.AppendField(out, "User-Agent", "hookd")
+	}
+	switch a.q.Method {
+	case "GET", "HEAD":
+		if len(a.q.Body) > 0 {
+			out = http1.AppendLength(out, int64(len(a.q.Body)))
+		}
+	default:
+		out = http1.AppendLength(out, int64(len(a.q.Body)))
+	}
+	return append(out, "\r\n"...), nil
+}
+
+// requestFields reads a script's fields; those about framing are refused.
+func requestFields(fields any) ([][2]string, error) {
+	list, ok := fields.([]event.KV)
+	if empty, isList := fields.([]any); !ok && fields != nil && (!isList || len(empty) > 0) {
+		return nil, errors.New("http: headers: a table of names and values expected")
+	}
+	var all [][2]string
+	for _, kv := range list {
+		switch strings.ToLower(kv.Key) {
+		case "host", "content-length", "transfer-encoding", "connection", "upgrade", "expect":
+			return nil, fmt.Errorf("http: headers: %s is not a script's to say", kv.Key)
+		}
+		text, err := fieldText(kv.Value)
+		if err == nil && !http1.IsToken(kv.Key) {
+			err = errors.New("no name of a field")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("http: headers: %s: %w", kv.Key, err)
+		}
+		all = append(all, [2]string{kv.Key, text})
+	}
+	return all, nil
+}
+
+// end tells the script, once, and lets go of the connection if it is still used.
+func (a *query) end(response any, err error) {
+	if a.over {
+		return
+	}
+	a.over = true
+	a.d.asking--
+	a.d.stack.Shard().Timers().Stop(&a.timer)
+	if c := a.conn; c != nil && c.cur == a {
+		c.cur = nil
+		c.c.Net().Close()
+	}
+	if response != nil || err != nil {
+		a.done(response, err)
+	}
+}
+
+// again follows a redirection, where one is given and wanted. It reports whether it
+// does.
+func (a *query) again(h *http1.Head) bool {
+	if a.redirects == 0 {
+		return false
+	}
+	to, ok := fieldOf(h, "location")
+	switch {
+	case !ok:
+		return false
+	case h.Status == 303 || (h.Status == 301 || h.Status == 302) && a.q.Method == "POST":
+		if a.q.Method != "HEAD" {
+			a.q.Method = "GET"
+		}
+		a.q.Body = nil
+	case h.Status != 301 && h.Status != 302 && h.Status != 307 && h.Status != 308:
+		return false
+	}
+	at, err := a.at.Parse(to)
+	if err != nil {
+		return false
+	}
+	from := a.at.Host
+	if a.point(at) != nil {
+		return false
+	}
+	if list, ok := a.q.Headers.([]event.KV); ok && from != at.Host {
+		var kept []event.KV
+		for _, kv := range list {
+			if !strings.EqualFold(kv.Key, "authorization") && !strings.EqualFold(kv.Key, "cookie") {
+				kept = append(kept, kv)
+			}
+		}
+		a.q.Headers = kept
+	}
+	a.redirects--
+	a.conn, a.fresh = nil, false
+	a.begin()
+	return true
+}

@@ -1,0 +1,252 @@
+package scripted
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/sockev"
+	"github.com/hookd/hookd/stacks/netfilter"
+	"github.com/hookd/hookd/stacks/sock"
+	"github.com/hookd/hookd/stacks/sock/survey"
+)
+
+// errAborted is what a rule's veto is called.
+var errAborted = errors.New("a rule said sock.abort")
+
+// passage is one move, seen by handlers. It has the shard from before the blackout
+// until the connection is closed or goes on.
+type passage struct {
+	c       *Conn
+	entered bool
+	spent   time.Duration // by handlers in the blackout
+	last    sock.Step
+	restore bool
+}
+
+// enter takes the shard.
+func (p *passage) enter() {
+	if !p.entered {
+		p.c.sh.Enter()
+		p.entered = true
+	}
+}
+
+func (p *passage) leave() {
+	if p.entered {
+		p.entered = false
+		p.c.sh.Leave()
+	}
+}
+
+// points are the hook points of steps.
+func points(s sock.Step) event.PointID {
+	switch s {
+	case sock.StepBefore, sock.StepRestoreBefore:
+		return sockev.OnBefore.ID()
+	case sock.StepLocked:
+		return sockev.OnLocked.ID()
+	case sock.StepPaused:
+		return sockev.OnPause.ID()
+	case sock.StepDumped:
+		return sockev.OnDump.ID()
+	case sock.StepImageWritten:
+		return sockev.OnImageWritten.ID()
+	case sock.StepClosing:
+		return sockev.OnClosing.ID()
+	case sock.StepClosed:
+		return sockev.OnClosed.ID()
+	case sock.StepResumed:
+		return sockev.OnResume.ID()
+	case sock.StepUnbound:
+		return sockev.OnRestoreUnbound.ID()
+	case sock.StepBound:
+		return sockev.OnRestoreBound.ID()
+	case sock.StepNoQ:
+		return sockev.OnRestoreNoq.ID()
+	case sock.StepQueues:
+		return sockev.OnRestoreQueue.ID()
+	case sock.StepRestored:
+		return sockev.OnRestored.ID()
+	case sock.StepUnlocked:
+		return sockev.OnUnlocked.ID()
+	case sock.StepUp:
+		return sockev.OnUp.ID()
+	}
+	return sockev.OnError.ID()
+}
+
+// observe raises the hook points of a move.
+func (p *passage) observe(k *sock.Progress) error {
+	p.enter()
+	c := p.c
+	m := moment{took: k.Blackout, held: uint32(k.Held), restoring: p.restore}
+	if k.Step == sock.StepFailed {
+		m.message, m.at = k.Err.Error(), k.At.String()
+		if errors.Is(k.Err, netfilter.ErrLeaseExpired) {
+			c.raise(sockev.OnLeaseExpired.ID(), m)
+		}
+		c.raise(sockev.OnError.ID(), m)
+		return nil
+	}
+	if k.Data != nil {
+		c.state, c.recv, c.send = stateOf(uint8(k.Data.State)), int64(k.Data.InqLen), int64(k.Data.OutqLen)
+	}
+	abort := p.raise(k.Step, points(k.Step), m)
+	if k.Step == sock.StepDumped && !abort {
+		for _, q := range []struct {
+			side  sockev.Side
+			bytes int64
+		}{{sockev.SideRecv, c.recv}, {sockev.SideSend, c.send}} {
+			if q.bytes > 0 && !abort {
+				m.side, m.bytes = q.side, q.bytes
+				abort = p.raise(k.Step, sockev.OnQueue.ID(), m)
+			}
+		}
+	}
+	switch k.Step {
+	case sock.StepClosed, sock.StepResumed, sock.StepUp:
+		p.leave()
+	}
+	if abort {
+		return errAborted
+	}
+	return nil
+}
+
+// raise keeps handlers of the blackout to their budget.
+func (p *passage) raise(s sock.Step, id event.PointID, m moment) bool {
+	if !s.InBlackout() {
+		return p.c.raise(id, m)
+	}
+	if p.spent >= Budget {
+		p.c.stack.overrun.Add(1)
+		if p.last != sock.StepFailed {
+			p.last = sock.StepFailed
+			p.c.stack.log.Warn("handlers took too long in a blackout: no more hook points are raised in it", "conn", p.c.id, "at", s, "took", p.spent)
+		}
+		return false
+	}
+	start := time.Now()
+	abort := p.c.raise(id, m)
+	p.spent += time.Since(start)
+	return abort
+}
+
+// background runs a move beside the shard and tells its end in it.
+func (c *Conn) background(what string, done func(error), run func(*passage) error) {
+	if err := c.free(what); err != nil {
+		done(err)
+		return
+	}
+	if c.handle != nil {
+		done(fmt.Errorf("%s: %s is paused: resume it before", what, c.Label()))
+		return
+	}
+	c.moving = true
+	c.stack.work.Go(func() {
+		p := &passage{c: c}
+		err := run(p)
+		p.enter()
+		c.moving = false
+		if err == nil {
+			c.ended = true
+			c.slots.End()
+		}
+		done(err)
+		p.leave()
+	})
+}
+
+// choose raises select.
+func (p *passage) choose() error {
+	p.enter()
+	defer p.leave()
+	if p.c.raise(sockev.OnSelect.ID(), moment{}) {
+		return errAborted
+	}
+	return nil
+}
+
+// Checkpoint implements [sockev.Conn].
+func (c *Conn) Checkpoint(_ *event.Caller, file string, drain time.Duration, _ bool, done func(error)) {
+	c.background("checkpoint", done, func(p *passage) error {
+		if err := p.choose(); err != nil {
+			return err
+		}
+		p.drain(drain)
+		return p.with(func(s *sock.Stolen) error {
+			taken, err := c.stack.mover.Checkpoint(s.FD, sock.CheckpointOptions{File: file, Observe: p.observe})
+			if err == nil {
+				taken.Free()
+				s.Closed()
+			}
+			return err
+		})
+	})
+}
+
+// with stops the process for as long as its socket is worked on.
+func (p *passage) with(work func(*sock.Stolen) error) error {
+	s, err := sock.Steal(p.c.pid, p.c.fd)
+	if err != nil {
+		return err
+	}
+	err = work(s)
+	p.leave()
+	return errors.Join(err, s.Close())
+}
+
+// drainLook is how often queues are looked at that are to become empty.
+const drainLook = 20 * time.Millisecond
+
+// drain waits for empty queues, at most a time.
+func (p *passage) drain(within time.Duration) {
+	c := p.c
+	for until := time.Now().Add(within); time.Now().Before(until); {
+		k, err := survey.Find("", c.local, c.remote)
+		if err != nil || k.Recv == 0 && k.Send == 0 {
+			return
+		}
+		p.enter()
+		c.recv, c.send = int64(k.Recv), int64(k.Send)
+		stop := c.raise(sockev.OnDrain.ID(), moment{})
+		p.leave()
+		if stop {
+			return
+		}
+		select {
+		case <-c.stack.down:
+			return
+		case <-time.After(drainLook):
+		}
+	}
+}
+
+// Move implements [sockev.Conn].
+func (c *Conn) Move(_ *event.Caller, target string, done func(error)) {
+	c.background("move", done, func(p *passage) error {
+		if err := p.choose(); err != nil {
+			return err
+		}
+		network := "tcp"
+		if strings.Contains(target, "/") {
+			network = "unix"
+		}
+		to, err := net.DialTimeout(network, target, sock.DefaultLease)
+		if err != nil {
+			return err
+		}
+		defer to.Close()
+		return p.with(func(s *sock.Stolen) error {
+			_, err := c.stack.mover.HandOff(to, s.FD, sock.CheckpointOptions{Observe: p.observe})
+			if err == nil || errors.Is(err, sock.ErrUncertain) {
+				s.Closed()
+			}
+			return err
+		})
+	})
+}
