@@ -237,21 +237,6 @@ func (rt *Runtime) objectType(name string) *bind.ObjectType {
 	return nil
 }
 
-// shown reports whether objects of a type are a field or a result of others.
-func (rt *Runtime) shown(name string) bool {
-	for _, t := range rt.objects {
-		if slices.ContainsFunc(t.Info.Fields, func(f event.Field) bool { return f.Type.Object == name }) {
-			return true
-		}
-		for i := range t.Info.Methods {
-			if slices.ContainsFunc(t.Info.Methods[i].Results, func(p event.Param) bool { return p.Type.Object == name }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // pathReader resolves a path on the events of info, whose values are made by values.
 func (rt *Runtime) pathReader(p access.Path, info *event.Info, values *bind.Values) (r pathReader, ok bool) {
 	var f *event.Field
