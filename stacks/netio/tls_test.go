@@ -99,7 +99,11 @@ func TestTLSOrder(t *testing.T) {
 				c = append(c, line[2:])
 			}
 		}
-		if d := cmp.Diff([]string{"accept", "recv 5", "send 5", "eof", "close eof"}, s); d != "" {
+		want := []string{"accept", "recv 5", "send 5", "eof", "close eof"}
+		if portable && len(s) == 5 && s[3] == "send 5" {
+			want[2], want[3] = want[3], want[2] // a goroutine writes, and tells later
+		}
+		if d := cmp.Diff(want, s); d != "" {
 			t.Error("server", d)
 		}
 		if d := cmp.Diff([]string{"connect <nil>", "send 5", "recv 5", "close local"}, c); d != "" {
