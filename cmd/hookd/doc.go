@@ -17,10 +17,13 @@ import (
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/mqtt"
+	"github.com/hookd/hookd/stacks/loop/nameserver"
 	"github.com/hookd/hookd/stacks/loop/web"
 	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/netio/dns"
 	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
 func newDoc() *cobra.Command {
@@ -169,8 +172,11 @@ func docLimits(w io.Writer) error {
 	for _, l := range flow.FixedLimits() {
 		fmt.Fprintf(tw, "flow %s\t%s\t%s (fixed)\n", l.Name, l.Value, l.Doc)
 	}
-	for _, l := range slices.Concat(netio.DocLimits(), dns.DocLimits(), loop.DocLimits()) {
+	for _, l := range slices.Concat(netio.DocLimits(), dns.DocLimits(), loop.DocLimits(), mqtt.DocLimits(), nameserver.DocLimits()) {
 		fmt.Fprintf(tw, "netio %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
+	}
+	for _, l := range scripted.DocLimits() {
+		fmt.Fprintf(tw, "sock %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
 	for _, l := range web.DocLimits() {
 		fmt.Fprintf(tw, "loop %s\t%s\t%s\n", l.Name, l.Default, l.Doc)

@@ -138,6 +138,22 @@ rule "tcp-only" { on = sip.request_in, match = { m = { source = { transport = "t
 	r.errors()
 }
 
+// One object is one value however a handler comes by it, in each of its forms.
+func TestSIPOneObject(t *testing.T) {
+	r := newSIPRules(t, `
+rule "compared" { on = sip.request_in, always = true, run = function(tx, m) if m == tx.request then log.info "compared" end end }
+rule "shown" { on = sip.request_in, always = true, run = function(tx, m) local seen = { [m] = true } if seen[tx.request] then log.info "shown" end end }
+rule "filter" { on = sip.request_in, always = true, when = function(tx, m) return m == tx.request and m.method == "OPTIONS" end, run = function() log.info "filter" end }
+`)
+	r.request("OPTIONS", "bob")
+	r.errors()
+	for _, word := range []string{"compared", "shown", "filter"} {
+		if log := r.out.String(); !strings.Contains(log, "msg="+word+" ") {
+			t.Errorf("%s: m is not tx.request; the log is\n%s", word, log)
+		}
+	}
+}
+
 func TestSIPEdit(t *testing.T) {
 	r := newSIPRules(t, `
 rule "route" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)

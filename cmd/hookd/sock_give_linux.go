@@ -43,3 +43,22 @@ func execWith(r *sock.Restored, command []string) error {
 	env = append(env, "LISTEN_FDS=1", "LISTEN_PID="+strconv.Itoa(os.Getpid()), "LISTEN_FDNAMES=connection")
 	return fmt.Errorf("run %s: %w", path, syscall.Exec(path, command, env))
 }
+
+// runWith runs a program beside this one, with the connection as descriptor 3, until it
+// ends.
+func runWith(r *sock.Restored, command []string) error {
+	if err := syscall.SetNonblock(r.FD, false); err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(r.FD), "connection")
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.ExtraFiles = []*os.File{f}
+	cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=connection")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	err := cmd.Start()
+	_ = f.Close()
+	if err != nil {
+		return err
+	}
+	return cmd.Wait()
+}

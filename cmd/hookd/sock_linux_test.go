@@ -2,12 +2,16 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,10 +21,12 @@ import (
 // sockPrograms are what the scripts about connections run beside hookd.
 func sockPrograms() map[string]func() {
 	return map[string]func(){
-		"hold": func() { quit(hold(os.Args[1])) },
-		"echo": func() { quit(echo()) },
-		"take": func() { quit(take(os.Args[1])) },
-		"talk": func() { quit(talk(os.Args[1], os.Args[2:])) },
+		"hold":     func() { quit(hold(os.Args[1])) },
+		"echo":     func() { quit(echo()) },
+		"service":  func() { quit(service(os.Args[1:])) },
+		"download": func() { quit(download(os.Args[1])) },
+		"take":     func() { quit(take(os.Args[1])) },
+		"talk":     func() { quit(talk(os.Args[1], os.Args[2:])) },
 	}
 }
 
@@ -70,6 +76,112 @@ func answer(f *os.File) error {
 		}
 	}
 	return s.Err()
+}
+
+// A service that answers "get N" with the N-th part of a file that both ends know, and
+// its client, which wants all of it.
+const (
+	parts    = 400
+	partSize = 64 << 10
+)
+
+func part(n int) []byte {
+	b := make([]byte, partSize)
+	_, _ = rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)}).Read(b)
+	return b
+}
+
+// service serves on an address, or goes on with the connection that it inherited.
+func service(args []string) error {
+	if len(args) == 0 {
+		c, err := net.FileConn(os.NewFile(3, "connection"))
+		if err != nil {
+			return err
+		}
+		return serveParts(c)
+	}
+	l, err := net.Listen("tcp", args[0])
+	if err != nil {
+		return err
+	}
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go func() { _ = serveParts(c) }()
+	}
+}
+
+// serveParts takes a request off the connection only when its answer is written, all
+// of which the socket's buffer takes: wherever it is stopped, the next who has the
+// connection can go on.
+func serveParts(c net.Conn) error {
+	defer c.Close()
+	if err := c.(*net.TCPConn).SetWriteBuffer(1 << 20); err != nil {
+		return err
+	}
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, 64)
+	for {
+		n, failed := 0, error(nil)
+		err := raw.Read(func(fd uintptr) bool {
+			n, _, failed = syscall.Recvfrom(int(fd), buf, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			return !errors.Is(failed, syscall.EAGAIN)
+		})
+		if err = errors.Join(err, failed); err != nil || n <= 0 {
+			return err
+		}
+		line, _, whole := strings.Cut(string(buf[:n]), "\n")
+		if !whole {
+			continue
+		}
+		if n, err = strconv.Atoi(strings.TrimPrefix(line, "get ")); err != nil {
+			return err
+		}
+		if _, err := c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(n)), part(n)...)); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(c, buf[:len(line)+1]); err != nil {
+			return err
+		}
+	}
+}
+
+// download asks for all parts, one after the other.
+func download(address string) error {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	got, want := sha256.New(), sha256.New()
+	buf := make([]byte, 4+partSize)
+	for n := range parts {
+		if _, err := fmt.Fprintf(c, "get %d\n", n); err != nil {
+			return err
+		}
+		for { // an answer may come twice
+			if _, err := io.ReadFull(c, buf); err != nil {
+				return fmt.Errorf("part %d: %w", n, err)
+			}
+			if int(binary.BigEndian.Uint32(buf)) >= n {
+				break
+			}
+		}
+		got.Write(buf[4:])
+		want.Write(part(n))
+		time.Sleep(time.Millisecond)
+	}
+	if string(got.Sum(nil)) != string(want.Sum(nil)) {
+		return errors.New("SHA-256 differs")
+	}
+	fmt.Println("whole")
+	return nil
 }
 
 // take asks for a connection at a Unix socket and answers each line on it.

@@ -17,6 +17,7 @@ func newSockMove() *cobra.Command {
 	var g giving
 	var to, from string
 	var wait time.Duration
+	var many bool
 	cmd := &cobra.Command{
 		Use:   "move --to TARGET (--pid N --fd M | --local A --remote B) | --from ADDRESS (--exec | --proxy | --serve-fd)",
 		Short: "Move a connection to another process or host",
@@ -40,6 +41,9 @@ What travels is the connection's data, not encrypted: use a network that you tru
 			if err != nil {
 				return err
 			}
+			if many && (to != "" || g.serve != "") {
+				return usagef("--many goes with --from and --exec or --proxy")
+			}
 			m, end, err := newMover(cmd, t.debug, to != "" && !t.noKeeper)
 			if err != nil {
 				return sockFailure(err)
@@ -48,7 +52,15 @@ What travels is the connection's data, not encrypted: use a network that you tru
 			if to != "" {
 				return moveTo(cmd, m, &t, to)
 			}
-			r, err := g.takeFrom(m, from, wait)
+			l, err := g.listen(m, from)
+			if err != nil {
+				return sockFailure(err)
+			}
+			defer l.Close()
+			if many {
+				return g.takeMany(cmd, m, l, args)
+			}
+			r, err := g.takeOne(m, l, wait)
 			if err != nil {
 				return err
 			}
@@ -59,6 +71,7 @@ What travels is the connection's data, not encrypted: use a network that you tru
 	g.flags(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "send it there: HOST:PORT or a path")
 	cmd.Flags().StringVar(&from, "from", "", "wait for a connection there: HOST:PORT or a path")
+	cmd.Flags().BoolVar(&many, "many", false, "with --from: take connections until it is stopped, each to a program of its own")
 	cmd.Flags().DurationVar(&wait, "wait", time.Hour, "with --from: give up after so long")
 	return cmd
 }
@@ -96,24 +109,28 @@ func moveTo(cmd *cobra.Command, m *sock.Mover, t *taking, to string) error {
 	return errors.Join(sockFailure(err), s.Close())
 }
 
-// takeFrom waits for one connection.
-func (g *giving) takeFrom(m *sock.Mover, from string, wait time.Duration) (*sock.Restored, error) {
-	opt, err := g.options()
-	if err != nil {
-		return nil, err
-	}
+// listen waits for movers where --from says.
+func (g *giving) listen(m *sock.Mover, from string) (net.Listener, error) {
 	if err := m.Prepare(); err != nil {
-		return nil, sockFailure(err)
+		return nil, err
 	}
 	l, err := net.Listen(networkOf(from), from)
 	if err != nil {
-		return nil, sockFailure(err)
+		return nil, err
 	}
-	defer l.Close()
 	if networkOf(from) == "unix" {
 		if err := os.Chmod(from, 0o600); err != nil {
-			return nil, sockFailure(err)
+			return nil, errors.Join(err, l.Close())
 		}
+	}
+	return l, nil
+}
+
+// takeOne takes one connection.
+func (g *giving) takeOne(m *sock.Mover, l net.Listener, wait time.Duration) (*sock.Restored, error) {
+	opt, err := g.options()
+	if err != nil {
+		return nil, err
 	}
 	type deadliner interface{ SetDeadline(time.Time) error }
 	if err := l.(deadliner).SetDeadline(time.Now().Add(wait)); err != nil {
@@ -129,4 +146,40 @@ func (g *giving) takeFrom(m *sock.Mover, from string, wait time.Duration) (*sock
 		return nil, sockFailure(err)
 	}
 	return r, nil
+}
+
+// takeMany takes connections one after the other, each to a program or a goroutine of
+// its own, until it is stopped.
+func (g *giving) takeMany(cmd *cobra.Command, m *sock.Mover, l net.Listener, command []string) error {
+	opt, err := g.options()
+	if err != nil {
+		return err
+	}
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return sockFailure(err)
+		}
+		r, err := m.Receive(c, opt, nil)
+		_ = c.Close()
+		if err != nil {
+			say(cmd, "hookd: %s", err)
+			continue
+		}
+		say(cmd, "%v-%v %v: restored in %v", r.Local, r.Remote, r.State, r.Took.Round(time.Microsecond))
+		go func() {
+			_, _ = r.Settle(g.settle)
+			if err := g.giveAside(cmd, r, command); err != nil {
+				say(cmd, "hookd: %v: %s", r.Remote, err)
+			}
+		}()
+	}
+}
+
+// giveAside gives a connection away while others are taken.
+func (g *giving) giveAside(cmd *cobra.Command, r *sock.Restored, command []string) error {
+	if g.proxy != "" {
+		return proxyTo(cmd.Context(), r, g.proxy)
+	}
+	return runWith(r, command)
 }

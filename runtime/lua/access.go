@@ -57,6 +57,8 @@ type argument struct {
 	get  func(any) any // of the event; nil where it is no object
 	id   bind.TypeID
 	lent *glua.LUserData // the one of a lent object that cannot be kept
+	// shown: the object can be come by in another way too, as tx.request; both are one.
+	shown bool
 }
 
 // pathReader reads a path of the event that is being handled.
@@ -153,7 +155,7 @@ func (in *instance) entry(plan *access.Handler, info *event.Info) (entry, bool) 
 			}
 			a.id = t.ID
 			if !t.Info.Kept && plan.Uses[i] == access.Held {
-				a.lent = in.wrap(t.ID, nil)
+				a.lent, a.shown = in.wrap(t.ID, nil), in.prog.rt.shown(f.Type.Object)
 			}
 		}
 		e.args = append(e.args, a)
@@ -466,6 +468,9 @@ func (a *argument) value(in *instance, o any) glua.LValue {
 	}
 	ob := a.lent.Value.(*object)
 	ob.o, ob.epoch = o, in.epoch
+	if a.shown {
+		in.lent = append(in.lent, lentObject{o, a.lent})
+	}
 	return a.lent
 }
 

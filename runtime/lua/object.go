@@ -3,6 +3,7 @@ package lua
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
 	glua "github.com/yuin/gopher-lua"
@@ -115,6 +116,21 @@ func (in *instance) lend(t bind.TypeID, o any) glua.LValue {
 	ud := in.wrap(t, o)
 	in.lent = append(in.lent, lentObject{o, ud})
 	return ud
+}
+
+// shown reports whether objects of a type are a field or a result of others.
+func (rt *Runtime) shown(name string) bool {
+	for _, t := range rt.objects {
+		if slices.ContainsFunc(t.Info.Fields, func(f event.Field) bool { return f.Type.Object == name }) {
+			return true
+		}
+		for i := range t.Info.Methods {
+			if slices.ContainsFunc(t.Info.Methods[i].Results, func(p event.Param) bool { return p.Type.Object == name }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // wrap makes the userdata of an object. Both live as long as each other, so they

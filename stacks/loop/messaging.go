@@ -28,6 +28,10 @@ var (
 	errNoBroker    = errors.New("mqtt.publish: no protocol here passes messages")
 )
 
+// MessageRefused counts a message that a protocol did not pass on for a limit. Any
+// goroutine.
+func (g *Group) MessageRefused() { g.counts.messages.Add(1) }
+
 func (c *Conn) messenger() (Messenger, error) {
 	if err := c.stream(); err != nil {
 		return nil, err

@@ -4,25 +4,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
-// several is a rig whose name has several servers.
-type several struct {
-	*rig
-	hops []Hop
-}
-
-// Find implements [Transport].
-func (w *several) Find(_ []byte, then func([]Hop, error)) { then(w.hops, nil) }
-
-func newSeveral(t *testing.T, names ...string) *several {
-	w := &several{rig: newRig(t, nil, append(quiet, "on_branch_failure", "on_failure_ro", "response_pre_out", "response_out")...)}
-	for _, n := range names {
-		w.hops = append(w.hops, peer(n))
-	}
-	w.stack = New(w.shard, DefaultConfig(), w)
-	return w
+// newSeveral is a rig whose calls go to a name with several servers.
+func newSeveral(t *testing.T) *rig {
+	r := newRig(t, nil, append(quiet, "on_branch_failure", "on_failure_ro", "response_pre_out", "response_out")...)
+	r.hooks["request_in"] = func(any) event.Verdict { return relayTo("sip:s@several") }
+	return r
 }
 
 // TestElsewhere is RFC 3263, 4.3: the next server is asked where one says nothing, is
@@ -31,14 +21,14 @@ func TestElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string
-		fail func(w *several)
+		fail func(w *rig)
 		want string
 	}{
-		{"no reply", func(w *several) { w.after(32 * time.Second) }, "! INVITE A, ! INVITE A, ! INVITE A, ! INVITE A, ! INVITE A, ! INVITE A, ! INVITE B"},
-		{"overload", func(w *several) { w.reply("A", "INVITE", 503, "ta") }, "response_in 503, ! ACK A, ! INVITE B"},
-		{"no connection", func(w *several) { w.stack.Undelivered(w.hops[0], w.last("A", "INVITE").Raw()) }, "! INVITE B"},
+		{"no reply", func(w *rig) { w.after(32 * time.Second) }, "! INVITE A, ! INVITE A, ! INVITE A, ! INVITE A, ! INVITE A, ! INVITE A, ! INVITE B"},
+		{"overload", func(w *rig) { w.reply("A", "INVITE", 503, "ta") }, "response_in 503, ! ACK A, ! INVITE B"},
+		{"no connection", func(w *rig) { w.stack.Undelivered(peer("A"), w.last("A", "INVITE").Raw()) }, "! INVITE B"},
 	} {
-		w := newSeveral(t, "A", "B")
+		w := newSeveral(t)
 		w.invite()
 		w.log = nil
 		row.fail(w)
@@ -64,14 +54,16 @@ func TestElsewhere(t *testing.T) {
 // TestNowhere: the last server fails as one alone does.
 func TestNowhere(t *testing.T) {
 	t.Parallel()
-	w := newSeveral(t, "A", "B")
+	w := newSeveral(t)
 	w.invite()
 	w.log = nil
 	w.reply("A", "INVITE", 503, "ta")
-	w.stack.Undelivered(w.hops[0], w.last("A", "INVITE").Raw())
+	w.stack.Undelivered(peer("A"), w.last("A", "INVITE").Raw())
 	w.want("overload; what is told late means nothing", "response_in 503, ! ACK A, ! INVITE B")
-	w.stack.Undelivered(w.hops[1], w.last("B", "INVITE").Raw())
-	w.want("no connection", "on_failure 503 send, ! 500 caller")
+	w.stack.Undelivered(peer("B"), w.last("B", "INVITE").Raw())
+	w.want("no connection", "! INVITE C")
+	w.stack.Undelivered(peer("C"), w.last("C", "INVITE").Raw())
+	w.want("none is left", "on_failure 503 send, ! 500 caller")
 	w.reply("A", "INVITE", 503, "ta")
 	w.want("a copy", "response_in 503, ! ACK A")
 	w.after(2 * time.Minute)

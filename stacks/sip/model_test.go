@@ -114,7 +114,7 @@ func (m *model) letOne() {
 // own sends a request of the server's own.
 func (m *model) own() {
 	method := []string{"INVITE", "OPTIONS"}[m.rnd.IntN(2)]
-	uri := []string{"sip:a@192.0.2.11", "sip:b@192.0.2.12", "sip:x@unresolved"}[m.rnd.IntN(3)]
+	uri := []string{"sip:a@192.0.2.11", "sip:b@192.0.2.12", "sip:s@several", "sip:x@unresolved"}[m.rnd.IntN(4)]
 	m.begun++
 	done := 0
 	tx, err := m.stack.Request(&Request{Method: method, URI: uri, From: "<sip:me@x>", To: "<sip:you@y>", Done: func(*Tx, *Message) {
@@ -132,7 +132,7 @@ func (m *model) own() {
 
 // policy decides at random, too.
 func (m *model) policy() {
-	targets := []string{"sip:a@192.0.2.11", "sip:b@192.0.2.12", "sip:c@192.0.2.13", "sip:x@unresolved", "sip:bad uri"}
+	targets := []string{"sip:a@192.0.2.11", "sip:b@192.0.2.12", "sip:c@192.0.2.13", "sip:s@several", "sip:x@unresolved", "sip:bad uri"}
 	some := func() []string {
 		list := []string{}
 		for range 1 + m.rnd.IntN(3) {
@@ -196,7 +196,7 @@ func (m *model) policy() {
 func (m *model) step() {
 	names := []string{"A", "B", "C"}
 	name := names[m.rnd.IntN(len(names))]
-	switch m.rnd.IntN(15) {
+	switch m.rnd.IntN(16) {
 	case 0, 1:
 		m.request("INVITE", m.rnd.IntN(3))
 	case 2:
@@ -211,6 +211,10 @@ func (m *model) step() {
 		m.letOne()
 	case 13:
 		m.own()
+	case 14:
+		if got := m.out[name]; len(got) > 0 {
+			m.stack.Undelivered(peer(name), got[m.rnd.IntN(len(got))])
+		}
 	case 10:
 		m.fail[name] = !m.fail[name]
 	default:

@@ -111,24 +111,24 @@ func TestHandOffBroken(t *testing.T) {
 	m := mover(t)
 	e := connect(t, ns, families()[0])
 	a, b := socketPair(t)
-	go func() {
+	go func(b net.Conn) {
 		var offer Offer
 		_ = hearMessage(b, msgOffer, &offer)
 		_ = b.Close()
-	}()
+	}(b)
 	if _, err := m.HandOff(a, e.a, CheckpointOptions{}); err == nil {
 		t.Fatal("no error")
 	}
 	say(t, e.b, []byte("one"))
 	want(t, e.a, []byte("one"))
 	a, b = socketPair(t)
-	go func() {
+	go func(b net.Conn) {
 		var offer Offer
 		_ = hearMessage(b, msgOffer, &offer)
 		_ = sayMessage(b, msgReady, struct{}{})
 		_, _ = io.ReadFull(b, make([]byte, 100))
 		_ = b.Close()
-	}()
+	}(b)
 	start := time.Now()
 	_, err := m.HandOff(a, e.a, CheckpointOptions{})
 	if err == nil || time.Since(start) > 5*time.Second {

@@ -163,7 +163,6 @@ func TestRefused(t *testing.T) {
 		if err != nil {
 			return -1
 		}
-		t.Cleanup(func() { _ = unix.Close(fd) })
 		return fd
 	}
 	l, _ := listenOn(t, ns, families()[1])
@@ -196,6 +195,9 @@ func TestRefused(t *testing.T) {
 		if _, err := m.Checkpoint(tt.fd, CheckpointOptions{}); !errors.Is(err, tt.want) {
 			t.Errorf("checkpoint of %s: %v", tt.name, err)
 		}
+		if tt.want == ErrNotTCP || tt.want == ErrMPTCP {
+			must(t, unix.Close(tt.fd))
+		}
 	}
 	must(t, h.Resume())
 	for _, bad := range []func(*Data){
@@ -206,7 +208,7 @@ func TestRefused(t *testing.T) {
 	} {
 		d := Data{State: Established, MSSClamp: 1460}
 		bad(&d)
-		fd := fresh(t, ns, unix.AF_INET)
+		fd := made(unix.AF_INET, unix.SOCK_STREAM, 0)
 		h, err := m.Pause(fd)
 		must(t, err)
 		if err := h.SetUnbound(d.Encode()); err == nil {

@@ -56,7 +56,7 @@ func TestCheckpointRestore(t *testing.T) {
 			start := time.Now()
 			want(t, r.FD, recv)
 			want(t, r.FD, []byte("in the blackout"))
-			if took := time.Since(start); took > 100*time.Millisecond {
+			if took := time.Since(start); took > 150*time.Millisecond {
 				t.Errorf("what came in the blackout took %v", took)
 			}
 			say(t, r.FD, []byte("answer"))

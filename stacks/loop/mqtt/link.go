@@ -30,11 +30,17 @@ type link struct {
 	dropped uint64
 }
 
+// drop counts a message that the peer does not get.
+func (l *link) drop() {
+	l.dropped++
+	l.c.Stack().Group().MessageRefused()
+}
+
 // send queues a packet.
 func (l *link) send(p *mqttwire.Packet) {
 	b, err := p.Append(nil, l.version)
 	if err != nil {
-		l.dropped++
+		l.drop()
 		return
 	}
 	l.write(b)
@@ -44,7 +50,7 @@ func (l *link) send(p *mqttwire.Packet) {
 // connection ends, or its queue is too long, is told by close.
 func (l *link) write(b []byte) {
 	if l.most > 0 && len(b) > l.most || l.c.Net().Send(b) != nil {
-		l.dropped++
+		l.drop()
 	}
 }
 
@@ -53,7 +59,7 @@ var errWaiting = errors.New("mqtt: too many messages wait for the peer")
 // publish sends a message.
 func (l *link) publish(m *message, qos byte, retain bool) {
 	if qos == 0 && l.c.Net().Queued() > maxQueued {
-		l.dropped++
+		l.drop()
 		return
 	}
 	if qos == 0 && !retain {
@@ -70,7 +76,7 @@ func (l *link) publish(m *message, qos byte, retain bool) {
 	}
 	p := &mqttwire.Packet{Type: mqttwire.Publish, Topic: m.topic, Payload: m.payload, QoS: qos, Retain: retain, Properties: m.properties}
 	if err := l.deliver(p); err != nil {
-		l.dropped++
+		l.drop()
 	}
 }
 

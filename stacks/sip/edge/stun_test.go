@@ -48,3 +48,20 @@ func TestKeepAlive(t *testing.T) {
 		t.Errorf("answered %x, %v", p[:n], err)
 	}
 }
+
+// FuzzStun: only what asks is answered, and never at length.
+func FuzzStun(f *testing.F) {
+	f.Add([]byte("\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl"))
+	f.Add([]byte("\x00\x01\x00\x04\x21\x12\xa4\x42abcdefghijkl\x80\x22\x00\x00"))
+	f.Add([]byte("OPTIONS sip:a SIP/2.0\r\n\r\n"))
+	from := netip.MustParseAddrPort("[2001:db8::1]:5060")
+	f.Fuzz(func(t *testing.T, p []byte) {
+		if !isStun(p) {
+			return
+		}
+		answer, ok := appendStun(nil, p, from)
+		if ok != (p[0] == 0 && p[1] == 1) || ok && (len(answer) != 44 || !bytes.Equal(answer[4:20], p[4:20])) {
+			t.Errorf("%x is answered by %x, %v", p, answer, ok)
+		}
+	})
+}

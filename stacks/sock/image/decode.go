@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -49,7 +50,7 @@ func take(r io.Reader, n int, get func(int) []byte) ([]byte, error) {
 	for len(b) < n {
 		at := len(b)
 		step := min(n-at, max(trusted, at))
-		b = append(b, make([]byte, step)...)
+		b = slices.Grow(b, step)[:at+step]
 		if _, err := io.ReadFull(r, b[at:]); err != nil {
 			return nil, err
 		}

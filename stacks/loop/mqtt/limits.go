@@ -1,0 +1,27 @@
+package mqtt
+
+import (
+	"strconv"
+
+	"github.com/hookd/hookd/stacks/netio"
+)
+
+// DocLimits lists the limits of a broker and of a connection. What exceeds one of
+// messages is counted with those that loop.post could not pass on.
+func DocLimits() []netio.LimitDoc {
+	number := func(name string, n int, doc string) netio.LimitDoc {
+		return netio.LimitDoc{Name: name, Default: strconv.Itoa(n), Doc: doc}
+	}
+	return []netio.LimitDoc{
+		number("mqtt_packet", maxPacket, "bytes of a packet; a longer one ends its connection"),
+		number("mqtt_window", window, "messages of quality 1 and 2 that are under way to a peer, unless it takes fewer"),
+		number("mqtt_waiting", maxWaiting, "those that wait for that; more are dropped"),
+		number("mqtt_queued", maxQueued, "bytes that wait for a peer; more of quality 0 are dropped"),
+		number("mqtt_inbound", maxInbound, "messages of quality 2 that a peer has not ended; one more ends its connection"),
+		number("mqtt_retained", maxRetained, "messages that a shard keeps for later subscribers; more are not kept"),
+		number("mqtt_retained_bytes", maxRetainedBytes, "their bytes"),
+		number("mqtt_filters", maxFilters, "subscriptions of a client; more are refused"),
+		number("mqtt_levels", maxLevels, "levels of a subscription"),
+		{Name: "mqtt_login", Default: loginTime.String(), Doc: "a client logs in"},
+	}
+}
