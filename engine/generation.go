@@ -112,7 +112,7 @@ func (g *Generation) rule(path, name string) *rule {
 // go of what is large.
 func (sc *script) close() {
 	sc.instance.Close()
-	sc.program, sc.text, sc.env = nil, nil, nil
+	sc.program, sc.text, sc.env, sc.plan, sc.rules, sc.named = nil, nil, nil, nil, nil, nil
 }
 
 // didYouMeanEvent ends a message about an unknown user-defined event.

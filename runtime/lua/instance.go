@@ -152,7 +152,8 @@ func (in *instance) Close() {
 		return
 	}
 	in.CancelWaits(errClosed)
-	for _, mt := range in.metas {
+	m := &in.meta
+	for _, mt := range append(in.metas, m.point, m.verdict, m.test, m.record, m.store, m.handle) {
 		if mt != nil {
 			empty(mt)
 		}
@@ -163,7 +164,8 @@ func (in *instance) Close() {
 	in.funcs, in.lent, in.args, in.points, in.locals = nil, nil, nil, nil, nil
 	in.broken = errClosed
 	in.metas, in.methods, in.verdicts, in.pairs, in.required, in.files = nil, nil, nil, nil, modules{}, nil
-	in.labels, in.stores, in.meta, in.incr, in.at = nil, nil, metatables{}, nil, nil
+	in.labels, in.stores, in.meta, in.incr, in.same, in.at = nil, nil, metatables{}, nil, nil, nil
+	in.payload, in.values, in.locals, in.desk = nil, bind.Values{}, nil, nil
 	in.prog = &program{rt: in.prog.rt, file: file{path: in.prog.path}}
 	in.env = &engine.Env{Shard: in.env.Shard, Path: in.env.Path, Gen: in.env.Gen, Services: in.env.Services}
 }

@@ -170,10 +170,12 @@ func (v *VM) AddChunk(name string) {
 // may wait.
 func (v *VM) Close() {
 	v.stopTasks()
-	v.main, v.deep, v.flat, v.guards = nil, nil, nil, guards{}
 	if !v.root.IsClosed() {
 		v.root.Close()
 	}
+	// Who still refers to the machine, as what stands for idle objects does, keeps none
+	// of its functions: each leads to the globals, and they to everything.
+	*v = VM{root: &glua.LState{G: &glua.Global{}}, closed: true}
 }
 
 // Begin starts a call of at most budget instructions, which what names in the
