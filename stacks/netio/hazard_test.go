@@ -56,15 +56,19 @@ func TestUnreadPeer(t *testing.T) {
 		h := &hooks{recv: echo, full: func(c *Conn, s Side) {
 			if server = c; s == SendSide {
 				full++
+				if c.Queued() < 1<<20 {
+					t.Errorf("full with %d bytes queued", c.Queued())
+				}
 			}
 		}}
 		c := r.peer(r.listen(h, Options{}))
-		took := stuff(r, c, func() bool { return full > 0 && r.l.queued >= 1<<20 })
+		took := stuff(r, c, func() bool { return full > 0 && r.l.queued > 1<<18 })
 		if took >= 16<<20 {
 			t.Errorf("%d MiB taken", took>>20)
 		}
 		r.do(func() {
-			if full == 0 || r.l.queued < 1<<20 || r.l.queued > 1<<20+turnRead {
+			// The kernel's buffer may have taken some since, but not so many that it is read again.
+			if full == 0 || r.l.queued <= 1<<18 || r.l.queued > 1<<20+turnRead {
 				t.Errorf("full told %d times, %d bytes queued", full, r.l.queued)
 			}
 			if in, _ := server.Counts(); in > 12<<20 {
