@@ -112,7 +112,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	opts.loops = d.loops
 	d.sips = edge.New(edge.Config{SIP: opts.sip, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.sips = d.sips
-	d.socks = scripted.New(slog.New(slog.NewTextHandler(d.logs, nil)))
+	d.socks = scripted.New(opts.sock, slog.New(slog.NewTextHandler(d.logs, nil)))
 	opts.socks = d.socks
 	d.house = newHouse(opts, o.debug, d.records, d.logs)
 	d.log = slog.New(slog.NewTextHandler(d.logs, &slog.HandlerOptions{Level: d.level}))

@@ -71,6 +71,7 @@ type engineOptions struct {
 	socks *scripted.Stack
 	// sip are the SIP stack's settings, sips its listeners; nil: none is opened.
 	sip     sip.Config
+	sock    scripted.Config
 	sips    *edge.Group
 	state   *statedir.Dir
 	notes   bool // what rules decide is noted for each packet
@@ -95,7 +96,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, sock: set.sock}
 	if o.daemon && o.shards == 0 {
 		o.shards = set.shards
 	}
@@ -143,7 +144,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	}
 	socks := o.socks
 	if socks == nil {
-		socks = scripted.New(nil)
+		socks = scripted.New(o.sock, nil)
 	}
 	sips := o.sips
 	if sips == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
 // settings are what holds for an engine, and why.
@@ -26,6 +27,7 @@ type settings struct {
 	limits  engine.Limits
 	flow    flow.Config
 	sip     sip.Config
+	sock    scripted.Config
 	why     map[string]string // by name; a default has none
 }
 
@@ -117,11 +119,17 @@ func checkSIP(name string, value any) error {
 	return setSIP(&scratch, name, value)
 }
 
+// checkSock reports whether the socket stack takes a setting.
+func checkSock(name string, value any) error {
+	var scratch scripted.Config
+	return scratch.Set(name, value)
+}
+
 func (s *settings) readFile(w io.Writer, src engine.Source) error {
 	cat := catalogue.New(catalogue.All()...)
 	rt := lua.New(lua.Config{
 		Catalogue: cat, Limits: engine.New(engine.Config{Catalogue: cat}).Limits(),
-		Settings:        map[string]func(string, any) error{"flow": checkFlow, "sip": checkSIP},
+		Settings:        map[string]func(string, any) error{"flow": checkFlow, "sip": checkSIP, "sock": checkSock},
 		SettingsOutside: map[string]string{"never_block": "flow"},
 	})
 	list, diags := rt.Settings(src)
@@ -141,6 +149,8 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 			err = setFlow(&s.flow, name, x.Value)
 		case "sip":
 			err = setSIP(&s.sip, name, x.Value)
+		case "sock":
+			err = s.sock.Set(name, x.Value)
 		case "shards":
 			n, _ := x.Value.(float64)
 			s.shards = int(n)
@@ -179,5 +189,6 @@ func (s *settings) write(w io.Writer) error {
 	for _, f := range s.sip.Settings() {
 		row("sip."+f.Name, f.Value)
 	}
+	row("sock.blackout_budget", cmp.Or(s.sock.Blackout, scripted.Budget).String())
 	return tw.Flush()
 }

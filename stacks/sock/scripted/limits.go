@@ -20,6 +20,6 @@ func DocLimits() []Limit {
 		{"sockets", strconv.Itoa(survey.MaxSockets), "sockets that are looked at (fixed)"},
 		{"found", strconv.Itoa(MaxFound), "connections that one sock.find lists (fixed)"},
 		{"kept", strconv.Itoa(MaxKept), "connections that scripts know; the first found are forgotten (fixed)"},
-		{"blackout_budget", Budget.String(), "for all handlers of one blackout together; later hook points of it are not raised (fixed)"},
+		{"blackout_budget", Budget.String(), "for all handlers of one blackout together; later hook points of it are not raised; settings { sock = { blackout_budget = … } }"},
 	}
 }

@@ -122,7 +122,7 @@ func (p *passage) raise(s sock.Step, id event.PointID, m moment) bool {
 	if !s.InBlackout() {
 		return p.c.raise(id, m)
 	}
-	if p.spent >= Budget {
+	if p.spent >= p.c.stack.budget {
 		p.c.stack.overrun.Add(1)
 		if p.last != sock.StepFailed {
 			p.last = sock.StepFailed

@@ -1,6 +1,7 @@
 package scripted
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,13 +13,39 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/plain"
 	"github.com/hookd/hookd/engine/event/sockev"
 	"github.com/hookd/hookd/stacks/sock"
 	"github.com/hookd/hookd/stacks/sock/survey"
 )
 
-// Budget is how long all handlers of one blackout may take together.
+// Budget is how long all handlers of one blackout may take together, by default.
 const Budget = 2 * time.Millisecond
+
+// Config are a stack's settings. Zero fields are the defaults.
+type Config struct {
+	// Blackout is the budget of the handlers of one blackout, [Budget] by default.
+	Blackout time.Duration
+}
+
+// ErrNoSetting is what Set says of a name that there is not.
+var ErrNoSetting = errors.New("no such setting")
+
+// Set changes a setting by its name: blackout_budget, from 100µs to 1s.
+func (c *Config) Set(name string, value any) error {
+	if name != "blackout_budget" {
+		return fmt.Errorf("%s: %w; there is blackout_budget", name, ErrNoSetting)
+	}
+	var d time.Duration
+	if err := plain.SetDuration(&d, value); err != nil {
+		return err
+	}
+	if d < 100*time.Microsecond || d > time.Second {
+		return fmt.Errorf("%s: 100µs to 1s expected", d)
+	}
+	c.Blackout = d
+	return nil
+}
 
 // MaxFound is the most connections that one call finds.
 const MaxFound = 1000
@@ -32,6 +59,7 @@ const MaxKept = 10_000
 type Stack struct {
 	mover   sock.Mover
 	log     *slog.Logger
+	budget  time.Duration
 	started atomic.Bool
 	// overrun counts hook points that were not raised because the budget was spent.
 	overrun atomic.Uint64
@@ -54,11 +82,11 @@ type key struct {
 var _ sockev.Functions = (*Stack)(nil)
 
 // New returns a stack that touches nothing.
-func New(log *slog.Logger) *Stack {
+func New(cfg Config, log *slog.Logger) *Stack {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Stack{log: log, known: map[key]*Conn{}, down: make(chan struct{})}
+	return &Stack{log: log, budget: cmp.Or(cfg.Blackout, Budget), known: map[key]*Conn{}, down: make(chan struct{})}
 }
 
 // Start lets scripts take connections.

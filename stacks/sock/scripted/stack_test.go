@@ -79,7 +79,7 @@ func TestFilter(t *testing.T) {
 func TestSteps(t *testing.T) {
 	t.Parallel()
 	r := &recorder{}
-	s := New(nil)
+	s := New(Config{}, nil)
 	c := &Conn{stack: s, sh: shard(r), id: 1}
 	p := &passage{c: c}
 	data := &sock.Data{State: sock.Established, InqLen: 3, OutqLen: 4}
@@ -118,7 +118,7 @@ func TestSteps(t *testing.T) {
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	r := &recorder{takes: Budget}
-	s := New(nil)
+	s := New(Config{}, nil)
 	p := &passage{c: &Conn{stack: s, sh: shard(r), id: 1}}
 	for _, step := range []sock.Step{sock.StepBefore, sock.StepLocked, sock.StepPaused, sock.StepImageWritten, sock.StepResumed} {
 		if err := p.observe(&sock.Progress{Step: step}); err != nil {
@@ -132,7 +132,7 @@ func TestBudget(t *testing.T) {
 
 func TestIdle(t *testing.T) {
 	t.Parallel()
-	s := New(nil)
+	s := New(Config{}, nil)
 	sh := shard(&recorder{})
 	if _, why, _ := s.Find(&event.Caller{Shard: sh}, nil); why == "" {
 		t.Error("found where nothing is touched")
@@ -161,5 +161,19 @@ func TestIdle(t *testing.T) {
 	})
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[any]time.Duration{"10ms": 10 * time.Millisecond, "100us": 100 * time.Microsecond, 1.0: time.Second, "2s": 0, "1us": 0, "soon": 0} {
+		var c Config
+		if err := c.Set("blackout_budget", value); c.Blackout != want || (err == nil) != (want != 0) {
+			t.Errorf("%v: %s, %v; want %s", value, c.Blackout, err, want)
+		}
+	}
+	var c Config
+	if err := c.Set("budget", "1s"); !errors.Is(err, ErrNoSetting) {
+		t.Errorf("a name that there is not: %v", err)
 	}
 }
