@@ -37,7 +37,7 @@ func (r *resolver) bindRules(sc *script) {
 			continue
 		}
 		names[d.Name] = d.Line
-		ru := &rule{decl: d, script: sc, index: i, run: d.Run, waits: d.Run != 0 && sc.instance.MayWait(d.Run)}
+		ru := &rule{decl: d, script: sc, index: i, run: d.Run, waits: d.mayWait(sc.instance)}
 		if d.Handler {
 			ru.places = map[place]*entry{}
 		}

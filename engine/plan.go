@@ -86,6 +86,18 @@ type RuleDecl struct {
 	Doc      string
 	Severity string
 	Tags     []string
+
+	// waits is whether Run may wait, once that was asked: it is asked while the script is
+	// staged, since a machine that is live is not looked into from outside of its shard.
+	waits, asked bool
+}
+
+// mayWait reports whether the rule's function may wait.
+func (d *RuleDecl) mayWait(in Instance) bool {
+	if !d.asked {
+		d.waits, d.asked = d.Run != 0 && in.MayWait(d.Run), true
+	}
+	return d.waits
 }
 
 // ThresholdDecl is `threshold = { by, count, within, fire }`.

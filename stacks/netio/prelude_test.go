@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -240,14 +241,14 @@ func TestSocks(t *testing.T) {
 		r := newRig(t, portable)
 		plain := r.listen(&hooks{recv: echo}, Options{})
 		secure := r.listen(&hooks{recv: echo}, Options{}, withTLS(serverTLS()))
-		var asked string
+		var asked atomic.Value // a string
 		relay := func(to *Listener) func(c net.Conn) {
 			return func(c net.Conn) {
 				read(t, c, 4)
 				write(t, c, "\x05\x02")
 				read(t, c, len("\x01\x03bob\x02pw"))
 				write(t, c, "\x01\x00")
-				asked = read(t, c, 4+1+11+2)[5:16]
+				asked.Store(read(t, c, 4+1+11+2)[5:16])
 				up, err := net.Dial("tcp", to.Addr().String())
 				if err != nil {
 					t.Error(err)
@@ -283,7 +284,7 @@ func TestSocks(t *testing.T) {
 			{func(c net.Conn) { read(t, c, 4) }, nil, "handshake:left"},
 			{func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, nil, "timeout:handshake"},
 		} {
-			asked = ""
+			asked.Store("")
 			got := make(chan string, 2)
 			h := &hooks{connect: func(c *Conn, err error) {
 				if why, ok := err.(Reason); ok {
@@ -305,8 +306,8 @@ func TestSocks(t *testing.T) {
 				}
 				_ = conn.Send([]byte("hello"))
 			})
-			if g := <-got; g != c.want || c.want == "<nil>" && asked != "server.test" {
-				t.Errorf("%s, want %s; asked for %q", g, c.want, asked)
+			if g := <-got; g != c.want || c.want == "<nil>" && asked.Load() != "server.test" {
+				t.Errorf("%s, want %s; asked for %q", g, c.want, asked.Load())
 			}
 		}
 		r.do(func() {

@@ -410,7 +410,7 @@ func TestTLSEnds(t *testing.T) {
 		}
 		r.logged(&log, "close local")
 		// Half a stream each way.
-		log = nil
+		r.do(func() { log = nil })
 		c = r.tlsPeer(ls, clientTLS())
 		write(t, c, "shut")
 		if got, err := io.ReadAll(c); len(got) != 0 || err != nil {
@@ -421,7 +421,7 @@ func TestTLSEnds(t *testing.T) {
 		_ = c.CloseWrite()
 		r.logged(&log, "close eof")
 		// Cut in the middle of a record, after a whole one.
-		log = nil
+		r.do(func() { log = nil })
 		raw := r.peer(ls)
 		cut := &cutter{Conn: raw}
 		c = tls.Client(cut, clientTLS())
@@ -434,7 +434,7 @@ func TestTLSEnds(t *testing.T) {
 			t.Error(got)
 		}
 		// Junk instead of a record.
-		log = nil
+		r.do(func() { log = nil })
 		raw = r.peer(ls)
 		c = tls.Client(raw, clientTLS())
 		write(t, c, "whole")

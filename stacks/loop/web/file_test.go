@@ -128,5 +128,7 @@ func TestFileOfWhoLeaves(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p.Close()
+	r.sh.Enter() // after the loop began with the file
+	r.sh.Leave()
 	r.p.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,13 +18,31 @@ import (
 // relayTo forwards every request that begins something to one URI, by recorded route.
 type relayTo struct {
 	in  event.PointID
-	uri string
+	uri text
+}
+
+// text is set by the test while the loop reads it.
+type text struct {
+	mu sync.Mutex
+	s  string
+}
+
+func (x *text) set(s string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.s = s
+}
+
+func (x *text) get() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.s
 }
 
 // Dispatch implements [event.Dispatcher].
 func (r *relayTo) Dispatch(_ *event.Shard, _ event.PointID, e any) event.Verdict {
 	if x, ok := e.(*sipev.RequestIn); ok && len(x.M.To().Tag()) == 0 {
-		return event.Verdict{Kind: sipev.VerdictRelay, Args: &sipev.RelayArgs{To: r.uri, RecordRoute: true}}
+		return event.Verdict{Kind: sipev.VerdictRelay, Args: &sipev.RelayArgs{To: r.uri.get(), RecordRoute: true}}
 	}
 	return event.Verdict{}
 }
@@ -211,7 +230,7 @@ func TestCalls(t *testing.T) {
 			t.Parallel()
 			callee := listenUDP(t, row.callee)
 			r := serve(t, event.KV{Key: "url", Value: row.url})
-			r.relay.uri = "sip:" + callee.pc.LocalAddr().String()
+			r.relay.uri.set("sip:" + callee.pc.LocalAddr().String())
 			to := r.addr
 			if to.Addr().IsUnspecified() {
 				to = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), to.Port())
@@ -230,7 +249,7 @@ func TestTCP(t *testing.T) {
 	tcp := r.addr
 	r.declare(t, Listen{Name: "edge", Options: []event.KV{{Key: "url", Value: "tcp://127.0.0.1:0"}}},
 		Listen{Name: "inner", Options: []event.KV{{Key: "url", Value: "udp://127.0.0.1:0"}}})
-	r.relay.uri = "sip:" + callee.pc.LocalAddr().String()
+	r.relay.uri.set("sip:" + callee.pc.LocalAddr().String())
 	caller := dial(t, "tcp", tcp)
 	caller.send("\r\n\r\n")
 	pong := make([]byte, 2)
@@ -257,7 +276,7 @@ func TestTCPOut(t *testing.T) {
 	r := serve(t, event.KV{Key: "url", Value: "udp://127.0.0.1:0"})
 	r.declare(t, Listen{Name: "edge", Options: []event.KV{{Key: "url", Value: "udp://127.0.0.1:0"}}},
 		Listen{Name: "tcp", Options: []event.KV{{Key: "url", Value: "tcp://127.0.0.1:0"}}})
-	r.relay.uri = "sip:" + ln.Addr().String() + ";transport=tcp"
+	r.relay.uri.set("sip:" + ln.Addr().String() + ";transport=tcp")
 	caller := dial(t, "udp", r.addr)
 	caller.send(caller.request("OPTIONS", "sip:b@y", "1", "", "", 1))
 	c, err := ln.Accept()

@@ -95,7 +95,7 @@ func TestTLS(t *testing.T) {
 	}
 	defer ln.Close()
 	r := serve(t, options("tls://127.0.0.1:0", "cert", cert, "key", key, "ca", cert)...)
-	r.relay.uri = "sips:" + ln.Addr().String()
+	r.relay.uri.set("sips:" + ln.Addr().String())
 	c, err := tls.Dial("tcp", r.addr.String(), &tls.Config{RootCAs: pool})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ func TestTLSStranger(t *testing.T) {
 		}
 	}()
 	r := serve(t, options("tls://127.0.0.1:0", "cert", cert, "key", key, "ca", cert)...)
-	r.relay.uri = "sips:" + ln.Addr().String()
+	r.relay.uri.set("sips:" + ln.Addr().String())
 	c, err := tls.Dial("tcp", r.addr.String(), &tls.Config{RootCAs: pool})
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func TestRefused(t *testing.T) {
 	addr := ln.Addr().String()
 	_ = ln.Close()
 	r := serve(t, options("tcp://127.0.0.1:0")...)
-	r.relay.uri = "sip:" + addr + ";transport=tcp"
+	r.relay.uri.set("sip:" + addr + ";transport=tcp")
 	caller := dial(t, "tcp", r.addr)
 	caller.send(caller.request("INVITE", "sip:b@y", "1", "", "", 1))
 	caller.read("SIP/2.0 100")
@@ -182,7 +182,7 @@ func TestHalfClosed(t *testing.T) {
 	callee := listenUDP(t, "127.0.0.1:0")
 	r := serve(t, options("tcp://127.0.0.1:0")...)
 	r.declare(t, Listen{Name: "edge", Options: options("tcp://127.0.0.1:0")}, Listen{Name: "inner", Options: options("udp://127.0.0.1:0")})
-	r.relay.uri = "sip:" + callee.pc.LocalAddr().String()
+	r.relay.uri.set("sip:" + callee.pc.LocalAddr().String())
 	caller := dial(t, "tcp", r.addr)
 	caller.send(caller.request("OPTIONS", "sip:b@y", "1", "", "", 1))
 	if err := caller.c.(*net.TCPConn).CloseWrite(); err != nil {
@@ -277,7 +277,7 @@ func TestWebSocket(t *testing.T) {
 			edge := Listen{Name: "edge", Options: options(row.scheme+"://127.0.0.1:0/phone", row.more...)}
 			r := serve(t, edge.Options...)
 			r.declare(t, edge, Listen{Name: "inner", Options: options("udp://127.0.0.1:0")})
-			r.relay.uri = "sip:" + callee.pc.LocalAddr().String()
+			r.relay.uri.set("sip:" + callee.pc.LocalAddr().String())
 			c, err := row.dial(r.addr.String())
 			if err != nil {
 				t.Fatal(err)
@@ -298,7 +298,7 @@ func TestWebSocket(t *testing.T) {
 			callee.reply(m, 200)
 			caller.read("SIP/2.0 200")
 			// A request the other way, to the address that it came from.
-			r.relay.uri = "sip:" + c.LocalAddr().String() + ";transport=" + row.scheme
+			r.relay.uri.set("sip:" + c.LocalAddr().String() + ";transport=" + row.scheme)
 			out := dial(t, "udp", r.at("inner"))
 			out.send(out.request("MESSAGE", "sip:a@x", "9", "", "", 9))
 			back := caller.read("MESSAGE")
@@ -358,9 +358,9 @@ func TestWebSocketOut(t *testing.T) {
 	far := serve(t, options("ws://127.0.0.1:0")...)
 	farAddr := far.addr
 	far.declare(t, Listen{Name: "edge", Options: options("ws://127.0.0.1:0")}, Listen{Name: "inner", Options: options("udp://127.0.0.1:0")})
-	far.relay.uri = "sip:" + callee.pc.LocalAddr().String()
+	far.relay.uri.set("sip:" + callee.pc.LocalAddr().String())
 	near := serve(t, options("udp://127.0.0.1:0")...)
-	near.relay.uri = "sip:" + farAddr.String() + ";transport=ws"
+	near.relay.uri.set("sip:" + farAddr.String() + ";transport=ws")
 	caller := dial(t, "udp", near.addr)
 	for i := range 2 {
 		caller.send(caller.request("OPTIONS", "sip:b@y", fmt.Sprint(i), "", "", i))
