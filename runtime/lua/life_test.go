@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
@@ -302,7 +303,7 @@ timer "t" { every = 0.5, after = "2h", run = function() end }`)
 		Timers: []*engine.TimerDecl{{Name: "t", Line: 12, Every: 500e6, After: 7200e9, Run: 1}},
 	}
 	same := cmp.Comparer(func(a, b *event.Family) bool { return a == b })
-	if diff := cmp.Diff(want, plan, same); diff != "" {
+	if diff := cmp.Diff(want, plan, same, cmpopts.IgnoreUnexported(engine.RuleDecl{})); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 }
