@@ -13,6 +13,7 @@ import (
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/engine/match"
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
@@ -175,6 +176,11 @@ func docLimits(w io.Writer) error {
 	for _, l := range slices.Concat(netio.DocLimits(), dns.DocLimits(), loop.DocLimits(), mqtt.DocLimits(), nameserver.DocLimits()) {
 		fmt.Fprintf(tw, "netio %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
+	for _, l := range (scripted.Config{}).Settings() {
+		if l.Limit {
+			fmt.Fprintf(tw, "sock %s\t%s\t%s\n", l.Name, l.Value, l.Doc)
+		}
+	}
 	for _, l := range scripted.DocLimits() {
 		fmt.Fprintf(tw, "sock %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
@@ -189,17 +195,22 @@ func docSettings(w io.Writer) error {
 	if _, err := docWord(w, "settings"); err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nSettings of the flow stack, in settings { flow = { NAME = VALUE } } or as --flow NAME=VALUE:")
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, f := range (flow.Config{}).Settings() {
-		fmt.Fprintf(tw, "  %s\t%s\t%s\n", f.Name, f.Value, f.Doc)
+	for _, stack := range []struct {
+		title string
+		list  []setting.Doc
+	}{
+		{"the flow stack, in settings { flow = { NAME = VALUE } } or as --flow NAME=VALUE", flow.Config{}.Settings()},
+		{"the SIP stack, in settings { sip = { NAME = VALUE } }", sip.Config{}.Settings()},
+		{"moving connections, in settings { sock = { NAME = VALUE } }", scripted.Config{}.Settings()},
+	} {
+		fmt.Fprintf(w, "\nSettings of %s:\n", stack.title)
+		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, f := range stack.list {
+			fmt.Fprintf(tw, "  %s\t%s\t%s\n", f.Name, f.Value, f.Doc)
+		}
+		if err := tw.Flush(); err != nil {
+			return err
+		}
 	}
-	if err := tw.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(w, "\nSettings of the SIP stack, in settings { sip = { NAME = VALUE } }:")
-	for _, f := range (sip.Config{}).Settings() {
-		fmt.Fprintf(tw, "  %s\t%s\t%s\n", f.Name, f.Value, f.Doc)
-	}
-	return tw.Flush()
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
@@ -65,7 +66,7 @@ func readSettings(w io.Writer, paths []string, o *houseOptions) (*settings, erro
 		if !ok {
 			value = "true"
 		}
-		if err := setFlow(&s.flow, name, flagValue(value)); err != nil {
+		if err := set(&s.flow, name, flagValue(value)); err != nil {
 			return nil, usagef("--flow %s: %w", word, err)
 		}
 		s.why["flow."+name] = "--flow"
@@ -81,10 +82,16 @@ func flagValue(text string) any {
 	return text
 }
 
-// setFlow changes a setting of the flow stack.
-func setFlow(c *flow.Config, name string, value any) error {
+// configurable is a stack's configuration.
+type configurable interface {
+	Set(name string, value any) error
+	Names() []string
+}
+
+// set changes a setting of a stack.
+func set(c configurable, name string, value any) error {
 	err := c.Set(name, value)
-	if errors.Is(err, flow.ErrNoSetting) {
+	if errors.Is(err, setting.ErrNone) {
 		hint := ""
 		if near := diag.Nearest(name, c.Names()); near != "" {
 			hint = "; did you mean " + near + "?"
@@ -94,42 +101,20 @@ func setFlow(c *flow.Config, name string, value any) error {
 	return err
 }
 
-// checkFlow reports whether the flow stack takes a setting.
-func checkFlow(name string, value any) error {
-	var scratch flow.Config
-	return setFlow(&scratch, name, value)
-}
-
-// setSIP changes a setting of the SIP stack.
-func setSIP(c *sip.Config, name string, value any) error {
-	err := c.Set(name, value)
-	if errors.Is(err, sip.ErrNoSetting) {
-		hint := ""
-		if near := diag.Nearest(name, c.Names()); near != "" {
-			hint = "; did you mean " + near + "?"
-		}
-		return fmt.Errorf("there is no setting %s%s", name, hint)
+// checks report whether a stack takes a setting, by stack.
+func checks() map[string]func(string, any) error {
+	return map[string]func(string, any) error{
+		"flow": func(name string, value any) error { return set(new(flow.Config), name, value) },
+		"sip":  func(name string, value any) error { return set(new(sip.Config), name, value) },
+		"sock": func(name string, value any) error { return set(new(scripted.Config), name, value) },
 	}
-	return err
-}
-
-// checkSIP reports whether the SIP stack takes a setting.
-func checkSIP(name string, value any) error {
-	var scratch sip.Config
-	return setSIP(&scratch, name, value)
-}
-
-// checkSock reports whether the socket stack takes a setting.
-func checkSock(name string, value any) error {
-	var scratch scripted.Config
-	return scratch.Set(name, value)
 }
 
 func (s *settings) readFile(w io.Writer, src engine.Source) error {
 	cat := catalogue.New(catalogue.All()...)
 	rt := lua.New(lua.Config{
 		Catalogue: cat, Limits: engine.New(engine.Config{Catalogue: cat}).Limits(),
-		Settings:        map[string]func(string, any) error{"flow": checkFlow, "sip": checkSIP, "sock": checkSock},
+		Settings:        checks(),
 		SettingsOutside: map[string]string{"never_block": "flow"},
 	})
 	list, diags := rt.Settings(src)
@@ -146,11 +131,11 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 		case "limits":
 			err = s.limits.Set(name, x.Value)
 		case "flow":
-			err = setFlow(&s.flow, name, x.Value)
+			err = set(&s.flow, name, x.Value)
 		case "sip":
-			err = setSIP(&s.sip, name, x.Value)
+			err = set(&s.sip, name, x.Value)
 		case "sock":
-			err = s.sock.Set(name, x.Value)
+			err = set(&s.sock, name, x.Value)
 		case "shards":
 			n, _ := x.Value.(float64)
 			s.shards = int(n)
@@ -183,12 +168,13 @@ func (s *settings) write(w io.Writer) error {
 	for _, l := range s.limits.Doc() {
 		row("limits."+l.Name, l.Default)
 	}
-	for _, f := range s.flow.Settings() {
-		row("flow."+f.Name, f.Value)
+	for _, stack := range []struct {
+		name string
+		list []setting.Doc
+	}{{"flow", s.flow.Settings()}, {"sip", s.sip.Settings()}, {"sock", s.sock.Settings()}} {
+		for _, f := range stack.list {
+			row(stack.name+"."+f.Name, f.Value)
+		}
 	}
-	for _, f := range s.sip.Settings() {
-		row("sip."+f.Name, f.Value)
-	}
-	row("sock.blackout_budget", cmp.Or(s.sock.Blackout, scripted.Budget).String())
 	return tw.Flush()
 }

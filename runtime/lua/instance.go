@@ -165,7 +165,7 @@ func (in *instance) Close() {
 	in.broken = errClosed
 	in.metas, in.methods, in.verdicts, in.pairs, in.required, in.files = nil, nil, nil, nil, modules{}, nil
 	in.labels, in.stores, in.meta, in.incr, in.same, in.at = nil, nil, metatables{}, nil, nil, nil
-	in.payload, in.values, in.locals, in.desk = nil, bind.Values{}, nil, nil
+	in.payload, in.values, in.desk = nil, bind.Values{}, nil
 	in.prog = &program{rt: in.prog.rt, file: file{path: in.prog.path}}
 	in.env = &engine.Env{Shard: in.env.Shard, Path: in.env.Path, Gen: in.env.Gen, Services: in.env.Services}
 }

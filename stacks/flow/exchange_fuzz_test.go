@@ -64,10 +64,10 @@ func in1(b []byte) byte {
 // babbleTwice runs the same bytes twice, under each configuration.
 func babbleTwice(t *testing.T, in []byte) {
 	for _, cfg := range []flow.Config{{}, {MaxConns: 2, UDPTimeout: time.Second, ICMPTimeout: -1}} {
-		k, s := newChecker(t, setting{cfg: cfg})
+		k, s := newChecker(t, way{cfg: cfg})
 		babble(s, in)
 		k.done(s)
-		again, s := newChecker(t, setting{cfg: cfg})
+		again, s := newChecker(t, way{cfg: cfg})
 		babble(s, in)
 		again.done(s)
 		if string(k.log) != string(again.log) {

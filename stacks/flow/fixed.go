@@ -3,16 +3,17 @@ package flow
 import (
 	"strconv"
 
+	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/stacks/flow/layers"
 )
 
 // FixedLimits lists the limits that are no settings: what one call lists or copies, and what one
 // connection carries.
-func FixedLimits() []Setting {
-	limit := func(name string, n int, doc string) Setting {
-		return Setting{Name: name, Value: strconv.Itoa(n), Doc: doc, Limit: true}
+func FixedLimits() []setting.Doc {
+	limit := func(name string, n int, doc string) setting.Doc {
+		return setting.Doc{Name: name, Value: strconv.Itoa(n), Doc: doc, Limit: true}
 	}
-	return []Setting{
+	return []setting.Doc{
 		limit("conns_listed", maxListed, "connections that one flow.conns lists"),
 		limit("conns_looked_at", maxLookedAt, "connections that one flow.conns looks at"),
 		limit("blocks_listed", maxBlocksListed, "blocks that one flow.blocks lists"),

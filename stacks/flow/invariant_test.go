@@ -12,15 +12,15 @@ import (
 	"github.com/hookd/hookd/stacks/flow"
 )
 
-// setting is a way to run a stack.
-type setting struct {
+// way is a way to run a stack.
+type way struct {
 	cfg     flow.Config
 	streams bool // streams are kept, and read back
 	rules   bool // rules decide, at random, and it is applied
 }
 
 // settings are those that any input is tried with.
-var settings = []setting{
+var settings = []way{
 	{},
 	{cfg: flow.Config{MaxConns: 3, ReorderSide: 4096, ReorderTotal: 8192, TimeWait: time.Second, IdleTimeout: time.Second, GapWait: -1}, streams: true},
 	{cfg: flow.Config{PickUp: true, MaxConns: 50, BufferSide: 4096, BufferTotal: 65536, ClientOverlap: flow.OverlapLast, RST: flow.RSTExact}, streams: true},
@@ -36,7 +36,7 @@ type checker struct {
 	now   int64
 	log   []byte // everything, for comparing runs
 	sh    *event.Shard
-	how   setting
+	how   way
 	// What became of frames.
 	forwarded, dropped, injected uint64
 }
@@ -52,7 +52,7 @@ type checked struct {
 	ended                      bool
 }
 
-func newChecker(t testing.TB, how setting) (*checker, *flow.Stack) {
+func newChecker(t testing.TB, how way) (*checker, *flow.Stack) {
 	k := &checker{t: t, conns: map[uint64]*checked{}, sh: event.NewShard(0), how: how}
 	k.sh.Bind(k, func(event.PointID) bool { return true })
 	how.cfg.Forward = k.outcome

@@ -3,175 +3,104 @@ package flow
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hookd/hookd/engine/event/plain"
+	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
-// Setting is one field of a [Config] as people write it.
-type Setting struct {
-	Name, Value, Doc string
-	// Limit tells settings that bound something.
-	Limit bool
-}
-
-// setting is a Setting with the way to it: exactly one of the pointers is set.
-type setting struct {
-	name, doc string
-	limit     bool
-
-	flag    *bool
-	count   *int
-	size    *int
-	wait    *time.Duration
-	zero    string // what a wait's values below 0 are called; empty: there are none
-	word    *uint8
-	words   []string
-	tunnels *packet.Tunnels
-	nets    *[]netip.Prefix
-}
-
 // settings lists what can be set, in the order in which it is documented.
-func (c *Config) settings() []setting {
+func (c *Config) settings() setting.Table {
 	overlaps := []string{"first", "last"}
-	return []setting{
-		{name: "decap", doc: "tunnels that are entered, so that connections are those inside: " + packet.AllTunnels.String() + ", or all or none", tunnels: &c.Decap},
-		{name: "verify_checksums", doc: "packets with a wrong checksum are orphans", flag: &c.VerifyChecksums},
-		{name: "pick_up", doc: "packets whose connection began before make one: conn_adopted", flag: &c.PickUp},
-		{name: "rst", doc: "which RSTs count: those in the window, those with the exact number, any", word: (*uint8)(&c.RST), words: []string{"window", "exact", "any"}},
-		{name: "window_slack", doc: "bytes beyond a window that are taken all the same; farther ones are error.out_of_window until both ends speak of them", size: &c.WindowSlack},
-		{name: "max_jump", doc: "bytes by which a stream's numbers may jump where both ends say so: over what a capture missed, to the second of two SYN/ACKs", size: &c.MaxJump},
-		{name: "overlap_client", doc: "which copy of a byte holds that the client sends twice: the first or the last", word: (*uint8)(&c.ClientOverlap), words: overlaps},
-		{name: "overlap_server", doc: "the same for the server", word: (*uint8)(&c.ServerOverlap), words: overlaps},
-		{name: "never_block", doc: "addresses and prefixes that flow.block refuses, beside the loopback networks and the unspecified addresses", nets: &c.NeverBlock},
-		{name: "max_conns", doc: "connections and flows; one more ends the one that matters least", limit: true, count: &c.MaxConns},
-		{name: "max_blocks", doc: "prefixes that flow.block blocks; more are refused", limit: true, count: &c.MaxBlocks},
-		{name: "buffer_side", doc: "bytes kept of what one end sent, where scripts read streams", limit: true, size: &c.BufferSide},
-		{name: "buffer_total", doc: "the same for all connections together", limit: true, size: &c.BufferTotal},
-		{name: "reorder_side", doc: "bytes of one end held behind missing ones", limit: true, size: &c.ReorderSide},
-		{name: "reorder_total", doc: "the same for all connections together", limit: true, size: &c.ReorderTotal},
-		{name: "fragment_memory", doc: "bytes of IP fragments that wait for others", limit: true, size: &c.Fragments.Memory},
-		{name: "fragment_datagrams", doc: "IP datagrams that wait for fragments", limit: true, count: &c.Fragments.Datagrams},
-		{name: "fragment_timeout", doc: "how long they wait", wait: &c.Fragments.Timeout},
-		{name: "fragment_overlap", doc: "which bytes hold where fragments overlap: as this system does, the first, the last, or the datagram is given up", word: (*uint8)(&c.Fragments.Overlap), words: fragment.OverlapNames()},
-		{name: "handshake_timeout", doc: "silence that ends an unfinished handshake", wait: &c.HandshakeTimeout},
-		{name: "idle_timeout", doc: "silence that ends a connection", wait: &c.IdleTimeout},
-		{name: "close_timeout", doc: "silence that ends a connection whose last FIN was not acknowledged", wait: &c.CloseTimeout},
-		{name: "time_wait", doc: "how long a connection that is done is kept", wait: &c.TimeWait},
-		{name: "reset_linger", doc: "how long a connection is kept after a RST", wait: &c.ResetLinger},
-		{name: "cut_linger", doc: "silence after which a connection that was cut is forgotten", wait: &c.CutLinger},
-		{name: "gap_wait", doc: "how long acknowledged bytes are waited for", wait: &c.GapWait, zero: "0s"},
-		{name: "udp_timeout", doc: "silence that ends a UDP flow, or never", wait: &c.UDPTimeout, zero: "never"},
-		{name: "icmp_timeout", doc: "silence that ends an ICMP query, or never", wait: &c.ICMPTimeout, zero: "never"},
+	return setting.Table{
+		{Name: "decap", Doc: "tunnels that are entered, so that connections are those inside: " + packet.AllTunnels.String() + ", or all or none", Value: tunnels{&c.Decap}},
+		{Name: "verify_checksums", Doc: "packets with a wrong checksum are orphans", Value: setting.Flag(&c.VerifyChecksums)},
+		{Name: "pick_up", Doc: "packets whose connection began before make one: conn_adopted", Value: setting.Flag(&c.PickUp)},
+		{Name: "rst", Doc: "which RSTs count: those in the window, those with the exact number, any", Value: word{(*uint8)(&c.RST), []string{"window", "exact", "any"}}},
+		{Name: "window_slack", Doc: "bytes beyond a window that are taken all the same; farther ones are error.out_of_window until both ends speak of them", Value: setting.Count(&c.WindowSlack)},
+		{Name: "max_jump", Doc: "bytes by which a stream's numbers may jump where both ends say so: over what a capture missed, to the second of two SYN/ACKs", Value: setting.Count(&c.MaxJump)},
+		{Name: "overlap_client", Doc: "which copy of a byte holds that the client sends twice: the first or the last", Value: word{(*uint8)(&c.ClientOverlap), overlaps}},
+		{Name: "overlap_server", Doc: "the same for the server", Value: word{(*uint8)(&c.ServerOverlap), overlaps}},
+		{Name: "never_block", Doc: "addresses and prefixes that flow.block refuses, beside the loopback networks and the unspecified addresses", Value: nets{&c.NeverBlock}},
+		{Name: "max_conns", Doc: "connections and flows; one more ends the one that matters least", Limit: true, Value: setting.Count(&c.MaxConns)},
+		{Name: "max_blocks", Doc: "prefixes that flow.block blocks; more are refused", Limit: true, Value: setting.Count(&c.MaxBlocks)},
+		{Name: "buffer_side", Doc: "bytes kept of what one end sent, where scripts read streams", Limit: true, Value: setting.Count(&c.BufferSide)},
+		{Name: "buffer_total", Doc: "the same for all connections together", Limit: true, Value: setting.Count(&c.BufferTotal)},
+		{Name: "reorder_side", Doc: "bytes of one end held behind missing ones", Limit: true, Value: setting.Count(&c.ReorderSide)},
+		{Name: "reorder_total", Doc: "the same for all connections together", Limit: true, Value: setting.Count(&c.ReorderTotal)},
+		{Name: "fragment_memory", Doc: "bytes of IP fragments that wait for others", Limit: true, Value: setting.Count(&c.Fragments.Memory)},
+		{Name: "fragment_datagrams", Doc: "IP datagrams that wait for fragments", Limit: true, Value: setting.Count(&c.Fragments.Datagrams)},
+		{Name: "fragment_timeout", Doc: "how long they wait", Value: wait{dst: &c.Fragments.Timeout}},
+		{Name: "fragment_overlap", Doc: "which bytes hold where fragments overlap: as this system does, the first, the last, or the datagram is given up", Value: word{(*uint8)(&c.Fragments.Overlap), fragment.OverlapNames()}},
+		{Name: "handshake_timeout", Doc: "silence that ends an unfinished handshake", Value: wait{dst: &c.HandshakeTimeout}},
+		{Name: "idle_timeout", Doc: "silence that ends a connection", Value: wait{dst: &c.IdleTimeout}},
+		{Name: "close_timeout", Doc: "silence that ends a connection whose last FIN was not acknowledged", Value: wait{dst: &c.CloseTimeout}},
+		{Name: "time_wait", Doc: "how long a connection that is done is kept", Value: wait{dst: &c.TimeWait, zero: true}},
+		{Name: "reset_linger", Doc: "how long a connection is kept after a RST", Value: wait{dst: &c.ResetLinger, zero: true}},
+		{Name: "cut_linger", Doc: "silence after which a connection that was cut is forgotten", Value: wait{dst: &c.CutLinger}},
+		{Name: "gap_wait", Doc: "how long acknowledged bytes are waited for", Value: wait{dst: &c.GapWait, below: "0s"}},
+		{Name: "udp_timeout", Doc: "silence that ends a UDP flow, or never", Value: wait{dst: &c.UDPTimeout, below: "never"}},
+		{Name: "icmp_timeout", Doc: "silence that ends an ICMP query, or never", Value: wait{dst: &c.ICMPTimeout, below: "never"}},
 	}
 }
 
 // Settings lists the settings with their values, defaults filled in.
-func (c Config) Settings() []Setting {
+func (c Config) Settings() []setting.Doc {
 	c = c.withDefaults()
 	c.Fragments = c.Fragments.WithDefaults()
-	var list []Setting
-	for _, s := range c.settings() {
-		list = append(list, Setting{Name: s.name, Value: s.text(), Doc: s.doc, Limit: s.limit})
-	}
-	return list
+	return c.settings().Docs()
 }
 
 // Names lists the names that [Config.Set] knows.
-func (c Config) Names() []string {
-	var names []string
-	for _, s := range c.settings() {
-		names = append(names, s.name)
-	}
-	return names
+func (c Config) Names() []string { return c.settings().Names() }
+
+// Set changes the setting of that name; [setting.ErrNone] where there is none. value is a
+// bool, a float64, a string such as "64KiB", "10s", "true" or "last", or, for decap, a
+// list of strings.
+func (c *Config) Set(name string, value any) error { return c.settings().Set(name, value) }
+
+// word is one of a few.
+type word struct {
+	dst   *uint8
+	words []string
 }
 
-// ErrNoSetting is returned by [Config.Set] for a name that no setting has.
-var ErrNoSetting = errors.New("there is no such setting")
+func (w word) String() string      { return w.words[*w.dst] }
+func (w word) Set(value any) error { return plain.SetEnum(w.dst, value, w.words) }
 
-// Set changes the setting of that name. value is a bool, a float64, a string such as "64KiB", "10s",
-// "true" or "last", or, for decap, a list of strings.
-func (c *Config) Set(name string, value any) error {
-	for _, s := range c.settings() {
-		if s.name == name {
-			return s.set(value)
-		}
-	}
-	return ErrNoSetting
+// tunnels are names of tunnels.
+type tunnels struct{ dst *packet.Tunnels }
+
+func (t tunnels) String() string      { return t.dst.String() }
+func (t tunnels) Set(value any) error { return setTunnels(t.dst, value) }
+
+// nets are prefixes.
+type nets struct{ dst *[]netip.Prefix }
+
+func (n nets) String() string      { return textOfAll(*n.dst) }
+func (n nets) Set(value any) error { return setNets(n.dst, value) }
+
+// wait is a time of silence.
+type wait struct {
+	dst   *time.Duration
+	below string // what values below 0 are called, "0s" or "never"; empty: there are none
+	zero  bool   // 0 is a value like others
 }
 
-// text writes the value.
-func (s *setting) text() string {
-	switch {
-	case s.flag != nil:
-		return strconv.FormatBool(*s.flag)
-	case s.count != nil:
-		return strconv.Itoa(*s.count)
-	case s.size != nil:
-		return strconv.Itoa(*s.size)
-	case s.word != nil:
-		return s.words[*s.word]
-	case s.tunnels != nil:
-		return s.tunnels.String()
-	case s.nets != nil:
-		return textOfAll(*s.nets)
-	case *s.wait < 0:
-		return s.zero
+func (w wait) String() string {
+	if *w.dst < 0 {
+		return w.below
 	}
-	return s.wait.String()
+	return w.dst.String()
 }
 
-func (s *setting) set(value any) error {
-	switch {
-	case s.flag != nil:
-		return setFlag(s.flag, value)
-	case s.count != nil:
-		return setWhole(s.count, value)
-	case s.size != nil:
-		return setWhole(s.size, value)
-	case s.word != nil:
-		return plain.SetEnum(s.word, value, s.words)
-	case s.tunnels != nil:
-		return setTunnels(s.tunnels, value)
-	}
-	if s.nets != nil {
-		return setNets(s.nets, value)
-	}
-	return s.setWait(value)
-}
-
-func setFlag(dst *bool, value any) error {
-	switch value {
-	case "true":
-		value = true
-	case "false":
-		value = false
-	}
-	return plain.SetBool(dst, value)
-}
-
-// setWhole stores a number of at least 1, or a size.
-func setWhole(dst *int, value any) error {
-	var n int64
-	if err := plain.SetSize(&n, value); err != nil {
-		return err
-	}
-	if n < 1 || n > math.MaxInt32 {
-		return fmt.Errorf("a whole number from 1 to %d expected, got %d", math.MaxInt32, n)
-	}
-	*dst = int(n)
-	return nil
-}
-
-func (s *setting) setWait(value any) error {
-	if s.zero == "never" && value == s.zero {
-		*s.wait = -1
+func (w wait) Set(value any) error {
+	if w.below == "never" && value == w.below {
+		*w.dst = -1
 		return nil
 	}
 	var d time.Duration
@@ -180,13 +109,13 @@ func (s *setting) setWait(value any) error {
 	}
 	switch {
 	case d > 0:
-	case d == 0 && s.zero == "0s":
+	case d == 0 && w.below == "0s":
 		d = -1
-	case d == 0 && (s.name == "time_wait" || s.name == "reset_linger"):
+	case d == 0 && w.zero:
 	default:
 		return errors.New("a time is more than 0")
 	}
-	*s.wait = d
+	*w.dst = d
 	return nil
 }
 

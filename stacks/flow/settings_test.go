@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
@@ -58,7 +59,7 @@ func TestSettings(t *testing.T) {
 			}
 		}
 	}
-	if err := new(flow.Config).Set("x", 1.0); !errors.Is(err, flow.ErrNoSetting) {
+	if err := new(flow.Config).Set("x", 1.0); !errors.Is(err, setting.ErrNone) {
 		t.Error(err)
 	}
 }

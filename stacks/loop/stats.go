@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/stacks/netio"
 )
 
@@ -60,8 +61,8 @@ func addUp(sum, more reflect.Value) {
 }
 
 // DocLimits lists this package's limits, beside those of package netio.
-func DocLimits() []netio.LimitDoc {
-	return []netio.LimitDoc{
+func DocLimits() []setting.Limit {
+	return []setting.Limit{
 		{Name: "messages", Default: strconv.Itoa(maxMessages), Doc: "messages that wait for a connection whose handler waits; more are dropped"},
 		{Name: "datagrams", Default: strconv.Itoa(maxGrams), Doc: "datagrams that wait for a UDP peer whose handler waits; more are dropped"},
 		{Name: "line", Default: strconv.Itoa(maxLine), Doc: "bytes of a line that c:read_line waits for, unless it says otherwise"},

@@ -3,6 +3,8 @@ package sip
 import (
 	"testing"
 	"time"
+
+	"github.com/hookd/hookd/engine/event/setting"
 )
 
 func TestSettings(t *testing.T) {
@@ -21,7 +23,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s took %v", name, value)
 		}
 	}
-	if err := c.Set("fr_times", "1s"); err != ErrNoSetting {
+	if err := c.Set("fr_times", "1s"); err != setting.ErrNone {
 		t.Errorf("an unknown name: %v", err)
 	}
 	if err := c.Set("noisy_ctimer", false); err != nil || !c.SilentC {

@@ -1,6 +1,8 @@
 package http1
 
-import "strconv"
+import (
+	"github.com/hookd/hookd/engine/event/setting"
+)
 
 // Limits bound what is read. A zero field means its default.
 type Limits struct {
@@ -36,16 +38,11 @@ const (
 	extensionTotal = 64 // times Limits.Extension, in one body
 )
 
-// LimitDoc says what a limit of this package is for, and its default.
-type LimitDoc struct {
-	Name, Default, Doc string
-}
-
 // DocLimits lists the limits with their defaults.
-func DocLimits() []LimitDoc {
+func DocLimits() []setting.Limit {
 	l := Limits{}.WithDefaults()
-	number := func(name string, n int, doc string) LimitDoc { return LimitDoc{name, strconv.Itoa(n), doc} }
-	return []LimitDoc{
+	number := setting.NumberLimit
+	return []setting.Limit{
 		number("http_line", l.Line, "bytes of a request or status line; more is answered 414"),
 		number("http_head", l.Head, "bytes of a head; more is answered 431"),
 		number("http_fields", l.Fields, "fields of a head; more is answered 431"),

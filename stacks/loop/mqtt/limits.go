@@ -1,18 +1,14 @@
 package mqtt
 
 import (
-	"strconv"
-
-	"github.com/hookd/hookd/stacks/netio"
+	"github.com/hookd/hookd/engine/event/setting"
 )
 
 // DocLimits lists the limits of a broker and of a connection. What exceeds one of
 // messages is counted with those that loop.post could not pass on.
-func DocLimits() []netio.LimitDoc {
-	number := func(name string, n int, doc string) netio.LimitDoc {
-		return netio.LimitDoc{Name: name, Default: strconv.Itoa(n), Doc: doc}
-	}
-	return []netio.LimitDoc{
+func DocLimits() []setting.Limit {
+	number := setting.NumberLimit
+	return []setting.Limit{
 		number("mqtt_packet", maxPacket, "bytes of a packet; a longer one ends its connection"),
 		number("mqtt_window", window, "messages of quality 1 and 2 that are under way to a peer, unless it takes fewer"),
 		number("mqtt_waiting", maxWaiting, "those that wait for that; more are dropped"),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/plain"
+	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/stacks/loop/http1"
 )
 
@@ -102,29 +103,21 @@ func span(dst *time.Duration, v any) error {
 	return nil
 }
 
-// LimitDoc says what a limit of this package is for, and its default.
-type LimitDoc struct {
-	Name, Default, Doc string
-}
-
 // DocLimits lists the limits with their defaults.
-func DocLimits() []LimitDoc {
-	list := []LimitDoc{
-		{"http_body", fmt.Sprint(defaults.body), "bytes of a body that is told whole; more is answered 413"},
-		{"http_header_time", defaults.headerTime.String(), "from the first byte of a request's head to its last; later is answered 408"},
-		{"http_body_time", defaults.bodyTime.String(), fmt.Sprintf("for a body, and a second more for each %d bytes that came; later is answered 408", bodyRate)},
-		{"http_idle_time", defaults.idleTime.String(), "between requests; then the connection is closed"},
-		{"http_reply_time", defaults.replyTime.String(), "for an answer that was promised by loop.later; later is answered 504"},
-		{"ws_message", fmt.Sprint(defaults.message), "bytes of a WebSocket message; more closes with 1009"},
-		{"ws_ping_time", defaults.pingTime.String(), "silence after which a WebSocket's peer is pinged, and after which again it is given up"},
-		{"http_compress_max", fmt.Sprint(maxCompress), "bytes of an answer that is compressed; what is longer is sent as it is"},
-		{"http_pool_idle", fmt.Sprint(poolIdle), "unused connections to one server that http.get keeps for a while"},
-		{"http_pool_time", poolTime.String(), "how long they are kept"},
-		{"http_asking", fmt.Sprint(maxAsking), "requests of http.get of a shard at once; more fail"},
-		{"http_response", fmt.Sprint(defaultResponse), "bytes of a response that http.get takes; more fails"},
+func DocLimits() []setting.Limit {
+	list := []setting.Limit{
+		setting.TextLimit("http_body", fmt.Sprint(defaults.body), "bytes of a body that is told whole; more is answered 413"),
+		setting.TextLimit("http_header_time", defaults.headerTime.String(), "from the first byte of a request's head to its last; later is answered 408"),
+		setting.TextLimit("http_body_time", defaults.bodyTime.String(), fmt.Sprintf("for a body, and a second more for each %d bytes that came; later is answered 408", bodyRate)),
+		setting.TextLimit("http_idle_time", defaults.idleTime.String(), "between requests; then the connection is closed"),
+		setting.TextLimit("http_reply_time", defaults.replyTime.String(), "for an answer that was promised by loop.later; later is answered 504"),
+		setting.TextLimit("ws_message", fmt.Sprint(defaults.message), "bytes of a WebSocket message; more closes with 1009"),
+		setting.TextLimit("ws_ping_time", defaults.pingTime.String(), "silence after which a WebSocket's peer is pinged, and after which again it is given up"),
+		setting.TextLimit("http_compress_max", fmt.Sprint(maxCompress), "bytes of an answer that is compressed; what is longer is sent as it is"),
+		setting.TextLimit("http_pool_idle", fmt.Sprint(poolIdle), "unused connections to one server that http.get keeps for a while"),
+		setting.TextLimit("http_pool_time", poolTime.String(), "how long they are kept"),
+		setting.TextLimit("http_asking", fmt.Sprint(maxAsking), "requests of http.get of a shard at once; more fail"),
+		setting.TextLimit("http_response", fmt.Sprint(defaultResponse), "bytes of a response that http.get takes; more fails"),
 	}
-	for _, l := range http1.DocLimits() {
-		list = append(list, LimitDoc(l))
-	}
-	return list
+	return append(list, http1.DocLimits()...)
 }

@@ -1,18 +1,14 @@
 package dns
 
 import (
-	"strconv"
-
-	"github.com/hookd/hookd/stacks/netio"
+	"github.com/hookd/hookd/engine/event/setting"
 )
 
 // DocLimits lists the limits of a resolver with their defaults.
-func DocLimits() []netio.LimitDoc {
+func DocLimits() []setting.Limit {
 	c := Config{}.withDefaults()
-	number := func(name string, n int, doc string) netio.LimitDoc {
-		return netio.LimitDoc{Name: name, Default: strconv.Itoa(n), Doc: doc}
-	}
-	return []netio.LimitDoc{
+	number := setting.NumberLimit
+	return []setting.Limit{
 		number("dns_cache", c.CacheSize, "answers of name servers that are remembered; one more forgets the one not asked for longest"),
 		{Name: "dns_max_ttl", Default: c.MaxTTL.String(), Doc: "for how long one is remembered at most"},
 		{Name: "dns_negative_ttl", Default: c.NegativeTTL.String(), Doc: "for how long that a name does not exist"},

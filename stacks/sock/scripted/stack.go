@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/engine/event/plain"
+	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/engine/event/sockev"
 	"github.com/hookd/hookd/stacks/sock"
 	"github.com/hookd/hookd/stacks/sock/survey"
@@ -28,24 +28,23 @@ type Config struct {
 	Blackout time.Duration
 }
 
-// ErrNoSetting is what Set says of a name that there is not.
-var ErrNoSetting = errors.New("no such setting")
-
-// Set changes a setting by its name: blackout_budget, from 100µs to 1s.
-func (c *Config) Set(name string, value any) error {
-	if name != "blackout_budget" {
-		return fmt.Errorf("%s: %w; there is blackout_budget", name, ErrNoSetting)
+func (c *Config) settings() setting.Table {
+	return setting.Table{
+		{Name: "blackout_budget", Doc: "for all handlers of one blackout together; later hook points of it are not raised", Limit: true, Value: setting.Time(&c.Blackout, 100*time.Microsecond, time.Second)},
 	}
-	var d time.Duration
-	if err := plain.SetDuration(&d, value); err != nil {
-		return err
-	}
-	if d < 100*time.Microsecond || d > time.Second {
-		return fmt.Errorf("%s: 100µs to 1s expected", d)
-	}
-	c.Blackout = d
-	return nil
 }
+
+// Settings lists the settings with their values, defaults filled in.
+func (c Config) Settings() []setting.Doc {
+	c.Blackout = cmp.Or(c.Blackout, Budget)
+	return c.settings().Docs()
+}
+
+// Names lists the names that [Config.Set] knows.
+func (c Config) Names() []string { return c.settings().Names() }
+
+// Set changes the setting of that name; [setting.ErrNone] where there is none.
+func (c *Config) Set(name string, value any) error { return c.settings().Set(name, value) }
 
 // MaxFound is the most connections that one call finds.
 const MaxFound = 1000

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/engine/event/sockev"
 	"github.com/hookd/hookd/stacks/sock"
 	"github.com/hookd/hookd/stacks/sock/survey"
@@ -173,7 +174,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	var c Config
-	if err := c.Set("budget", "1s"); !errors.Is(err, ErrNoSetting) {
+	if err := c.Set("budget", "1s"); !errors.Is(err, setting.ErrNone) {
 		t.Errorf("a name that there is not: %v", err)
 	}
 }
