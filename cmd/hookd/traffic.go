@@ -8,24 +8,38 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/verb"
 	"github.com/hookd/hookd/runtime/lua/spec"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/craft"
+	"github.com/hookd/hookd/stacks/loop/farend"
+	"github.com/hookd/hookd/stacks/netio"
 )
 
-// specHost makes what specs run on.
-func specHost() spec.Host {
-	fns := flow.NewFunctions()
-	return spec.Host{
-		NewEngine: func(sink engine.Sink) *engine.Engine { return newEngine(engineOptions{}, sink, fns) },
-		NewTraffic: func(shard *event.Shard, tick func() int64) spec.Traffic {
-			t := &traffic{stack: flow.New(shard, flow.Config{}), fns: fns, tick: tick}
-			t.stack.WantStreams(true)
-			fns.Install(t.stack)
-			return t
-		},
+// specHost makes what specs run on: the flow stack by itself, and in a network in memory
+// those that have sockets.
+func specHost() spec.Host { return spec.Host{Open: openTraffic, Words: farend.WordNames()} }
+
+func openTraffic(env spec.Env) (*engine.Engine, spec.Traffic, error) {
+	t := &traffic{fns: flow.NewFunctions(), tick: env.Tick}
+	mem := netio.NewMemory()
+	var err error
+	if t.loops, err = farend.New(mem); err != nil {
+		return nil, nil, err
 	}
+	group := newLoops(t.loops.Config(env.Clock))
+	e := newEngine(engineOptions{loops: group}, env.Sink, t.fns)
+	if err := group.Start(e.Shards()); err != nil {
+		e.Close()
+		return nil, nil, err
+	}
+	t.loops.Use(group)
+	t.shard = e.Shard(0)
+	t.stack = flow.New(t.shard, flow.Config{})
+	t.stack.WantStreams(true)
+	t.fns.Install(t.stack)
+	return e, t, nil
 }
 
 // verify runs the specs of changed scripts before those go live.
@@ -33,12 +47,20 @@ func verify(sources []engine.Source, changed []string) diag.List {
 	return spec.Verify(specHost(), sources, changed)
 }
 
-// traffic is the flow stack of one spec.
+// traffic is the stacks of one test.
 type traffic struct {
+	shard *event.Shard
 	stack *flow.Stack
 	fns   *flow.Functions
 	tick  func() int64
+	loops *farend.World
 }
+
+// Settle implements [spec.Traffic].
+func (t *traffic) Settle() (bool, error) { return t.loops.Settle() }
+
+// Word implements [spec.Traffic].
+func (t *traffic) Word(name string) verb.Word { return t.loops.Words()[name] }
 
 // Replay implements [spec.Traffic].
 func (t *traffic) Replay(path string, start func(ts int64)) error {
@@ -75,6 +97,9 @@ func (t *traffic) Connect(cfg spec.ConnConfig) (spec.Conn, error) {
 
 // Close implements [spec.Traffic].
 func (t *traffic) Close() {
+	t.loops.Close()
+	t.shard.Enter()
+	defer t.shard.Leave()
 	t.stack.Close()
 	t.fns.Remove(t.stack)
 }

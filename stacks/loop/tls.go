@@ -56,7 +56,7 @@ func (g *Group) parseTLS(v any, dir string, server bool) (*tls.Config, error) {
 			return nil, fmt.Errorf("tls: %s: %w", f.Key, err)
 		}
 	}
-	return s.load(dir, server, len(g.list()) > 0)
+	return s.load(dir, server, len(g.list()) > 0 && g.cfg.Memory == nil)
 }
 
 // load makes a configuration, with what is in the files where they are to be read.

@@ -36,6 +36,7 @@ func (r *Runner) openWords() {
 	}
 	L.SetGlobal("assert", r.asserts(L))
 	r.openConn(L)
+	r.openStackWords(L)
 }
 
 // inTest refuses a word outside `it`.
@@ -44,6 +45,8 @@ func (r *Runner) inTest(name string, fn glua.LGFunction) glua.LGFunction {
 		if r.world == nil {
 			L.RaiseError("%s belongs inside it(…)", name)
 		}
+		defer func(before *glua.LState) { r.calling = before }(r.calling)
+		r.calling = L
 		return fn(L)
 	}
 }

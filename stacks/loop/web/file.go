@@ -68,6 +68,7 @@ func (s *server) serveFile(v event.Verdict) {
 		return
 	}
 	s.d.files++
+	s.d.p.reading.Add(1)
 	s.last = s.last || f.close
 	s.state = streaming
 	s.hold()
@@ -85,6 +86,7 @@ func (s *server) serveFile(v event.Verdict) {
 		job.serve(r, a.Root, name)
 		job.post(func() {
 			d.files--
+			d.p.reading.Add(-1)
 			if s.file == job {
 				s.file = nil
 				s.endFile()
