@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/control"
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/loop/mqtt"
 	"github.com/hookd/hookd/stacks/loop/nameserver"
@@ -66,7 +67,7 @@ func (d *daemon) openLoops() error {
 	if err := d.sips.Start(d.engine.Shards()); err != nil {
 		return fail(exitIO, err)
 	}
-	d.socks.Start()
+	d.socks.Start(control.Listen)
 	return nil
 }
 

@@ -2578,7 +2578,7 @@ function sock.find(filter) end
 ---Restores an image, once, and hands its socket to the first program that connects to a Unix socket
 ---(SCM_RIGHTS).
 ---@param file string The image.
----@param serve string Path of the Unix socket; there must be none.
+---@param serve string Path of the Unix socket; one that nobody listens at is replaced.
 ---@return sock.conn? conn The connection, which this process holds until a program has it.
 ---@return string? message
 function sock.restore(file, serve) end
