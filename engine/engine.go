@@ -310,7 +310,7 @@ func (e *Engine) Close() {
 
 // Stats counts what happened since the engine was made.
 type Stats struct {
-	Generation     uint64
+	Generation     uint64 `metrics:"-"` // a family of its own
 	Events         uint64 // raised to at least one rule or tap
 	Errors         uint64 // failures of scripts
 	Alerts         uint64

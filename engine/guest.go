@@ -49,6 +49,7 @@ func (e *Engine) Invite(name string, open func(*Env) Instance, dropped func(diag
 		engine: e, path: path, kept: e.keptOf(path), reads: &Reads{},
 		parts: make([]*script, len(e.shards)), dropped: dropped,
 	}
+	g.kept.last = e.live.Number // a refused reload comes before the next generation says so
 	e.guests = append(e.guests, g)
 	g.open(0, open)
 	e.seat(e.live.plain())

@@ -292,7 +292,7 @@ func (st *Staged) inherit(d *store.Declaration) {
 // rearm has the live shard's time run the trial's timers.
 func (sh *shadow) rearm() {
 	timers := sh.live.Timers()
-	when, ok := sh.trial.Timers().First()
+	when, ok := sh.trial.Timers().Next()
 	switch {
 	case !ok:
 		timers.Stop(&sh.tick)

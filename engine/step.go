@@ -69,7 +69,8 @@ func (e *Engine) Follow(tell func(*Step)) (remove func()) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		for _, s := range e.shards {
-			s.follow(slices.DeleteFunc(s.followers, func(f *func(*Step)) bool { return f == own }))
+			// A copy: the shard may be going through the list.
+			s.follow(slices.DeleteFunc(slices.Clone(s.followers), func(f *func(*Step)) bool { return f == own }))
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (d *daemon) serveConsole() {
 // consoleConfig is what a console in the daemon is about.
 func (d *daemon) consoleConfig(sc screen) console.Config {
 	c := console.Config{
-		Engine: d.engine, Doc: doc, Width: sc.width, Color: sc.color, Changed: func() { d.wantStreams() },
+		Engine: d.engine, Doc: doc, Width: sc.width, Color: sc.color, Changed: d.wantStreams,
 		Reload: func(ctx context.Context) (string, error) {
 			out, err := d.reloader.Reload(ctx, d.watcher)
 			return reloadText(out, errors.Join(err, out.Err))

@@ -40,6 +40,7 @@ type daemon struct {
 	options *runOptions
 	opts    engineOptions // that the engine was made with
 	trials  atomic.Uint64
+	trial   atomic.Pointer[engine.Engine] // that runs beside the live one; nil: none
 	paths   []string
 	log     *slog.Logger
 	level   *slog.LevelVar

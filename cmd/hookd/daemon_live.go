@@ -33,12 +33,20 @@ type ring struct {
 
 // Next implements [feed.Source].
 func (r *ring) Next(f *capture.Frame, wait time.Duration) error {
-	for {
+	var until time.Time
+	for n := 1; ; n++ {
 		if err := r.Source.Next(f, wait); err != nil || r.keep == nil {
 			return err
 		}
 		if wanted, err := r.keep.selects(f); wanted || err != nil {
 			return err
+		}
+		// What is not wanted is waited through no longer than for what is.
+		if until.IsZero() {
+			until = time.Now().Add(wait)
+		}
+		if wait = max(0, time.Until(until)); wait == 0 && n >= feed.EntryFrames {
+			return feed.ErrIdle
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	runtimemetrics "runtime/metrics"
 	"strconv"
 	"time"
 
@@ -25,7 +26,6 @@ func (d *daemon) writeMetrics(w *metrics.Writer) {
 	w.One("hookd_reload_refused_total", metrics.Counter, "Changes of scripts that were not taken.", float64(rs.Failures))
 	w.One("hookd_rollbacks_total", metrics.Counter, "Generations taken back.", float64(rs.Rollbacks))
 	w.One("hookd_policy_stale", metrics.Gauge, "1 where the files hold something else than what is live.", stale)
-	es.Generation = 0
 	w.Counts("hookd_engine", "Counted by the engine", es)
 	w.Counts("hookd_flow", "Counted by the flow stack", d.feed.Stats())
 	w.Counts("hookd_loop", "Counted by the event loop", d.loops.Stats())
@@ -98,13 +98,13 @@ func writeRuleMetrics(w *metrics.Writer, rules []engine.RuleStatus) {
 // writeProcess tells of the process, by the names that Prometheus' own libraries
 // use.
 func (d *daemon) writeProcess(w *metrics.Writer) {
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
+	heap := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}} // read without stopping anything
+	runtimemetrics.Read(heap)
 	cpu, _ := processUse()
 	w.One("process_cpu_seconds_total", metrics.Counter, "Processor time of the process.", cpu.Seconds())
 	w.One("process_start_time_seconds", metrics.Gauge, "When it began, since the epoch.", float64(d.begun.UnixNano())/1e9)
 	w.One("go_goroutines", metrics.Gauge, "Goroutines.", float64(runtime.NumGoroutine()))
-	w.One("go_memstats_heap_alloc_bytes", metrics.Gauge, "Bytes of heap objects.", float64(mem.HeapAlloc))
+	w.One("go_memstats_heap_alloc_bytes", metrics.Gauge, "Bytes of heap objects.", float64(heap[0].Value.Uint64()))
 }
 
 // ServeHTTP answers with the metrics.

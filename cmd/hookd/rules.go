@@ -82,29 +82,12 @@ of that name, NAME is "script: name". The switch is logged, and shown by
 			if !answer.Changed {
 				already = "already "
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s is %s%s\n", shown(r.Script), shown(r.Name), already, stateOf(r))
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s is %s%s\n", shown(r.Script), shown(r.Name), already, r.State())
 			return wrote(err)
 		},
 	}
 	a.flags(cmd)
 	return cmd
-}
-
-// stateOf says in a word or two whether a rule runs.
-func stateOf(r *inspect.Rule) string {
-	switch {
-	case r.Suspended:
-		return "suspended"
-	case r.Off == "hand":
-		return "disabled"
-	case r.Off == "script":
-		return "off by its script"
-	case r.Off != "":
-		return "not enabled"
-	case r.Handler:
-		return "handler"
-	}
-	return "on"
 }
 
 func writeRuleTable(w io.Writer, answer *inspect.RulesAnswer, width int) error {
@@ -118,7 +101,7 @@ func writeRuleTable(w io.Writer, answer *inspect.RulesAnswer, width int) error {
 	}}
 	for i := range answer.Rules {
 		r := &answer.Rules[i]
-		t.add(shown(r.Script+": "+r.Name), short(r.Seen), short(r.Matched), short(r.Decided), short(r.Errors), stateOf(r))
+		t.add(shown(r.Script+": "+r.Name), short(r.Seen), short(r.Matched), short(r.Decided), short(r.Errors), r.State())
 	}
 	return t.write(w, width)
 }

@@ -48,13 +48,17 @@ func (d *daemon) shadow(r *http.Request) (any, error) {
 	opts.state, opts.inherit, opts.trial, opts.undone = nil, d.engine, d.trials.Add(1), func(_ *event.Shard, what string) { tally.Add(what) }
 	trial := newEngine(opts, engine.Discard{}, fns)
 	defer trial.Close()
+	if !d.trial.CompareAndSwap(nil, trial) {
+		return nil, control.Errorf(http.StatusConflict, "%s", engine.ErrShadowed)
+	}
+	defer d.wantStreams()
+	defer d.trial.Store(nil)
 	d.front.Serve(fns, trial.Shards())
 	gen, diags := trial.Apply(sources)
 	if diags.HasErrors() {
 		return nil, refused(reload.Outcome{Diags: diags, Err: errors.New("scripts do not load")})
 	}
-	d.wantStreams(trial)
-	defer d.wantStreams()
+	d.wantStreams()
 	report, err := shadow.Run(r.Context(), shadow.Config{Live: d.engine, Trial: trial, For: req.For, Describe: ends})
 	if err != nil {
 		return nil, control.Errorf(http.StatusConflict, "%s", err)
@@ -70,13 +74,10 @@ func (d *daemon) keepRead(may func(fields ...string) bool) {
 	}
 }
 
-// wantStreams has streams kept where the live scripts read them, or those of others.
-func (d *daemon) wantStreams(others ...*engine.Engine) {
-	want := false
-	for _, e := range append(others, d.engine) {
-		want = want || e.Reads(flow.StreamFields()...)
-	}
-	d.front.WantStreams(want)
+// wantStreams has streams kept where the live scripts read them, or those of a trial.
+func (d *daemon) wantStreams() {
+	trial := d.trial.Load()
+	d.front.WantStreams(d.engine.Reads(flow.StreamFields()...) || trial != nil && trial.Reads(flow.StreamFields()...))
 }
 
 // inPlace names scripts as if they were at the first of the paths, so that they take

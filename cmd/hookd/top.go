@@ -115,7 +115,7 @@ func writeTop(w io.Writer, a *inspect.TopAnswer, limit, width int) error {
 		if r.Mean > 0 {
 			call = callTime(r.Mean)
 		}
-		t.add(shown(r.Script+": "+r.Name), percent(r.CPU), call, shortFloat(r.SeenRate), shortFloat(r.MatchedRate), shortFloat(r.ErrorRate), stateOf(&r.Rule))
+		t.add(shown(r.Script+": "+r.Name), percent(r.CPU), call, shortFloat(r.SeenRate), shortFloat(r.MatchedRate), shortFloat(r.ErrorRate), r.Rule.State())
 	}
 	return t.write(w, width)
 }

@@ -97,14 +97,6 @@ func (t *Timer) before(o *Timer) bool {
 	return t.when < o.when || t.when == o.when && t.seq < o.seq
 }
 
-// First returns the earliest deadline; false if no timer is armed.
-func (q *Timers) First() (when int64, ok bool) {
-	if len(q.heap) == 0 {
-		return 0, false
-	}
-	return q.heap[0].when, true
-}
-
 // next removes and returns the earliest timer due at or before ts, or nil.
 func (q *Timers) next(ts int64) *Timer {
 	if !q.due(ts) {

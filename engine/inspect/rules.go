@@ -56,6 +56,23 @@ func ruleOf(st *engine.RuleStatus) Rule {
 	return r
 }
 
+// State says in a word or two whether the rule runs.
+func (r *Rule) State() string {
+	switch {
+	case r.Suspended:
+		return "suspended"
+	case r.Off == "hand":
+		return "disabled"
+	case r.Off == "script":
+		return "off by its script"
+	case r.Off != "":
+		return "not enabled"
+	case r.Handler:
+		return "handler"
+	}
+	return "on"
+}
+
 // Rules lists the live rules.
 func (in *Inspector) Rules() *RulesAnswer {
 	a := &RulesAnswer{V: Version, Generation: in.engine.Generation(), Rules: []Rule{}}

@@ -33,9 +33,15 @@ const (
 	Histogram Kind = "histogram"
 )
 
+// What stands in help lines and labels is escaped; a Replacer is safe for all goroutines.
+var (
+	helpText  = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+	labelText = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+)
+
 // Family begins a family; its samples follow before the next one.
 func (w *Writer) Family(name string, kind Kind, help string) {
-	help = strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(help)
+	help = helpText.Replace(help)
 	fmt.Fprintf(&w.buf, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
 }
 
@@ -50,7 +56,7 @@ func (w *Writer) Sample(name string, value float64, labels ...Label) {
 		w.buf.WriteByte(sep)
 		w.buf.WriteString(l.Name)
 		w.buf.WriteString(`="`)
-		w.buf.WriteString(strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(strings.ToValidUTF8(l.Value, "\uFFFD")))
+		w.buf.WriteString(labelText.Replace(strings.ToValidUTF8(l.Value, "\uFFFD")))
 		w.buf.WriteByte('"')
 	}
 	if len(labels) > 0 {
@@ -87,7 +93,8 @@ func (w *Writer) Seconds(name string, bounds []int64, counts []uint64, sum uint6
 // Counts writes each number of a struct of counters as a family of its own, named
 // for its field: BadSYNs is prefix_bad_syns. Fields that are unsigned are counters
 // and end in _total, signed ones are gauges; structs inside, embedded or not, are
-// written too, those not embedded behind their name.
+// written too, those not embedded behind their name. A field whose tag says metrics:"-"
+// is left out.
 func (w *Writer) Counts(prefix, help string, counters any) {
 	w.counts(prefix, help, reflect.ValueOf(counters))
 }
@@ -95,6 +102,9 @@ func (w *Writer) Counts(prefix, help string, counters any) {
 func (w *Writer) counts(prefix, help string, v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
+		if f.Tag.Get("metrics") == "-" {
+			continue
+		}
 		name := prefix + "_" + snake(f.Name)
 		switch value := v.Field(i); {
 		case value.CanUint():

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/inspect"
 )
 
 // action is a command of the console.
@@ -137,26 +137,18 @@ func (s *Session) unwatchCommand(context.Context, string) Reply {
 
 func (s *Session) rulesCommand(_ context.Context, arg string) Reply {
 	return table("rule\tat\tseen\tmatched\tdecided\terrors\t", func(row func(string, ...any)) {
-		for _, r := range s.conf.Engine.Rules() {
+		for _, r := range inspect.New(s.conf.Engine, nil).Rules().Rules {
+			state := r.State()
+			if state == "on" {
+				state = ""
+			}
 			name := r.Script + ": " + r.Name
 			if arg != "" && !strings.Contains(name, arg) {
 				continue
 			}
-			row("%s\t%s\t%d\t%d\t%d\t%d\t%s", name, strings.Join(r.Points, ", "), r.Seen, r.Matched, r.Decided, r.Errors, ruleWord(&r))
+			row("%s\t%s\t%d\t%d\t%d\t%d\t%s", name, strings.Join(r.Points, ", "), r.Seen, r.Matched, r.Decided, r.Errors, state)
 		}
 	})
-}
-
-func ruleWord(r *engine.RuleStatus) string {
-	switch {
-	case r.Suspended:
-		return "suspended"
-	case r.Off:
-		return "off"
-	case r.Handler:
-		return "handler"
-	}
-	return ""
 }
 
 // table lays rows out below a heading.

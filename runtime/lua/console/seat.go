@@ -54,6 +54,17 @@ func (s *Session) taken(f func(*seat)) {
 	}
 }
 
+// forget lets go of what was declared there, which the engine did already.
+func (x *seat) forget() {
+	gone := x.rules
+	x.rules = nil
+	x.enter(func() {
+		for i := range gone {
+			x.home.DropRule(gone[i].functions()...)
+		}
+	})
+}
+
 // rules lists what the session declared, on all shards.
 func (s *Session) rules() (list []declared) {
 	s.taken(func(st *seat) { list = append(list, st.rules...) })

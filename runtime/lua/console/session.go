@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
@@ -46,11 +47,14 @@ type Session struct {
 	// defined are the inputs that names of the session come from.
 	defined []definition
 
-	watches []*watch
+	watches []func() // what ends each thing that the session hears as it happens
 
 	mu     sync.Mutex
 	cancel context.CancelCauseFunc // of what runs, nil where nothing does
 	closed bool
+
+	// lost: what the seats list is not declared any more.
+	lost atomic.Bool
 }
 
 // ErrInterrupted is why an evaluation ended that somebody interrupted.
@@ -105,19 +109,18 @@ func (s *Session) Interrupt() {
 }
 
 // dropped says that what the session declared does not fit a new generation.
+// It comes from whoever reloads; the seats are the session's own, which hears of it
+// before its next input.
 func (s *Session) dropped(diags diag.List) {
+	s.lost.Store(true)
 	for _, d := range diags {
 		s.conf.Notes("this console's rules are gone, they do not fit the new generation: " + d.Error())
 	}
 }
 
 func (s *Session) store(name string) *store.Store {
-	for _, st := range s.conf.Engine.Stores().Stores() {
-		if st.Name() == name {
-			return st
-		}
-	}
-	return nil
+	st, _ := s.conf.Engine.Stores().Lookup(name)
+	return st
 }
 
 // Reply is what became of an input.
@@ -149,6 +152,9 @@ func (s *Session) Do(ctx context.Context, input string) Reply {
 		s.cancel = nil
 		s.mu.Unlock()
 	}()
+	if s.lost.Swap(false) {
+		s.taken((*seat).forget)
+	}
 	where, input := cutPlace(input)
 	switch text := strings.TrimSpace(input); {
 	case where != "":

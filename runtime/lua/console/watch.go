@@ -16,12 +16,6 @@ import (
 // maxWatches is how many watches a session has at most.
 const maxWatches = 16
 
-// watch is what a session hears as it happens.
-type watch struct {
-	what string
-	stop []func()
-}
-
 // watchEvents notes the events of the hook points that a pattern names, as lines
 // of JSON: "flow.rexmit", "event.* where c.client.port == 5060". There is a limit to
 // how many come, as there is for any trace.
@@ -42,7 +36,7 @@ func (s *Session) watchEvents(what string) error {
 	if err != nil {
 		return s.unwatchable(pattern, err)
 	}
-	s.watches = append(s.watches, &watch{what: what, stop: []func(){t.End}})
+	s.watches = append(s.watches, t.End)
 	return nil
 }
 
@@ -88,9 +82,8 @@ func (s *Session) explain(id uint64) error {
 	if err := s.room(); err != nil {
 		return err
 	}
-	w := &watch{what: fmt.Sprintf("connection %d", id)}
 	var last uint64
-	w.stop = append(w.stop, s.conf.Engine.Follow(func(st *engine.Step) {
+	s.watches = append(s.watches, s.conf.Engine.Follow(func(st *engine.Step) {
 		if st.Conn != id {
 			return
 		}
@@ -100,7 +93,6 @@ func (s *Session) explain(id uint64) error {
 		}
 		s.conf.Notes(fmt.Sprintf("  %s: %s: %s", st.Script, st.Rule, stepWords(st)))
 	}))
-	s.watches = append(s.watches, w)
 	return nil
 }
 
@@ -127,10 +119,8 @@ func (s *Session) room() error {
 // unwatch ends all watches and returns how many there were.
 func (s *Session) unwatch() int {
 	n := len(s.watches)
-	for _, w := range s.watches {
-		for _, stop := range w.stop {
-			stop()
-		}
+	for _, end := range s.watches {
+		end()
 	}
 	s.watches = nil
 	return n
