@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,8 +22,9 @@ func (c *counting) Value(any) any { return nil }
 func (c *counting) AfterFunc(f func()) func() bool {
 	c.children.Add(1)
 	stop := context.AfterFunc(c.Context, f)
+	gone := sync.OnceFunc(func() { c.children.Add(-1) })
 	return func() bool {
-		c.children.Add(-1)
+		gone()
 		return stop()
 	}
 }
