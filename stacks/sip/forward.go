@@ -27,9 +27,9 @@ func (t *Tx) relay(args *sipev.RelayArgs) {
 	for _, b := range t.branches {
 		b.past = true
 	}
-	t.step = len(t.branches)
+	first := len(t.branches)
 	t.build(args)
-	step := t.branches[t.step:]
+	step := t.branches[first:]
 	if len(step) == 0 {
 		t.answer(sipev.FakedByLocal, 500, "Server Internal Error", nil)
 		return

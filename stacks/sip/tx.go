@@ -48,7 +48,6 @@ type Tx struct {
 	route  uint32   // what it is routed by, as a hash
 
 	branches []*Branch
-	step     int    // first branch of the step at hand
 	code     int    // latest status sent
 	last     []byte // latest reply sent, to be repeated
 	tags     []tag  // To tags of 2xx that were relayed
