@@ -19,6 +19,7 @@ import (
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/edge"
+	"github.com/hookd/hookd/stacks/sip/services"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
@@ -70,14 +71,16 @@ type engineOptions struct {
 	// socks are the connections of this host; nil: none is touched.
 	socks *scripted.Stack
 	// sip are the SIP stack's settings, sips its listeners; nil: none is opened.
-	sip     sip.Config
-	sock    scripted.Config
-	sips    *edge.Group
-	state   *statedir.Dir
-	notes   bool // what rules decide is noted for each packet
-	shards  int
-	drive   event.Drive
-	metrics string // where settings say that metrics are served
+	sip  sip.Config
+	sock scripted.Config
+	sips *edge.Group
+	// services are what SIP policies call; nil: one of its own.
+	services *services.Desk
+	state    *statedir.Dir
+	notes    bool // what rules decide is noted for each packet
+	shards   int
+	drive    event.Drive
+	metrics  string // where settings say that metrics are served
 	// trial, if not 0, numbers a trial beside the engine inherit; undone is told what its
 	// scripts do not do.
 	trial   uint64
@@ -96,7 +99,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, sock: set.sock}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, services: services.New(set.services), sock: set.sock}
 	if o.daemon && o.shards == 0 {
 		o.shards = set.shards
 	}
@@ -150,6 +153,10 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	if sips == nil {
 		sips = edge.New(edge.Config{})
 	}
+	beside := o.services
+	if beside == nil {
+		beside = services.New(services.Config{})
+	}
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
@@ -169,7 +176,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shipped:     shipped(),
 		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, SIP: beside, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 
