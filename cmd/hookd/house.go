@@ -74,8 +74,10 @@ type engineOptions struct {
 	sip  sip.Config
 	sock scripted.Config
 	sips *edge.Group
-	// services are what SIP policies call; nil: one of its own.
-	services *services.Desk
+	// services are the settings of what SIP policies call, desk who has it; nil: one of
+	// the engine's own.
+	services services.Config
+	desk     *services.Desk
 	state    *statedir.Dir
 	notes    bool // what rules decide is noted for each packet
 	shards   int
@@ -99,7 +101,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, services: services.New(set.services), sock: set.sock}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, services: set.services, sock: set.sock}
 	if o.daemon && o.shards == 0 {
 		o.shards = set.shards
 	}
@@ -153,9 +155,9 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	if sips == nil {
 		sips = edge.New(edge.Config{})
 	}
-	beside := o.services
-	if beside == nil {
-		beside = services.New(services.Config{})
+	desk := o.desk
+	if desk == nil {
+		desk = services.New(o.services)
 	}
 	e := engine.New(engine.Config{
 		Catalogue: cat,
@@ -176,7 +178,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shipped:     shipped(),
 		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, SIP: beside, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, SIP: desk, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 
