@@ -270,7 +270,8 @@ func (d *daemon) run(parent context.Context) error {
 	d.tasks.Go(func() { d.keepAlive(ctx) })
 	d.tasks.Go(func() { d.showStatus(ctx) })
 	d.manager.ready(d.liveLine())
-	drain, drainSIP := d.runLoops(ctx, cancel), d.runSIP(ctx, cancel)
+	drain, drainSIP := d.runServer(ctx, d.loops, cancel), d.runServer(ctx, d.sips, cancel)
+	d.looping = true
 	err := d.feed.Run(ctx)
 	d.phase.Store(int32(stopping))
 	d.manager.stopping()

@@ -10,6 +10,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/engine/inspect"
 	"github.com/hookd/hookd/engine/statedir"
 	"github.com/hookd/hookd/engine/trace"
@@ -36,6 +37,8 @@ type house struct {
 	// jobs is how many goroutines run shards, batch how many packets they handle in
 	// one entry; 0 means 1 and [feed.EntryFrames].
 	jobs, batch int
+	// online asks the network for what scripts wait for; nil: nobody does.
+	online *online
 	// where selects what is printed; nil: all that is asked for.
 	where *inspect.Filter
 	// progress is shown while captures are read; nil shows nothing.
@@ -68,6 +71,8 @@ type engineOptions struct {
 	flow        flow.Config
 	// loops are the event loops; nil: no sockets are opened.
 	loops *loop.Group
+	// asks are what scripts call of the loops; nil: the loops' own.
+	asks loopev.Functions
 	// socks are the connections of this host; nil: none is touched.
 	socks *scripted.Stack
 	// sip are the SIP stack's settings, sips its listeners; nil: none is opened.
@@ -147,6 +152,10 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	if loops == nil {
 		loops = newLoops(loop.Config{})
 	}
+	var asks loopev.Functions = loops
+	if o.asks != nil {
+		asks = o.asks
+	}
 	socks := o.socks
 	if socks == nil {
 		socks = scripted.New(o.sock, nil)
@@ -178,7 +187,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shipped:     shipped(),
 		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, SIP: desk, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: asks, SIP: desk, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 

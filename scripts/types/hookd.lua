@@ -2476,7 +2476,7 @@ function loop.post(message, filter) end
 sntp = {}
 
 ---Asks a time server (RFC 4330) and waits for its answer, 5 s at most. In a replay there is no
----network: it fails.
+---network, but with --online: it fails.
 ---@param server string Its name or address, with a port unless that is 123.
 ---@return any? time { offset, delay, stratum }: by how many seconds this machine's clock is slow, how long the way there and back took, how far the server is from a clock; nil and why where there is none.
 ---@return string? message
@@ -2502,7 +2502,7 @@ function mqtt.publish(args) end
 dns = {}
 
 ---Asks for a name and waits for the answer: in the system's hosts file, what is remembered, and name
----servers. In a replay there is no network: it fails.
+---servers. In a replay there is no network, but with --online: it fails.
 ---@param name string The name; an address for PTR.
 ---@param type? string What is asked for: A, AAAA, CNAME, MX, NAPTR, NS, PTR, SOA, SRV or TXT; addresses of both families when absent.
 ---@return any? values A list: of texts for addresses, CNAME, NS, PTR and TXT; of { target, priority, ttl } for MX, with weight and port for SRV; of { order, preference, flags, services, regexp, target, ttl } for NAPTR; of { target, mailbox, serial, minimum, ttl } for SOA. nil and why where there is none: "dns: no such name", "dns: no such record", "dns: no answer", "dns: servers fail".
@@ -2526,7 +2526,7 @@ http = {}
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
 
 ---Asks a server for a resource and waits for the response. Connections are used again where they may
----be. In a replay there is no network: it fails.
+---be. In a replay there is no network, but with --online: it fails.
 ---@param args http.get.args
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message
@@ -2541,7 +2541,7 @@ function http.get(args) end
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
 
 ---Sends a server something and waits for the response. Connections are used again where they may be.
----In a replay there is no network: it fails.
+---In a replay there is no network, but with --online: it fails.
 ---@param args http.post.args
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message
@@ -2557,7 +2557,7 @@ function http.post(args) end
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
 
 ---Asks a server by any method and waits for the response. Connections are used again where they may
----be. In a replay there is no network: it fails.
+---be. In a replay there is no network, but with --online: it fails.
 ---@param args http.request.args
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message
@@ -2647,7 +2647,7 @@ function sock.find(filter) end
 ---Restores an image, once, and hands its socket to the first program that connects to a Unix socket
 ---(SCM_RIGHTS).
 ---@param file string The image.
----@param serve string Path of the Unix socket; there must be none.
+---@param serve string Path of the Unix socket; one that nobody listens at is replaced.
 ---@return sock.conn? conn The connection, which this process holds until a program has it.
 ---@return string? message
 function sock.restore(file, serve) end

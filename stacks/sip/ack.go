@@ -1,12 +1,19 @@
 package sip
 
-import "github.com/hookd/hookd/stacks/sip/msg"
+import (
+	"bytes"
+
+	"github.com/hookd/hookd/stacks/sip/msg"
+)
 
 // receiveAck handles an ACK: that of a negative reply ends here, hop by hop; that of a
 // 2xx goes on to the callee, with or without a transaction that knows of it.
 func (s *Stack) receiveAck(m *Message, via *msg.Via) {
 	if t := s.servers[string(s.serverKey(&m.Message, via, msg.Invite))]; t != nil {
 		t.acknowledged(m)
+		return
+	}
+	if to, err := m.Message.Address(msg.To); err == nil && bytes.Equal(to.Tag(), s.statelessTag(m, via)) {
 		return
 	}
 	t := s.dialogs[string(s.dialogKey(&m.Message))]

@@ -47,7 +47,9 @@ func (m *Mover) Checkpoint(fd int, opt CheckpointOptions) (*Taken, error) {
 		}
 	}
 	if err == nil {
-		return t, c.back()
+		err = c.back()
+		t.Blackout = c.p.Blackout
+		return t, err
 	}
 	c.failed(err)
 	if t != nil {
@@ -153,7 +155,7 @@ func (c *checkpoint) take() (t *Taken, err error) {
 	if err := c.read(); err != nil {
 		return nil, err
 	}
-	t = &Taken{Image: c.img, Table: c.place.locks.Table(), Held: b.mode == netfilter.Hold, since: c.since, mover: c.m}
+	t = &Taken{Image: c.img, mover: c.m}
 	if err := c.step(StepDumped); err != nil {
 		return t, err
 	}
@@ -239,9 +241,8 @@ func (c *checkpoint) back() error {
 	if c.h != nil {
 		err = errors.Join(err, c.h.Resume())
 	}
-	c.p.Step, c.p.At, c.p.Err = StepResumed, StepResumed, nil
+	c.p.Step, c.p.At, c.p.Err, c.p.Blackout = StepResumed, StepResumed, nil, time.Since(c.since)
 	if c.opt.Observe != nil {
-		c.p.Blackout = time.Since(c.since)
 		_ = c.opt.Observe(&c.p)
 	}
 	if err != nil {

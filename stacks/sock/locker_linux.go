@@ -20,14 +20,16 @@ type locker struct {
 type place struct {
 	ns     netns.Handle
 	locks  *netfilter.Locks
+	debug  func(msg string, args ...any)
 	mu     sync.Mutex
 	locked map[netfilter.Tuple]blocked
+	pruned time.Time
 }
 
-// blocked is how and since when a connection is blocked.
+// blocked is how and since when a connection is blocked, and when its lease ends.
 type blocked struct {
-	since time.Time
-	mode  netfilter.Mode
+	since, until time.Time
+	mode         netfilter.Mode
 }
 
 // placeIn returns the place of a namespace, whose handle it takes over.
@@ -45,7 +47,7 @@ func (m *Mover) placeIn(ns netns.Handle) (*place, error) {
 	if err != nil {
 		return nil, errors.Join(err, ns.Close())
 	}
-	p := &place{ns: ns, locks: locks, locked: map[netfilter.Tuple]blocked{}}
+	p := &place{ns: ns, locks: locks, debug: m.debug, locked: map[netfilter.Tuple]blocked{}}
 	if m.lock.places == nil {
 		m.lock.places = map[uint64]*place{}
 	}
@@ -82,28 +84,76 @@ func (m *Mover) placeAt(path string) (*place, error) {
 }
 
 // block blocks a connection, unless it is already by this mover: then it renews. It
-// returns since when.
+// returns since when. A block whose lease had ended is made anew: what was held under
+// it is dropped, since packets have passed meanwhile.
 func (p *place) block(t netfilter.Tuple, drop bool) (blocked, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.prune()
 	if b, ok := p.locked[t]; ok {
-		return b, p.locks.Renew(t)
+		err := p.renewed(t)
+		if !errors.Is(err, netfilter.ErrLeaseExpired) {
+			return b, err
+		}
+		if err := p.drop(t); err != nil {
+			return b, err
+		}
 	}
 	mode := netfilter.Hold
 	if drop {
 		mode = netfilter.Drop
 	}
-	b := blocked{since: time.Now()}
+	now := time.Now()
+	b := blocked{since: now, until: now.Add(p.locks.Lease())}
 	var err error
 	if b.mode, err = p.locks.Block(mode, t); err != nil {
 		return b, err
 	}
 	p.locked[t] = b
+	p.debug("blocked", "conn", t, "mode", b.mode)
 	return b, nil
 }
 
+// prune forgets blocks whose lease has ended long ago: connections that went to another
+// host, or that nobody came back for.
+func (p *place) prune() {
+	now, lease := time.Now(), p.locks.Lease()
+	if now.Sub(p.pruned) < lease {
+		return
+	}
+	p.pruned = now
+	for t, b := range p.locked {
+		if now.Sub(b.until) > lease {
+			// What the kernel cannot do here it does when the locks are closed.
+			_ = p.drop(t)
+		}
+	}
+}
+
+// drop forgets a block that stands no more, and drops what is still held.
+func (p *place) drop(t netfilter.Tuple) error {
+	delete(p.locked, t)
+	return errors.Join(p.locks.Discard(t), p.locks.Release(t))
+}
+
 // renew starts the lease anew; it is an error if it had ended.
-func (p *place) renew(t netfilter.Tuple) error { return p.locks.Renew(t) }
+func (p *place) renew(t netfilter.Tuple) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.renewed(t)
+}
+
+func (p *place) renewed(t netfilter.Tuple) error {
+	until := time.Now().Add(p.locks.Lease())
+	if err := p.locks.Renew(t); err != nil {
+		return err
+	}
+	if b, ok := p.locked[t]; ok {
+		b.until = until
+		p.locked[t] = b
+	}
+	return nil
+}
 
 func (p *place) release(t netfilter.Tuple) error {
 	p.mu.Lock()
@@ -141,6 +191,17 @@ func (m *Mover) Renew(t netfilter.Tuple) error {
 		}
 	}
 	return fmt.Errorf("sock: %v is not blocked", t)
+}
+
+// HeldRefused returns how many packets were dropped because as many were held as a
+// network namespace may have.
+func (m *Mover) HeldRefused() (n uint64) {
+	m.lock.mu.Lock()
+	defer m.lock.mu.Unlock()
+	for _, p := range m.lock.places {
+		n += p.locks.Refused()
+	}
+	return n
 }
 
 // Prepare makes what the whole forms need in the caller's namespace, so that the

@@ -3,6 +3,7 @@ package sock
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -133,10 +134,16 @@ func (h *Handle) kick() {
 
 func (h *Handle) close() error { return unix.Close(h.fd) }
 
-// disconnect is connect(2) to nowhere.
+// disconnect is connect(2) to nowhere, which package unix has no address for.
 func (h *Handle) disconnect() error {
-	nowhere := [16]byte{} // AF_UNSPEC
-	return connectRaw(h.fd, nowhere[:])
+	nowhere := [unix.SizeofSockaddrInet4]byte{} // AF_UNSPEC
+	return again(func() error {
+		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(h.fd), uintptr(unsafe.Pointer(&nowhere)), uintptr(len(nowhere)))
+		if errno != 0 {
+			return errno
+		}
+		return nil
+	})
 }
 
 // namespace returns the network namespace of the socket, the zero handle if it is

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ type Group struct {
 	stack    *sip.Stack
 	ports    []*listener // that are open, in the order of their names
 	conns    map[peerKey]netio.ID
-	locals   map[string]string // address of ours that leads to a peer's
+	locals   map[netip.Addr]netip.Addr // address of ours that leads to a peer's
 	scratch  []byte
 }
 
@@ -54,7 +55,7 @@ func New(cfg Config) *Group {
 	if cfg.SIP.Key == [16]byte{} {
 		_, _ = rand.Read(cfg.SIP.Key[:]) // never fails, says its package
 	}
-	return &Group{cfg: cfg, listeners: map[string]*listener{}, conns: map[peerKey]netio.ID{}, locals: map[string]string{}}
+	return &Group{cfg: cfg, listeners: map[string]*listener{}, conns: map[peerKey]netio.ID{}, locals: map[netip.Addr]netip.Addr{}}
 }
 
 // Start makes the stack, in the first shard; it gets nothing before [Group.Run]. It is
@@ -150,9 +151,4 @@ func (g *Group) Wake() {
 }
 
 // limits are those of one message.
-func (g *Group) limits() msg.Limits {
-	if g.cfg.SIP.Limits == (msg.Limits{}) {
-		return msg.DefaultLimits()
-	}
-	return g.cfg.SIP.Limits
-}
+func (g *Group) limits() msg.Limits { return g.stack.Limits() }

@@ -39,7 +39,7 @@ func (g *Group) Prepare(list []Listen) (*Change, []error) {
 	ch := &Change{g: g, opened: map[string]*listener{}, kept: map[string]*spec{}}
 	errs, specs := make([]error, len(list)), make([]*spec, len(list))
 	for i, l := range list {
-		specs[i], errs[i] = parse(l)
+		specs[i], errs[i] = parse(l, g.io != nil)
 	}
 	failed := errors.Join(errs...) != nil
 	for i, l := range list {

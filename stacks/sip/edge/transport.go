@@ -249,9 +249,9 @@ func (g *Group) Self(host []byte, port uint16) bool {
 
 // ours reports whether an address is one that this host was seen to send from.
 func (g *Group) ours(addr netip.Addr) bool {
-	text := addr.Unmap().String()
+	addr = addr.Unmap()
 	for _, local := range g.locals {
-		if local == text {
+		if local == addr {
 			return true
 		}
 	}
@@ -281,19 +281,20 @@ const maxLocals = 4096
 // localFor returns the address of ours that leads to a peer. Connecting a UDP socket
 // sends nothing and waits for nothing.
 func (g *Group) localFor(remote netip.AddrPort) netip.Addr {
-	key := remote.Addr().String()
-	if text, ok := g.locals[key]; ok {
-		return netip.MustParseAddr(text)
+	key := remote.Addr().Unmap()
+	if addr, ok := g.locals[key]; ok {
+		return addr
 	}
-	addr := netip.IPv4Unspecified()
-	if c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote)); err == nil {
-		addr = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-		_ = c.Close()
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote))
+	if err != nil {
+		return netip.IPv4Unspecified() // for now: there may be a way later
 	}
+	addr := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	_ = c.Close()
 	if len(g.locals) >= maxLocals {
 		clear(g.locals)
 	}
-	g.locals[key] = addr.String()
+	g.locals[key] = addr
 	return addr
 }
 
