@@ -8,29 +8,32 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/engine/event/verb"
 	"github.com/hookd/hookd/runtime/lua/spec"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/craft"
 	"github.com/hookd/hookd/stacks/loop/farend"
 	"github.com/hookd/hookd/stacks/netio"
+	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sip/phone"
 )
 
-// specHost makes what specs run on: the flow stack by itself, and in a network in memory
-// those that have sockets.
-func specHost() spec.Host { return spec.Host{Open: openTraffic, Words: farend.WordNames()} }
+// specHost makes what specs run on: the flow stack by itself, phones around that of SIP,
+// and event loops in a network in memory.
+func specHost() spec.Host {
+	return spec.Host{Open: openTraffic, Words: append(farend.WordNames(), "phone")}
+}
 
+// openTraffic makes the engine of one test, and its stacks.
 func openTraffic(env spec.Env) (*engine.Engine, spec.Traffic, error) {
-	t := &traffic{fns: flow.NewFunctions(), tick: env.Tick}
-	mem := netio.NewMemory()
+	t := &traffic{fns: flow.NewFunctions(), phones: phone.New(sip.Config{}, env.Tick), tick: env.Tick}
 	var err error
-	if t.loops, err = farend.New(mem); err != nil {
+	if t.loops, err = farend.New(netio.NewMemory()); err != nil {
 		return nil, nil, err
 	}
 	group := newLoops(t.loops.Config(env.Clock))
-	e := newEngine(engineOptions{loops: group}, env.Sink, t.fns)
-	if err := group.Start(e.Shards()); err != nil {
+	e := newEngine(engineOptions{loops: group, sips: t.phones.Group()}, env.Sink, t.fns)
+	if err := errors.Join(t.phones.Start(e.Shards()), group.Start(e.Shards())); err != nil {
 		e.Close()
 		return nil, nil, err
 	}
@@ -49,18 +52,24 @@ func verify(sources []engine.Source, changed []string) diag.List {
 
 // traffic is the stacks of one test.
 type traffic struct {
-	shard *event.Shard
-	stack *flow.Stack
-	fns   *flow.Functions
-	tick  func() int64
-	loops *farend.World
+	shard  *event.Shard
+	stack  *flow.Stack
+	fns    *flow.Functions
+	phones *phone.Switchboard
+	loops  *farend.World
+	tick   func() int64
 }
 
 // Settle implements [spec.Traffic].
 func (t *traffic) Settle() (bool, error) { return t.loops.Settle() }
 
 // Word implements [spec.Traffic].
-func (t *traffic) Word(name string) verb.Word { return t.loops.Words()[name] }
+func (t *traffic) Word(name string) any {
+	if name == "phone" {
+		return t.phones.Word
+	}
+	return t.loops.Word(name)
+}
 
 // Replay implements [spec.Traffic].
 func (t *traffic) Replay(path string, start func(ts int64)) error {
@@ -100,6 +109,7 @@ func (t *traffic) Close() {
 	t.loops.Close()
 	t.shard.Enter()
 	defer t.shard.Leave()
+	t.phones.Close()
 	t.stack.Close()
 	t.fns.Remove(t.stack)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/hookd/hookd/engine/event/plain"
 )
 
-// Word is a word of specs, or of a [Thing]. It is called with no shard entered, when
+// Word is a word of specs, or a method of an object that a word returned. It is called with no shard entered, when
 // event time has begun. What it has a stack do is done when [Call.Settle] returned. An
 // error ends the test at the line of the call.
 type Word func(Call) error
@@ -20,9 +20,10 @@ type Word func(Call) error
 // Call is one call of a word.
 type Call interface {
 	// Arg returns the i-th argument, from 0: plain data (nil, bool, float64, string, []any,
-	// []event.KV), a [Func] or a [Thing]; nil where there is none.
+	// []event.KV), a [Func], or an object of a stack; nil where there is none.
 	Arg(i int) any
-	// Return adds results: plain data or a [Thing].
+	// Return adds results: plain data, or objects of a stack. Those have Kind() string, what
+	// messages call them, and Member(name string) any: a field, a Word, or nil.
 	Return(list ...any)
 	// Settle has all stacks do what there is to do at the test's time, until there is
 	// nothing left.
@@ -32,15 +33,6 @@ type Call interface {
 // Func is a function of the spec. It takes and returns what arguments are. It is
 // called with no shard entered. A failure in it ends the test: it does not return.
 type Func func(args ...any) []any
-
-// Thing is an object that words return: in specs it is what has these words, called
-// with a colon. It is compared by ==.
-type Thing interface {
-	// Kind is what the thing is called in messages.
-	Kind() string
-	// Words are asked for once.
-	Words() map[string]Word
-}
 
 // Text returns the i-th argument of a call, a text that is called what in messages.
 func Text(c Call, i int, what string) (s string, err error) {

@@ -99,28 +99,14 @@ func goValue(v glua.LValue) any {
 	case glua.LString:
 		return string(v)
 	case *glua.LTable:
-		return goTable(v)
+		list := []any{}
+		for i := 1; i <= v.Len(); i++ {
+			list = append(list, goValue(v.RawGetInt(i)))
+		}
+		return list
 	default:
 		return nil
 	}
-}
-
-// goTable makes a list of a table that is one, and else names and values.
-func goTable(t *glua.LTable) any {
-	list := []any{}
-	for i := 1; i <= t.Len(); i++ {
-		list = append(list, goValue(t.RawGetInt(i)))
-	}
-	var named []event.KV
-	for k, v := t.Next(glua.LNil); k != glua.LNil; k, v = t.Next(k) {
-		if k.Type() == glua.LTString {
-			named = append(named, event.KV{Key: k.String(), Value: goValue(v)})
-		}
-	}
-	if len(list) > 0 || named == nil {
-		return list
-	}
-	return named
 }
 
 // luaValue makes a Lua value of plain data or of what JSON decodes to.

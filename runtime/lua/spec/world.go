@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -13,7 +14,6 @@ import (
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/hookdev"
-	"github.com/hookd/hookd/engine/event/verb"
 )
 
 // Traffic makes the stacks' events happen. The caller of the package implements
@@ -29,8 +29,10 @@ type Traffic interface {
 	// there was anything: a turn of event loops, an answer of those whom scripts ask. No
 	// shard is entered.
 	Settle() (worked bool, err error)
-	// Word returns a word of [Host].Words, over these stacks.
-	Word(name string) verb.Word
+	// Word returns one of [Host].Words, over these stacks: a func(args []any) (any, error),
+	// which is called with the shard entered, takes plain data and objects and returns one,
+	// or nil; or a [verb.Word], which can do more.
+	Word(name string) any
 	// Close ends what is still open. No shard is entered.
 	Close()
 }
@@ -97,7 +99,7 @@ type world struct {
 	errors    []*engine.ErrorRecord
 	events    []seenEvent
 	watched   map[event.PointID]bool
-	things    map[verb.Thing]*glua.LUserData
+	things    map[Object]*glua.LUserData
 	lost      int
 }
 
@@ -109,7 +111,7 @@ type seenEvent struct {
 
 // newWorld loads the sources into a fresh engine.
 func newWorld(h Host, sources []engine.Source) (*world, diag.List) {
-	w := &world{now: epoch, watched: map[event.PointID]bool{}, things: map[verb.Thing]*glua.LUserData{}}
+	w := &world{now: epoch, watched: map[event.PointID]bool{}, things: map[Object]*glua.LUserData{}}
 	var err error
 	w.engine, w.traffic, err = h.Open(Env{Sink: w, Clock: w.clock, Tick: func() int64 {
 		w.now = max(w.now+tick, w.shard.Now())
@@ -278,6 +280,22 @@ func (w *world) see(_ *event.Shard, info *event.Info, where *event.PointInfo, e 
 		return
 	}
 	w.events = append(w.events, seenEvent{where, info.AppendJSON(nil, e)})
+}
+
+// passed returns the names of the watched hook points that pattern names, as often as
+// they were passed.
+func (w *world) passed(pattern string) ([]string, error) {
+	points, err := w.engine.Catalogue().Match(pattern)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, s := range w.events {
+		if slices.Contains(points, s.point) {
+			list = append(list, s.point.Name)
+		}
+	}
+	return list, nil
 }
 
 // seen returns the records of the watched hook points that pattern names, as

@@ -3,6 +3,7 @@ package farend
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 
 	"github.com/hookd/hookd/engine/event"
@@ -12,14 +13,35 @@ import (
 
 // client is an [end] as specs have it. What it returns of a protocol is nil where
 // nothing came yet: handlers may wait for time to go on.
-type client struct{ *end }
+type client struct {
+	*end
+	all words
+}
 
-// Kind implements [verb.Thing].
+// words are the methods of an object by their names.
+type words map[string]verb.Word
+
+// member returns one as an object's Member does.
+func (w words) member(name string) any {
+	if word, ok := w[name]; ok {
+		return word
+	}
+	return nil
+}
+
+// Kind is what messages call a client.
 func (c *client) Kind() string { return "client" }
 
-// Words implements [verb.Thing].
-func (c *client) Words() map[string]verb.Word {
-	words := map[string]verb.Word{
+// Member returns a method.
+func (c *client) Member(name string) any {
+	if c.all == nil {
+		c.all = c.words()
+	}
+	return c.all.member(name)
+}
+
+func (c *client) words() words {
+	all := words{
 		"send": c.sendWord, "recv": c.recvWord, "peek": c.peekWord, "state": c.stateWord, "unsent": c.unsentWord,
 		"hold":     func(verb.Call) error { c.Hold(); return nil },
 		"resume":   func(v verb.Call) error { c.Resume(); return v.Settle() },
@@ -28,12 +50,10 @@ func (c *client) Words() map[string]verb.Word {
 		"reset":    func(v verb.Call) error { c.Close(true); return v.Settle() },
 		"hear":     c.hearWord,
 	}
-	for _, more := range []map[string]verb.Word{c.httpWords(), c.socketWords(), c.mqttWords(), c.dnsWords()} {
-		for name, word := range more {
-			words[name] = word
-		}
+	for _, more := range []words{c.httpWords(), c.socketWords(), c.mqttWords(), c.dnsWords()} {
+		maps.Copy(all, more)
 	}
-	return words
+	return all
 }
 
 func (c *client) turn() (bool, error) { return c.Turn(), nil }
@@ -115,8 +135,8 @@ func (c *client) hearWord(v verb.Call) error {
 	return nil
 }
 
-func (c *client) httpWords() map[string]verb.Word {
-	return map[string]verb.Word{
+func (c *client) httpWords() words {
+	return words{
 		"request": func(v verb.Call) error {
 			t, err := verb.Table(v, 0, "request")
 			if err != nil {
@@ -175,8 +195,8 @@ func (c *client) ask(v verb.Call, m *message) error {
 	return nil
 }
 
-func (c *client) socketWords() map[string]verb.Word {
-	return map[string]verb.Word{
+func (c *client) socketWords() words {
+	return words{
 		"websocket": c.upgradeWord,
 		"say": func(v verb.Call) error {
 			text, err := verb.Text(v, 0, "what")
@@ -325,7 +345,7 @@ func (w *World) addGrams(sock datagrams, to netip.AddrPort) *grams {
 	return g
 }
 
-// Kind implements [verb.Thing].
+// Kind is what messages call a socket.
 func (g *grams) Kind() string { return "client" }
 
 func (g *grams) gone() bool { return g.over }
@@ -350,9 +370,9 @@ func (g *grams) take() []byte {
 	return p
 }
 
-// Words implements [verb.Thing].
-func (g *grams) Words() map[string]verb.Word {
-	return map[string]verb.Word{
+// Member returns a method.
+func (g *grams) Member(name string) any {
+	return words{
 		"send": func(v verb.Call) error {
 			text, err := verb.Text(v, 0, "what")
 			if err != nil {
@@ -378,5 +398,5 @@ func (g *grams) Words() map[string]verb.Word {
 			g.sock.Close()
 			return v.Settle()
 		},
-	}
+	}.member(name)
 }

@@ -50,9 +50,9 @@ func shownAnswer(m *dns.Message) any {
 
 var errOtherAnswer = errors.New("the answer is to another question")
 
-func (c *client) dnsWords() map[string]verb.Word {
+func (c *client) dnsWords() words {
 	next := uint16(0)
-	return map[string]verb.Word{"ask": func(v verb.Call) error {
+	return words{"ask": func(v verb.Call) error {
 		next++
 		q, err := readQuestion(v, next)
 		if err == nil {

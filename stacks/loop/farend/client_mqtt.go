@@ -11,8 +11,8 @@ import (
 	"github.com/hookd/hookd/stacks/loop/mqttwire"
 )
 
-func (c *client) mqttWords() map[string]verb.Word {
-	return map[string]verb.Word{
+func (c *client) mqttWords() words {
+	return words{
 		"login": c.loginWord, "publish": c.publishWord,
 		"subscribe": func(v verb.Call) error { return c.subscribeWord(v, mqttwire.Subscribe, mqttwire.Suback) },
 		"unsubscribe": func(v verb.Call) error {

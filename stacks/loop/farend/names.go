@@ -18,6 +18,9 @@ import (
 // resolverAt is the name server that the loops of a world ask.
 var resolverAt = netip.MustParseAddrPort("192.0.2.53:53")
 
+// maxHosts is how many names of URLs are given addresses.
+const maxHosts = 250
+
 // names is the name server of a world: it knows what the test said, and no other name.
 type names struct {
 	table map[string]any // by name in lower case: what nameserver.Records reads; false: none
@@ -81,7 +84,9 @@ func (n *names) endpoint(text string) (netip.AddrPort, error) {
 		if !dns.ValidName(host) {
 			return netip.AddrPort{}, fmt.Errorf("%q is neither an address nor a name", host)
 		}
-		n.hosts++ // of TEST-NET-2 (RFC 5737)
+		if n.hosts++; n.hosts > maxHosts { // of TEST-NET-2 (RFC 5737)
+			return netip.AddrPort{}, fmt.Errorf("more than %d names in URLs: say where they lead by answer(\"dns\", …)", maxHosts)
+		}
 		addrs = []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, n.hosts})}
 		n.table[strings.ToLower(host)] = addrs[0].String()
 	}

@@ -245,12 +245,12 @@ func shownRequest(m *message) any {
 	}
 }
 
-// Kind implements [verb.Thing].
+// Kind is what messages call a server.
 func (r *route) Kind() string { return "server" }
 
-// Words implements [verb.Thing].
-func (r *route) Words() map[string]verb.Word {
-	return map[string]verb.Word{
+// Member returns a method.
+func (r *route) Member(name string) any {
+	return words{
 		"requests": func(v verb.Call) error {
 			list := make([]any, 0, len(r.asked))
 			for i := range r.asked {
@@ -278,5 +278,5 @@ func (r *route) Words() map[string]verb.Word {
 			}
 			return v.Settle()
 		},
-	}
+	}.member(name)
 }

@@ -90,13 +90,21 @@ func (w *World) turn() (worked bool, err error) {
 // Close closes the group. What the test has is gone with the world.
 func (w *World) Close() { w.group.Close() }
 
-// Words returns the words of specs by name.
-func (w *World) Words() map[string]verb.Word {
-	return map[string]verb.Word{"dial": w.dial, "answer": w.answer, "silence": w.silence}
-}
-
-// WordNames are the names of [World.Words].
+// WordNames are the words of specs that [World.Word] has.
 func WordNames() []string { return []string{"answer", "dial", "silence"} }
+
+// Word returns a word of specs, nil if there is none of that name.
+func (w *World) Word(name string) verb.Word {
+	switch name {
+	case "answer":
+		return w.answer
+	case "dial":
+		return w.dial
+	case "silence":
+		return w.silence
+	}
+	return nil
+}
 
 // place finds out where a URL points, or the listener of that name. What has a name for a
 // host is at an address that the name leads to then.

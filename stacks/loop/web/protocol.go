@@ -12,7 +12,7 @@ import (
 type Protocol struct {
 	desks sync.Map // *loop.Stack -> *desk
 	live  sync.WaitGroup
-	// reading is how many files are being read in all shards.
+	// reading is how many goroutines read files, and do not wait for a queue to be short.
 	reading atomic.Int64
 	ws      Sockets
 }
