@@ -178,7 +178,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shipped:     shipped(),
 		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: asks, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: asks, SIP: sips.Requests(), Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 

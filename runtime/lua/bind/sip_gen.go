@@ -162,6 +162,21 @@ func sipTxNumbers(dst []float64, v sipev.Tx, fields []uint8) []float64 {
 	return dst
 }
 
+func sipTxCancel(h Host, L *lua.LState) int {
+	self, err := toActing[sipev.Tx](h, L, SIPTx, "cancel")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "cancel")
+	if !h.Does("sip.tx:cancel") {
+		return succeed(L)
+	}
+	if err := self.Cancel(h.Caller(L)); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func sipMessageIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(sipev.Message)
 	switch key {
@@ -572,7 +587,9 @@ func sipObjects() []*ObjectType {
 				sipTxPush(L, o.(sipev.Tx), fields, values)
 			},
 			SetIndex: sipTxSetIndex,
-			Methods:  map[string]Method{},
+			Methods: map[string]Method{
+				"cancel": sipTxCancel,
+			},
 		},
 		{
 			ID:    SIPMessage,
@@ -7469,6 +7486,63 @@ func sipEvents() []*EventType {
 			Info: sipev.Family.Events[25], Args: sipLocalCompletedArgs, This: noFields,
 			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Numbers: sipLocalCompletedNumbers,
 		},
+	}
+}
+
+// SIPFunctions returns the functions of the sip family, with fn as their
+// bodies.
+func SIPFunctions(fn sipev.Functions) []Function {
+	return []Function{
+		{Info: sipev.Family.Functions[1], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sip.request")
+			call := funcArg(h, L, "sip.request", 1)
+			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
+			method := toString(call.named(named, "method"))
+			uri := toString(call.named(named, "uri"))
+			from := orZero(call.named(named, "from"), toString)
+			to := orZero(call.named(named, "to"), toString)
+			callID := orZero(call.named(named, "call_id"), toString)
+			cseq, hasCseq := optional(call.named(named, "cseq"), toUint[uint32])
+			headers := orZero(call.named(named, "headers"), toPlain)
+			body := orZero(call.named(named, "body"), toBytes)
+			typeArg := orZero(call.named(named, "type"), toString)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			if !h.Does("sip.request") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "sip.request", func(done func(results ...lua.LValue)) {
+				fn.Request(h.Caller(L), method, uri, from, to, callID, cseq, hasCseq, headers, body, typeArg, timeout, hasTimeout, func(rReply any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rReply))
+					done(results...)
+				})
+			})
+		}},
+		{Info: sipev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sip.send")
+			call := funcArg(h, L, "sip.send", 1)
+			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
+			method := toString(call.named(named, "method"))
+			uri := toString(call.named(named, "uri"))
+			from := orZero(call.named(named, "from"), toString)
+			to := orZero(call.named(named, "to"), toString)
+			callID := orZero(call.named(named, "call_id"), toString)
+			cseq, hasCseq := optional(call.named(named, "cseq"), toUint[uint32])
+			headers := orZero(call.named(named, "headers"), toPlain)
+			body := orZero(call.named(named, "body"), toBytes)
+			typeArg := orZero(call.named(named, "type"), toString)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			rTx, err := fn.Send(h.Caller(L), method, uri, from, to, callID, cseq, hasCseq, headers, body, typeArg, timeout, hasTimeout)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(h.Object(SIPTx, rTx))
+			return 1
+		}},
 	}
 }
 
