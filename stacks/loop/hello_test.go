@@ -185,8 +185,11 @@ func TestCerts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, v := range []any{
-		true, []event.KV{kv("a", "b")}, []event.KV{kv("a", []event.KV{kv("cert", "x")})},
-		[]event.KV{kv("a", []event.KV{kv("cert", "x"), kv("what", "y")})}, []event.KV{kv("a", []event.KV{kv("cert", "x"), kv("key", true)})},
+		true,
+		[]event.KV{kv("a", "b")},
+		[]event.KV{kv("a", []event.KV{kv("cert", "x")})},
+		[]event.KV{kv("a", []event.KV{kv("cert", "x"), kv("what", "y")})},
+		[]event.KV{kv("a", []event.KV{kv("cert", "x"), kv("key", true)})},
 		[]event.KV{kv("a", []event.KV{kv("cert", "absent.pem"), kv("key", "absent.key")})},
 	} {
 		if _, _, err := r.g.parseTLS([]event.KV{kv("certs", v)}, t.TempDir(), true); err == nil {

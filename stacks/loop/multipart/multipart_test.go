@@ -51,9 +51,12 @@ func TestReader(t *testing.T) {
 		want       []string
 		err        error
 	}{
-		{"fields and a file", "--b\nContent-Disposition: form-data; name=\"a\"\n\none\n--b\n" +
-			"Content-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\nContent-Type: text/plain\n\ntwo\nlines\n\n--b--\n",
-			[]string{"a|||one", "f|x.txt|text/plain|two\r\nlines\r\n"}, nil},
+		{
+			"fields and a file", "--b\nContent-Disposition: form-data; name=\"a\"\n\none\n--b\n" +
+				"Content-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\nContent-Type: text/plain\n\ntwo\nlines\n\n--b--\n",
+			[]string{"a|||one", "f|x.txt|text/plain|two\r\nlines\r\n"},
+			nil,
+		},
 		{"no parts", "--b--", nil, nil},
 		{"preamble and epilogue", "not for you\n--b\n\nx\n--b--\nnor this --b", []string{"|||x"}, nil},
 		{"an empty part", "--b\nContent-Disposition: form-data; name=a\n\n\n--b--", []string{"a|||"}, nil},
