@@ -836,6 +836,28 @@ var orphanInfo = &event.Info{
 			},
 			Set: func(e, value any) error { return plain.SetObject(&e.(*Orphan).Pkt, value, "flow.packet", false) },
 		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.Enum, Names: OrphanReasonNames()},
+			Doc:    "Why no connection has it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*Orphan).Reason) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*Orphan).Reason, value, OrphanReasonNames()) },
+		},
+		{
+			Name:   "fault",
+			Type:   event.Type{Kind: event.String},
+			Doc:    `What contradicts itself, in words, such as "tcp data offset out of range"; else empty.`,
+			Valid:  "reason is malformed",
+			Stable: event.StableEvent,
+			Cost:   event.Copy,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*Orphan).Fault },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*Orphan).Fault, value) },
+		},
 	},
 	Verdicts: []event.VerdictKind{VerdictReplace, VerdictDrop},
 	Since:    "0.1",

@@ -194,6 +194,21 @@ func (p *Packet) other(proto uint8, off, end int) {
 	}
 }
 
+// ReadStart reads a first fragment as the packet that it begins, as if that ended with it: what its
+// TCP or UDP header says, and what is there of the payload. It reports whether that could be done; if
+// not, p is what it was. It is for fragments of which the others will not make a datagram.
+func (p *Packet) ReadStart() bool {
+	if p.Class != Fragment || p.FragOff != 0 {
+		return false
+	}
+	was := *p
+	if p.upper(p.Proto, int(p.L4Off), int(p.L4Off+p.PayloadLen)); p.Class <= Fragment {
+		*p = was
+		return false
+	}
+	return true
+}
+
 // ports reads the ports with which TCP, UDP and SCTP headers begin, if they were captured.
 func (p *Packet) ports() {
 	if b := p.Payload(); len(b) >= 4 {
