@@ -126,7 +126,7 @@ func (s *Stack) orphan(why flowev.OrphanReason) {
 	if flowev.OnOrphan.Wanted(s.sh) {
 		s.ev.orphan = flowev.Orphan{Pkt: &s.pkt, Reason: why}
 		if why == flowev.OrphanReasonMalformed {
-			s.ev.orphan.Fault = s.pkt.p.Err.String()
+			s.ev.orphan.Fault, s.ev.orphan.HasFault = s.pkt.p.Err.String(), true
 		}
 		s.decide(nil, flowev.OnOrphan.Emit(s.sh, &s.ev.orphan))
 	}

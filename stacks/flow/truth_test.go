@@ -116,7 +116,7 @@ var differing = []struct {
 	name string
 	is   func(r truthRow, same []*account, all *accounts) bool
 }{
-	{"max_jump: the client took the second of two SYN/ACKs, TShark the first", func(r truthRow, same []*account, _ *accounts) bool {
+	{"max_jump: the client took the second of two answers to its SYN, TShark the first", func(r truthRow, same []*account, _ *accounts) bool {
 		return len(same) == 1 && r.n("synack_ba") > 1 && r["follow_ba"] == "gap" && same[0].equals(r, 0) && same[0].seen[1] > r.n("uniq_ba")
 	}},
 	{"max_jump: more than 4 GiB, where TShark's places wrap", func(r truthRow, same []*account, _ *accounts) bool {

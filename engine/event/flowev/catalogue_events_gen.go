@@ -847,16 +847,24 @@ var orphanInfo = &event.Info{
 			Set: func(e, value any) error { return plain.SetEnum(&e.(*Orphan).Reason, value, OrphanReasonNames()) },
 		},
 		{
-			Name:   "fault",
-			Type:   event.Type{Kind: event.String},
-			Doc:    `What contradicts itself, in words, such as "tcp data offset out of range"; else empty.`,
-			Valid:  "reason is malformed",
-			Stable: event.StableEvent,
-			Cost:   event.Copy,
+			Name:     "fault",
+			Type:     event.Type{Kind: event.String},
+			Doc:      `What contradicts itself, in words, such as "tcp data offset out of range"; nil unless reason is malformed.`,
+			Stable:   event.StableEvent,
+			Cost:     event.Copy,
+			Optional: true,
 			Get: event.Getter{
-				String: func(e any) string { return e.(*Orphan).Fault },
+				String:  func(e any) string { return e.(*Orphan).Fault },
+				Present: func(e any) bool { return e.(*Orphan).HasFault },
 			},
-			Set: func(e, value any) error { return plain.SetString(&e.(*Orphan).Fault, value) },
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*Orphan).HasFault = false
+					return nil
+				}
+				e.(*Orphan).HasFault = true
+				return plain.SetString(&e.(*Orphan).Fault, value)
+			},
 		},
 	},
 	Verdicts: []event.VerdictKind{VerdictReplace, VerdictDrop},

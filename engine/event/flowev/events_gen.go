@@ -293,8 +293,9 @@ type Orphan struct {
 	// Why no connection has it.
 	Reason OrphanReason
 	// What contradicts itself, in words, such as "tcp data offset out of range";
-	// else empty. Valid: reason is malformed.
-	Fault string
+	// nil unless reason is malformed.
+	Fault    string
+	HasFault bool
 }
 
 // BlockStart is flow.block_start. A script blocked an address or a prefix that

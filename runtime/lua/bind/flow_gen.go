@@ -2365,6 +2365,9 @@ func flowOrphanThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 	case "reason":
 		return fromEnum(flowOrphanReasonWords, v.Reason), true
 	case "fault":
+		if !v.HasFault {
+			return lua.LNil, true
+		}
 		return fromString(v.Fault), true
 	}
 	return nil, false

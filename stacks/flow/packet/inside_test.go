@@ -168,23 +168,24 @@ func TestReadStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		frame []byte
 		want  packet.Class
-		n     int
+		n     int // of the payload, and of that there
+		have  int
 	}{
-		"tcp":            {pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.Fragment(1, 0, 48)), packet.TCP, 28},
-		"tcp over ipv6":  {pt.TCP(c6, s6, 7, 9, packet.ACK, body, pt.Fragment(1, 0, 48)), packet.TCP, 28},
-		"udp":            {pt.UDP(c4, s4, body, pt.Fragment(1, 0, 48)), packet.UDP, 40},
-		"icmp":           {pt.Echo(c4.Addr(), s4.Addr(), body, pt.Fragment(1, 0, 48)), packet.ICMP, 48},
-		"a later one":    {pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.Fragment(1, 48, 999)), packet.Fragment, 36},
-		"too short":      {pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.Fragment(1, 0, 8)), packet.Fragment, 8},
-		"half a tunnel":  {pt.IPIP(c4.Addr(), s4.Addr(), pt.UDP(c6, s6, body, pt.Link(packet.LinkRaw)), pt.Fragment(1, 0, 64)), packet.UDP, 64},
-		"is no fragment": {pt.UDP(c4, s4, "x"), packet.UDP, 1},
+		"tcp":            {pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.Fragment(1, 0, 48)), packet.TCP, 28, 28},
+		"tcp over ipv6":  {pt.TCP(c6, s6, 7, 9, packet.ACK, body, pt.Fragment(1, 0, 48)), packet.TCP, 28, 28},
+		"udp":            {pt.UDP(c4, s4, body, pt.Fragment(1, 0, 48), pt.Pad(20)), packet.UDP, 64, 40},
+		"icmp":           {pt.Echo(c4.Addr(), s4.Addr(), body, pt.Fragment(1, 0, 48)), packet.ICMP, 48, 48},
+		"a later one":    {pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.Fragment(1, 48, 999)), packet.Fragment, 36, 36},
+		"too short":      {pt.TCP(c4, s4, 7, 9, packet.ACK, body, pt.Fragment(1, 0, 8)), packet.Fragment, 8, 8},
+		"half a tunnel":  {pt.IPIP(c4.Addr(), s4.Addr(), pt.UDP(c6, s6, body, pt.Link(packet.LinkRaw)), pt.Fragment(1, 0, 64)), packet.UDP, 64, 16},
+		"is no fragment": {pt.UDP(c4, s4, "x"), packet.UDP, 1, 1},
 	} {
 		p := packet.Packet{Decap: packet.AllTunnels}
 		p.Decode(packet.LinkEthernet, c.frame, 0, 0)
 		was := p
 		ok := p.ReadStart()
-		if p.Class != c.want || int(p.PayloadLen) != c.n || ok != (was.Class == packet.Fragment && p.Class != packet.Fragment) {
-			t.Errorf("%s: %v %v with %d bytes", name, ok, p.Class, p.PayloadLen)
+		if p.Class != c.want || int(p.PayloadLen) != c.n || int(p.PayloadCap) != c.have || ok != (was.Class == packet.Fragment && p.Class != packet.Fragment) {
+			t.Errorf("%s: %v %v with %d bytes of %d", name, ok, p.Class, p.PayloadCap, p.PayloadLen)
 		}
 		if !ok {
 			if d := cmp.Diff(was, p, cmp.AllowUnexported(packet.Packet{})); d != "" {

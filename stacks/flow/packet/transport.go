@@ -33,8 +33,8 @@ func (p *Packet) udp(off, end int) {
 	}
 	h := p.Data[off : off+8 : off+8]
 	switch n := int(binary.BigEndian.Uint16(h[4:])); {
-	case n == 0, p.FragMore && off+n > end: // the rest is in other fragments
-	case n < 8 || off+n > end:
+	case n == 0:
+	case n < 8, off+n > end && !p.FragMore: // else the rest is in other fragments
 		p.badUpper(off, end, ErrUDPLen)
 		return
 	default:
