@@ -3,7 +3,6 @@ package flow_test
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -106,7 +105,7 @@ func zeekConns(t *testing.T, path string) traffics {
 			return v
 		}
 		end := func(which string) string {
-			return net.JoinHostPort(cells[column["id."+which+"_h"]], cells[column["id."+which+"_p"]])
+			return endpointOf(t, cells[column["id."+which+"_h"]]+" "+cells[column["id."+which+"_p"]])
 		}
 		conns[end("orig")+" "+end("resp")] = sums{[2]int{n("orig_pkts"), n("resp_pkts")}, [2]int{n("orig_ip_bytes"), n("resp_ip_bytes")}}
 	}
