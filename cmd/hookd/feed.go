@@ -78,10 +78,17 @@ func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 func (h *house) feedInTurn(front *flow.Front, src frameSource, stop *interrupt) error {
 	ctx, cancel := context.WithCancel(stop.ctx)
 	defer cancel()
+	settle := func() {
+		if h.online != nil {
+			h.online.settle(ctx)
+		}
+	}
+	defer settle() // what handlers asked when connections ended
 	return feed.New(feed.Config{
 		Shards: h.engine.Shards(), Front: front, Sources: []feed.Source{&replaying{src, h.progress}}, Entry: h.entry(),
-		Begin: h.engine.Start, Now: func() int64 { return 0 },
+		Begin: func(ts int64) { h.engine.Start(ts); settle() }, Now: func() int64 { return 0 },
 		Between: func() {
+			settle()
 			if !h.goesOn(src, front.Frames(), stop) {
 				cancel()
 			}

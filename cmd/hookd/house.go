@@ -10,6 +10,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/engine/inspect"
 	"github.com/hookd/hookd/engine/statedir"
 	"github.com/hookd/hookd/engine/trace"
@@ -19,6 +20,7 @@ import (
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/edge"
+	"github.com/hookd/hookd/stacks/sip/services"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
@@ -35,6 +37,8 @@ type house struct {
 	// jobs is how many goroutines run shards, batch how many packets they handle in
 	// one entry; 0 means 1 and [feed.EntryFrames].
 	jobs, batch int
+	// online asks the network for what scripts wait for; nil: nobody does.
+	online *online
 	// where selects what is printed; nil: all that is asked for.
 	where *inspect.Filter
 	// progress is shown while captures are read; nil shows nothing.
@@ -67,17 +71,23 @@ type engineOptions struct {
 	flow        flow.Config
 	// loops are the event loops; nil: no sockets are opened.
 	loops *loop.Group
+	// asks are what scripts call of the loops; nil: the loops' own.
+	asks loopev.Functions
 	// socks are the connections of this host; nil: none is touched.
 	socks *scripted.Stack
 	// sip are the SIP stack's settings, sips its listeners; nil: none is opened.
-	sip     sip.Config
-	sock    scripted.Config
-	sips    *edge.Group
-	state   *statedir.Dir
-	notes   bool // what rules decide is noted for each packet
-	shards  int
-	drive   event.Drive
-	metrics string // where settings say that metrics are served
+	sip  sip.Config
+	sock scripted.Config
+	sips *edge.Group
+	// services are the settings of what SIP policies call, desk who has it; nil: one of
+	// the engine's own.
+	services services.Config
+	desk     *services.Desk
+	state    *statedir.Dir
+	notes    bool // what rules decide is noted for each packet
+	shards   int
+	drive    event.Drive
+	metrics  string // where settings say that metrics are served
 	// trial, if not 0, numbers a trial beside the engine inherit; undone is told what its
 	// scripts do not do.
 	trial   uint64
@@ -96,7 +106,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, sock: set.sock}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, services: set.services, sock: set.sock}
 	if o.daemon && o.shards == 0 {
 		o.shards = set.shards
 	}
@@ -142,6 +152,10 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	if loops == nil {
 		loops = newLoops(loop.Config{})
 	}
+	var asks loopev.Functions = loops
+	if o.asks != nil {
+		asks = o.asks
+	}
 	socks := o.socks
 	if socks == nil {
 		socks = scripted.New(o.sock, nil)
@@ -149,6 +163,10 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	sips := o.sips
 	if sips == nil {
 		sips = edge.New(edge.Config{})
+	}
+	desk := o.desk
+	if desk == nil {
+		desk = services.New(o.services)
 	}
 	e := engine.New(engine.Config{
 		Catalogue: cat,
@@ -169,7 +187,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shipped:     shipped(),
 		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: loops, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: asks, SIP: desk, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 

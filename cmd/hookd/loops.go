@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/control"
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/loop/mqtt"
 	"github.com/hookd/hookd/stacks/loop/nameserver"
@@ -66,26 +68,31 @@ func (d *daemon) openLoops() error {
 	if err := d.sips.Start(d.engine.Shards()); err != nil {
 		return fail(exitIO, err)
 	}
-	d.socks.Start()
+	d.socks.Start(control.Listen)
 	return nil
 }
 
-// runLoops serves until the daemon's work is done, and then as long as connections
-// take to end, at most for the time of --drain. It returns what waits for that.
-func (d *daemon) runLoops(ctx context.Context, failed func()) (drain func() error) {
+// server is what has listeners and connections: the event loops, SIP.
+type server interface {
+	Run(ctx context.Context) error
+	Drain(within time.Duration)
+}
+
+// runServer runs s until the daemon's work is done, and then as long as connections take to
+// end, at most for the time of --drain. It returns what waits for that.
+func (d *daemon) runServer(ctx context.Context, s server, failed func()) (drain func() error) {
 	done := make(chan error, 1)
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
-		err := d.loops.Run(inner)
+		err := s.Run(inner)
 		if err != nil {
 			failed()
 		}
 		done <- err
 	}()
-	d.looping = true
 	return func() error {
 		defer cancel()
-		d.loops.Drain(d.options.drain)
+		s.Drain(d.options.drain)
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 			return err
 		}

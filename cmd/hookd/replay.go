@@ -26,6 +26,7 @@ type replayOptions struct {
 	verdicts string
 	write    string
 	batch    int // packets an entry of a shard
+	online   bool
 }
 
 func newReplay() *cobra.Command {
@@ -50,6 +51,10 @@ What rules decide is recorded, and the capture goes on as it went; with
 receiver. --write makes a capture of what passed, which says at each packet what
 rule decided what.
 
+Handlers that ask by http, dns or sntp are told that there is no network: what
+servers say today is not in the capture. With --online they are asked, and the
+packets wait for the answers.
+
 SIGINT and SIGTERM end a replay in order: connections end, and everything is
 written. The exit code is then 130.`,
 		Example: `  hookd replay calls.pcap -s scripts
@@ -68,6 +73,7 @@ written. The exit code is then 130.`,
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.BoolVar(&o.observe, "observe", false, "rules record what they would decide, and decide nothing")
 	f.StringVar(&o.verdicts, "verdicts", "record", "record what rules decide, or apply it")
+	f.BoolVar(&o.online, "online", false, "ask the network what handlers want to know by http, dns and sntp; packets wait for the answers")
 	f.StringVar(&o.write, "write", "", "pcapng file for the packets that pass, with comments; - is standard output, and records then go to standard error")
 	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
@@ -99,9 +105,17 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 	if o.write == "-" {
 		records = cmd.ErrOrStderr()
 	}
+	var asks *online
+	if o.online {
+		if asks, err = goOnline(); err != nil {
+			return fail(exitIO, err)
+		}
+		defer asks.Close()
+		opts.asks, o.batch = asks, 1 // an answer comes before the next packet
+	}
 	h := newHouse(opts, o.debug, records, cmd.ErrOrStderr())
 	defer h.engine.Close()
-	h.jobs, h.batch = o.jobs, o.batch
+	h.jobs, h.batch, h.online = o.jobs, o.batch, asks
 	if err := h.printEvents(cmd.ErrOrStderr(), o.print, o.where); err != nil {
 		return err
 	}
@@ -150,6 +164,8 @@ func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
 	switch {
 	case o.jobs > 1 && o.write != "":
 		return 0, usagef("--write needs the packets in order: leave --jobs out")
+	case o.jobs > 1 && o.online:
+		return 0, usagef("--online holds the packets up while it asks: leave --jobs out")
 	case o.jobs > 1 && o.verdicts != "record":
 		return 0, usagef("--verdicts %s needs the packets in order: leave --jobs out", o.verdicts)
 	case o.batch < 1:

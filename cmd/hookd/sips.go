@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -25,28 +23,6 @@ func (l sipListeners) Prepare(list []engine.Fixture) (engine.FixtureChange, []er
 		return nil, errs
 	}
 	return change, errs
-}
-
-// runSIP serves SIP until the daemon's work is done, and returns what waits for the
-// end of that.
-func (d *daemon) runSIP(ctx context.Context, failed func()) (drain func() error) {
-	done := make(chan error, 1)
-	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	go func() {
-		err := d.sips.Run(inner)
-		if err != nil {
-			failed()
-		}
-		done <- err
-	}()
-	return func() error {
-		defer cancel()
-		d.sips.Drain(d.options.drain)
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			return err
-		}
-		return nil
-	}
 }
 
 // sipStatus is what status says of SIP.

@@ -6,8 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 
+	"github.com/hookd/hookd/engine/control"
 	"github.com/hookd/hookd/stacks/sock"
 )
 
@@ -21,12 +21,8 @@ func proxyTo(ctx context.Context, r *sock.Restored, target string) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	network := "tcp"
-	if strings.Contains(target, "/") {
-		network = "unix"
-	}
 	var d net.Dialer
-	other, err := d.DialContext(ctx, network, target)
+	other, err := d.DialContext(ctx, sock.NetworkOf(target), target)
 	if err != nil {
 		return err
 	}
@@ -57,20 +53,17 @@ func proxyTo(ctx context.Context, r *sock.Restored, target string) error {
 func serveDescriptor(r *sock.Restored, path string) error {
 	f := os.NewFile(uintptr(r.FD), "restored connection")
 	defer f.Close()
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	l, err := control.Listen(path)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	if err := os.Chmod(path, 0o600); err != nil {
-		return err
-	}
-	c, err := l.AcceptUnix()
+	c, err := l.Accept()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if err := r.Pass(c); err != nil {
+	if err := r.Pass(c.(*net.UnixConn)); err != nil {
 		return err
 	}
 	// Its receiver has it once it answers or hangs up.

@@ -134,7 +134,7 @@ func printSocketsJSON(cmd *cobra.Command, list []survey.Socket) error {
 
 // findOwner finds the process that holds a connection.
 func findOwner(namespace string, local, remote netip.AddrPort) (pid, fd int, err error) {
-	s, err := survey.Find(namespace, local, remote)
+	s, err := survey.Find(namespace, local, remote, true)
 	if err != nil {
 		return 0, 0, sockFailure(err)
 	}

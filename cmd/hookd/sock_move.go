@@ -3,12 +3,11 @@ package main
 import (
 	"errors"
 	"net"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hookd/hookd/engine/control"
 	"github.com/hookd/hookd/stacks/sock"
 )
 
@@ -52,6 +51,7 @@ What travels is the connection's data, not encrypted: use a network that you tru
 			if to != "" {
 				return moveTo(cmd, m, &t, to)
 			}
+			g.drop = t.drop
 			l, err := g.listen(m, from)
 			if err != nil {
 				return sockFailure(err)
@@ -76,20 +76,12 @@ What travels is the connection's data, not encrypted: use a network that you tru
 	return cmd
 }
 
-// networkOf tells a path from an address.
-func networkOf(address string) string {
-	if strings.Contains(address, "/") {
-		return "unix"
-	}
-	return "tcp"
-}
-
 func moveTo(cmd *cobra.Command, m *sock.Mover, t *taking, to string) error {
 	s, err := t.steal()
 	if err != nil {
 		return err
 	}
-	c, err := net.DialTimeout(networkOf(to), to, 10*time.Second)
+	c, err := net.DialTimeout(sock.NetworkOf(to), to, 10*time.Second)
 	if err != nil {
 		return errors.Join(sockFailure(err), s.Close())
 	}
@@ -114,16 +106,10 @@ func (g *giving) listen(m *sock.Mover, from string) (net.Listener, error) {
 	if err := m.Prepare(); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen(networkOf(from), from)
-	if err != nil {
-		return nil, err
+	if sock.NetworkOf(from) == "unix" {
+		return control.Listen(from)
 	}
-	if networkOf(from) == "unix" {
-		if err := os.Chmod(from, 0o600); err != nil {
-			return nil, errors.Join(err, l.Close())
-		}
-	}
-	return l, nil
+	return net.Listen("tcp", from)
 }
 
 // takeOne takes one connection.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hookd/hookd/engine/control"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
 // status is what GET /status answers.
@@ -51,6 +52,7 @@ type status struct {
 	Listeners  []loop.ListenerView `json:"listeners,omitempty"`
 	LoopConns  int                 `json:"loop_conns"` // connections of the event loop that are open
 	SIP        *sipStatus          `json:"sip,omitempty"`
+	Sock       scripted.Stats      `json:"sock"` // connections that scripts moved
 
 	Passes     int    `json:"passes,omitempty"`        // over the captures
 	Unlike     int    `json:"passes_unlike,omitempty"` // that came to something else than the one before
@@ -73,6 +75,7 @@ func (d *daemon) status() *status {
 	st.Interfaces = d.interfaces()
 	st.Listeners, st.LoopConns = d.loops.Listeners(), d.loops.Stats().Conns
 	st.SIP = d.sipStatus()
+	st.Sock = d.socks.Stats()
 	st.Passes, st.Unlike, st.LastPasses = d.passes.latest()
 	scripts := map[string]bool{}
 	for _, r := range d.engine.Rules() {
@@ -185,6 +188,9 @@ func (st *status) write(w io.Writer, now time.Time) {
 	}
 	for _, l := range st.Listeners {
 		fmt.Fprintf(w, "listener %s: %s at %s, %d connections\n", l.Name, l.URL, l.Addr, l.Conns)
+	}
+	if s := &st.Sock; *s != (scripted.Stats{}) {
+		fmt.Fprintf(w, "connections moved: %d, restored: %d, failed: %d; %d blackouts outlasted their budget\n", s.Moved, s.Restored, s.Failed, s.Overruns)
 	}
 	if st.SIP != nil {
 		st.SIP.write(w)

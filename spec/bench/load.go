@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
 	"fmt"
 	"os"
@@ -46,41 +45,39 @@ func (b *bench) sippScenarios() (paths [2]string, err error) {
 }
 
 // run measures a relay in the second half of its calls.
-func (l *load) run(argv []string) (sample, string, error) {
-	ctx, stop := context.WithCancel(l.b.ctx)
-	defer stop()
-	relay, err := l.start(ctx, argv...)
+func (l *load) run(argv []string) (s sample, found string, err error) {
+	relay, err := l.b.serve(nil, argv...)
 	if err != nil {
-		return sample{}, "", err
+		return s, "", err
 	}
-	defer relay.end()
+	defer func() { err = relay.end(err) }()
 	time.Sleep(2 * time.Second)
-	answers, err := l.start(ctx, "sipp", "-sf", l.scenarios[1], "-p", "15080", "-i", "127.0.0.1", "-nostdin", "-buff_size", "4194304")
+	answers, err := l.b.serve(nil, "sipp", "-sf", l.scenarios[1], "-p", "15080", "-i", "127.0.0.1", "-nostdin", "-buff_size", "4194304")
 	if err != nil {
-		return sample{}, "", err
+		return s, "", err
 	}
-	defer answers.end()
+	defer func() { err = answers.end(err) }()
 	time.Sleep(500 * time.Millisecond)
 	figures := filepath.Join(l.b.dir, "figures.csv")
 	_ = os.Remove(figures)
 	n := l.rate * (2*l.seconds + 1)
-	calls, err := l.start(ctx, "sipp", "127.0.0.1:15060", "-sf", l.scenarios[0], "-p", "15070", "-i", "127.0.0.1", "-s", "svc", "-nostdin",
+	calls, err := l.b.serve(nil, "sipp", "127.0.0.1:15060", "-sf", l.scenarios[0], "-p", "15070", "-i", "127.0.0.1", "-s", "svc", "-nostdin",
 		"-r", strconv.Itoa(l.rate), "-m", strconv.Itoa(n), "-l", "15000", "-timeout", strconv.Itoa(4*l.seconds+20),
 		// Kamailio sometimes sends 180 after 200, which need not end the call.
 		"-default_behaviors", "all,-abortunexp", "-recv_timeout", "10000",
 		"-trace_stat", "-stf", figures, "-fd", "1", "-buff_size", "4194304")
 	if err != nil {
-		return sample{}, "", err
+		return s, "", err
 	}
-	defer calls.end()
+	defer func() { err = calls.end(err) }()
 	window := time.Duration(l.seconds) * time.Second
 	time.Sleep(window)
 	began, first := time.Now(), relay.usage()
 	time.Sleep(window)
 	wall, last := time.Since(began), relay.usage()
 	_ = calls.cmd.Wait()
-	s := sample{cpu: last.cpu - first.cpu, wall: wall, memory: last.memory}
-	found, err := l.judge(figures, n, s)
+	s = sample{cpu: last.cpu - first.cpu, wall: wall, memory: last.memory}
+	found, err = l.judge(figures, n, s)
 	return s, found, err
 }
 
@@ -94,8 +91,11 @@ func (l *load) judge(figures string, n int, s sample) (string, error) {
 	r := csv.NewReader(bytes.NewReader(text))
 	r.Comma, r.FieldsPerRecord = ';', -1
 	rows, err := r.ReadAll()
-	if err != nil || len(rows) < 2 {
-		return "", fmt.Errorf("figures of sipp: %d rows: %w", len(rows), err)
+	if err != nil {
+		return "", fmt.Errorf("figures of sipp: %w", err)
+	}
+	if len(rows) < 2 {
+		return "", fmt.Errorf("figures of sipp: %d rows", len(rows))
 	}
 	total := map[string]string{}
 	for i, name := range rows[0] {
@@ -109,39 +109,10 @@ func (l *load) judge(figures string, n int, s sample) (string, error) {
 	return fmt.Sprintf("%.0f µs a call, %d of %d failed, %s messages repeated", each, n-ok, n, total["Retransmissions(C)"]), nil
 }
 
-// server is a program that runs until it is ended.
-type server struct {
-	cmd *exec.Cmd
-	out bytes.Buffer
-}
-
-func (l *load) start(ctx context.Context, argv ...string) (*server, error) {
-	s := &server{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...)}
-	s.cmd.Dir, s.cmd.Stderr = l.b.dir, &s.out
-	s.cmd.WaitDelay = 5 * time.Second
-	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("run %s: %w", argv[0], err)
-	}
-	return s, nil
-}
-
-// end stops the program, and its children with it.
-func (s *server) end() {
-	_ = s.cmd.Process.Signal(os.Interrupt)
-	ended := make(chan error, 1)
-	go func() { ended <- s.cmd.Wait() }()
-	select {
-	case <-ended:
-	case <-time.After(8 * time.Second):
-		_ = s.cmd.Process.Kill()
-		<-ended
-	}
-}
-
 // usage is what the processes of a program took so far, as Linux counts it.
 func (s *server) usage() sample {
 	var u sample
-	for todo := []int{s.cmd.Process.Pid}; len(todo) > 0; todo = todo[1:] {
+	for todo := []int{s.pid()}; len(todo) > 0; todo = todo[1:] {
 		dir := filepath.Join("/proc", strconv.Itoa(todo[0]))
 		u.memory += proportional(dir)
 		tasks, _ := filepath.Glob(filepath.Join(dir, "task/*"))

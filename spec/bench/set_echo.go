@@ -5,11 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,64 +35,57 @@ func echoSet(b *bench) (*set, error) {
 		env: []string{"HOOKD_BENCH_DIR=" + configs},
 	}
 	s := &set{name: "echo", doc: "64 bytes there and back over TCP, by a handler a message. CPU s are those of the server for a million messages: microseconds a message."}
-	s.about = []string{fmt.Sprintf("Load: a goroutine a connection, %v at a time.", b.echoTime())}
+	s.about = []string{fmt.Sprintf("Load: a goroutine a connection, %v at a time.", b.loadTime())}
 	for _, n := range []int{64, 256} {
 		s.programs = append(
 			s.programs,
-			&program{name: echoAt(echoHookd, n), argv: hookd.argv, run: unjudged(func() (sample, error) { return b.echo(hookd, n) })},
-			&program{name: echoAt(echoHAProxy, n), argv: haproxy.argv, get: "apt install haproxy", run: unjudged(func() (sample, error) { return b.echo(haproxy, n) })},
+			&program{name: at(echoHookd, n), argv: hookd.argv, run: unjudged(func() (sample, error) { return b.echo(hookd, n) })},
+			&program{name: at(echoHAProxy, n), argv: haproxy.argv, get: "apt install haproxy", run: unjudged(func() (sample, error) { return b.echo(haproxy, n) })},
 		)
 		s.aims = append(s.aims, aim{
 			what: fmt.Sprintf("CPU a message at %d connections, in those of HAProxy with Lua", n), bound: 1,
-			value: ratio(echoAt(echoHookd, n), echoAt(echoHAProxy, n)),
+			value: ratio(at(echoHookd, n), at(echoHAProxy, n)),
 		})
 	}
 	return s, nil
 }
 
-func echoAt(name string, connections int) string {
-	return fmt.Sprintf("%s, %d connections", name, connections)
-}
-
-func (b *bench) echoTime() time.Duration {
-	if b.short {
-		return 2 * time.Second
-	}
-	return 4 * time.Second
-}
-
 // echo starts a server, warms it up, and returns what a million messages took.
 func (b *bench) echo(v *echoServer, connections int) (s sample, err error) {
-	cmd := exec.CommandContext(b.ctx, v.argv[0], v.argv[1:]...)
-	cmd.Env = append(os.Environ(), v.env...)
-	if err := cmd.Start(); err != nil {
+	server, err := b.serve(v.env, v.argv...)
+	if err != nil {
 		return s, err
 	}
-	defer func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		kill := time.AfterFunc(15*time.Second, func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait() // how it ends does not matter
-		kill.Stop()
-	}()
+	defer func() { err = server.end(err) }()
 	load, err := newEchoLoad(v.at, connections)
 	if err != nil {
 		return s, err
 	}
 	defer load.end()
 	time.Sleep(time.Second)
-	before, messages, began := echoCPU(cmd.Process.Pid), load.messages.Load(), time.Now()
+	before, err := treeCPU(server.pid())
+	if err != nil {
+		return s, err
+	}
+	messages, began := load.messages.Load(), time.Now()
 	select {
 	case <-b.ctx.Done():
 		return s, b.ctx.Err()
-	case <-time.After(b.echoTime()):
+	case <-time.After(b.loadTime()):
 	}
-	n := float64(load.messages.Load() - messages)
-	used := echoCPU(cmd.Process.Pid) - before
-	if err := load.end(); err != nil || n == 0 || used <= 0 {
-		return s, fmt.Errorf("%s: %v messages for %v: %w", v.at, n, used, err)
+	n, wall := float64(load.messages.Load()-messages), time.Since(began)
+	after, err := treeCPU(server.pid())
+	if err != nil {
+		return s, err
 	}
-	s.cpu = time.Duration(float64(used) / n * 1e6)
-	s.wall = time.Duration(float64(time.Since(began)) / n * 1e6)
+	if err := load.end(); err != nil {
+		return s, fmt.Errorf("%s: %w", v.at, err)
+	}
+	if n == 0 {
+		return s, fmt.Errorf("%s: no message came back", v.at)
+	}
+	s.cpu = time.Duration(float64(after-before) / n * million)
+	s.wall = time.Duration(float64(wall) / n * million)
 	return s, nil
 }
 
@@ -163,21 +152,4 @@ func (l *echoLoad) end() error {
 		return *err
 	}
 	return nil
-}
-
-// echoCPU returns the CPU time of a process, user and system; 0 where /proc does not
-// tell.
-func echoCPU(pid int) time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * (time.Second / 100) // USER_HZ, the same on all of Linux
 }

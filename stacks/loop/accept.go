@@ -162,7 +162,8 @@ func (c *Conn) limit(a *loopev.LimitArgs, waited bool) {
 		c.refuseReset()
 	case a.Excess == loopev.ExcessHold && wait < holdTime:
 		c.answer = c.keepBack(holdTime)
-		s.sh.Timers().Arm(&c.until, s.now()+int64(wait), func(int64) {
+		// A timer of its own: c.until is the script's.
+		s.sh.Timers().Arm(new(event.Timer), s.now()+int64(wait), func(int64) {
 			if c.flags&isHeld != 0 && !c.over {
 				c.release()
 			}

@@ -115,7 +115,10 @@ func (c *Conn) endSoon(why netio.Reason) {
 	if c.socket != nil {
 		c.socket.Close()
 	}
-	c.stack.io.Post(func() { c.finish(why) })
+	if !c.ending {
+		c.ending = true
+		c.stack.post(func() { c.finish(why) })
+	}
 }
 
 // Shutdown ends this side's stream when the queue is written.
@@ -266,7 +269,7 @@ func (c *Conn) Swap(p Protocol, s Session) {
 func (c *Conn) soon() {
 	if !c.posted {
 		c.posted = true
-		c.stack.io.Post(func() {
+		c.stack.post(func() {
 			c.posted = false
 			c.deliver()
 		})

@@ -26,6 +26,7 @@ type delivery struct {
 	messages []any
 	atEOF    bool // the peer's stream ended
 	posted   bool // deliver is to be called soon
+	ending   bool // finish is
 	// told is what the engine calls when an event was decided; made at the first.
 	told func(event.Verdict, error)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -328,4 +329,83 @@ func (d quietEcho) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdi
 		}
 	}
 	return event.Verdict{}
+}
+
+// TestFullInbox has a timer end, and a connection be told something, while the shard's
+// inbox takes nothing more: both are only late.
+func TestFullInbox(t *testing.T) {
+	r := newRig(t)
+	at := r.listen("full", kv("url", "tcp://127.0.0.1:0"))
+	r.peer(at)
+	r.logged("S accept")
+	r.do(func() {
+		timer := r.s.add(loopev.KindTimer)
+		for r.s.io.Post(func() {}) {
+		}
+		for range 2 {
+			if err := timer.Close(nil); err != nil {
+				t.Error(err)
+			}
+		}
+		for c := r.s.first; c != nil; c = c.after {
+			if c.inbound {
+				c.owed |= owesTimer
+				c.soon()
+			}
+		}
+		if len(r.s.refused) != 2 {
+			t.Errorf("%d calls wait for the end of the turn", len(r.s.refused))
+		}
+	})
+	r.logged("T close local")
+	r.logged("S timer")
+	r.do(func() {
+		for c := r.s.first; c != nil; c = c.after {
+			if c.posted {
+				t.Error("something is still to be told")
+			}
+		}
+	})
+}
+
+// TestHeldByLimit has a script's timer run while the verdict limit holds the connection,
+// which is read afterwards all the same.
+func TestHeldByLimit(t *testing.T) {
+	r := newRig(t)
+	at := r.listen("fast", kv("url", "tcp://127.0.0.1:0"))
+	r.serve(func(name string, c *Conn, _ any) event.Verdict {
+		if name != "loop.accept" {
+			return event.Verdict{}
+		}
+		if err := c.Timer(nil, "20ms"); err != nil {
+			t.Error(err)
+		}
+		return event.Verdict{Kind: loopev.VerdictLimit, Args: &loopev.LimitArgs{Rate: 5, Burst: 1, HasBurst: true, Excess: loopev.ExcessHold}}
+	})
+	r.peer(at)
+	r.logged("S timer")
+	r.do(func() { r.log = nil })
+	write(t, r.peer(at), "hello")
+	want := []string{"S accept", "L limit rate", "S timer", "S recv 5 of 5"}
+	if diff := cmp.Diff(want, r.logged("S recv")); diff != "" {
+		t.Errorf("raised (-want +got):\n%s", diff)
+	}
+}
+
+// TestBucketsAreSweptOnceASecond bounds how often all keys are looked at.
+func TestBucketsAreSweptOnceASecond(t *testing.T) {
+	var b buckets
+	now := time.Hour.Nanoseconds()
+	for i := range maxBuckets {
+		b.take(strconv.Itoa(i), 1000, 1, now, false)
+	}
+	// A moment later all are full again and could go.
+	for _, c := range []struct {
+		after time.Duration
+		room  bool
+	}{{0, false}, {10 * time.Millisecond, false}, {999 * time.Millisecond, false}, {time.Second, true}} {
+		if wait := b.take("another", 1000, 1, now+int64(c.after), false); (wait == 0) != c.room {
+			t.Errorf("after %v: %v", c.after, wait)
+		}
+	}
 }

@@ -11,8 +11,9 @@ const maxBuckets = 100_000
 
 // buckets are tokens by key, one set for all shards.
 type buckets struct {
-	mu   sync.Mutex
-	list map[string]*bucket
+	mu    sync.Mutex
+	list  map[string]*bucket
+	swept int64 // when sweep last looked; 0: never
 }
 
 // bucket has tokens that come back with time; fewer than none are promised.
@@ -64,8 +65,13 @@ func (x *bucket) refill(now int64) {
 }
 
 // sweep forgets buckets that are full, which are as good as new ones, and reports
-// whether that made room.
+// whether that made room. It looks at all of them while other shards wait, so it does
+// that once a second at most: a flood of new keys must not have each look again.
 func (b *buckets) sweep(now int64) bool {
+	if b.swept != 0 && now-b.swept < int64(time.Second) {
+		return false
+	}
+	b.swept = now
 	for key, x := range b.list {
 		if x.refill(now); x.tokens >= x.burst {
 			delete(b.list, key)

@@ -18,6 +18,7 @@ type Stack struct {
 	// numbers.
 	first, last *Conn
 	poll        event.Timer
+	refused     []func() // what the shard's inbox had no room for
 	// events are what is raised, one of a kind, filled anew each time.
 	events struct {
 		accept  loopev.Accept
@@ -61,9 +62,24 @@ func (s *Stack) Loop() *netio.Loop { return s.io }
 // Group returns the group that the stack is one of.
 func (s *Stack) Group() *Group { return s.group }
 
+// post has run called when the running handler returned. What connections owe is not
+// lost where the inbox is full: then the end of the turn runs it. They post one call
+// at a time, so the list is bounded by their number.
+func (s *Stack) post(run func()) {
+	if !s.io.Post(run) {
+		s.refused = append(s.refused, run)
+		s.io.Wake()
+	}
+}
+
 // turned is the end of a turn: where something is bound to it, every connection is
 // polled.
 func (s *Stack) turned(now int64) {
+	refused := s.refused
+	s.refused = nil
+	for _, run := range refused {
+		run()
+	}
 	if !loopev.OnPoll.Wanted(s.sh) {
 		s.sh.Timers().Stop(&s.poll)
 		return

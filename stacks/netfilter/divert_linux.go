@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -20,39 +19,23 @@ const (
 	Prerouting Hook = 0
 	// Input is where packets for this host pass.
 	Input Hook = 1
-	// Forward is where packets for others pass.
-	Forward Hook = 2
 	// Output is where this host's own packets pass.
 	Output Hook = 3
 )
 
-// DivertConfig says which packets go to a queue. Packets with [Mark], or with the
-// mark given, never do.
-type DivertConfig struct {
-	Namespace netns.Handle
-	Queue     uint16
-	// Hooks are where: Forward alone by default.
-	Hooks []Hook
-	// Pass is a mark whose packets pass by, 0 for none: those that were let go on by
-	// [Queue.Repeat].
-	Pass uint32
-	// FailOpen lets packets pass while nobody reads the queue.
-	FailOpen bool
-}
-
-// Diverter is rules that hand packets to a queue. They belong to its socket: with
-// the process they are gone.
+// Diverter is a rule that hands all packets of a namespace to a queue: a wire that can
+// be stopped. It belongs to its socket: with the process it is gone.
 type Diverter struct {
 	conn *netlink.Conn
 	name string
 	own  bool
 }
 
-// Divert makes the rules. The queue should be open before. Where the kernel knows no
-// owner of tables (before Linux 5.12), they are only as gone as [Diverter.Close] makes
-// them.
-func Divert(cfg DivertConfig) (*Diverter, error) {
-	c, err := dial(cfg.Namespace)
+// Divert makes the rule. The queue should be open before. Packets with [Mark] never go
+// to it. Where the kernel knows no owner of tables (before Linux 5.12), it is only as
+// gone as [Diverter.Close] makes it.
+func Divert(ns netns.Handle, num uint16, at Hook) (*Diverter, error) {
+	c, err := dial(ns)
 	if err != nil {
 		return nil, fmt.Errorf("netfilter: divert: %w", err)
 	}
@@ -62,13 +45,13 @@ func Divert(cfg DivertConfig) (*Diverter, error) {
 		return nil, errors.Join(fmt.Errorf("netfilter: divert: %v: %w", f.Way, errors.Join(unix.EOPNOTSUPP, f.Err)), c.Close())
 	}
 	d.own = f.Owner
-	if err := d.create(cfg, f); err != nil {
+	if err := d.create(f, num, at); err != nil {
 		return nil, errors.Join(fmt.Errorf("netfilter: divert: %w", err), c.Close())
 	}
 	return d, nil
 }
 
-func (d *Diverter) create(cfg DivertConfig, f Features) error {
+func (d *Diverter) create(f Features, num uint16, at Hook) error {
 	var r ruleset
 	r.begin()
 	flags := uint32(0)
@@ -76,26 +59,13 @@ func (d *Diverter) create(cfg DivertConfig, f Features) error {
 		flags = tableOwner
 	}
 	r.table(d.name, flags)
-	if len(cfg.Hooks) == 0 {
-		cfg.Hooks = []Hook{Forward}
-	}
-	for _, h := range slices.Compact(slices.Sorted(slices.Values(cfg.Hooks))) {
-		name := fmt.Sprintf("hook%d", h)
-		r.chain(d.name, name, uint32(h), 0)
-		for _, mark := range []uint32{Mark, cfg.Pass} {
-			if mark != 0 {
-				r.rule(d.name, name, meta(unix.NFT_META_MARK), compareMark(mark), decide(nfAccept))
-			}
-		}
-		r.rule(d.name, name, count(), queue(f.Way, cfg.Queue, cfg.FailOpen))
-	}
+	r.chain(d.name, "all", uint32(at), 0)
+	r.rule(d.name, "all", meta(unix.NFT_META_MARK), compareMark(Mark), decide(nfAccept))
+	r.rule(d.name, "all", count(), queue(f.Way, num))
 	return r.commit(d.conn)
 }
 
-// Owned reports whether the rules go with the process, however it ends.
-func (d *Diverter) Owned() bool { return d.own }
-
-// Close takes the rules away.
+// Close takes the rule away.
 func (d *Diverter) Close() error {
 	var r ruleset
 	r.begin()

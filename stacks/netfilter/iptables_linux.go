@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hookd/hookd/stacks/netfilter/netns"
 )
 
@@ -116,19 +114,6 @@ func (p *iptables) take(list []Tuple) error {
 		delete(p.until, t)
 	}
 	return all
-}
-
-func (p *iptables) left(_ Mode, t Tuple) (time.Duration, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	until, ok := p.until[t]
-	if !ok {
-		return 0, unix.ENOENT
-	}
-	if d := time.Until(until); d > 0 {
-		return d, nil
-	}
-	return 0, ErrLeaseExpired
 }
 
 func (p *iptables) close() error { return nil }

@@ -58,7 +58,6 @@ type blocker interface {
 	block(mode Mode, lease time.Duration, list []Tuple) error
 	renew(mode Mode, lease time.Duration, list []Tuple) error
 	release(mode Mode, list []Tuple) error
-	left(mode Mode, t Tuple) (time.Duration, error)
 	close() error
 }
 
@@ -111,9 +110,6 @@ func Open(cfg Config) (*Locks, error) {
 	l.way, l.name = t, t.name
 	return l, nil
 }
-
-// Features returns what the kernel allows there.
-func (l *Locks) Features() Features { return l.feat }
 
 // Table returns the name of the nftables table, "" where there is none.
 func (l *Locks) Table() string { return l.name }
@@ -206,19 +202,6 @@ func (l *Locks) Renew(list ...Tuple) error {
 		}
 	}
 	return nil
-}
-
-// Left returns how long the block of a connection still stands. One that has ended
-// is [ErrLeaseExpired].
-func (l *Locks) Left(t Tuple) (time.Duration, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	t = t.unmapped()
-	mode, ok := l.blocked[t]
-	if !ok {
-		return 0, fmt.Errorf("netfilter: %v is not blocked", t)
-	}
-	return l.way.left(mode, t)
 }
 
 // Release ends blocks. What was held goes on, in the order in which it came. A lease

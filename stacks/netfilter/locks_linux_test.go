@@ -42,7 +42,7 @@ func TestBlock(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got != mode && l.Features().Way.CanHold() {
+				if got != mode && l.CanHold() {
 					t.Fatalf("mode is %v", got)
 				}
 				send(t, p.there, "to here")
@@ -140,19 +140,13 @@ func TestLease(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	left, err := l.Left(p.tuple)
-	if err != nil || left < 100*time.Millisecond || left > 250*time.Millisecond {
-		t.Fatalf("%v left, %v", left, err)
-	}
-	time.Sleep(350 * time.Millisecond)
-	if _, err := l.Left(p.tuple); !errors.Is(err, ErrLeaseExpired) {
-		t.Errorf("left: %v", err)
-	}
+	send(t, p.there, "held back")
+	silent(t, p.here, 50*time.Millisecond)
+	time.Sleep(300 * time.Millisecond)
 	if err := l.Renew(p.tuple); !errors.Is(err, ErrLeaseExpired) {
 		t.Errorf("renew: %v", err)
 	}
-	send(t, p.there, "x")
-	arrives(t, p.here, 1, time.Second)
+	arrives(t, p.here, 9, 2*time.Second)
 	if err := l.Release(p.tuple); err != nil {
 		t.Errorf("release after the end: %v", err)
 	}
@@ -176,9 +170,6 @@ func TestMany(t *testing.T) {
 	}
 	if err := l.Renew(list...); err != nil {
 		t.Fatal(err)
-	}
-	if d, err := l.Left(list[2999]); err != nil || d <= 0 {
-		t.Fatal(d, err)
 	}
 	if err := l.Release(list...); err != nil {
 		t.Fatal(err)
@@ -308,9 +299,6 @@ func TestIptables(t *testing.T) {
 			silent(t, p.here, 30*time.Millisecond)
 			if err := l.Renew(p.tuple); err != nil {
 				t.Fatal(err)
-			}
-			if d, err := l.Left(p.tuple); err != nil || d <= 0 {
-				t.Fatal(d, err)
 			}
 			if err := l.Release(p.tuple); err != nil {
 				t.Fatal(err)

@@ -64,7 +64,7 @@ func (t *nft) create() error {
 		r.rule(t.name, hook.name, slices.Concat(tcpKey(true), []expression{in(setDrop6, 2), count(), decide(nfDrop)})...)
 	}
 	if t.queue != 0 {
-		hold := []expression{count(), queue(t.feat.Way, t.queue, false)}
+		hold := []expression{count(), queue(t.feat.Way, t.queue)}
 		r.rule(t.name, "arriving", slices.Concat(tcpKey(false), []expression{in(setHold4, 3)}, hold)...)
 		r.rule(t.name, "arriving", slices.Concat(tcpKey(true), []expression{in(setHold6, 4)}, hold)...)
 	}
@@ -222,31 +222,6 @@ func (t *nft) takeAll(kind uint16, list []element) error {
 	t.r.begin()
 	t.apply(kind, request, 0, list)
 	return t.r.commit(t.conn)
-}
-
-// left asks for both elements: either direction open is no block.
-func (t *nft) left(mode Mode, tuple Tuple) (time.Duration, error) {
-	least := time.Duration(1<<63 - 1)
-	for _, e := range elementsOf(mode, []Tuple{tuple}) {
-		t.r.Reset()
-		t.r.elements(unix.NFT_MSG_GETSETELEM, request|unix.NLM_F_ACK, t.name, e.set, 0, []Tuple{e.dir})
-		err := t.conn.Dump(&t.r.Builder, func(m netlink.Message) error {
-			if len(m.Data) < 4 {
-				return unix.EBADMSG
-			}
-			list := netlink.Attrs(netlink.Attrs(m.Data[4:]).Get(unix.NFTA_SET_ELEM_LIST_ELEMENTS))
-			elem := netlink.Attrs(list.Get(unix.NFTA_LIST_ELEM))
-			least = min(least, time.Duration(elem.Uint64(unix.NFTA_SET_ELEM_EXPIRATION))*time.Millisecond)
-			return nil
-		})
-		if errors.Is(err, unix.ENOENT) {
-			return 0, ErrLeaseExpired
-		}
-		if err != nil {
-			return 0, fmt.Errorf("netfilter: look at %v: %w", tuple, err)
-		}
-	}
-	return least, nil
 }
 
 func (t *nft) close() error {

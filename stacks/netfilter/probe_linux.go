@@ -88,7 +88,7 @@ func probe(c *netlink.Conn) Features {
 	f.Notrack = try(0, untracked()) == nil
 	f.Way = WayDrop
 	for _, way := range []Way{WayQueue, WayTarget} {
-		err := try(0, slices.Concat(tcpKey(false), []expression{queue(way, 1, false)})...)
+		err := try(0, slices.Concat(tcpKey(false), []expression{queue(way, 1)})...)
 		if err == nil {
 			f.Way = way
 			break

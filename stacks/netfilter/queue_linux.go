@@ -24,9 +24,8 @@ type QueueConfig struct {
 	// 127 only that much of the headers comes.
 	Range uint32
 	// MaxLen is how many packets may wait for a verdict: 65,536 by default. What comes
-	// beyond is dropped, with FailOpen let through.
-	MaxLen   uint32
-	FailOpen bool
+	// beyond is dropped.
+	MaxLen uint32
 	// Offload lets packets come that are larger than the link takes and whose
 	// checksums are left to the network card, as the kernel has them.
 	Offload bool
@@ -73,10 +72,9 @@ type mmsghdr struct {
 const (
 	queueMessage = unix.NFNL_SUBSYS_QUEUE << 8
 
-	queuePacket       = 0 // NFQNL_MSG_PACKET
-	queueVerdict      = 1 // NFQNL_MSG_VERDICT
-	queueConfigure    = 2 // NFQNL_MSG_CONFIG
-	queueVerdictBatch = 3 // NFQNL_MSG_VERDICT_BATCH
+	queuePacket    = 0 // NFQNL_MSG_PACKET
+	queueVerdict   = 1 // NFQNL_MSG_VERDICT
+	queueConfigure = 2 // NFQNL_MSG_CONFIG
 
 	queueHeadroom = 512 // attributes around a packet's bytes
 )
@@ -156,9 +154,6 @@ func (q *Queue) command(code byte) error {
 // configure says what is wanted of the queue; only its owner may.
 func (q *Queue) configure(cfg QueueConfig) error {
 	flags := uint32(0)
-	if cfg.FailOpen {
-		flags |= 1
-	}
 	if cfg.Offload {
 		flags |= 4
 	}
@@ -169,7 +164,7 @@ func (q *Queue) configure(cfg QueueConfig) error {
 	q.out.Attr(2, params[:]...)
 	q.out.Uint32(3, cfg.MaxLen)
 	q.out.Uint32(5, flags)
-	q.out.Uint32(4, 1|4) // which flags are meant
+	q.out.Uint32(4, 4) // which flags are meant
 	q.out.End()
 	return q.ask()
 }
@@ -323,52 +318,25 @@ func readPacket(k *Packet, attrs netlink.Attrs) bool {
 
 // Accept lets a packet go on. Like the other verdicts it is only written down;
 // [Queue.Flush] tells the kernel.
-func (q *Queue) Accept(id uint32) { q.verdict(queueVerdict, id, nfAccept, nil, 0, false) }
+func (q *Queue) Accept(id uint32) { q.verdict(id, nfAccept) }
 
 // Drop drops a packet.
-func (q *Queue) Drop(id uint32) { q.verdict(queueVerdict, id, nfDrop, nil, 0, false) }
-
-// AcceptUpTo lets all packets up to a number go on that have no verdict yet.
-func (q *Queue) AcceptUpTo(id uint32) {
-	q.verdict(queueVerdictBatch, id, nfAccept, nil, 0, false)
-}
-
-// Replace lets a packet go on with other bytes, whose checksums are the caller's
-// affair.
-func (q *Queue) Replace(id uint32, data []byte) {
-	q.verdict(queueVerdict, id, nfAccept, data, 0, false)
-}
-
-// AcceptMarked lets a packet go on with a mark.
-func (q *Queue) AcceptMarked(id, mark uint32) {
-	q.verdict(queueVerdict, id, nfAccept, nil, mark, true)
-}
-
-// Repeat lets a packet go through the hook again, marked so that a rule lets it by.
-func (q *Queue) Repeat(id, mark uint32) { q.verdict(queueVerdict, id, nfRepeat, nil, mark, true) }
-
-const nfRepeat = 4
+func (q *Queue) Drop(id uint32) { q.verdict(id, nfDrop) }
 
 // flushAt is how many bytes of verdicts are sent at the latest.
 const flushAt = 32 << 10
 
-func (q *Queue) verdict(kind uint16, id, code uint32, data []byte, mark uint32, marked bool) {
+func (q *Queue) verdict(id, code uint32) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed.Load() {
 		return
 	}
-	q.begin(kind, unix.NLM_F_REQUEST)
+	q.begin(queueVerdict, unix.NLM_F_REQUEST)
 	var h [8]byte
 	binary.BigEndian.PutUint32(h[:], code)
 	binary.BigEndian.PutUint32(h[4:], id)
 	q.out.Attr(2, h[:]...) // NFQA_VERDICT_HDR
-	if marked {
-		q.out.Uint32(3, mark)
-	}
-	if data != nil {
-		q.out.Attr(10, data...)
-	}
 	q.out.End()
 	if q.out.Len() >= flushAt {
 		_ = q.flush()

@@ -217,27 +217,19 @@ func untracked() expression { return expression{name: "notrack"} }
 
 // queue hands the packet to a queue's reader: by nftables' own statement, or by
 // the target of iptables that nftables can call.
-func queue(way Way, num uint16, bypass bool) expression {
+func queue(way Way, num uint16) expression {
 	if way == WayQueue {
 		return expression{"queue", func(r *ruleset) {
 			r.Uint16(unix.NFTA_QUEUE_NUM, num)
 			r.Uint16(unix.NFTA_QUEUE_TOTAL, 1)
-			if bypass {
-				r.Uint16(unix.NFTA_QUEUE_FLAGS, unix.NFT_QUEUE_FLAG_BYPASS)
-			}
 		}}
 	}
 	return expression{"target", func(r *ruleset) {
 		info := binary.NativeEndian.AppendUint16(nil, num) // struct xt_NFQ_info_v3
 		info = binary.NativeEndian.AppendUint16(info, 1)
-		flags := uint16(0)
-		if bypass {
-			flags = 1
-		}
-		info = binary.NativeEndian.AppendUint16(info, flags)
 		r.Text(unix.NFTA_TARGET_NAME, "NFQUEUE")
 		r.Uint32(unix.NFTA_TARGET_REV, 3)
-		r.Attr(unix.NFTA_TARGET_INFO, append(info, 0, 0)...)
+		r.Attr(unix.NFTA_TARGET_INFO, append(info, 0, 0, 0, 0)...)
 	}}
 }
 

@@ -136,9 +136,13 @@ func (c *Conn) resolve(host string) {
 		return
 	}
 	l.lookups++
-	ctx, cancel := context.WithCancel(l.ctx)
+	// One child of the loop's context: what is not cancelled stays with it for its life.
+	var ctx context.Context
+	var cancel context.CancelFunc
 	if t := c.opt.Connect; t > 0 {
 		ctx, cancel = context.WithTimeout(l.ctx, t)
+	} else {
+		ctx, cancel = context.WithCancel(l.ctx)
 	}
 	d.cancel = cancel
 	id := c.id

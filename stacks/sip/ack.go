@@ -1,12 +1,19 @@
 package sip
 
-import "github.com/hookd/hookd/stacks/sip/msg"
+import (
+	"bytes"
+
+	"github.com/hookd/hookd/stacks/sip/msg"
+)
 
 // receiveAck handles an ACK: that of a negative reply ends here, hop by hop; that of a
 // 2xx goes on to the callee, with or without a transaction that knows of it.
 func (s *Stack) receiveAck(m *Message, via *msg.Via) {
 	if t := s.servers[string(s.serverKey(&m.Message, via, msg.Invite))]; t != nil {
 		t.acknowledged(m)
+		return
+	}
+	if to, err := m.Message.Address(msg.To); err == nil && bytes.Equal(to.Tag(), s.statelessTag(m, via)) {
 		return
 	}
 	t := s.dialogs[string(s.dialogKey(&m.Message))]
@@ -89,7 +96,7 @@ func (s *Stack) forwardAck(m *Message) {
 		return
 	}
 	id := branchID{route: s.routeHash(&m.Message)}
-	out, strict, err := s.onward(&m.Message, m.RequestURI(), true)
+	out, strict, err := s.onward(&m.Message, m.RequestURI(), true, nil)
 	if err != nil {
 		s.stats.Stray++
 		return

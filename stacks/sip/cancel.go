@@ -11,17 +11,14 @@ import (
 // 16.10).
 func (t *Tx) cancelTarget() {
 	s := t.stack
-	m := t.view()
-	via, err := m.Via()
-	var target *Tx
-	if err == nil {
-		target = s.servers[string(s.serverKey(&m.Message, &via, msg.Invite))]
-	}
+	// The key of its INVITE differs in the method alone, whatever rules changed.
+	s.key = append(append(s.key[:0], byte(msg.Invite)), t.key[1:]...)
+	target := s.servers[string(s.key)]
 	if target == nil {
 		t.answer(sipev.FakedByLocal, 481, "Call/Transaction Does Not Exist", nil)
 		return
 	}
-	target.giveUp(m)
+	target.giveUp(t.view())
 	t.answer(sipev.FakedByLocal, 200, "Canceling", nil)
 }
 

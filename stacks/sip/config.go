@@ -40,7 +40,7 @@ type Config struct {
 	// MaxTransactions bounds how many exist at once; a request beyond is answered with
 	// 503 without one.
 	MaxTransactions int
-	// MaxBranches bounds how many branches one transaction has in all.
+	// MaxBranches bounds how many branches one transaction has in all; 255 at most.
 	MaxBranches int
 	// MaxHeld bounds how many messages wait while a handler of their transaction does.
 	MaxHeld int
@@ -60,7 +60,10 @@ func DefaultConfig() Config {
 	}
 }
 
-// orDefaults fills in what is zero.
+// mostBranches is what the number of a branch has room for.
+const mostBranches = 255
+
+// orDefaults fills in what is zero, and lowers what nothing has room for.
 func (c Config) orDefaults() Config {
 	d := DefaultConfig()
 	if c.T1 != 0 && c.Linger == 0 {
@@ -80,14 +83,17 @@ func (c Config) orDefaults() Config {
 		}
 	}
 	for _, f := range []struct{ have, def *int }{
-		{&c.MaxTransactions, &d.MaxTransactions}, {&c.MaxBranches, &d.MaxBranches}, {&c.MaxHeld, &d.MaxHeld},
+		{&c.MaxTransactions, &d.MaxTransactions},
+		{&c.MaxBranches, &d.MaxBranches},
+		{&c.MaxHeld, &d.MaxHeld},
+		{&c.Limits.Size, &d.Limits.Size},
+		{&c.Limits.Head, &d.Limits.Head},
+		{&c.Limits.Fields, &d.Limits.Fields},
 	} {
 		if *f.have == 0 {
 			*f.have = *f.def
 		}
 	}
-	if c.Limits == (msg.Limits{}) {
-		c.Limits = d.Limits
-	}
+	c.MaxBranches = min(c.MaxBranches, mostBranches)
 	return c
 }

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -451,6 +452,28 @@ func TestF22AnsweredHere(t *testing.T) {
 	r.empty()
 }
 
+// TestF23Stateless: a request that is refused before it has a transaction is told to no
+// hook, its copies are answered alike, and its ACK ends here, also where it comes by a
+// route.
+func TestF23Stateless(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	route := "Route: <sip:192.0.2.100:5060;lr>, <sip:a@192.0.2.11;lr>"
+	refused := strings.Replace(dialogRequest("INVITE", 1, "inv", "", route), "Max-Forwards: 70", "Max-Forwards: 0", 1)
+	r.recv("caller", refused)
+	r.recv("caller", refused)
+	r.want("twice", "! 483 caller, ! 483 caller")
+	if got := r.out["caller"]; string(got[0]) != string(got[1]) {
+		t.Errorf("first\n%s\nthen\n%s", got[0], got[1])
+	}
+	to, _ := r.last("caller", "483").Address(msg.To)
+	r.recv("caller", dialogRequest("ACK", 1, "inv", string(to.Tag()), route))
+	r.want("its ACK")
+	r.recv("caller", dialogRequest("ACK", 1, "inv", "other", route))
+	r.want("one that is not", "! ACK A")
+	r.empty()
+}
+
 func TestF24Spiral(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil, quiet...)
@@ -497,27 +520,55 @@ func TestF25OptionsUnanswered(t *testing.T) {
 	}
 }
 
-// TestAckBeforeOut: what response_pre_out leaves is seen by an ACK that comes before
-// response_out ran.
+// TestAckBeforeOut: what response_pre_out leaves is seen by an ACK that comes while the
+// reply is being written. It is the next thing that happens, so response_out was before.
 func TestAckBeforeOut(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil, quiet...)
-	state, seen := "", ""
-	r.hooks["response_pre_out"] = func(e any) event.Verdict {
-		if e.(*sipev.ResponsePreOut).Tx.Code() != 486 {
-			t.Error("the status is not set yet")
+	for code, ack := range map[int]string{486: "ack_neg_in", 200: "e2eack_in"} {
+		r := newRig(t, nil, quiet...)
+		r.stack.out = &prompt{rig: r, code: fmt.Sprint("SIP/2.0 ", code)}
+		state := ""
+		r.hooks["response_pre_out"] = func(e any) event.Verdict {
+			if got := e.(*sipev.ResponsePreOut).Tx.Code(); int(got) != code {
+				t.Errorf("the status is %d", got)
+			}
+			state = "set"
+			return event.Verdict{}
 		}
-		state = "set"
-		return event.Verdict{}
+		r.hooks[ack] = func(any) event.Verdict {
+			if state != "set" {
+				t.Errorf("the ACK of %d saw %q", code, state)
+			}
+			return event.Verdict{}
+		}
+		r.invite()
+		r.log = nil
+		r.reply("A", "INVITE", code, "ta")
+		r.after(0)
+		if log := strings.Join(r.log, ","); !strings.Contains(log, fmt.Sprintf("! %d caller,response_out %d,%s", code, code, ack)) {
+			t.Errorf("%d: %s", code, log)
+		}
 	}
-	r.hooks["ack_neg_in"] = func(any) event.Verdict { seen = state; return event.Verdict{} }
-	r.hooks["response_out"] = func(any) event.Verdict { state = "out"; return event.Verdict{} }
-	r.invite()
-	r.reply("A", "INVITE", 486, "ta")
-	r.ackNegative()
-	if seen != "out" && seen != "set" {
-		t.Errorf("the ACK saw %q", seen)
+}
+
+// prompt is a transport whose caller acknowledges a reply while it is being written.
+type prompt struct {
+	*rig
+	code string
+}
+
+// Send implements [Transport].
+func (p *prompt) Send(to Hop, b []byte) error {
+	if strings.HasPrefix(string(b), p.code) {
+		p.shard.Post(func() {
+			if strings.HasSuffix(p.code, "200") {
+				p.ack("ack", "ta")
+			} else {
+				p.ackNegative()
+			}
+		})
 	}
+	return p.rig.Send(to, b)
 }
 
 // own begins a request of the server's own.

@@ -51,11 +51,23 @@ func (m *Message) may() error {
 	return nil
 }
 
-// change applies edits that do makes. On an error the message stays as it is.
+// change applies edits that a script makes. What would be refused if it came is none.
 func (m *Message) change(do func(e *msg.Edits) error) error {
 	if err := m.may(); err != nil {
 		return err
 	}
+	sound := !m.Check().Found()
+	return m.edit(do, func() error {
+		if f := m.Check(); sound && f.Found() {
+			return fmt.Errorf("that makes it no valid message: %s", f.Reason)
+		}
+		return nil
+	})
+}
+
+// edit applies edits that do makes, if the result is a message and passes check. On an
+// error the message stays as it is.
+func (m *Message) edit(do func(e *msg.Edits) error, check func() error) error {
 	m.edits.Reset(&m.Message)
 	if err := do(&m.edits); err != nil {
 		return err
@@ -69,7 +81,11 @@ func (m *Message) change(do func(e *msg.Edits) error) error {
 	next := m.edits.AppendTo(m.spare[:0])
 	old := m.Raw()
 	m.changed++
-	if err := m.Parse(next, m.limits); err != nil {
+	err := m.Parse(next, m.limits)
+	if err == nil {
+		err = check()
+	}
+	if err != nil {
 		if again := m.Parse(old, m.limits); again != nil {
 			return again
 		}

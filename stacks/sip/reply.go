@@ -114,13 +114,10 @@ func (b *Branch) pass(cause, picked *Message) {
 
 // popVia takes the topmost Via off.
 func popVia(m *Message) {
-	open := m.open
-	m.open = true
-	_ = m.change(func(e *msg.Edits) error {
+	_ = m.edit(func(e *msg.Edits) error {
 		e.Pop(msg.ViaName, 1)
 		return nil
-	})
-	m.open = open
+	}, func() error { return nil })
 }
 
 // answered handles a 2xx: the first ends the search, each further one of an INVITE

@@ -23,7 +23,8 @@ func (s *Stack) receiveRequest(m *Message) {
 		t.again(m)
 		return
 	}
-	if fault := m.CheckHop(); fault.Found() {
+	// A CANCEL goes no hop further.
+	if fault := m.CheckHop(); fault.Found() && method != msg.Cancel {
 		s.stats.Refused++
 		s.answerStateless(m, fault.Code, fault.Reason, unsupported(m))
 		return

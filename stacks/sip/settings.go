@@ -24,7 +24,7 @@ func (c *Config) settings() setting.Table {
 		{Name: "block_6xx", Doc: "a 6xx ends the search (RFC 3261, 16.7)", Value: setting.Not(&c.No6xxBlock)},
 		{Name: "aggregate_challenges", Doc: "several challenges become one reply", Value: setting.Not(&c.NoAggregate)},
 		{Name: "max_transactions", Doc: "transactions at once; a request beyond is answered with 503", Limit: true, Value: setting.Count(&c.MaxTransactions)},
-		{Name: "max_branches", Doc: "branches of one transaction in all; further ones are not made", Limit: true, Value: setting.Count(&c.MaxBranches)},
+		{Name: "max_branches", Doc: "branches of one transaction in all, 255 at most; further ones are not made", Limit: true, Value: setting.Count(&c.MaxBranches)},
 		{Name: "max_held", Doc: "messages that wait while a handler of their transaction does; more are dropped", Limit: true, Value: setting.Count(&c.MaxHeld)},
 		{Name: "max_message", Doc: "bytes of one message; longer ones are dropped", Limit: true, Value: setting.Count(&c.Limits.Size)},
 		{Name: "max_head", Doc: "bytes of its start line and header", Limit: true, Value: setting.Count(&c.Limits.Head)},

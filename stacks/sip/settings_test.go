@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/setting"
+	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
 func TestSettings(t *testing.T) {
@@ -28,6 +30,11 @@ func TestSettings(t *testing.T) {
 	}
 	if err := c.Set("noisy_ctimer", false); err != nil || !c.SilentC {
 		t.Errorf("%v, %v", err, c.SilentC)
+	}
+	s := New(event.NewShard(0), Config{MaxBranches: 1000, Limits: msg.Limits{Fields: 20}}, nil)
+	want := msg.DefaultLimits()
+	if want.Fields = 20; s.Limits() != want || s.cfg.MaxBranches != 255 {
+		t.Errorf("one limit that is set makes them %+v; %d branches", s.Limits(), s.cfg.MaxBranches)
 	}
 	if err := c.Set("fr_timer", "1500ms"); err != nil || c.FR != 1500*time.Millisecond {
 		t.Errorf("%v, %v", err, c.FR)

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"math"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -58,6 +59,9 @@ func New(shard *event.Shard, cfg Config, out Transport) *Stack {
 		byID: map[uint64]*Tx{}, servers: map[string]*Tx{}, dialogs: map[string]*Tx{},
 	}
 }
+
+// Limits returns the bounds of one message.
+func (s *Stack) Limits() msg.Limits { return s.cfg.Limits }
 
 // Stats returns what was counted so far.
 func (s *Stack) Stats() Stats {
@@ -150,16 +154,19 @@ func (s *Stack) faked(t *Tx, by sipev.FakedBy, code int, reason string, fields [
 	m := &s.fake
 	m.buf = msg.AppendReply(m.buf[:0], &t.view().Message, &r)
 	if m.load(m.buf, Hop{}, s.replyLimits()) != nil {
-		// Without what rules add it is shorter than the request, which was accepted.
-		r.Fields = nil
+		// What rules say is too long. Without it the reply says what the request does.
+		r.Reason, r.Fields = msg.ReasonOf(code), nil
 		m.buf = msg.AppendReply(m.buf[:0], &t.view().Message, &r)
-		if err := m.load(m.buf, Hop{}, s.replyLimits()); err != nil {
+		if err := m.load(m.buf, Hop{}, unbounded); err != nil {
 			panic("sip: " + err.Error())
 		}
 	}
 	m.fakedBy = by
 	return m
 }
+
+// unbounded are the limits of what cannot be too long.
+var unbounded = msg.Limits{Size: math.MaxInt, Head: math.MaxInt, Fields: math.MaxInt}
 
 // replyLimits lets replies be a little larger than their requests.
 func (s *Stack) replyLimits() msg.Limits {

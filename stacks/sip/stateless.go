@@ -2,6 +2,7 @@ package sip
 
 import (
 	"net/netip"
+	"strconv"
 
 	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/msg"
@@ -15,10 +16,13 @@ func (s *Stack) answerStateless(m *Message, code int, reason string, fields []by
 		return
 	}
 	s.text = received(append(s.text[:0], topVia(m)...), &via, m.from.Hop)
-	tag := m.CallID()
-	sum := s.mac(tag, via.Branch())
-	r := msg.Reply{Code: code, Reason: reason, Fields: fields, Tag: appendBase36([]byte("hk"), sum), Via: s.text}
+	r := msg.Reply{Code: code, Reason: reason, Fields: fields, Tag: s.statelessTag(m, &via), Via: s.text}
 	s.send(replyHop(m.from.Hop, &via), msg.AppendReply(nil, &m.Message, &r))
+}
+
+// statelessTag is the To tag of what is answered so: that of its ACK too, which ends here.
+func (s *Stack) statelessTag(m *Message, via *msg.Via) []byte {
+	return appendBase36([]byte("hk"), s.mac(m.Message.CallID(), via.Branch()))
 }
 
 func topVia(m *Message) []byte {
@@ -65,12 +69,8 @@ func viaHop(via *msg.Via) (Hop, bool) {
 	}
 	port := uint64(via.Port)
 	if r, ok := via.Params.Get("rport"); ok && len(r) != 0 {
-		port = 0
-		for _, c := range r {
-			if c < '0' || c > '9' || port > 6553 {
-				return Hop{}, false
-			}
-			port = port*10 + uint64(c-'0')
+		if port, err = strconv.ParseUint(string(r), 10, 16); err != nil {
+			return Hop{}, false
 		}
 	}
 	if port == 0 {

@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -115,7 +116,7 @@ func plainText(v any) string {
 	case string:
 		return v
 	case float64:
-		return fmt.Sprintf("%g", v)
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	case bool:
 		return fmt.Sprint(v)
 	default:

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"errors"
+	"net/netip"
 	"strconv"
 
 	"github.com/hookd/hookd/engine/event"
@@ -91,6 +92,9 @@ func (u *uriView) SetUser(c *event.Caller, user []byte) error {
 // SetHost implements [sipev.URI].
 func (u *uriView) SetHost(c *event.Caller, host []byte) error {
 	p := u.read()
+	if addr, err := netip.ParseAddr(string(host)); err == nil && addr.Is6() {
+		host = append(append([]byte{'['}, host...), ']')
+	}
 	return u.with(c, p.User, host, p.Port)
 }
 

@@ -130,6 +130,45 @@ func TestHeldMessagesAreBounded(t *testing.T) {
 	}
 }
 
+// TestLongReason: a reply that is too long says less.
+func TestLongReason(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.Limits.Size, c.Limits.Head = 2000, 2000 }, quiet...)
+	r.hooks["request_in"] = func(any) event.Verdict {
+		return event.Verdict{Kind: sipev.VerdictReply, Args: &sipev.ReplyArgs{Code: 403, Reason: strings.Repeat("no ", 5000)}}
+	}
+	r.invite()
+	if got := string(r.last("caller", "403").Reason()); got != "Forbidden" {
+		t.Errorf("reason %.100s", got)
+	}
+}
+
+// TestSoundChanges: what would make a message faulty is refused, and changes nothing.
+func TestSoundChanges(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil, quiet...)
+	r.hooks["request_in"] = func(e any) event.Verdict {
+		m := e.(*sipev.RequestIn).M
+		before := string(m.Text())
+		for name, value := range map[string]string{"CSeq": "1 BYE", "From": "\"x", "Call-ID": "", "Max-Forwards": "many", "X(": "1"} {
+			if m.SetHeader(nil, name, value) == nil {
+				t.Errorf("%s: %s was taken", name, value)
+			}
+		}
+		if m.AddHeader(nil, "To", "<sip:second@x>") == nil {
+			t.Error("a second To was taken")
+		}
+		if got := string(m.Text()); got != before {
+			t.Errorf("it became\n%s", got)
+		}
+		if err := m.RURI().SetHost(nil, []byte("2001:db8::1")); err != nil || string(m.RURI().Text()) != "sip:bob@[2001:db8::1]" {
+			t.Errorf("%s, %v", m.RURI().Text(), err)
+		}
+		return relayTo("sip:a@192.0.2.11")
+	}
+	r.invite()
+}
+
 // TestChanges: what a rule changes is what leaves, where its hook point lets it.
 func TestChanges(t *testing.T) {
 	t.Parallel()

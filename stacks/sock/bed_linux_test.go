@@ -64,7 +64,7 @@ func newWire(t testing.TB, ns netns.Handle) *wire {
 	if err != nil {
 		t.Skipf("this kernel has no queue for packets: %v", err)
 	}
-	d, err := netfilter.Divert(netfilter.DivertConfig{Namespace: ns, Queue: q.Num(), Hooks: []netfilter.Hook{netfilter.Prerouting}})
+	d, err := netfilter.Divert(ns, q.Num(), netfilter.Prerouting)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 type checkpoint struct {
 	m     *Mover
 	fd    int
+	born  State
 	opt   *CheckpointOptions
 	p     Progress
 	place *place
@@ -47,7 +48,9 @@ func (m *Mover) Checkpoint(fd int, opt CheckpointOptions) (*Taken, error) {
 		}
 	}
 	if err == nil {
-		return t, c.back()
+		err = c.back()
+		t.Blackout = c.p.Blackout
+		return t, err
 	}
 	c.failed(err)
 	if t != nil {
@@ -58,7 +61,8 @@ func (m *Mover) Checkpoint(fd int, opt CheckpointOptions) (*Taken, error) {
 
 // prepare does all that needs no blackout.
 func (c *checkpoint) prepare() error {
-	if _, err := suitable(c.fd); err != nil {
+	var err error
+	if c.born, err = suitable(c.fd); err != nil {
 		return err
 	}
 	domain, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
@@ -144,16 +148,18 @@ func (c *checkpoint) take() (t *Taken, err error) {
 	if err := c.step(StepLocked); err != nil {
 		return nil, err
 	}
-	if c.h, err = c.m.Pause(c.fd); err != nil {
+	h := &Handle{mover: c.m, fd: c.fd, born: c.born, local: c.tuple.Local, remote: c.tuple.Remote}
+	if err := h.enter(); err != nil {
 		return nil, err
 	}
+	c.h = h
 	if err := c.step(StepPaused); err != nil {
 		return nil, err
 	}
 	if err := c.read(); err != nil {
 		return nil, err
 	}
-	t = &Taken{Image: c.img, Table: c.place.locks.Table(), Held: b.mode == netfilter.Hold, since: c.since, mover: c.m}
+	t = &Taken{Image: c.img, mover: c.m}
 	if err := c.step(StepDumped); err != nil {
 		return t, err
 	}
@@ -239,9 +245,8 @@ func (c *checkpoint) back() error {
 	if c.h != nil {
 		err = errors.Join(err, c.h.Resume())
 	}
-	c.p.Step, c.p.At, c.p.Err = StepResumed, StepResumed, nil
+	c.p.Step, c.p.At, c.p.Err, c.p.Blackout = StepResumed, StepResumed, nil, time.Since(c.since)
 	if c.opt.Observe != nil {
-		c.p.Blackout = time.Since(c.since)
 		_ = c.opt.Observe(&c.p)
 	}
 	if err != nil {

@@ -3,8 +3,8 @@ package sock
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -127,18 +127,10 @@ func sendRaw(s segment) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, netfilter.Mark); err != nil {
 		return fmt.Errorf("SO_MARK: %w", err)
 	}
-	s.src, s.dst = netipPort(src, s.src.Port()), netipPort(dst, s.dst.Port())
-	sa, err := sockaddr(netipPort(dst, 0), domain)
+	s.src, s.dst = netip.AddrPortFrom(src, s.src.Port()), netip.AddrPortFrom(dst, s.dst.Port())
+	sa, err := sockaddr(netip.AddrPortFrom(dst, 0), domain)
 	if err != nil {
 		return err
 	}
 	return again(func() error { return unix.Sendto(fd, s.bytes(), 0, sa) })
-}
-
-func rawConnect(fd int, addr []byte) error {
-	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(addr))), uintptr(len(addr)))
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }

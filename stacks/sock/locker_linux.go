@@ -1,10 +1,13 @@
 package sock
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/hookd/hookd/stacks/netfilter"
 	"github.com/hookd/hookd/stacks/netfilter/netns"
@@ -12,22 +15,26 @@ import (
 
 // locker is the locks of a mover, one set for each network namespace.
 type locker struct {
-	mu     sync.Mutex
-	places map[uint64]*place
+	mu      sync.Mutex
+	places  map[uint64]*place // by inode
+	cookies map[uint64]*place // by SO_NETNS_COOKIE, those that are known
 }
 
 // place is a network namespace where connections are blocked.
 type place struct {
 	ns     netns.Handle
+	thread netns.Resident // in it
 	locks  *netfilter.Locks
+	debug  func(msg string, args ...any)
 	mu     sync.Mutex
 	locked map[netfilter.Tuple]blocked
+	pruned time.Time
 }
 
-// blocked is how and since when a connection is blocked.
+// blocked is how and since when a connection is blocked, and when its lease ends.
 type blocked struct {
-	since time.Time
-	mode  netfilter.Mode
+	since, until time.Time
+	mode         netfilter.Mode
 }
 
 // placeIn returns the place of a namespace, whose handle it takes over.
@@ -41,13 +48,18 @@ func (m *Mover) placeIn(ns netns.Handle) (*place, error) {
 	if p := m.lock.places[inode]; p != nil {
 		return p, ns.Close()
 	}
-	locks, err := netfilter.Open(netfilter.Config{Namespace: ns, Lease: m.lease()})
+	thread, err := ns.Resident()
 	if err != nil {
 		return nil, errors.Join(err, ns.Close())
 	}
-	p := &place{ns: ns, locks: locks, locked: map[netfilter.Tuple]blocked{}}
+	locks, err := netfilter.Open(netfilter.Config{Namespace: ns, Lease: m.lease()})
+	if err != nil {
+		thread.Close()
+		return nil, errors.Join(err, ns.Close())
+	}
+	p := &place{ns: ns, thread: thread, locks: locks, debug: m.debug, locked: map[netfilter.Tuple]blocked{}}
 	if m.lock.places == nil {
-		m.lock.places = map[uint64]*place{}
+		m.lock.places, m.lock.cookies = map[uint64]*place{}, map[uint64]*place{}
 	}
 	m.lock.places[inode] = p
 	return p, nil
@@ -62,11 +74,34 @@ func (m *Mover) lease() time.Duration {
 
 // placeOf returns the place of a socket.
 func (m *Mover) placeOf(fd int) (*place, error) {
+	cookie, told := netnsCookie(fd) // since Linux 5.14
+	if told {
+		m.lock.mu.Lock()
+		p := m.lock.cookies[cookie]
+		m.lock.mu.Unlock()
+		if p != nil {
+			return p, nil
+		}
+	}
 	ns, err := namespaceOf(fd)
 	if err != nil {
 		return nil, err
 	}
-	return m.placeIn(ns)
+	p, err := m.placeIn(ns)
+	if err == nil && told {
+		m.lock.mu.Lock()
+		m.lock.cookies[cookie] = p
+		m.lock.mu.Unlock()
+	}
+	return p, err
+}
+
+// netnsCookie returns what names the network namespace of a socket as long as this
+// host is up.
+func netnsCookie(fd int) (uint64, bool) {
+	var b [8]byte
+	_, err := getBytes(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE, b[:])
+	return binary.NativeEndian.Uint64(b[:]), err == nil
 }
 
 // placeAt returns the place of a path, the caller's own for "".
@@ -81,29 +116,80 @@ func (m *Mover) placeAt(path string) (*place, error) {
 	return m.placeIn(ns)
 }
 
-// block blocks a connection, unless it is already by this mover: then it renews. It
-// returns since when.
+// block blocks a connection, unless it is already by this mover: then the lease begins
+// anew, if half of it is over. It returns since when. A block whose lease had ended is made anew: what was held under
+// it is dropped, since packets have passed meanwhile.
 func (p *place) block(t netfilter.Tuple, drop bool) (blocked, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.prune()
 	if b, ok := p.locked[t]; ok {
-		return b, p.locks.Renew(t)
+		if time.Until(b.until) > p.locks.Lease()/2 {
+			return b, nil
+		}
+		err := p.renewed(t)
+		if !errors.Is(err, netfilter.ErrLeaseExpired) {
+			return b, err
+		}
+		if err := p.drop(t); err != nil {
+			return b, err
+		}
 	}
 	mode := netfilter.Hold
 	if drop {
 		mode = netfilter.Drop
 	}
-	b := blocked{since: time.Now()}
+	now := time.Now()
+	b := blocked{since: now, until: now.Add(p.locks.Lease())}
 	var err error
 	if b.mode, err = p.locks.Block(mode, t); err != nil {
 		return b, err
 	}
 	p.locked[t] = b
+	p.debug("blocked", "conn", t, "mode", b.mode)
 	return b, nil
 }
 
+// prune forgets blocks whose lease has ended long ago: connections that went to another
+// host, or that nobody came back for.
+func (p *place) prune() {
+	now, lease := time.Now(), p.locks.Lease()
+	if now.Sub(p.pruned) < lease {
+		return
+	}
+	p.pruned = now
+	for t, b := range p.locked {
+		if now.Sub(b.until) > lease {
+			// What the kernel cannot do here it does when the locks are closed.
+			_ = p.drop(t)
+		}
+	}
+}
+
+// drop forgets a block that stands no more, and drops what is still held.
+func (p *place) drop(t netfilter.Tuple) error {
+	delete(p.locked, t)
+	return errors.Join(p.locks.Discard(t), p.locks.Release(t))
+}
+
 // renew starts the lease anew; it is an error if it had ended.
-func (p *place) renew(t netfilter.Tuple) error { return p.locks.Renew(t) }
+func (p *place) renew(t netfilter.Tuple) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.renewed(t)
+}
+
+func (p *place) renewed(t netfilter.Tuple) error {
+	until := time.Now().Add(p.locks.Lease())
+	if err := p.locks.Renew(t); err != nil {
+		return err
+	}
+	if b, ok := p.locked[t]; ok {
+		b.until = until
+		p.locked[t] = b
+	}
+	return nil
+}
 
 func (p *place) release(t netfilter.Tuple) error {
 	p.mu.Lock()
@@ -143,6 +229,17 @@ func (m *Mover) Renew(t netfilter.Tuple) error {
 	return fmt.Errorf("sock: %v is not blocked", t)
 }
 
+// HeldRefused returns how many packets were dropped because as many were held as a
+// network namespace may have.
+func (m *Mover) HeldRefused() (n uint64) {
+	m.lock.mu.Lock()
+	defer m.lock.mu.Unlock()
+	for _, p := range m.lock.places {
+		n += p.locks.Refused()
+	}
+	return n
+}
+
 // Prepare makes what the whole forms need in the caller's namespace, so that the
 // first move does not pay for it: some milliseconds.
 func (m *Mover) Prepare() error {
@@ -157,9 +254,11 @@ func (m *Mover) Close() error {
 	defer m.lock.mu.Unlock()
 	var all error
 	for inode, p := range m.lock.places {
+		p.thread.Close()
 		all = errors.Join(all, p.locks.Abandon(), p.ns.Close())
 		delete(m.lock.places, inode)
 	}
+	clear(m.lock.cookies)
 	return all
 }
 

@@ -3,6 +3,7 @@ package sock
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -65,19 +66,21 @@ func (h *Handle) pause() (err error) {
 	if h.born, err = suitable(h.fd); err != nil {
 		return err
 	}
+	if h.local, err = localOf(h.fd); err != nil && h.born != Closed {
+		return fmt.Errorf("local address: %w", err)
+	}
+	if h.remote, err = peerOf(h.fd); err != nil && h.born != Closed {
+		return fmt.Errorf("peer's address: %w", err)
+	}
+	return h.enter()
+}
+
+// enter enters repair mode, on a socket that is suitable.
+func (h *Handle) enter() (err error) {
 	if h.saved.reuse, err = unix.GetsockoptInt(h.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR); err != nil {
 		return err
 	}
-	if h.born != Closed {
-		if h.local, err = localOf(h.fd); err != nil {
-			return fmt.Errorf("local address: %w", err)
-		}
-		if h.remote, err = peerOf(h.fd); err != nil {
-			return fmt.Errorf("peer's address: %w", err)
-		}
-	} else {
-		h.local, _ = localOf(h.fd)
-		h.remote, _ = peerOf(h.fd)
+	if h.born == Closed {
 		// Before repair mode: in it the kernel lends the socket a reuse of its own, and a
 		// listener on the port would be in the way of a restore.
 		if err := unix.SetsockoptInt(h.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
@@ -90,6 +93,7 @@ func (h *Handle) pause() (err error) {
 		}
 		return fmt.Errorf("TCP_REPAIR: %w", err)
 	}
+	h.mover.debug("paused", "fd", h.fd, "state", h.born)
 	return nil
 }
 
@@ -133,10 +137,16 @@ func (h *Handle) kick() {
 
 func (h *Handle) close() error { return unix.Close(h.fd) }
 
-// disconnect is connect(2) to nowhere.
+// disconnect is connect(2) to nowhere, which package unix has no address for.
 func (h *Handle) disconnect() error {
-	nowhere := [16]byte{} // AF_UNSPEC
-	return connectRaw(h.fd, nowhere[:])
+	nowhere := [unix.SizeofSockaddrInet4]byte{} // AF_UNSPEC
+	return again(func() error {
+		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(h.fd), uintptr(unsafe.Pointer(&nowhere)), uintptr(len(nowhere)))
+		if errno != 0 {
+			return errno
+		}
+		return nil
+	})
 }
 
 // namespace returns the network namespace of the socket, the zero handle if it is

@@ -226,7 +226,3 @@ func (h *Handle) setData() error {
 	}
 	return h.finish()
 }
-
-func connectRaw(fd int, addr []byte) error {
-	return again(func() error { return rawConnect(fd, addr) })
-}

@@ -18,8 +18,6 @@ const (
 	flagACK = 16
 )
 
-func netipPort(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
-
 // bytes returns the segment with an IP header; of IPv4 the kernel fills in length and
 // checksum.
 func (s segment) bytes() []byte {

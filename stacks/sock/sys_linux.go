@@ -72,16 +72,13 @@ func setQueue(fd int, q Queue) error {
 
 // tcpInfo is what is needed of struct tcp_info.
 type tcpInfo struct {
-	state              State
-	options            uint32
-	sndWscale          uint32
-	rcvWscale          uint32
-	bytesAcked         uint64
-	bytesReceived      uint64
-	retrans, totalRetr uint32
-	rto, rtt           uint32
-	sndMSS             uint32
-	segsOut, segsIn    uint32
+	state         State
+	options       uint32
+	sndWscale     uint32
+	rcvWscale     uint32
+	bytesAcked    uint64
+	bytesReceived uint64
+	segsIn        uint32
 }
 
 func readInfo(fd int) (tcpInfo, error) {
@@ -93,12 +90,10 @@ func readInfo(fd int) (tcpInfo, error) {
 	if n < 144 { // before Linux 4.2
 		return tcpInfo{}, unix.EMSGSIZE
 	}
-	u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
 	return tcpInfo{
 		state: State(b[0]), options: uint32(b[5]), sndWscale: uint32(b[6] & 15), rcvWscale: uint32(b[6] >> 4),
-		rto: u32(8), sndMSS: u32(16), retrans: u32(36), rtt: u32(68), totalRetr: u32(100),
 		bytesAcked: binary.NativeEndian.Uint64(b[120:]), bytesReceived: binary.NativeEndian.Uint64(b[128:]),
-		segsOut: u32(136), segsIn: u32(140),
+		segsIn: binary.NativeEndian.Uint32(b[140:]),
 	}, nil
 }
 

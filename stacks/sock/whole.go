@@ -43,15 +43,10 @@ type CheckpointOptions struct {
 // [Mover.Unlock], a restore by the same mover, or the lease's end.
 type Taken struct {
 	Image *image.Image
-	// Blackout is how long packets had been blocked when the checkpoint returned.
+	// Blackout is how long packets had been blocked when the checkpoint returned, or when
+	// the connection went on in its place.
 	Blackout time.Duration
-	// Table is the nftables table that blocks it, for who restores in the same
-	// namespace.
-	Table string
-	// Held says that it holds packets; otherwise it drops them.
-	Held bool
 
-	since time.Time
 	mover *Mover
 }
 

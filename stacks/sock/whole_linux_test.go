@@ -104,10 +104,50 @@ func TestFailures(t *testing.T) {
 	}
 	taken, err := m.Checkpoint(e.a, CheckpointOptions{Leave: true})
 	must(t, err)
+	if taken.Blackout <= 0 {
+		t.Errorf("a copy took %v", taken.Blackout)
+	}
 	taken.Free()
 	say(t, e.b, []byte("ping"))
 	want(t, e.a, []byte("ping"))
 	_ = unix.Close(e.a)
+}
+
+// TestLeaseEnds comes back for a connection whose block has ended, and wants blocks that
+// nobody comes back for forgotten.
+func TestLeaseEnds(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	m := mover(t)
+	m.Lease = 60 * time.Millisecond
+	e, other := connect(t, ns, families()[0]), connect(t, ns, families()[0])
+	taken, err := m.Checkpoint(e.a, CheckpointOptions{})
+	must(t, err)
+	begun := time.Now()
+	time.Sleep(2 * m.Lease)
+	r, err := m.Restore(taken.Image, RestoreOptions{Namespace: nsPath(t, ns)})
+	must(t, err)
+	defer unix.Close(r.FD)
+	if r.Blackout > time.Since(begun)-2*m.Lease {
+		t.Errorf("blocked for %v: the first block had ended", r.Blackout)
+	}
+	must(t, unix.SetNonblock(r.FD, false))
+	patience(t, r.FD)
+	say(t, e.b, []byte("ping"))
+	want(t, r.FD, []byte("ping"))
+
+	_, err = m.Block(other.a)
+	must(t, err)
+	put(t, other.b, []byte("held"))
+	p, err := m.placeAt(nsPath(t, ns))
+	must(t, err)
+	time.Sleep(3 * m.Lease)
+	_, err = m.Block(r.FD)
+	must(t, err)
+	if len(p.locked) != 1 || p.locks.Held(other.tuple()) != 0 {
+		t.Errorf("%d blocks, %d packets held for one that ended", len(p.locked), p.locks.Held(other.tuple()))
+	}
+	_ = unix.Close(other.a)
 }
 
 // TestRestoreFails wants a restore that fails to be silent and to succeed later.

@@ -42,6 +42,9 @@ func (r *Restored) FirstData() (bool, error) { return false, ErrUnsupported }
 // Renew needs Linux.
 func (m *Mover) Renew(netfilter.Tuple) error { return ErrUnsupported }
 
+// HeldRefused is 0 where nothing is held.
+func (m *Mover) HeldRefused() uint64 { return 0 }
+
 // Prepare needs Linux.
 func (m *Mover) Prepare() error { return ErrUnsupported }
 

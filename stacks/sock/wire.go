@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/hookd/hookd/stacks/sock/image"
@@ -54,7 +55,6 @@ var (
 // Offer announces a connection to the target of a move.
 type Offer struct {
 	Version    int            `json:"version"`
-	ID         string         `json:"id"`
 	Generation uint64         `json:"generation"`
 	Local      netip.AddrPort `json:"local"`
 	Remote     netip.AddrPort `json:"remote"`
@@ -136,6 +136,15 @@ func sendImage(w io.Writer, m *image.Image) error {
 	pieces[0] = append(head, pieces[0]...)
 	_, err = pieces.WriteTo(w)
 	return err
+}
+
+// NetworkOf returns the network of a place where a mover waits, or a program that a
+// connection is given to: "unix" for a path, "tcp" for ADDRESS:PORT.
+func NetworkOf(place string) string {
+	if strings.Contains(place, "/") {
+		return "unix"
+	}
+	return "tcp"
 }
 
 // deadliner is a stream that can be told to give up.

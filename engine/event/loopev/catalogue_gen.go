@@ -126,7 +126,7 @@ rule "hear" { on = loop.message, run = function(c, m) c:send(m.text) end }`,
 		},
 		{
 			Name: "sntp.time",
-			Doc:  "Asks a time server (RFC 4330) and waits for its answer, 5 s at most. In a replay there is no network: it fails.",
+			Doc:  "Asks a time server (RFC 4330) and waits for its answer, 5 s at most. In a replay there is no network, but with --online: it fails.",
 			Args: []event.Param{
 				{Name: "server", Type: event.Type{Kind: event.String}, Doc: "Its name or address, with a port unless that is 123."},
 			},
@@ -157,7 +157,7 @@ end) end }`,
 		},
 		{
 			Name: "dns.lookup",
-			Doc:  "Asks for a name and waits for the answer: in the system's hosts file, what is remembered, and name servers. In a replay there is no network: it fails.",
+			Doc:  "Asks for a name and waits for the answer: in the system's hosts file, what is remembered, and name servers. In a replay there is no network, but with --online: it fails.",
 			Args: []event.Param{
 				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "The name; an address for PTR."},
 				{Name: "type", Type: event.Type{Kind: event.String}, Doc: "What is asked for: A, AAAA, CNAME, MX, NAPTR, NS, PTR, SOA, SRV or TXT; addresses of both families when absent.", Optional: true},
@@ -186,7 +186,7 @@ rule "tick" { on = loop.timer, match = { kind = "timer" }, run = function(t) t:t
 		},
 		{
 			Name: "http.get",
-			Doc:  "Asks a server for a resource and waits for the response. Connections are used again where they may be. In a replay there is no network: it fails.",
+			Doc:  "Asks a server for a resource and waits for the response. Connections are used again where they may be. In a replay there is no network, but with --online: it fails.",
 			Args: []event.Param{
 				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
 				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
@@ -208,7 +208,7 @@ end) end }`,
 		},
 		{
 			Name: "http.post",
-			Doc:  "Sends a server something and waits for the response. Connections are used again where they may be. In a replay there is no network: it fails.",
+			Doc:  "Sends a server something and waits for the response. Connections are used again where they may be. In a replay there is no network, but with --online: it fails.",
 			Args: []event.Param{
 				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
 				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "What is sent.", Optional: true},
@@ -230,7 +230,7 @@ end) end }`,
 		},
 		{
 			Name: "http.request",
-			Doc:  "Asks a server by any method and waits for the response. Connections are used again where they may be. In a replay there is no network: it fails.",
+			Doc:  "Asks a server by any method and waits for the response. Connections are used again where they may be. In a replay there is no network, but with --online: it fails.",
 			Args: []event.Param{
 				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
 				{Name: "method", Type: event.Type{Kind: event.String}, Doc: "The method, as PUT."},

@@ -123,9 +123,9 @@ type Functions interface {
 	// once the running handler returned. It has effects.
 	Post(c *event.Caller, message any, filter any) error
 	// SntpTime is sntp.time. Asks a time server (RFC 4330) and waits for its
-	// answer, 5 s at most. In a replay there is no network: it fails. It has
-	// effects. It may wait: done is called once, in the shard of c, perhaps before
-	// the call returns.
+	// answer, 5 s at most. In a replay there is no network, but with --online: it
+	// fails. It has effects. It may wait: done is called once, in the shard of c,
+	// perhaps before the call returns.
 	SntpTime(c *event.Caller, server string, done func(timeArg any, err error))
 	// MQTTPublish is mqtt.publish. Publishes to the clients of this process's MQTT
 	// listeners, as if one of them had, but without loop.mqtt_publish. It has
@@ -133,25 +133,25 @@ type Functions interface {
 	MQTTPublish(c *event.Caller, topic string, payload []byte, qos uint8, hasQos bool, retain bool) error
 	// DNSLookup is dns.lookup. Asks for a name and waits for the answer: in the
 	// system's hosts file, what is remembered, and name servers. In a replay there
-	// is no network: it fails. It has effects. It may wait: done is called once, in
-	// the shard of c, perhaps before the call returns.
+	// is no network, but with --online: it fails. It has effects. It may wait: done
+	// is called once, in the shard of c, perhaps before the call returns.
 	DNSLookup(c *event.Caller, name string, typeArg string, done func(values any, err error))
 	// New is loop.new. Makes a connection without a socket, which has timers and
 	// hears messages, and lasts until it is closed. It has effects.
 	New(c *event.Caller) (conn Conn, err error)
 	// HTTPGet is http.get. Asks a server for a resource and waits for the response.
 	// Connections are used again where they may be. In a replay there is no
-	// network: it fails. It has effects. It may wait: done is called once, in the
-	// shard of c, perhaps before the call returns.
+	// network, but with --online: it fails. It has effects. It may wait: done is
+	// called once, in the shard of c, perhaps before the call returns.
 	HTTPGet(c *event.Caller, url string, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, done func(response any, err error))
 	// HTTPPost is http.post. Sends a server something and waits for the response.
 	// Connections are used again where they may be. In a replay there is no
-	// network: it fails. It has effects. It may wait: done is called once, in the
-	// shard of c, perhaps before the call returns.
+	// network, but with --online: it fails. It has effects. It may wait: done is
+	// called once, in the shard of c, perhaps before the call returns.
 	HTTPPost(c *event.Caller, url string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, done func(response any, err error))
 	// HTTPRequest is http.request. Asks a server by any method and waits for the
 	// response. Connections are used again where they may be. In a replay there is
-	// no network: it fails. It has effects. It may wait: done is called once, in
-	// the shard of c, perhaps before the call returns.
+	// no network, but with --online: it fails. It has effects. It may wait: done is
+	// called once, in the shard of c, perhaps before the call returns.
 	HTTPRequest(c *event.Caller, url string, method string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, done func(response any, err error))
 }

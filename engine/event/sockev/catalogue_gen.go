@@ -57,7 +57,7 @@ var Family = &event.Family{
 			Doc:  "Restores an image, once, and hands its socket to the first program that connects to a Unix socket (SCM_RIGHTS).",
 			Args: []event.Param{
 				{Name: "file", Type: event.Type{Kind: event.String}, Doc: "The image."},
-				{Name: "serve", Type: event.Type{Kind: event.String}, Doc: "Path of the Unix socket; there must be none."},
+				{Name: "serve", Type: event.Type{Kind: event.String}, Doc: "Path of the Unix socket; one that nobody listens at is replaced."},
 			},
 			Results: []event.Param{
 				{Name: "conn", Type: event.Type{Kind: event.ObjectRef, Object: "sock.conn"}, Doc: "The connection, which this process holds until a program has it."},

@@ -17,6 +17,10 @@ const (
 	// EntryFrames is how many frames are handled in one entry of a shard, where a
 	// Config says nothing else.
 	EntryFrames = 64
+	// entryTime is how long an entry lasts at most where handlers take their time; it is
+	// looked at after every few frames.
+	entryTime  = 200 * time.Microsecond
+	timeFrames = 8
 	// tickEvery is how often event time moves where no frame comes, and so how
 	// late a timer may be then.
 	tickEvery = 10 * time.Millisecond

@@ -240,3 +240,24 @@ func TestStop(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestEntryTime checks that an entry ends after its time, where a clock is followed
+// and frames take long, and not before its frames where they do not.
+func TestEntryTime(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		each    time.Duration // that the clock goes on each time it is asked
+		entries int
+	}{{0, 1}, {100 * time.Microsecond, 4}, {time.Millisecond, 8}} {
+		shards := event.NewShards(1, event.Together, 0)
+		now, entries := int64(0), 0
+		f := feed.New(feed.Config{
+			Shards: shards, Front: flow.NewFront(shards, flow.Config{}), Sources: []feed.Source{loop(1, 64, false, nil)},
+			Begin: func(int64) {}, Between: func() { entries++ },
+			Now: func() int64 { now += int64(tt.each); return now },
+		})
+		if err := f.Run(t.Context()); err != nil || entries != tt.entries {
+			t.Errorf("%v: %d entries, want %d; %v", tt.each, entries, tt.entries, err)
+		}
+	}
+}

@@ -97,9 +97,10 @@ func (p *pump) enter() error {
 func (p *pump) own() error {
 	p.shard.Enter()
 	defer p.shard.Leave()
+	began := p.cfg.Now()
 	for n := 1; ; n++ {
 		p.hand()
-		if n >= p.cfg.Entry {
+		if n >= p.cfg.Entry || n%timeFrames == 0 && p.cfg.Now()-began >= int64(entryTime) {
 			return nil
 		}
 		if err := p.src.Next(&p.frame, 0); err != nil {

@@ -1,7 +1,5 @@
 package http1
 
-import "math"
-
 // known numbers the fields that decide about a message's end and connection.
 type known uint8
 
@@ -70,7 +68,7 @@ func (h *Head) note(k known, v []byte, at span) *Error {
 	return nil
 }
 
-// number reads decimal digits, all of them.
+// number reads decimal digits, all of them; 18 fit whatever they are.
 func number(v []byte) (n int64, ok bool) {
 	if len(v) == 0 || len(v) > 18 {
 		return 0, false
@@ -81,7 +79,7 @@ func number(v []byte) (n int64, ok bool) {
 		}
 		n = n*10 + int64(b-'0')
 	}
-	return n, n <= math.MaxInt64/2
+	return n, true
 }
 
 func (h *Head) noteCoding(v []byte) {

@@ -21,7 +21,6 @@ type client struct {
 	timer   event.Timer // of PINGREQ
 	every   time.Duration
 	waiting []*mqttwire.Packet // until the server let us in
-	next    uint16
 }
 
 var _ loop.Messenger = (*client)(nil)
@@ -165,11 +164,7 @@ func (s *client) Subscribe(filter string, qos uint8) error {
 	if !mqttwire.ValidFilter(filter) || qos > 2 {
 		return errors.New("mqtt: subscribe: want a filter, and 0, 1 or 2")
 	}
-	s.next++
-	if s.next == 0 {
-		s.next++
-	}
-	return s.submit(&mqttwire.Packet{Type: mqttwire.Subscribe, ID: s.next, Filters: []mqttwire.Filter{{Topic: filter, QoS: qos}}})
+	return s.submit(&mqttwire.Packet{Type: mqttwire.Subscribe, ID: s.number(), Filters: []mqttwire.Filter{{Topic: filter, QoS: qos}}})
 }
 
 // fail ends a connection for what its server did.

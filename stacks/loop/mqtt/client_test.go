@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/mqttwire"
 )
 
 // program finds a program of mosquitto's.
@@ -181,6 +183,44 @@ func TestMosquittoBroker(t *testing.T) {
 		r.mu.Lock()
 		r.log = nil
 		r.mu.Unlock()
+	}
+}
+
+// TestIdentifiers has a subscription and a message under way together: neither has the
+// other's identifier (MQTT 5 section 2.2.1).
+func TestIdentifiers(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	r := newRig(t, 1, nil)
+	c := r.connect("mqtt://" + ln.Addr().String())
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	p := &peer{t: t, c: conn, version: mqttwire.V311}
+	p.version = p.expect("connect").Version
+	p.send(&mqttwire.Packet{Type: mqttwire.Connack})
+	r.logged("loop.mqtt_connected 0")
+	r.do(func() {
+		for i := range 3 {
+			if err := errors.Join(c.Subscribe(nil, fmt.Sprint("t/", i), 1, true), c.Publish(nil, "x", nil, 1, true, false)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	seen := map[uint16]bool{}
+	for range 6 {
+		pkt := p.recv()
+		if pkt == nil || seen[pkt.ID] {
+			t.Fatalf("%+v behind %v", pkt, seen)
+		}
+		seen[pkt.ID] = true
 	}
 }
 

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -239,18 +240,12 @@ func (s *server) code(reason byte) byte {
 func (s *server) refused(p *mqttwire.Packet, f mqttwire.Filter) byte {
 	group, _ := mqttwire.SplitShared(f.Topic)
 	_, ids := p.Properties.Get(mqttwire.SubscriptionID)
-	levels := 1
-	for _, c := range f.Topic {
-		if c == '/' {
-			levels++
-		}
-	}
 	switch {
 	case group != "":
 		return mqttwire.NoSharedSubscriptions
 	case ids:
 		return mqttwire.NoSubscriptionIDs
-	case levels > maxLevels || len(s.filters) >= maxFilters && !s.filters[f.Topic]:
+	case strings.Count(f.Topic, "/")+1 > maxLevels || len(s.filters) >= maxFilters && !s.filters[f.Topic]:
 		return mqttwire.QuotaExceeded
 	}
 	return 0

@@ -1,6 +1,7 @@
 package mqttwire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"unicode/utf8"
@@ -62,7 +63,7 @@ func (d *decoder) text() string {
 }
 
 func validText(b []byte) bool {
-	return utf8.Valid(b) && strings.IndexByte(string(b), 0) < 0
+	return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0
 }
 
 // varint is a number in its shortest form (section 1.5.5).

@@ -46,36 +46,31 @@ const (
 
 // Reason codes of MQTT 5 that are used here (section 2.4); below 0x80 is success.
 const (
-	Success                 = 0x00
-	GrantedQoS1             = 0x01
-	GrantedQoS2             = 0x02
-	DisconnectWithWill      = 0x04
-	NoMatchingSubscribers   = 0x10
-	NoSubscription          = 0x11
-	UnspecifiedError        = 0x80
-	MalformedPacket         = 0x81
-	ProtocolError           = 0x82
-	UnsupportedVersion      = 0x84
-	BadClientID             = 0x85
-	BadLogin                = 0x86
-	NotAuthorized           = 0x87
-	ServerUnavailable       = 0x88
-	ServerBusy              = 0x89
-	ServerShuttingDown      = 0x8b
-	KeepAliveTimeout        = 0x8d
-	SessionTakenOver        = 0x8e
-	InvalidFilter           = 0x8f
-	InvalidTopic            = 0x90
-	PacketIDInUse           = 0x91
-	PacketIDNotFound        = 0x92
-	ReceiveMaximumExceeded  = 0x93
-	InvalidTopicAlias       = 0x94
-	PacketTooLarge          = 0x95
-	QuotaExceeded           = 0x97
-	InvalidPayload          = 0x99
-	NoSharedSubscriptions   = 0x9e
-	NoSubscriptionIDs       = 0xa1
-	NoWildcardSubscriptions = 0xa2
+	Success                = 0x00
+	DisconnectWithWill     = 0x04
+	NoMatchingSubscribers  = 0x10
+	NoSubscription         = 0x11
+	UnspecifiedError       = 0x80
+	MalformedPacket        = 0x81
+	ProtocolError          = 0x82
+	UnsupportedVersion     = 0x84
+	BadClientID            = 0x85
+	BadLogin               = 0x86
+	NotAuthorized          = 0x87
+	ServerUnavailable      = 0x88
+	ServerShuttingDown     = 0x8b
+	SessionTakenOver       = 0x8e
+	InvalidFilter          = 0x8f
+	InvalidTopic           = 0x90
+	PacketIDInUse          = 0x91
+	PacketIDNotFound       = 0x92
+	ReceiveMaximumExceeded = 0x93
+	InvalidTopicAlias      = 0x94
+	PacketTooLarge         = 0x95
+	QuotaExceeded          = 0x97
+	InvalidPayload         = 0x99
+	NoSharedSubscriptions  = 0x9e
+	NoSubscriptionIDs      = 0xa1
 )
 
 // Error is what is wrong with a packet.

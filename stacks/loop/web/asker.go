@@ -73,7 +73,8 @@ func (a *asker) rest() {
 	a.p.Reset()
 	a.cur, a.inBody, a.begun, a.used, a.got, a.head = nil, false, false, true, nil, nil
 	d := a.d
-	if a.c.Unread() > 0 || len(d.pool[a.key]) >= poolIdle || d.pooled >= poolTotal || !a.c.Net().Open() {
+	// A loop that drains waits for its connections, also for those nobody uses.
+	if d.stack.Loop().Draining() || a.c.Unread() > 0 || len(d.pool[a.key]) >= poolIdle || d.pooled >= poolTotal || !a.c.Net().Open() {
 		a.c.Net().Close()
 		return
 	}

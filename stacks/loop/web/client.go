@@ -217,11 +217,13 @@ func (a *query) again(h *http1.Head) bool {
 	if err != nil {
 		return false
 	}
-	from := a.at.Host
+	from := a.at
 	if a.point(at) != nil {
 		return false
 	}
-	if list, ok := a.q.Headers.([]event.KV); ok && from != at.Host {
+	// What is secret is for one server, and not for the clear where it was not before.
+	exposed := from.Host != at.Host || from.Scheme == "https" && at.Scheme == "http"
+	if list, ok := a.q.Headers.([]event.KV); ok && exposed {
 		var kept []event.KV
 		for _, kv := range list {
 			if !strings.EqualFold(kv.Key, "authorization") && !strings.EqualFold(kv.Key, "cookie") {

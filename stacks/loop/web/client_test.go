@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/loop/http1"
 )
 
 // ask asks as http.request does, and waits.
@@ -190,6 +192,69 @@ func TestNobodyWaits(t *testing.T) {
 	r.do(func() {
 		if d := r.p.desk(r.g.Stack(r.sh)); d.asking != 0 || d.pooled != 0 {
 			t.Errorf("%d asking, %d pooled", d.asking, d.pooled)
+		}
+	})
+}
+
+// TestRedirectToTheClear keeps what is secret from a connection that is not encrypted,
+// also where it goes to the same host.
+func TestRedirectToTheClear(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		fmt.Fprintf(w, "%q %q %q", q.Header.Get("Authorization"), q.Header.Get("Cookie"), q.Header.Get("X-Test"))
+	}))
+	defer srv.Close()
+	host := strings.TrimPrefix(srv.URL, "http://")
+	p := http1.NewParser(http1.Limits{})
+	if _, err := p.Response([]byte("HTTP/1.1 302 Found\r\nLocation: " + srv.URL + "\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, nil)
+	for scheme, want := range map[string]string{"https": `200 "" "" "yes"`, "http": `200 "secret" "a=b" "yes"`} {
+		got := make(chan string, 1)
+		r.do(func() {
+			d := r.p.desk(r.g.Stack(r.sh))
+			d.asking++
+			a := &query{d: d, at: &url.URL{Scheme: scheme, Host: host}, redirects: 1, done: func(v any, err error) {
+				list, _ := v.([]event.KV)
+				if err != nil || len(list) < 4 {
+					got <- fmt.Sprint("error ", err)
+					return
+				}
+				got <- fmt.Sprint(list[0].Value, " ", list[3].Value)
+			}}
+			a.q = loop.Ask{Method: "GET", Max: 1000, Headers: []event.KV{{Key: "Authorization", Value: "secret"}, {Key: "cookie", Value: "a=b"}, {Key: "X-Test", Value: "yes"}}}
+			if !a.again(&p.Head) {
+				got <- "not followed"
+			}
+		})
+		if got := <-got; got != want {
+			t.Errorf("from %s: %s, want %s", scheme, got, want)
+		}
+	}
+}
+
+// TestDrainKeepsNoPool lets a loop that drains end with the last response.
+func TestDrainKeepsNoPool(t *testing.T) {
+	t.Parallel()
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		<-goOn
+	}))
+	defer srv.Close()
+	r := newRig(t, nil)
+	go func() {
+		<-asked
+		r.g.Drain(20 * time.Second)
+		close(goOn)
+	}()
+	if got, err := r.ask(loop.Ask{Method: "GET", URL: srv.URL}); got != "200 " {
+		t.Error(got, err)
+	}
+	r.do(func() {
+		if d := r.p.desk(r.g.Stack(r.sh)); d.pooled != 0 {
+			t.Errorf("%d connections are kept", d.pooled)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"compress/gzip"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/stacks/loop"
@@ -13,8 +14,8 @@ import (
 type desk struct {
 	p      *Protocol
 	stack  *loop.Stack
-	files  int // that are being read
-	asking int // requests to servers
+	files  atomic.Int32 // that are being read
+	asking int          // requests to servers
 	pool   map[string][]*asker
 	pooled int
 	out    []byte // what is about to be sent

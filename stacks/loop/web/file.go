@@ -63,11 +63,11 @@ func (s *server) serveFile(v event.Verdict) {
 			return
 		}
 	}
-	if s.d.files >= maxFiles {
+	if s.d.files.Load() >= maxFiles {
 		s.fail(503, "too many files at once")
 		return
 	}
-	s.d.files++
+	s.d.files.Add(1)
 	s.last = s.last || f.close
 	s.state = streaming
 	s.hold()
@@ -83,8 +83,8 @@ func (s *server) serveFile(v event.Verdict) {
 	d := s.d
 	d.p.live.Go(func() {
 		job.serve(r, a.Root, name)
+		d.files.Add(-1) // here: nobody may take what is posted for a job that is canceled
 		job.post(func() {
-			d.files--
 			if s.file == job {
 				s.file = nil
 				s.endFile()

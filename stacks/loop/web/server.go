@@ -97,6 +97,8 @@ func (s *server) head(b []byte) bool {
 	}
 	s.state, s.last, s.discard, s.answered, s.came = asking, !r.p.KeepAlive, false, false, 0
 	r.front, s.before = n, uint64(len(b))
+	// Handlers may take their time: what was expected of the peer came.
+	s.until.stop(s)
 	s.body.Begin(&r.p.Head, r.p.Limits())
 	if !loopev.OnHTTPHeaders.Wanted(s.c.Shard()) {
 		return s.afterHeaders()

@@ -396,3 +396,33 @@ func TestFuzzedSockets(t *testing.T) {
 		}
 	}
 }
+
+// TestFragmentsWithinAMessage has a script ask for parts in the middle of a message: it
+// ends as it began.
+func TestFragmentsWithinAMessage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(e any) event.Verdict {
+		switch e := e.(type) {
+		case *loopev.WSPing:
+			_ = e.C.SetWSNoDefrag(nil, string(e.Payload) == "on")
+		}
+		return event.Verdict{}
+	})
+	r.bind(loopev.OnWSPing.ID(), loopev.OnWSFragment.ID(), loopev.OnWSMessage.ID())
+	s := r.socket("Sec-WebSocket-Extensions: permessage-deflate\n")
+	// The empty frame leaves nothing that is kept of the message.
+	hello := "\xf2\x48\xcd\xc9\xc9\x07\x00" // RFC 7692 section 7.2.3.1
+	_, _ = s.Write(slices.Concat(
+		frame(0xc1, hello), frame(0x89, "on"), frame(0xc1, hello),
+		frame(0x01, "a"), frame(0x89, "off"), frame(0x80, "b"), frame(0xc1, hello),
+		frame(0x01, ""), frame(0x89, "on"), frame(0x80, "c"), frame(0x82, "whole"),
+	))
+	want := []string{
+		`S text "Hello"`, `S ping "on"`, `S part text "Hello" true`,
+		`S part text "a" false`, `S ping "off"`, `S part continuation "b" true`, `S text "Hello"`,
+		`S ping "on"`, `S text "c"`, `S part binary "whole" true`,
+	}
+	if d := cmp.Diff(want, r.logged(len(want))); d != "" {
+		t.Error(d)
+	}
+}

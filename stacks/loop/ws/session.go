@@ -54,7 +54,7 @@ type Session struct {
 	r     *wsframe.Reader
 	w     *wsframe.Writer
 	state state
-	// told: ws_close was raised. parts: r was made to tell fragments.
+	// told: ws_close was raised. parts: r tells fragments.
 	told, parts bool
 	heard       int64 // when something came last
 	pinged      bool  // since then
@@ -128,9 +128,7 @@ func (s *Session) Recv(c *loop.Conn) {
 			}
 			continue
 		}
-		if parts := c.WSNoDefrag(); parts != s.parts && s.r.Pending() == 0 {
-			s.reread(parts)
-		}
+		s.parts = s.r.SetFragments(c.WSNoDefrag())
 		m, used, ok, err := s.r.Next(b)
 		if err != nil {
 			s.refuse(err)
@@ -143,14 +141,6 @@ func (s *Session) Recv(c *loop.Conn) {
 			return
 		}
 	}
-}
-
-// reread has messages told in parts from now on, or no longer.
-func (s *Session) reread(parts bool) {
-	s.parts = parts
-	s.r = wsframe.NewReader(wsframe.Config{
-		Server: s.cfg.Server, MaxMessage: s.cfg.Max, Deflate: s.cfg.Deflate, Flater: s.cfg.Flater, Fragments: parts,
-	})
 }
 
 // take tells a message or does what a control frame asks for. Its bytes are consumed

@@ -11,10 +11,6 @@ import (
 // Handle is an open network namespace. The zero handle is the caller's own.
 type Handle struct{ file *os.File }
 
-// OfProcess opens the network namespace that a process is in. It needs what ptrace
-// of that process needs.
-func OfProcess(pid int) (Handle, error) { return OfPath(fmt.Sprintf("/proc/%d/ns/net", pid)) }
-
 // OfPath opens a network namespace by a path, such as /run/netns/blue.
 func OfPath(path string) (Handle, error) {
 	f, err := os.Open(path)

@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"testing"
@@ -70,8 +71,8 @@ func TestApart(t *testing.T) {
 	}
 }
 
-func TestOfProcess(t *testing.T) {
-	h, err := OfProcess(os.Getpid())
+func TestOfPath(t *testing.T) {
+	h, err := OfPath(fmt.Sprintf("/proc/%d/ns/net", os.Getpid()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func (f *flight) fly() {
 func (f *flight) arm(in time.Duration) {
 	f.r.sh.Timers().Arm(&f.timer, f.r.loop.Now()+int64(in), func(int64) { f.next() })
 	if in == 0 {
-		f.r.loop.Wake()
+		f.r.loop.Stir()
 	}
 }
 

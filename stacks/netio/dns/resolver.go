@@ -216,7 +216,7 @@ type waiter struct {
 func (w *waiter) soon(r *Resolver, ans Answer) {
 	w.timed = r.sh.Timers()
 	w.timed.Arm(&w.timer, r.loop.Now(), func(int64) { w.tell(ans) })
-	r.loop.Wake()
+	r.loop.Stir()
 }
 
 func (w *waiter) tell(ans Answer) {

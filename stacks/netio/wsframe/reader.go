@@ -91,12 +91,14 @@ func (r *Reader) Next(p []byte) (m Message, used int, ok bool, err error) {
 	}
 }
 
-// Pending returns how many bytes of an unfinished message are kept.
-func (r *Reader) Pending() int {
-	if r.told {
-		return 0
+// SetFragments has each frame told as it comes from now on, or no longer, as
+// Config.Fragments does; it reports whether it is. Within a message or a frame nothing
+// changes: a message is told in one way, so it is called again before the next.
+func (r *Reader) SetFragments(on bool) bool {
+	if r.op == 0 && !r.inside {
+		r.cfg.Fragments = on
 	}
-	return len(r.buf)
+	return r.cfg.Fragments
 }
 
 // reuse makes the buffer empty whose bytes were lent.

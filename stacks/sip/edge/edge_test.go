@@ -331,7 +331,7 @@ func TestDeclarations(t *testing.T) {
 		{[]event.KV{{Key: "url", Value: "udp://127.0.0.1"}, {Key: "advertise", Value: "a b"}}, "HOST"},
 		{[]event.KV{{Key: "url", Value: "udp://127.0.0.1"}, {Key: "idle", Value: "soon"}}, "time"},
 		{[]event.KV{{Key: "url", Value: "udp://127.0.0.1"}, {Key: "colour", Value: "red"}}, "unknown"},
-		{[]event.KV{{Key: "url", Value: "tls://127.0.0.1"}, {Key: "cert", Value: "none.pem"}, {Key: "key", Value: "none.pem"}}, "certificate"},
+		{[]event.KV{{Key: "url", Value: "tls://127.0.0.1"}, {Key: "cert", Value: "none.pem"}, {Key: "key", Value: "none.pem"}}, ""},
 	} {
 		_, errs := g.Prepare([]Listen{{Name: "x", Options: row.options, Dir: "."}})
 		got := ""
@@ -356,6 +356,11 @@ func TestReconcile(t *testing.T) {
 	defer taken.Close()
 	ch, errs := r.Prepare([]Listen{{Name: "edge", Options: url("udp://127.0.0.1:0")}, {Name: "other", Options: url("udp://127.0.0.1:0")}, {Name: "bad", Options: url("tcp://" + taken.Addr().String())}})
 	if ch != nil || errs[2] == nil {
+		t.Fatalf("%v, %v", ch, errs)
+	}
+	// Who opens listeners reads keys, who checks scripts does not.
+	ch, errs = r.Prepare([]Listen{{Name: "tls", Options: options("tls://127.0.0.1:0", "cert", "none.pem", "key", "none.pem"), Dir: "."}})
+	if ch != nil || errs[0] == nil || !strings.Contains(errs[0].Error(), "certificate") {
 		t.Fatalf("%v, %v", ch, errs)
 	}
 	r.declare(t, Listen{Name: "edge", Options: url("udp://127.0.0.1:0")}, Listen{Name: "other", Options: url("udp://127.0.0.1:0")})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -23,6 +24,8 @@ type Config struct {
 	// Portable and Clock are netio.Config's.
 	Portable bool
 	Clock    func() int64
+	// Wire, where set, is in the place of the network: no socket is opened.
+	Wire Wire
 	// Log gets what an operator should know; by default none.
 	Log *slog.Logger
 }
@@ -42,7 +45,7 @@ type Group struct {
 	stack    *sip.Stack
 	ports    []*listener // that are open, in the order of their names
 	conns    map[peerKey]netio.ID
-	locals   map[string]string // address of ours that leads to a peer's
+	locals   map[netip.Addr]netip.Addr // address of ours that leads to a peer's
 	scratch  []byte
 }
 
@@ -54,7 +57,7 @@ func New(cfg Config) *Group {
 	if cfg.SIP.Key == [16]byte{} {
 		_, _ = rand.Read(cfg.SIP.Key[:]) // never fails, says its package
 	}
-	return &Group{cfg: cfg, listeners: map[string]*listener{}, conns: map[peerKey]netio.ID{}, locals: map[string]string{}}
+	return &Group{cfg: cfg, listeners: map[string]*listener{}, conns: map[peerKey]netio.ID{}, locals: map[netip.Addr]netip.Addr{}}
 }
 
 // Start makes the stack, in the first shard; it gets nothing before [Group.Run]. It is
@@ -62,10 +65,14 @@ func New(cfg Config) *Group {
 func (g *Group) Start(shards *event.Shards) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.io != nil {
+	if g.shard != nil {
 		return errors.New("sip: start: the group was started before")
 	}
 	sh := shards.At(0)
+	if g.cfg.Wire != nil {
+		g.shard, g.stack = sh, sip.New(sh, g.cfg.SIP, g)
+		return nil
+	}
 	io, err := netio.New(netio.Config{Shard: sh, Portable: g.cfg.Portable, Clock: g.cfg.Clock, Log: g.cfg.Log})
 	if err != nil {
 		return fmt.Errorf("sip: start: %w", err)
@@ -150,9 +157,4 @@ func (g *Group) Wake() {
 }
 
 // limits are those of one message.
-func (g *Group) limits() msg.Limits {
-	if g.cfg.SIP.Limits == (msg.Limits{}) {
-		return msg.DefaultLimits()
-	}
-	return g.cfg.SIP.Limits
-}
+func (g *Group) limits() msg.Limits { return g.stack.Limits() }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/plain"
 	"github.com/hookd/hookd/engine/event/sipev"
 )
 
@@ -43,8 +44,9 @@ type spec struct {
 // defaultIdle is how long a connection may be silent.
 const defaultIdle = 10 * time.Minute
 
-// parse reads a declaration.
-func parse(l Listen) (*spec, error) {
+// parse reads a declaration, and the files that it names where read says so: keys are
+// for who opens the listener, not for who only checks scripts.
+func parse(l Listen, read bool) (*spec, error) {
 	s := &spec{idle: defaultIdle}
 	for _, o := range l.Options {
 		if err := s.option(o, l.Dir); err != nil {
@@ -57,7 +59,7 @@ func parse(l Listen) (*spec, error) {
 	if err := s.address(); err != nil {
 		return nil, err
 	}
-	return s, s.certificate()
+	return s, s.certificate(read)
 }
 
 func (s *spec) option(o event.KV, dir string) error {
@@ -86,14 +88,9 @@ func (s *spec) option(o event.KV, dir string) error {
 			return wrong("a list of names")
 		}
 	case "idle":
-		d, err := time.ParseDuration(text)
-		if seconds, isNumber := o.Value.(float64); isNumber {
-			d, err = time.Duration(seconds*float64(time.Second)), nil
-		}
-		if err != nil || d <= 0 {
+		if err := plain.SetDuration(&s.idle, o.Value); err != nil || s.idle <= 0 {
 			return wrong(`a time such as "10m"`)
 		}
-		s.idle = d
 	case "cert", "key", "ca":
 		if !isText {
 			return wrong("a file")
@@ -145,8 +142,9 @@ func (s *spec) address() error {
 	return nil
 }
 
-// certificate loads what a listener with TLS shows, and whom it trusts.
-func (s *spec) certificate() error {
+// certificate checks, and where read says so loads, what a listener with TLS shows and
+// whom it trusts.
+func (s *spec) certificate(read bool) error {
 	if s.proto != sipev.TransportTLS && s.proto != sipev.TransportWss {
 		if s.cert != "" || s.key != "" || s.ca != "" {
 			return errors.New("cert, key and ca are for tls:// and wss:// alone")
@@ -155,6 +153,9 @@ func (s *spec) certificate() error {
 	}
 	if s.cert == "" || s.key == "" {
 		return errors.New("tls:// and wss:// need cert and key")
+	}
+	if !read {
+		return nil
 	}
 	pair, err := tls.LoadX509KeyPair(s.cert, s.key)
 	if err != nil {

@@ -112,10 +112,13 @@ func (s *stream) Connect(c *netio.Conn, err error) {
 func (s *stream) opened(c *netio.Conn) {
 	s.up = true
 	s.g.conns[s.key] = c.ID()
-	for _, b := range s.unsent {
-		_ = s.write(c, b)
-	}
+	unsent := s.unsent
 	s.unsent = nil
+	for _, b := range unsent {
+		if s.write(c, b) != nil {
+			s.undelivered(b)
+		}
+	}
 }
 
 // write sends a message, or keeps a copy until it can be sent.
@@ -185,8 +188,14 @@ func (s *stream) forget(c *netio.Conn) {
 // Close implements [netio.Handler].
 func (s *stream) Close(c *netio.Conn, _ netio.Reason) {
 	s.forget(c)
-	for _, b := range s.unsent {
-		s.g.stack.Undelivered(sip.Hop{Proto: s.key.proto, Remote: s.key.remote}, b)
-	}
+	unsent := s.unsent
 	s.unsent = nil
+	for _, b := range unsent {
+		s.undelivered(b)
+	}
+}
+
+// undelivered gives a message back that the connection will not carry.
+func (s *stream) undelivered(b []byte) {
+	s.g.stack.Undelivered(sip.Hop{Proto: s.key.proto, Remote: s.key.remote}, b)
 }

@@ -85,14 +85,17 @@ func (m *Message) Parts(do func(Part) bool) error {
 	return ErrMultipart
 }
 
-// delimiter finds the line that begins with mark.
+// delimiter finds the line that is mark, perhaps with the two hyphens that end the last
+// part: the boundary of a part inside may begin like the one around it.
 func delimiter(body, mark []byte, from int) int {
 	for {
 		i := bytes.Index(body[from:], mark)
 		if i < 0 {
 			return -1
 		}
-		if i += from; i == 0 || body[i-1] == '\n' {
+		i += from
+		line, _, _ := bytes.Cut(body[i+len(mark):], []byte("\n"))
+		if (i == 0 || body[i-1] == '\n') && len(trim(bytes.TrimPrefix(line, []byte("--")))) == 0 {
 			return i
 		}
 		from = i + 1

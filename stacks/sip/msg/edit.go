@@ -94,7 +94,7 @@ func broken[T string | []byte](v T) bool {
 	return false
 }
 
-// SetRequestURI replaces a request's URI, or a reply's reason.
+// SetRequestURI replaces a request's URI.
 func (e *Edits) SetRequestURI(uri []byte) error {
 	if broken(uri) {
 		return ErrLineBreak

@@ -9,7 +9,7 @@ import (
 
 func TestEdits(t *testing.T) {
 	t.Parallel()
-	base := request("Via: SIP/2.0/UDP a, SIP/2.0/UDP b", "v: SIP/2.0/UDP c", "Route: <sip:r1>,  <sip:r2>", "Route: <sip:r3>", "X-A: 1", "L: 0")
+	base := request("Via: SIP/2.0/UDP a, SIP/2.0/UDP b", "v: SIP/2.0/UDP c", "Route: <sip:r1>,  <sip:r2>", "Route: <sip:r3>", "X-A: 1", "X-Empty: ", "L: 0")
 	head := "OPTIONS sip:user@example.com SIP/2.0\r\n"
 	for _, row := range []struct {
 		name string
@@ -21,6 +21,7 @@ func TestEdits(t *testing.T) {
 		{"below all", func(_ *Message, e *Edits) error { return e.Append("Y", []byte("2")) }, base[:len(base)-2] + "Y: 2\r\n\r\n"},
 		{"absent name goes to the top", func(_ *Message, e *Edits) error { return e.Before(RecordRoute, "Record-Route", []byte("r")) }, head + "Record-Route: r\r\n" + base[len(head):]},
 		{"value", func(m *Message, e *Edits) error { return e.SetValue(m.Index(0, OtherName, "x-a"), []byte("9")) }, strings.Replace(base, "X-A: 1", "X-A: 9", 1)},
+		{"value of an empty field", func(m *Message, e *Edits) error { return e.SetValue(m.Index(0, OtherName, "x-empty"), []byte("9")) }, strings.Replace(base, "X-Empty: ", "X-Empty:9 ", 1)},
 		{"first of several", func(_ *Message, e *Edits) error { e.Pop(ViaName, 1); return nil }, strings.Replace(base, "SIP/2.0/UDP a, ", "", 1)},
 		{"the only one", func(_ *Message, e *Edits) error { e.Pop(ViaName, 2); return nil }, strings.Replace(base, "Via: SIP/2.0/UDP a, SIP/2.0/UDP b\r\n", "", 1)},
 		{"line and a half", func(_ *Message, e *Edits) error { e.Pop(Route, 3); return nil }, strings.Replace(base, "Route: <sip:r1>,  <sip:r2>\r\nRoute: <sip:r3>\r\n", "", 1)},
@@ -47,7 +48,7 @@ func TestEdits(t *testing.T) {
 			_ = e.SetValue(m.Index(0, OtherName, "X-A"), []byte("22"))
 			e.Pop(ViaName, 1)
 			return e.Before(ViaName, "Via", []byte("n"))
-		}, strings.Replace(strings.Replace(base, "Via: SIP/2.0/UDP a, ", "Via: n\r\nVia: ", 1), "X-A: 1\r\nL: 0\r\n", "X-A: 22\r\nL: 0\r\nY: 2\r\n", 1)},
+		}, strings.Replace(strings.Replace(base, "Via: SIP/2.0/UDP a, ", "Via: n\r\nVia: ", 1), "X-A: 1\r\nX-Empty: \r\nL: 0\r\n", "X-A: 22\r\nX-Empty: \r\nL: 0\r\nY: 2\r\n", 1)},
 	} {
 		m := parse(t, base)
 		var e Edits
@@ -116,5 +117,12 @@ func TestBuild(t *testing.T) {
 	ok := parse(t, string(AppendReply(nil, invite, &Reply{Code: 200, Reason: "OK"})))
 	if !ok.Has(RecordRoute) {
 		t.Error("a 2xx without Record-Route")
+	}
+	// A field that says nothing does not end the header of what is made of it.
+	empty := parse(t, strings.Replace(typical, "Record-Route: <sip:bigbox3.site3.atlanta.example.com;lr>", "Record-Route: \r\nRoute:", 1))
+	for _, raw := range [][]byte{AppendReply(nil, empty, &Reply{Code: 200, Reason: "OK"}), AppendCancel(nil, empty, nil)} {
+		if m := parse(t, string(raw)); len(m.Body()) != 0 || m.Check().Found() {
+			t.Errorf("made of a request with empty fields:\n%s", raw)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package msg
 import (
 	"bytes"
 	"errors"
+	"math"
 )
 
 // Why bytes are no message, so that nothing can be answered either.
@@ -19,7 +20,7 @@ var (
 type Limits struct {
 	Size   int // bytes in all
 	Head   int // bytes of start line and header
-	Fields int // header fields
+	Fields int // header fields; no message has more than 65,535
 }
 
 // DefaultLimits are those of RFC 3261's largest datagram.
@@ -123,7 +124,7 @@ func (m *Message) header(at int, lim Limits) error {
 		if lf >= lim.Head {
 			return ErrTooLong
 		}
-		if len(m.fields) >= lim.Fields {
+		if len(m.fields) >= min(lim.Fields, math.MaxUint16) {
 			return ErrFields
 		}
 		m.field(at, lf+1)
@@ -149,6 +150,9 @@ func (m *Message) field(at, end int) {
 	}
 	for stop > val && is(line[stop-1], classLWS) {
 		stop--
+	}
+	if val == stop {
+		val, stop = colon+1, colon+1 // and not behind the line's end
 	}
 	id := NameOf(name)
 	if id == OtherName && !all(name, classToken) {

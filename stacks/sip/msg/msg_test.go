@@ -306,13 +306,13 @@ func TestAuth(t *testing.T) {
 
 func TestMultipart(t *testing.T) {
 	t.Parallel()
-	body := "preamble\r\n--x y\r\nContent-Type: text/plain\r\n\r\nhello\r\n--x y\r\nContent-ID: 1\r\nContent-Type:\r\n application/sdp\r\n\r\nv=0\r\n\r\n--x y--\r\n"
+	body := "preamble\r\n--x y\r\nContent-Type: text/plain\r\n\r\nhello\r\n--x y2\r\n--x y \r\nContent-ID: 1\r\nContent-Type:\r\n application/sdp\r\n\r\nv=0\r\n\r\n--x y--\r\n"
 	m := parse(t, request("Content-Type: multipart/mixed;boundary=\"x y\"", fmt.Sprintf("l: %d", len(body)))+body)
 	var got []string
 	if err := m.Parts(func(p Part) bool { got = append(got, string(p.Body)); return true }); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"hello", "v=0\r\n"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"hello\r\n--x y2", "v=0\r\n"}, got); diff != "" {
 		t.Error(diff)
 	}
 	sdp, off := m.SDP()

@@ -1,6 +1,9 @@
 package msg
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestEqualURI has the examples of RFC 3261, 19.1.4, and RFC 3966, 5.
 func TestEqualURI(t *testing.T) {
@@ -31,6 +34,8 @@ func TestEqualURI(t *testing.T) {
 		{"tel:+1201;ext=1-2;isub=a", "tel:+1201;isub=A;ext=12", true},
 		{"urn:x", "urn:x", true},
 		{"urn:x", "urn:X", false},
+		{"sip:b" + strings.Repeat(";a", 100), "sip:b" + strings.Repeat(";a", 100), true},
+		{"sip:b" + strings.Repeat(";a", 100), "sip:B" + strings.Repeat(";a", 100), false},
 	} {
 		if EqualURI([]byte(row.a), []byte(row.b)) != row.same || EqualURI([]byte(row.b), []byte(row.a)) != row.same {
 			t.Errorf("%s, %s: the same %v", row.a, row.b, !row.same)

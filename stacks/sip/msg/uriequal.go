@@ -2,8 +2,13 @@ package msg
 
 import "bytes"
 
+// mostCompared is how many parameters of a URI are compared by rule. What is compared
+// with each of the other's takes the square of their number.
+const mostCompared = 64
+
 // EqualURI compares two URIs by the rules of their scheme: RFC 3261, 19.1.4, RFC
-// 3966, 5; of others byte by byte. What is no URI equals nothing.
+// 3966, 5; of others, and of those with more than 64 parameters, byte by byte. What is
+// no URI equals nothing.
 func EqualURI(a, b []byte) bool {
 	u, err := ParseURI(a)
 	if err != nil {
@@ -13,10 +18,12 @@ func EqualURI(a, b []byte) bool {
 	if err != nil || u.Scheme != w.Scheme {
 		return false
 	}
-	switch u.Scheme {
-	case SIP, SIPS:
+	switch {
+	case bytes.Count(u.Params, []byte(";")) > mostCompared || bytes.Count(u.Headers, []byte("&")) > mostCompared:
+		return bytes.Equal(a, b)
+	case u.Scheme == SIP, u.Scheme == SIPS:
 		return u.equalSIP(&w)
-	case Tel:
+	case u.Scheme == Tel:
 		return u.equalTel(&w)
 	default:
 		return bytes.Equal(a, b)

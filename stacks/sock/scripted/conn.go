@@ -101,8 +101,8 @@ func (c *Conn) Pause(*event.Caller) error {
 	}
 	c.expiry = time.AfterFunc(sock.DefaultLease, c.expired)
 	c.later(func() {
-		c.raise(sockev.OnPause.ID(), moment{})
-		c.raise(sockev.OnDump.ID(), moment{})
+		c.step(sock.StepPaused, 0, 0)
+		c.step(sock.StepDumped, 0, 0)
 	})
 	return nil
 }
@@ -136,8 +136,8 @@ func (c *Conn) expired() {
 		return
 	}
 	c.letGo()
-	c.raise(sockev.OnLeaseExpired.ID(), moment{})
-	c.raise(sockev.OnResume.ID(), moment{})
+	raise(c, sockev.OnLeaseExpired, &sockev.LeaseExpired{S: c})
+	c.step(sock.StepResumed, 0, 0)
 }
 
 // letGo resumes what is paused and lets its process go on.
@@ -219,7 +219,7 @@ func (c *Conn) Resume(*event.Caller) error {
 		return fmt.Errorf("resume: %s is not paused", c.Label())
 	}
 	c.letGo()
-	c.later(func() { c.raise(sockev.OnResume.ID(), moment{}) })
+	c.later(func() { c.step(sock.StepResumed, 0, 0) })
 	return nil
 }
 
@@ -235,7 +235,7 @@ func (c *Conn) Close(*event.Caller) error {
 	c.letGo()
 	if err == nil {
 		c.later(func() {
-			c.raise(sockev.OnClosed.ID(), moment{})
+			c.step(sock.StepClosed, 0, 0)
 			c.slots.End()
 		})
 	}

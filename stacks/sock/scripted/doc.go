@@ -4,7 +4,7 @@
 // A move runs in a goroutine of its own. It enters the shard before packets are
 // blocked and leaves it when the connection is closed, or goes on: handlers run in
 // between, no reload comes in between, and what else the shard does waits. Handlers of
-// one blackout have [Budget] together; what comes after it is spent is not raised.
+// one blackout have [Budget] together; what comes after it is spent is not raised ([Stats]).
 //
 // Goroutines: methods want the shard entered. [Stack.Close] waits for what is under way.
 package scripted

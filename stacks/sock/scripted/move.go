@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/sockev"
-	"github.com/hookd/hookd/stacks/netfilter"
 	"github.com/hookd/hookd/stacks/sock"
 	"github.com/hookd/hookd/stacks/sock/survey"
 )
@@ -23,8 +21,6 @@ type passage struct {
 	c       *Conn
 	entered bool
 	spent   time.Duration // by handlers in the blackout
-	last    sock.Step
-	restore bool
 }
 
 // enter takes the shard.
@@ -42,70 +38,21 @@ func (p *passage) leave() {
 	}
 }
 
-// points are the hook points of steps.
-func points(s sock.Step) event.PointID {
-	switch s {
-	case sock.StepBefore, sock.StepRestoreBefore:
-		return sockev.OnBefore.ID()
-	case sock.StepLocked:
-		return sockev.OnLocked.ID()
-	case sock.StepPaused:
-		return sockev.OnPause.ID()
-	case sock.StepDumped:
-		return sockev.OnDump.ID()
-	case sock.StepImageWritten:
-		return sockev.OnImageWritten.ID()
-	case sock.StepClosing:
-		return sockev.OnClosing.ID()
-	case sock.StepClosed:
-		return sockev.OnClosed.ID()
-	case sock.StepResumed:
-		return sockev.OnResume.ID()
-	case sock.StepUnbound:
-		return sockev.OnRestoreUnbound.ID()
-	case sock.StepBound:
-		return sockev.OnRestoreBound.ID()
-	case sock.StepNoQ:
-		return sockev.OnRestoreNoq.ID()
-	case sock.StepQueues:
-		return sockev.OnRestoreQueue.ID()
-	case sock.StepRestored:
-		return sockev.OnRestored.ID()
-	case sock.StepUnlocked:
-		return sockev.OnUnlocked.ID()
-	case sock.StepUp:
-		return sockev.OnUp.ID()
-	}
-	return sockev.OnError.ID()
-}
-
 // observe raises the hook points of a move.
 func (p *passage) observe(k *sock.Progress) error {
 	p.enter()
 	c := p.c
-	m := moment{took: k.Blackout, held: uint32(k.Held), restoring: p.restore}
 	if k.Step == sock.StepFailed {
-		m.message, m.at = k.Err.Error(), k.At.String()
-		if errors.Is(k.Err, netfilter.ErrLeaseExpired) {
-			c.raise(sockev.OnLeaseExpired.ID(), m)
-		}
-		c.raise(sockev.OnError.ID(), m)
+		c.failed(k)
 		return nil
 	}
 	if k.Data != nil {
 		c.state, c.recv, c.send = stateOf(uint8(k.Data.State)), int64(k.Data.InqLen), int64(k.Data.OutqLen)
 	}
-	abort := p.raise(k.Step, points(k.Step), m)
+	took, held := k.Blackout, uint32(k.Held)
+	abort := p.within(k.Step, func() bool { return c.step(k.Step, took, held) })
 	if k.Step == sock.StepDumped && !abort {
-		for _, q := range []struct {
-			side  sockev.Side
-			bytes int64
-		}{{sockev.SideRecv, c.recv}, {sockev.SideSend, c.send}} {
-			if q.bytes > 0 && !abort {
-				m.side, m.bytes = q.side, q.bytes
-				abort = p.raise(k.Step, sockev.OnQueue.ID(), m)
-			}
-		}
+		abort = p.within(k.Step, func() bool { return c.queues(took, held) })
 	}
 	switch k.Step {
 	case sock.StepClosed, sock.StepResumed, sock.StepUp:
@@ -117,22 +64,22 @@ func (p *passage) observe(k *sock.Progress) error {
 	return nil
 }
 
-// raise keeps handlers of the blackout to their budget.
-func (p *passage) raise(s sock.Step, id event.PointID, m moment) bool {
+// within keeps handlers of the blackout to their budget.
+func (p *passage) within(s sock.Step, handlers func() bool) bool {
 	if !s.InBlackout() {
-		return p.c.raise(id, m)
+		return handlers()
 	}
-	if p.spent >= p.c.stack.budget {
-		p.c.stack.overrun.Add(1)
-		if p.last != sock.StepFailed {
-			p.last = sock.StepFailed
-			p.c.stack.log.Warn("handlers took too long in a blackout: no more hook points are raised in it", "conn", p.c.id, "at", s, "took", p.spent)
-		}
+	stack := p.c.stack
+	if p.spent >= stack.budget {
+		stack.unraised.Add(1)
 		return false
 	}
 	start := time.Now()
-	abort := p.c.raise(id, m)
-	p.spent += time.Since(start)
+	abort := handlers()
+	if p.spent += time.Since(start); p.spent >= stack.budget {
+		stack.overruns.Add(1)
+		stack.log.Warn("handlers took too long in a blackout: no more hook points are raised in it", "conn", p.c.id, "at", s, "took", p.spent)
+	}
 	return abort
 }
 
@@ -153,8 +100,11 @@ func (c *Conn) background(what string, done func(error), run func(*passage) erro
 		p.enter()
 		c.moving = false
 		if err == nil {
+			c.stack.moved.Add(1)
 			c.ended = true
 			c.slots.End()
+		} else {
+			c.stack.counts.failed.Add(1)
 		}
 		done(err)
 		p.leave()
@@ -165,7 +115,7 @@ func (c *Conn) background(what string, done func(error), run func(*passage) erro
 func (p *passage) choose() error {
 	p.enter()
 	defer p.leave()
-	if p.c.raise(sockev.OnSelect.ID(), moment{}) {
+	if raise(p.c, sockev.OnSelect, &sockev.Select{S: p.c}) {
 		return errAborted
 	}
 	return nil
@@ -207,13 +157,13 @@ const drainLook = 20 * time.Millisecond
 func (p *passage) drain(within time.Duration) {
 	c := p.c
 	for until := time.Now().Add(within); time.Now().Before(until); {
-		k, err := survey.Find("", c.local, c.remote)
+		k, err := survey.Find("", c.local, c.remote, false)
 		if err != nil || k.Recv == 0 && k.Send == 0 {
 			return
 		}
 		p.enter()
 		c.recv, c.send = int64(k.Recv), int64(k.Send)
-		stop := c.raise(sockev.OnDrain.ID(), moment{})
+		stop := raise(c, sockev.OnDrain, &sockev.Drain{S: c})
 		p.leave()
 		if stop {
 			return
@@ -232,11 +182,7 @@ func (c *Conn) Move(_ *event.Caller, target string, done func(error)) {
 		if err := p.choose(); err != nil {
 			return err
 		}
-		network := "tcp"
-		if strings.Contains(target, "/") {
-			network = "unix"
-		}
-		to, err := net.DialTimeout(network, target, sock.DefaultLease)
+		to, err := net.DialTimeout(sock.NetworkOf(target), target, sock.DefaultLease)
 		if err != nil {
 			return err
 		}

@@ -29,26 +29,25 @@ func (s *Stack) Restore(by *event.Caller, file, serve string, done func(sockev.C
 		sh.Enter()
 		defer sh.Leave()
 		if err != nil {
+			s.counts.failed.Add(1)
 			done(nil, err)
 			return
 		}
+		s.restored.Add(1)
 		done(c, nil)
 	})
 }
 
 func (s *Stack) restore(sh *event.Shard, file, serve string) (*Conn, error) {
-	l, err := listenFor(serve)
+	l, err := s.listen(serve)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("sock.restore: %w", err)
 	}
 	claimed, err := image.Claim(file)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	c := s.conn(sh, &survey.Socket{
-		State: claimed.State, Local: claimed.Local, Remote: claimed.Remote, Owners: []survey.Owner{{PID: os.Getpid(), Name: "hookd"}},
-	})
-	p := &passage{c: c, restore: true}
+	p := &passage{c: s.revived(sh, claimed.Image)}
 	r, err := s.mover.Restore(claimed.Image, sock.RestoreOptions{Adopt: true, Quick: true, Observe: p.observe})
 	p.leave()
 	if err != nil {
@@ -57,46 +56,46 @@ func (s *Stack) restore(sh *event.Shard, file, serve string) (*Conn, error) {
 	if err := claimed.Done(); err != nil {
 		s.log.Warn("image is used and has not its name for that", "file", file, "err", err)
 	}
-	c.fd = r.FD
+	p.enter()
+	p.c.fd = r.FD
+	p.leave()
 	s.work.Go(func() { s.settle(p, r, l) })
-	return c, nil
+	return p.c, nil
 }
 
-func listenFor(path string) (*net.UnixListener, error) {
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, fmt.Errorf("sock.restore: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("sock.restore: %w", err), l.Close())
-	}
-	return l, nil
+// revived returns the object of a connection that is about to be restored.
+func (s *Stack) revived(sh *event.Shard, m *image.Image) *Conn {
+	sh.Enter()
+	defer sh.Leave()
+	return s.conn(sh, &survey.Socket{
+		State: m.State, Local: m.Local, Remote: m.Remote, Owners: []survey.Owner{{PID: os.Getpid(), Name: "hookd"}},
+	})
 }
 
 // settle tells the peer's first signs and hands the socket over.
-func (s *Stack) settle(p *passage, r *sock.Restored, l *net.UnixListener) {
+func (s *Stack) settle(p *passage, r *sock.Restored, l net.Listener) {
 	given := make(chan struct{})
 	s.work.Go(func() {
 		defer close(given)
 		s.give(r, l)
 	})
 	start := time.Now()
-	tell := func(id event.PointID) {
+	tell := func(emit func(after time.Duration)) {
 		p.enter()
-		p.c.raise(id, moment{after: time.Since(start)})
+		emit(time.Since(start))
 		p.leave()
 	}
 	if _, err := r.Settle(settleFor); err != nil {
-		tell(sockev.OnStalled.ID())
+		tell(func(after time.Duration) { raise(p.c, sockev.OnStalled, &sockev.Stalled{S: p.c, After: after}) })
 	} else {
-		tell(sockev.OnFirstAck.ID())
+		tell(func(after time.Duration) { raise(p.c, sockev.OnFirstAck, &sockev.FirstAck{S: p.c, After: after}) })
 	}
 	for {
 		// The first bytes may well come when a program has it: its socket is watched through
 		// this descriptor until then.
 		if came, err := r.FirstData(); err != nil || came {
 			if came {
-				tell(sockev.OnFirstData.ID())
+				tell(func(after time.Duration) { raise(p.c, sockev.OnFirstData, &sockev.FirstData{S: p.c, After: after}) })
 			}
 			break
 		}
@@ -118,7 +117,7 @@ func (s *Stack) settle(p *passage, r *sock.Restored, l *net.UnixListener) {
 
 // give hands the descriptor to the first that asks for it, or, when the stack closes,
 // to nobody.
-func (s *Stack) give(r *sock.Restored, l *net.UnixListener) {
+func (s *Stack) give(r *sock.Restored, l net.Listener) {
 	accepted := make(chan struct{})
 	s.work.Go(func() {
 		select {
@@ -128,12 +127,12 @@ func (s *Stack) give(r *sock.Restored, l *net.UnixListener) {
 		_ = l.Close()
 	})
 	defer close(accepted)
-	conn, err := l.AcceptUnix()
+	conn, err := l.Accept()
 	if err != nil {
 		return
 	}
 	defer conn.Close()
-	if err := r.Pass(conn); err != nil {
+	if err := r.Pass(conn.(*net.UnixConn)); err != nil {
 		s.log.Warn("descriptor of a restored connection was not handed over", "err", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -60,10 +61,10 @@ type Stack struct {
 	log     *slog.Logger
 	budget  time.Duration
 	started atomic.Bool
-	// overrun counts hook points that were not raised because the budget was spent.
-	overrun atomic.Uint64
-	ids     atomic.Uint64
-	work    sync.WaitGroup
+	listen  func(path string) (net.Listener, error)
+	counts
+	ids  atomic.Uint64
+	work sync.WaitGroup
 
 	mu    sync.Mutex // guards what follows
 	known map[key]*Conn
@@ -88,12 +89,12 @@ func New(cfg Config, log *slog.Logger) *Stack {
 	return &Stack{log: log, budget: cmp.Or(cfg.Blackout, Budget), known: map[key]*Conn{}, down: make(chan struct{})}
 }
 
-// Start lets scripts take connections.
-func (s *Stack) Start() { s.started.Store(true) }
-
-// Overrun returns how many hook points were not raised because handlers had spent the
-// budget of their blackout.
-func (s *Stack) Overrun() uint64 { return s.overrun.Load() }
+// Start lets scripts take connections. listen makes a Unix socket that only this user
+// may connect to. It is called once, before any script runs.
+func (s *Stack) Start(listen func(path string) (net.Listener, error)) {
+	s.listen = listen
+	s.started.Store(true)
+}
 
 // Close waits for moves that are under way and lets paused connections go on.
 func (s *Stack) Close() error {
@@ -119,7 +120,7 @@ func (s *Stack) Close() error {
 // errIdle is what calls are told where nothing is touched.
 var errIdle = errors.New("connections of this host are not touched here")
 
-// conn returns the object of a socket, the same for the same.
+// conn returns the object of a socket, the same for the same. The shard is entered.
 func (s *Stack) conn(sh *event.Shard, f *survey.Socket) *Conn {
 	o := survey.Owner{}
 	if len(f.Owners) > 0 {

@@ -126,8 +126,9 @@ func TestBudget(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(r.seen) != 3 || s.Overrun() != 2 { // before, locked, resume
-		t.Errorf("%d raised, %d not", len(r.seen), s.Overrun())
+	// Before, locked, resume.
+	if st := s.Stats(); len(r.seen) != 3 || st.Overruns != 1 || st.Unraised != 2 {
+		t.Errorf("%d raised, %+v", len(r.seen), st)
 	}
 }
 

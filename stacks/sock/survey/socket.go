@@ -11,7 +11,6 @@ type Socket struct {
 	Recv, Send uint32
 	UID        uint32
 	Inode      uint64
-	Cookie     uint64 // names the socket for its life
 	Owners     []Owner
 }
 

@@ -2,6 +2,7 @@ package survey
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -22,27 +23,15 @@ const (
 	requestLen = 56 // struct inet_diag_req_v2
 	answerLen  = 72 // struct inet_diag_msg
 	allStates  = 0xfff
+	anyCookie  = 1<<64 - 1 // INET_DIAG_NOCOOKIE, twice
 )
 
 // List returns the TCP sockets of a network namespace; the path "" is the caller's own.
 // keep, if not nil, says which. With owners it looks through the descriptors of all
 // processes that it may see, in this process' view of /proc.
 func List(path string, owners bool, keep func(*Socket) bool) ([]Socket, error) {
-	ns := netns.Handle{}
-	if path != "" {
-		var err error
-		if ns, err = netns.OfPath(path); err != nil {
-			return nil, err
-		}
-		defer ns.Close()
-	}
 	var list []Socket
-	err := ns.Do(func() error {
-		c, err := netlink.Dial(unix.NETLINK_SOCK_DIAG)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
+	err := in(path, func(c *netlink.Conn) error {
 		for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 			if err := dump(c, family, keep, &list); err != nil {
 				return fmt.Errorf("survey: list sockets: %w", err)
@@ -56,14 +45,44 @@ func List(path string, owners bool, keep func(*Socket) bool) ([]Socket, error) {
 	return list, err
 }
 
-func dump(c *netlink.Conn, family byte, keep func(*Socket) bool, list *[]Socket) error {
-	var b netlink.Builder
-	var req [requestLen]byte
-	req[0], req[1] = family, unix.IPPROTO_TCP
+// in asks the kernel in a network namespace.
+func in(path string, questions func(*netlink.Conn) error) error {
+	ns := netns.Handle{}
+	if path != "" {
+		var err error
+		if ns, err = netns.OfPath(path); err != nil {
+			return err
+		}
+		defer ns.Close()
+	}
+	return ns.Do(func() error {
+		c, err := netlink.Dial(unix.NETLINK_SOCK_DIAG)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return questions(c)
+	})
+}
+
+// request is a struct inet_diag_req_v2.
+type request [requestLen]byte
+
+func newRequest(family byte) *request {
+	req := &request{0: family, 1: unix.IPPROTO_TCP}
 	binary.NativeEndian.PutUint32(req[4:], allStates)
-	b.Begin(unix.SOCK_DIAG_BY_FAMILY, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, req[:]...)
+	return req
+}
+
+func (r *request) ask(c *netlink.Conn, flags uint16, each func(netlink.Message) error) error {
+	var b netlink.Builder
+	b.Begin(unix.SOCK_DIAG_BY_FAMILY, unix.NLM_F_REQUEST|flags, r[:]...)
 	b.End()
-	return c.Dump(&b, func(m netlink.Message) error {
+	return c.Dump(&b, each)
+}
+
+func dump(c *netlink.Conn, family byte, keep func(*Socket) bool, list *[]Socket) error {
+	return newRequest(family).ask(c, unix.NLM_F_DUMP, func(m netlink.Message) error {
 		s, ok := parse(m.Data)
 		if !ok || keep != nil && !keep(&s) {
 			return nil
@@ -90,7 +109,6 @@ func parse(b []byte) (s Socket, ok bool) {
 	}
 	s.Local = netip.AddrPortFrom(addr(8), binary.BigEndian.Uint16(b[4:]))
 	s.Remote = netip.AddrPortFrom(addr(24), binary.BigEndian.Uint16(b[6:]))
-	s.Cookie = binary.NativeEndian.Uint64(b[44:])
 	s.Recv, s.Send = binary.NativeEndian.Uint32(b[56:]), binary.NativeEndian.Uint32(b[60:])
 	s.UID, s.Inode = binary.NativeEndian.Uint32(b[64:]), uint64(binary.NativeEndian.Uint32(b[68:]))
 	return s, true
@@ -153,12 +171,21 @@ func inodeOf(link string) (uint64, bool) {
 	return n, err == nil
 }
 
-// Find returns the one socket with these ends that a process holds, and who holds it.
-func Find(path string, local, remote netip.AddrPort) (Socket, error) {
+// Find returns the socket with these ends, and with owners who holds it, which takes a
+// look at all processes. os.ErrNotExist says that there is none.
+func Find(path string, local, remote netip.AddrPort, owners bool) (Socket, error) {
 	same := func(a, b netip.AddrPort) bool {
 		return a.Port() == b.Port() && a.Addr().Unmap().WithZone("") == b.Addr().Unmap().WithZone("")
 	}
-	list, err := List(path, true, func(s *Socket) bool { return same(s.Local, local) && same(s.Remote, remote) })
+	mine := func(s *Socket) bool { return same(s.Local, local) && same(s.Remote, remote) }
+	var list []Socket
+	err := error(nil)
+	if local.Addr().IsLinkLocalUnicast() {
+		// The kernel looks by the number of the interface, which nobody may have said.
+		list, err = List(path, false, mine)
+	} else {
+		err = in(path, func(c *netlink.Conn) error { return exact(c, local, remote, mine, &list) })
+	}
 	switch {
 	case err != nil:
 		return Socket{}, err
@@ -167,5 +194,37 @@ func Find(path string, local, remote netip.AddrPort) (Socket, error) {
 	case len(list) > 1:
 		return Socket{}, fmt.Errorf("survey: %d sockets are %v-%v", len(list), local, remote)
 	}
-	return list[0], nil
+	if owners {
+		err = addOwners(list)
+	}
+	return list[0], err
+}
+
+// exact asks for one socket. Where there is none with these ends, the kernel answers
+// with who listens there.
+func exact(c *netlink.Conn, local, remote netip.AddrPort, mine func(*Socket) bool, list *[]Socket) error {
+	from, to := local.Addr().Unmap(), remote.Addr().Unmap()
+	family := byte(unix.AF_INET6)
+	if from.Is4() {
+		family = unix.AF_INET
+	}
+	req := newRequest(family)
+	binary.BigEndian.PutUint16(req[8:], local.Port())
+	binary.BigEndian.PutUint16(req[10:], remote.Port())
+	copy(req[12:28], from.AsSlice())
+	copy(req[28:44], to.AsSlice())
+	binary.NativeEndian.PutUint64(req[48:], anyCookie)
+	err := req.ask(c, unix.NLM_F_ACK, func(m netlink.Message) error {
+		if s, ok := parse(m.Data); ok && mine(&s) {
+			*list = append(*list, s)
+		}
+		return nil
+	})
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("survey: look for %v-%v: %w", local, remote, err)
+	}
+	return nil
 }

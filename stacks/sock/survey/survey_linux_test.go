@@ -32,7 +32,7 @@ func TestList(t *testing.T) {
 		}
 		var got Socket
 		for range 100 {
-			if got, err = Find("", at(s.LocalAddr()), at(s.RemoteAddr())); err != nil || got.Recv == 5 {
+			if got, err = Find("", at(s.LocalAddr()), at(s.RemoteAddr()), true); err != nil || got.Recv == 5 {
 				break
 			}
 			time.Sleep(time.Millisecond)
@@ -43,13 +43,20 @@ func TestList(t *testing.T) {
 		if len(got.Owners) != 1 || got.Owners[0].PID != os.Getpid() || got.Owners[0].Name == "" {
 			t.Errorf("owners are %+v", got.Owners)
 		}
+		other := netip.AddrPortFrom(at(s.RemoteAddr()).Addr(), 1)
+		if s, err := Find("", at(s.LocalAddr()), other, false); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the listener is taken for a connection: %+v, %v", s, err)
+		}
+		if s, err := Find("", at(s.LocalAddr()), at(s.RemoteAddr()), false); err != nil || s.Owners != nil {
+			t.Errorf("owners that nobody asked for: %+v, %v", s.Owners, err)
+		}
 		list, err := List("", false, func(s *Socket) bool { return s.State == 10 && s.Local == at(l.Addr()) })
 		if err != nil || len(list) != 1 {
 			t.Errorf("listening: %+v, %v", list, err)
 		}
 		_ = errors.Join(c.Close(), s.Close(), l.Close())
 	}
-	if _, err := Find("", netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:2")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Find("", netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:2"), false); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no such socket: %v", err)
 	}
 	if _, err := List("/nowhere", false, nil); !errors.Is(err, os.ErrNotExist) {

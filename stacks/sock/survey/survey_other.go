@@ -14,6 +14,6 @@ const MaxSockets = 1 << 20
 func List(string, bool, func(*Socket) bool) ([]Socket, error) { return nil, errors.ErrUnsupported }
 
 // Find needs Linux.
-func Find(string, netip.AddrPort, netip.AddrPort) (Socket, error) {
+func Find(string, netip.AddrPort, netip.AddrPort, bool) (Socket, error) {
 	return Socket{}, errors.ErrUnsupported
 }
