@@ -7,25 +7,30 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
-	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/runtime/lua/spec"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/craft"
+	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sip/phone"
 )
 
 // specHost makes what specs run on.
 func specHost() spec.Host {
-	fns := flow.NewFunctions()
-	return spec.Host{
-		NewEngine: func(sink engine.Sink) *engine.Engine { return newEngine(engineOptions{}, sink, fns) },
-		NewTraffic: func(shard *event.Shard, tick func() int64) spec.Traffic {
-			t := &traffic{stack: flow.New(shard, flow.Config{}), fns: fns, tick: tick}
-			t.stack.WantStreams(true)
-			fns.Install(t.stack)
-			return t
-		},
+	return spec.Host{New: newTraffic, Words: []string{"phone"}}
+}
+
+// newTraffic makes the engine of one spec, and its stacks.
+func newTraffic(sink engine.Sink, tick func() int64) (*engine.Engine, spec.Traffic) {
+	t := &traffic{fns: flow.NewFunctions(), phones: phone.New(sip.Config{}, tick), tick: tick}
+	e := newEngine(engineOptions{sips: t.phones.Group()}, sink, t.fns)
+	if err := t.phones.Start(e.Shards()); err != nil {
+		panic(fmt.Sprintf("hookd: %v", err)) // it opens nothing and is started once
 	}
+	t.stack = flow.New(e.Shard(0), flow.Config{})
+	t.stack.WantStreams(true)
+	t.fns.Install(t.stack)
+	return e, t
 }
 
 // verify runs the specs of changed scripts before those go live.
@@ -33,12 +38,16 @@ func verify(sources []engine.Source, changed []string) diag.List {
 	return spec.Verify(specHost(), sources, changed)
 }
 
-// traffic is the flow stack of one spec.
+// traffic is the stacks of one spec.
 type traffic struct {
-	stack *flow.Stack
-	fns   *flow.Functions
-	tick  func() int64
+	stack  *flow.Stack
+	fns    *flow.Functions
+	phones *phone.Switchboard
+	tick   func() int64
 }
+
+// Word implements [spec.Traffic].
+func (t *traffic) Word(string) func([]any) (any, error) { return t.phones.Word }
 
 // Replay implements [spec.Traffic].
 func (t *traffic) Replay(path string, start func(ts int64)) error {
@@ -75,6 +84,7 @@ func (t *traffic) Connect(cfg spec.ConnConfig) (spec.Conn, error) {
 
 // Close implements [spec.Traffic].
 func (t *traffic) Close() {
+	t.phones.Close()
 	t.stack.Close()
 	t.fns.Remove(t.stack)
 }

@@ -26,6 +26,7 @@ func (r *Runner) openWords() {
 		"emit":       r.inTest("emit", r.emit),
 		"watch":      r.inTest("watch", r.watch),
 		"events":     r.inTest("events", r.events),
+		"points":     r.inTest("points", r.points),
 		"alerts":     r.inTest("alerts", r.alerts),
 		"decisions":  r.inTest("decisions", r.decisions),
 		"logs":       r.inTest("logs", r.logs),
@@ -36,6 +37,7 @@ func (r *Runner) openWords() {
 	}
 	L.SetGlobal("assert", r.asserts(L))
 	r.openConn(L)
+	r.openObjects(L)
 }
 
 // inTest refuses a word outside `it`.
@@ -191,6 +193,21 @@ func (r *Runner) events(L *glua.LState) int {
 	t := L.CreateTable(len(list), 0)
 	for _, row := range list {
 		t.Append(luaValue(L, row))
+	}
+	L.Push(t)
+	return 1
+}
+
+// points lists the names of the watched hook points that were passed, in order: all, or
+// those that a pattern names.
+func (r *Runner) points(L *glua.LState) int {
+	list, err := r.world.passed(L.OptString(1, "*"))
+	if err != nil {
+		L.RaiseError("points: %s", err)
+	}
+	t := L.CreateTable(len(list), 0)
+	for _, name := range list {
+		t.Append(glua.LString(name))
 	}
 	L.Push(t)
 	return 1

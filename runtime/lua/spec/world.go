@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/hookd/hookd/engine"
@@ -21,6 +22,9 @@ type Traffic interface {
 	Replay(path string, start func(ts int64)) error
 	// Connect returns a connection made by hand, which has sent nothing yet.
 	Connect(cfg ConnConfig) (Conn, error)
+	// Word returns one of [Host.Words]: a function that is called with the shard entered.
+	// It takes plain data and objects and returns one, or nil.
+	Word(name string) func(args []any) (any, error)
 	// Close ends what is still open.
 	Close()
 }
@@ -46,11 +50,12 @@ type Conn interface {
 
 // Host makes what a world consists of.
 type Host struct {
-	// NewEngine returns an engine, its runtime given, that writes to sink.
-	NewEngine func(sink engine.Sink) *engine.Engine
-	// NewTraffic returns the stacks over the engine's shard; tick is called
-	// before each frame that a hand-made connection sends.
-	NewTraffic func(shard *event.Shard, tick func() int64) Traffic
+	// New returns an engine, its runtime given, that writes to sink, and the stacks over
+	// its first shard; tick is asked for the time of each packet or message that is made
+	// by hand.
+	New func(sink engine.Sink, tick func() int64) (*engine.Engine, Traffic)
+	// Words names what the stacks add to the language of specs.
+	Words []string
 }
 
 // Time of a world before anything gives it another one, and how much of it a
@@ -90,12 +95,11 @@ type seenEvent struct {
 // newWorld loads the sources into a fresh engine.
 func newWorld(h Host, sources []engine.Source) (*world, diag.List) {
 	w := &world{now: epoch, watched: map[event.PointID]bool{}}
-	w.engine = h.NewEngine(w)
-	w.shard = w.engine.Shard(0)
-	w.traffic = h.NewTraffic(w.shard, func() int64 {
+	w.engine, w.traffic = h.New(w, func() int64 {
 		w.now = max(w.now+tick, w.shard.Now())
 		return w.now
 	})
+	w.shard = w.engine.Shard(0)
 	if _, diags := w.engine.Apply(sources); diags.HasErrors() {
 		w.engine.Close()
 		return nil, diags
@@ -207,6 +211,22 @@ func (w *world) see(_ *event.Shard, info *event.Info, where *event.PointInfo, e 
 		return
 	}
 	w.events = append(w.events, seenEvent{where, info.AppendJSON(nil, e)})
+}
+
+// passed returns the names of the watched hook points that pattern names, as often as
+// they were passed.
+func (w *world) passed(pattern string) ([]string, error) {
+	points, err := w.engine.Catalogue().Match(pattern)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, s := range w.events {
+		if slices.Contains(points, s.point) {
+			list = append(list, s.point.Name)
+		}
+	}
+	return list, nil
 }
 
 // seen returns the records of the watched hook points that pattern names, as

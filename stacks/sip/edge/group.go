@@ -24,6 +24,8 @@ type Config struct {
 	// Portable and Clock are netio.Config's.
 	Portable bool
 	Clock    func() int64
+	// Wire, where set, is in the place of the network: no socket is opened.
+	Wire Wire
 	// Log gets what an operator should know; by default none.
 	Log *slog.Logger
 }
@@ -63,10 +65,14 @@ func New(cfg Config) *Group {
 func (g *Group) Start(shards *event.Shards) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.io != nil {
+	if g.shard != nil {
 		return errors.New("sip: start: the group was started before")
 	}
 	sh := shards.At(0)
+	if g.cfg.Wire != nil {
+		g.shard, g.stack = sh, sip.New(sh, g.cfg.SIP, g)
+		return nil
+	}
 	io, err := netio.New(netio.Config{Shard: sh, Portable: g.cfg.Portable, Clock: g.cfg.Clock, Log: g.cfg.Log})
 	if err != nil {
 		return fmt.Errorf("sip: start: %w", err)

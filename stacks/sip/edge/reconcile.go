@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/hookd/hookd/stacks/netio"
@@ -18,6 +19,7 @@ type listener struct {
 	packet *netio.Packets // of UDP
 	socket *netio.Socket  // of streams
 	stream *netio.Listener
+	at     netip.AddrPort // where it would be, over a [Wire]
 }
 
 // Change is what becomes of the listeners when declarations do: new sockets are open,
@@ -43,7 +45,7 @@ func (g *Group) Prepare(list []Listen) (*Change, []error) {
 	}
 	failed := errors.Join(errs...) != nil
 	for i, l := range list {
-		if failed || g.io == nil {
+		if failed || g.shard == nil {
 			break
 		}
 		if old := g.listeners[l.Name]; old != nil && old.spec.url == specs[i].url {
@@ -66,6 +68,10 @@ func (g *Group) Prepare(list []Listen) (*Change, []error) {
 // open opens a socket. What comes to it before it is committed waits.
 func (g *Group) open(name string, s *spec) (*listener, error) {
 	l := &listener{g: g, name: name, spec: s}
+	if g.cfg.Wire != nil {
+		l.pretend()
+		return l, nil
+	}
 	g.shard.Enter()
 	defer g.shard.Leave()
 	if s.network()[0] == 'u' {
@@ -111,7 +117,7 @@ func (ch *Change) Commit() {
 	g := ch.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if ch.done || g.io == nil {
+	if ch.done || g.shard == nil {
 		return
 	}
 	ch.done = true
@@ -138,26 +144,25 @@ func (ch *Change) Commit() {
 	for _, l := range gone {
 		l.closeSocket()
 	}
-	g.io.Wake()
+	g.Wake()
 }
 
 // adopt takes what can change of a listener that stays open.
 func (l *listener) adopt(s *spec) {
 	l.spec = s
-	if s.tls != nil {
+	if s.tls != nil && l.socket != nil {
 		l.socket.SetTLS(s.tls)
 	}
-	if l.packet != nil {
-		l.shown = s.shown(l.packet.Addr())
-	} else {
-		l.shown = s.shown(l.socket.Addr())
-	}
+	l.shown = s.shown(l.bound())
 }
 
 // start lets in what comes.
 func (l *listener) start() {
 	if l.packet != nil {
 		l.packet.Resume()
+		return
+	}
+	if l.socket == nil {
 		return
 	}
 	stream, err := l.g.io.ListenAt(l.socket, &stream{g: l.g, l: l})

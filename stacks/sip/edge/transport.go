@@ -27,6 +27,9 @@ var (
 
 // Send implements [sip.Transport].
 func (g *Group) Send(to sip.Hop, b []byte) error {
+	if g.cfg.Wire != nil {
+		return g.cfg.Wire.Send(to, b)
+	}
 	if to.Proto == sipev.TransportUDP {
 		l := g.port(&to)
 		if l == nil {
@@ -85,10 +88,14 @@ func (g *Group) port(to *sip.Hop) *listener {
 
 // bound returns the address that a listener has.
 func (l *listener) bound() netip.AddrPort {
-	if l.packet != nil {
+	switch {
+	case l.packet != nil:
 		return l.packet.Addr()
+	case l.socket != nil:
+		return l.socket.Addr()
+	default:
+		return l.at
 	}
-	return l.socket.Addr()
 }
 
 // dial begins a connection (RFC 3261, 18.1.1).
@@ -142,6 +149,10 @@ func (g *Group) Find(uri []byte, then func([]sip.Hop, error)) {
 	q.Supported = g.transports(q.Transport)
 	if addr, err := netip.ParseAddr(q.Host); err == nil {
 		then([]sip.Hop{numeric(addr, &q)}, nil)
+		return
+	}
+	if g.cfg.Wire != nil {
+		then(g.cfg.Wire.Find(q.Host, q.Port))
 		return
 	}
 	g.resolver.SIPServers(q, func(list []dns.SIPServer, err error) {
@@ -285,12 +296,15 @@ func (g *Group) localFor(remote netip.AddrPort) netip.Addr {
 	if addr, ok := g.locals[key]; ok {
 		return addr
 	}
-	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote))
-	if err != nil {
-		return netip.IPv4Unspecified() // for now: there may be a way later
+	addr := wireAddr
+	if g.cfg.Wire == nil {
+		c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote))
+		if err != nil {
+			return netip.IPv4Unspecified() // for now: there may be a way later
+		}
+		addr = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+		_ = c.Close()
 	}
-	addr := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-	_ = c.Close()
 	if len(g.locals) >= maxLocals {
 		clear(g.locals)
 	}
