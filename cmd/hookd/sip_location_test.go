@@ -60,4 +60,3 @@ func TestSIPRegistrar(t *testing.T) {
 		}
 	}
 }
-

@@ -30,16 +30,6 @@ rule "register" {
   end,
 }
 
-rule "in-dialog" {
-  doc = "What belongs to a call goes its recorded route, at its end to where the user really is.",
-  on = sip.request_in, priority = 10,
-  run = function(tx, m)
-    if m.to.tag == "" or m.method == "CANCEL" or #m:headers "Route" > 1 then return end
-    local hop = nat.next_hop(m)
-    if hop then return sip.relay { next_hop = hop } end
-  end,
-}
-
 rule "route" {
   doc = "Who calls as a user of the domain logs in. Calls go to the domain's users, those of its users anywhere.",
   on = sip.request_in, match = { method = { "INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "PUBLISH", "REFER", "INFO", "NOTIFY" } },

@@ -2710,19 +2710,12 @@ nat = {}
 function nat.signs(message) end
 
 ---Adds to the Contact of a request or reply where it came from, as `;alias=ADDRESS~PORT~TRANSPORT`
----(Kamailio's set_contact_alias): what is sent to that Contact later has it in its URI, for
----`nat.next_hop`.
+---(Kamailio's set_contact_alias): later requests of the dialog, which have it in their URI, go there
+---when their route ends here.
 ---@param message sip.message The message, where it may be changed.
 ---@return true? done
 ---@return string? message
 function nat.alias(message) end
-
----Takes the alias off the URI of a request, and returns a URI that leads to it (Kamailio's
----handle_ruri_alias).
----@param message sip.message The request, where it may be changed.
----@return string? uri Where to, for sip.relay { next_hop = … }; nil if the URI has no alias.
----@return string? message
-function nat.next_hop(message) end
 
 ---Makes the session description of a message say that media come to another address: in all its c=
 ---lines but those that put on hold. Ports stay.

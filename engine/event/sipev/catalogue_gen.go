@@ -251,7 +251,7 @@ end }`,
 		},
 		{
 			Name: "nat.alias",
-			Doc:  "Adds to the Contact of a request or reply where it came from, as `;alias=ADDRESS~PORT~TRANSPORT` (Kamailio's set_contact_alias): what is sent to that Contact later has it in its URI, for `nat.next_hop`.",
+			Doc:  "Adds to the Contact of a request or reply where it came from, as `;alias=ADDRESS~PORT~TRANSPORT` (Kamailio's set_contact_alias): later requests of the dialog, which have it in their URI, go there when their route ends here.",
 			Args: []event.Param{
 				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The message, where it may be changed."},
 			},
@@ -259,23 +259,6 @@ end }`,
 			Since:   "0.3",
 			Example: `rule "caller" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) if #nat.signs(m) > 0 then nat.alias(m) end end }
 rule "callee" { on = sip.response_fwded, match = { method = "INVITE" }, run = function(tx, m) if #nat.signs(m) > 0 then nat.alias(m) end end }`,
-		},
-		{
-			Name: "nat.next_hop",
-			Doc:  "Takes the alias off the URI of a request, and returns a URI that leads to it (Kamailio's handle_ruri_alias).",
-			Args: []event.Param{
-				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The request, where it may be changed."},
-			},
-			Results: []event.Param{
-				{Name: "uri", Type: event.Type{Kind: event.String}, Doc: "Where to, for sip.relay { next_hop = … }; nil if the URI has no alias.", Optional: true},
-			},
-			Effects: true,
-			Since:   "0.3",
-			Example: `rule "in-dialog" { on = sip.request_in, priority = 5, run = function(tx, m)
-  if m.to.tag == "" or #m:headers "Route" > 1 then return end
-  local to = nat.next_hop(m)
-  if to then return sip.relay { next_hop = to } end
-end }`,
 		},
 		{
 			Name: "nat.fix_sdp",

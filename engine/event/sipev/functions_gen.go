@@ -106,13 +106,9 @@ type Functions interface {
 	NatSigns(c *event.Caller, message Message) []string
 	// NatAlias is nat.alias. Adds to the Contact of a request or reply where it
 	// came from, as `;alias=ADDRESS~PORT~TRANSPORT` (Kamailio's set_contact_alias):
-	// what is sent to that Contact later has it in its URI, for `nat.next_hop`. It
-	// has effects.
+	// later requests of the dialog, which have it in their URI, go there when their
+	// route ends here. It has effects.
 	NatAlias(c *event.Caller, message Message) error
-	// NatNextHop is nat.next_hop. Takes the alias off the URI of a request, and
-	// returns a URI that leads to it (Kamailio's handle_ruri_alias). It has
-	// effects.
-	NatNextHop(c *event.Caller, message Message) (uri string, hasURI bool, err error)
 	// NatFixSDP is nat.fix_sdp. Makes the session description of a message say that
 	// media come to another address: in all its c= lines but those that put on
 	// hold. Ports stay. It has effects.

@@ -7655,20 +7655,6 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			return succeed(L)
 		}},
 		{Info: sipev.Family.Functions[13], Call: func(h Host, L *lua.LState) int {
-			h.Effect(L, "nat.next_hop")
-			message := toObject[sipev.Message](funcArg(h, L, "nat.next_hop", 1), SIPMessage)
-			rURI, hasURIResult, err := fn.NatNextHop(h.Caller(L), message)
-			if err != nil {
-				return fail(L, err)
-			}
-			if hasURIResult {
-				L.Push(fromString(rURI))
-			} else {
-				L.Push(lua.LNil)
-			}
-			return 1
-		}},
-		{Info: sipev.Family.Functions[14], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "nat.fix_sdp")
 			message := toObject[sipev.Message](funcArg(h, L, "nat.fix_sdp", 1), SIPMessage)
 			address := orZero(funcArg(h, L, "nat.fix_sdp", 2), toIP)

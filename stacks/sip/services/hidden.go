@@ -27,15 +27,6 @@ func (s *Desk) NatAlias(by *event.Caller, m sipev.Message) error {
 	return m.SetHeader(by, msg.Contact.String(), value)
 }
 
-// NatNextHop implements [sipev.Functions].
-func (s *Desk) NatNextHop(by *event.Caller, m sipev.Message) (string, bool, error) {
-	bare, next, ok := nat.Split(string(indexOf(m).RequestURI()))
-	if !ok {
-		return "", false, nil
-	}
-	return next, true, m.RURI().SetText(by, []byte(bare))
-}
-
 // NatFixSDP implements [sipev.Functions].
 func (s *Desk) NatFixSDP(by *event.Caller, m sipev.Message, addr netip.Addr) (bool, error) {
 	if !addr.IsValid() {
