@@ -145,7 +145,8 @@ func withAlias(value string, source netip.AddrPort, by sipev.Transport) (string,
 // Split takes the alias off a URI: what is left, and a URI that leads to it. false: it
 // has none.
 func Split(uri string) (bare, next string, ok bool) {
-	u, err := msg.ParseURI([]byte(uri))
+	raw := []byte(uri)
+	u, err := msg.ParseURI(raw)
 	if err != nil {
 		return "", "", false
 	}
@@ -160,11 +161,12 @@ func Split(uri string) (bare, next string, ok bool) {
 	if err != nil || errPort != nil || errBy != nil || by == 0 || by > uint64(sipev.TransportWss) {
 		return "", "", false
 	}
-	i := strings.Index(strings.ToLower(uri), ";alias=")
-	if i < 0 {
-		return "", "", false
+	at := cap(raw) - cap(v) // v is a slice of raw
+	name := at - len(";alias=")
+	if !strings.EqualFold(uri[name:at], ";alias=") {
+		return "", "", false // escaped: not one that was made here
 	}
-	return uri[:i] + uri[i+len(";alias=")+len(v):], URI(netip.AddrPortFrom(addr, uint16(port)), sipev.Transport(by)), true
+	return uri[:name] + uri[at+len(v):], URI(netip.AddrPortFrom(addr, uint16(port)), sipev.Transport(by)), true
 }
 
 // URI returns one that leads to a peer as it is.
