@@ -164,6 +164,21 @@ func sipTxNumbers(dst []float64, v sipev.Tx, fields []uint8) []float64 {
 	return dst
 }
 
+func sipTxCancel(h Host, L *lua.LState) int {
+	self, err := toActing[sipev.Tx](h, L, SIPTx, "cancel")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "cancel")
+	if !h.Does("sip.tx:cancel") {
+		return succeed(L)
+	}
+	if err := self.Cancel(h.Caller(L)); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func sipMessageIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(sipev.Message)
 	switch key {
@@ -574,7 +589,9 @@ func sipObjects() []*ObjectType {
 				sipTxPush(L, o.(sipev.Tx), fields, values)
 			},
 			SetIndex: sipTxSetIndex,
-			Methods:  map[string]Method{},
+			Methods: map[string]Method{
+				"cancel": sipTxCancel,
+			},
 		},
 		{
 			ID:    SIPMessage,
@@ -7554,6 +7571,56 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			return succeed(L)
 		}},
 		{Info: sipev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sip.request")
+			call := funcArg(h, L, "sip.request", 1)
+			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
+			method := toString(call.named(named, "method"))
+			uri := toString(call.named(named, "uri"))
+			from := orZero(call.named(named, "from"), toString)
+			to := orZero(call.named(named, "to"), toString)
+			callID := orZero(call.named(named, "call_id"), toString)
+			cseq, hasCseq := optional(call.named(named, "cseq"), toUint[uint32])
+			headers := orZero(call.named(named, "headers"), toPlain)
+			body := orZero(call.named(named, "body"), toBytes)
+			typeArg := orZero(call.named(named, "type"), toString)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			if !h.Does("sip.request") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "sip.request", func(done func(results ...lua.LValue)) {
+				fn.Request(h.Caller(L), method, uri, from, to, callID, cseq, hasCseq, headers, body, typeArg, timeout, hasTimeout, func(rReply any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rReply))
+					done(results...)
+				})
+			})
+		}},
+		{Info: sipev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sip.send")
+			call := funcArg(h, L, "sip.send", 1)
+			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
+			method := toString(call.named(named, "method"))
+			uri := toString(call.named(named, "uri"))
+			from := orZero(call.named(named, "from"), toString)
+			to := orZero(call.named(named, "to"), toString)
+			callID := orZero(call.named(named, "call_id"), toString)
+			cseq, hasCseq := optional(call.named(named, "cseq"), toUint[uint32])
+			headers := orZero(call.named(named, "headers"), toPlain)
+			body := orZero(call.named(named, "body"), toBytes)
+			typeArg := orZero(call.named(named, "type"), toString)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			rTx, err := fn.Send(h.Caller(L), method, uri, from, to, callID, cseq, hasCseq, headers, body, typeArg, timeout, hasTimeout)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(h.Object(SIPTx, rTx))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
 			message := toObject[sipev.Message](funcArg(h, L, "digest.user", 1), SIPMessage)
 			realm := toString(funcArg(h, L, "digest.user", 2))
 			proxy := orZero(funcArg(h, L, "digest.user", 3), toBool)
@@ -7565,7 +7632,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 1
 		}},
-		{Info: sipev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "digest.check")
 			call := funcArg(h, L, "digest.check", 1)
 			named := call.table("message", "realm", "password", "ha1", "proxy", "same_uri")
@@ -7582,7 +7649,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromString(rUser))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[10], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.challenge", 1)
 			named := call.table("realm", "proxy", "stale", "algorithms", "qop")
 			realm := toString(call.named(named, "realm"))
@@ -7599,7 +7666,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[11], Call: func(h Host, L *lua.LState) int {
 			user := toString(funcArg(h, L, "digest.ha1", 1))
 			realm := toString(funcArg(h, L, "digest.ha1", 2))
 			password := toString(funcArg(h, L, "digest.ha1", 3))
@@ -7617,7 +7684,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[10], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[12], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.answer", 1)
 			named := call.table("message", "user", "password", "ha1", "method", "uri", "realm", "body")
 			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)
@@ -7637,13 +7704,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[11], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[13], Call: func(h Host, L *lua.LState) int {
 			message := toObject[sipev.Message](funcArg(h, L, "nat.signs", 1), SIPMessage)
 			rSigns := fn.NatSigns(h.Caller(L), message)
 			L.Push(fromStrings(L, rSigns))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[12], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[14], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "nat.alias")
 			message := toObject[sipev.Message](funcArg(h, L, "nat.alias", 1), SIPMessage)
 			if !h.Does("nat.alias") {
@@ -7654,7 +7721,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[13], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[15], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "nat.fix_sdp")
 			message := toObject[sipev.Message](funcArg(h, L, "nat.fix_sdp", 1), SIPMessage)
 			address := orZero(funcArg(h, L, "nat.fix_sdp", 2), toIP)

@@ -6,12 +6,9 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/setting"
-	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/digest"
 	"github.com/hookd/hookd/stacks/sip/location"
 )
-
-var _ sipev.Functions = (*Desk)(nil)
 
 // Config are a desk's settings. Zero fields stand for the defaults of
 // [DefaultConfig].
