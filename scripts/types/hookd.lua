@@ -1504,7 +1504,7 @@ loop = {}
 ---@field call_id string Call-ID of its request.
 ---@field is_local boolean Whether the request was made here.
 ---@field source sip.hop Where the request came from; of a local one, nowhere.
----@field ruri sip.uri URI of the request as it came.
+---@field ruri sip.uri URI of the request as it stands.
 ---@field from sip.address From of the request.
 ---@field to sip.address To of the request.
 ---@field request? sip.message The request as it stands; nil of a local transaction. It is changed at request_in only.
@@ -1575,6 +1575,13 @@ function sip_tx:after(time, handler, param) end
 ---@return true? done
 ---@return string? message
 function sip_tx:every(time, handler, param) end
+
+---Cancels what is open of an INVITE, when the running handler returned: each branch that has answered
+---gets a CANCEL, the others when they do. They end with 487, and `on_failure` is asked as for other
+---failures.
+---@return true? done
+---@return string? message
+function sip_tx:cancel() end
 
 ---A request or a reply. Where a hook point says so it may be changed; header fields that nobody
 ---touches leave as they came.
@@ -2607,6 +2614,45 @@ function http.request(args) end
 ---@param name string Its name.
 ---@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem", ca = "ca.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server, ca holds whom it trusts where it connects by TLS itself, by default whom the system trusts.
 function sip.listen(name) end
+
+---@class sip.request.args
+---@field method string Its method, OPTIONS.
+---@field uri string Where to: its URI, unless a Route among headers says another.
+---@field from? string From: a URI or an address, with a tag where it is of a dialog; this server when absent.
+---@field to? string To, alike; the URI when absent.
+---@field call_id? string Call-ID; a new one when absent.
+---@field cseq? integer Number in CSeq; 1 when absent.
+---@field headers? any A table of further header fields, as sip.reply has them.
+---@field body? string The body.
+---@field type? string Media type of the body.
+---@field timeout? number|string How long to wait for a reply, and how long an INVITE may ring; fr_timer and fr_inv_timer when absent.
+
+---Sends a request of this server's own and waits for its final reply. Nobody answers: that is a 408
+---with faked_by = "timer". The ACK of a 2xx is sent by itself; an INVITE that nobody waits for any
+---more is cancelled. In a replay there is no network: it fails.
+---@param args sip.request.args
+---@return any? reply { code, reason, headers, body, faked_by }, with the long names of headers in lower case, several values divided by commas; nil and why where nothing could be sent.
+---@return string? message
+function sip.request(args) end
+
+---@class sip.send.args
+---@field method string Its method, OPTIONS.
+---@field uri string Where to: its URI, unless a Route among headers says another.
+---@field from? string From: a URI or an address, with a tag where it is of a dialog; this server when absent.
+---@field to? string To, alike; the URI when absent.
+---@field call_id? string Call-ID; a new one when absent.
+---@field cseq? integer Number in CSeq; 1 when absent.
+---@field headers? any A table of further header fields, as sip.reply has them.
+---@field body? string The body.
+---@field type? string Media type of the body.
+---@field timeout? number|string How long to wait for a reply, and how long an INVITE may ring; fr_timer and fr_inv_timer when absent.
+
+---Begins a request of this server's own, as sip.request does, and does not wait: sip.local_completed
+---tells of its final reply. It is sent when the running handler returned.
+---@param args sip.send.args
+---@return sip.tx? tx Its transaction, whose is_local is true.
+---@return string? message
+function sip.send(args) end
 
 ---@class digest
 digest = {}
