@@ -2493,7 +2493,7 @@ function loop.listen(name) end
 
 ---Begins a connection. `loop.connect` tells what became of it; what is sent before goes out first.
 ---@param url string Where to: "tcp://127.0.0.1:80", "udp://127.0.0.1:53", "unix:///run/x.sock", or by a protocol that is known, "http://127.0.0.1".
----@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.
+---@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, tls = { ca = "ca.pem", cert, key, name, verify, alpn, min }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.
 ---@return loop.conn? conn The connection.
 ---@return string? message
 function loop.dial(url, options) end
@@ -2568,6 +2568,7 @@ http = {}
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server for a resource and waits for the response. Connections are used again where they may
 ---be. In a replay there is no network, but with --online: it fails.
@@ -2583,6 +2584,7 @@ function http.get(args) end
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Sends a server something and waits for the response. Connections are used again where they may be.
 ---In a replay there is no network, but with --online: it fails.
@@ -2599,6 +2601,7 @@ function http.post(args) end
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server by any method and waits for the response. Connections are used again where they may
 ---be. In a replay there is no network, but with --online: it fails.

@@ -5133,17 +5133,18 @@ func LoopFunctions(fn loopev.Functions) []Function {
 		{Info: loopev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.get")
 			call := funcArg(h, L, "http.get", 1)
-			named := call.table("url", "headers", "timeout", "redirects", "max")
+			named := call.table("url", "headers", "timeout", "redirects", "max", "tls")
 			url := toString(call.named(named, "url"))
 			headers := orZero(call.named(named, "headers"), toPlain)
 			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
 			redirects, hasRedirects := optional(call.named(named, "redirects"), toUint[uint32])
 			max, hasMax := optional(call.named(named, "max"), toSize)
+			tls := orZero(call.named(named, "tls"), toPlain)
 			if !h.Does("http.get") {
 				return fail(L, ErrShadow)
 			}
 			return h.Wait(L, "http.get", func(done func(results ...lua.LValue)) {
-				fn.HTTPGet(h.Caller(L), url, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, func(rResponse any, err error) {
+				fn.HTTPGet(h.Caller(L), url, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, tls, func(rResponse any, err error) {
 					if err != nil {
 						done(lua.LNil, lua.LString(err.Error()))
 						return
@@ -5157,18 +5158,19 @@ func LoopFunctions(fn loopev.Functions) []Function {
 		{Info: loopev.Family.Functions[10], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.post")
 			call := funcArg(h, L, "http.post", 1)
-			named := call.table("url", "body", "headers", "timeout", "redirects", "max")
+			named := call.table("url", "body", "headers", "timeout", "redirects", "max", "tls")
 			url := toString(call.named(named, "url"))
 			body := orZero(call.named(named, "body"), toBytes)
 			headers := orZero(call.named(named, "headers"), toPlain)
 			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
 			redirects, hasRedirects := optional(call.named(named, "redirects"), toUint[uint32])
 			max, hasMax := optional(call.named(named, "max"), toSize)
+			tls := orZero(call.named(named, "tls"), toPlain)
 			if !h.Does("http.post") {
 				return fail(L, ErrShadow)
 			}
 			return h.Wait(L, "http.post", func(done func(results ...lua.LValue)) {
-				fn.HTTPPost(h.Caller(L), url, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, func(rResponse any, err error) {
+				fn.HTTPPost(h.Caller(L), url, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, tls, func(rResponse any, err error) {
 					if err != nil {
 						done(lua.LNil, lua.LString(err.Error()))
 						return
@@ -5182,7 +5184,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 		{Info: loopev.Family.Functions[11], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.request")
 			call := funcArg(h, L, "http.request", 1)
-			named := call.table("url", "method", "body", "headers", "timeout", "redirects", "max")
+			named := call.table("url", "method", "body", "headers", "timeout", "redirects", "max", "tls")
 			url := toString(call.named(named, "url"))
 			method := toString(call.named(named, "method"))
 			body := orZero(call.named(named, "body"), toBytes)
@@ -5190,11 +5192,12 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
 			redirects, hasRedirects := optional(call.named(named, "redirects"), toUint[uint32])
 			max, hasMax := optional(call.named(named, "max"), toSize)
+			tls := orZero(call.named(named, "tls"), toPlain)
 			if !h.Does("http.request") {
 				return fail(L, ErrShadow)
 			}
 			return h.Wait(L, "http.request", func(done func(results ...lua.LValue)) {
-				fn.HTTPRequest(h.Caller(L), url, method, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, func(rResponse any, err error) {
+				fn.HTTPRequest(h.Caller(L), url, method, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, tls, func(rResponse any, err error) {
 					if err != nil {
 						done(lua.LNil, lua.LString(err.Error()))
 						return
