@@ -279,18 +279,30 @@ func (f *Front) oldest() (of *Stack) {
 	return of
 }
 
-// Stats returns what all stacks counted. Nobody has entered a shard.
-func (f *Front) Stats() Stats {
-	var sum Stats
-	for _, s := range f.common.stacks {
-		s.sh.Enter()
+// Stats returns what all stacks counted; the caller has entered no shard. Where shards are driven together, it is
+// of one moment.
+func (f *Front) Stats() (sum Stats) {
+	add := func(s *Stack) {
 		st := s.counted()
-		s.sh.Leave()
 		sum.add(&st)
 	}
+	if f.common.apart {
+		for _, s := range f.common.stacks {
+			s.sh.Enter()
+			add(s)
+			s.sh.Leave()
+		}
+		f.whole.Lock()
+		defer f.whole.Unlock()
+	} else { // one lock is for all shards, and for what stands before them
+		sh := f.set.At(0)
+		sh.Enter()
+		defer sh.Leave()
+		for _, s := range f.common.stacks {
+			add(s)
+		}
+	}
 	u := &f.common.used
-	f.whole.Lock()
-	defer f.whole.Unlock()
 	f.unpack.count(&sum)
 	sum.Blocks = f.cfg.Blocks.Stats()
 	sum.Held, sum.Peak, sum.Kept = u.of(waiting), u.most(), u.of(readable)
