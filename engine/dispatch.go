@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
 )
@@ -76,9 +78,11 @@ type outcome struct {
 	verdict event.Verdict
 	// decided ends a point that combines by first.
 	decided bool
-	// walk is set where handlers may wait; canceled where that was ended.
+	// walk is set where handlers may wait; canceled where that was ended. left says
+	// that one waits, and that who asks the rules is to return.
 	walk     *walk
 	canceled bool
+	left     bool
 	// met is the entry whose first filter is known to hold, if any.
 	met *entry
 	// bound are the handlers bound to the event's subject at this point.
@@ -143,26 +147,34 @@ func (s *shard) rested() {
 
 // raiseAt shows an event to all that is bound to its point.
 func (s *shard) raiseAt(o *outcome) {
-	p := o.plan
-	s.events++
-	if len(p.taps) > 0 {
-		s.tapped(p, o.event)
-	}
-	plain := p.nodes == 0 && s.dynamic[p.where.ID] == 0
-	if !plain {
-		s.begin(o, p.where.ID)
-	}
-	s.walk(o, &p.root)
+	root := &o.plan.root
+	plain := s.open(o)
+	s.walk(o, root, &progress{bound: o.bound})
 	if s.queue.len() > 0 {
 		s.drain(o)
 	}
-	if len(p.root.last) > 0 {
-		s.walkAlways(o, &p.root)
+	if len(root.last) > 0 {
+		s.walkAlways(o, root, &progress{})
 		s.drain(o)
 	}
 	if !plain {
 		s.end(o)
 	}
+}
+
+// open counts an event, shows it to who looks on, and makes ready for what its rules
+// ask, unless they are plain: then there is nothing to end.
+func (s *shard) open(o *outcome) (plain bool) {
+	p := o.plan
+	s.events++
+	if len(p.taps) > 0 {
+		s.tapped(p, o.event)
+	}
+	if p.nodes == 0 && s.dynamic[p.where.ID] == 0 {
+		return true
+	}
+	s.begin(o, p.where.ID)
+	return false
 }
 
 // begin looks for what is bound to the event's subject and makes room for the
@@ -188,33 +200,54 @@ func (n *node) from() *node {
 
 func (s *shard) end(o *outcome) { s.memo = s.memo[:o.memo] }
 
+// progress is how far an event came among the rules of a node.
+type progress struct {
+	next  int        // of the rules
+	bound []*binding // the handlers whose turn is to come
+}
+
 // walk runs the rules of n and of the user-defined events below it that hold,
-// and the handlers bound to the subject, in one order, until the point is
-// decided.
-func (s *shard) walk(o *outcome, n *node) {
-	bound, from := o.bound, n.from()
-	for _, en := range n.order {
-		for len(bound) > 0 && !inOrder(en.rule, bound[0].entry.rule) {
-			s.tryBound(o, bound[0], n)
-			bound = bound[1:]
+// and the handlers bound to the subject, in one order, from where it is on until the
+// point is decided or the walk is left.
+func (s *shard) walk(o *outcome, n *node, at *progress) {
+	from := n.from()
+	for _, en := range n.order[at.next:] {
+		for len(at.bound) > 0 && !inOrder(en.rule, at.bound[0].entry.rule) {
+			if s.nextBound(o, n, at); o.left {
+				return
+			}
 		}
 		if o.decided {
 			return
 		}
+		at.next++
 		if en.node == from || s.reached(o, en.node, from) {
-			s.try(o, en, nil)
+			if s.try(o, en, nil); o.left {
+				return
+			}
 		}
 	}
-	for _, b := range bound {
-		s.tryBound(o, b, n)
+	for len(at.bound) > 0 && !o.left {
+		s.nextBound(o, n, at)
 	}
 }
 
-// walkAlways runs the rules of n and below it that run whatever was decided.
-func (s *shard) walkAlways(o *outcome, n *node) {
-	for _, en := range n.last {
+// nextBound runs the bound handler whose turn it is.
+func (s *shard) nextBound(o *outcome, n *node, at *progress) {
+	b := at.bound[0]
+	at.bound = at.bound[1:]
+	s.tryBound(o, b, n)
+}
+
+// walkAlways runs the rules of n and below it that run whatever was decided, from a
+// turn on until the walk is left.
+func (s *shard) walkAlways(o *outcome, n *node, at *progress) {
+	for _, en := range n.last[at.next:] {
+		at.next++
 		if s.reached(o, en.node, n.from()) {
-			s.try(o, en, nil)
+			if s.try(o, en, nil); o.left {
+				return
+			}
 		}
 	}
 }
@@ -332,21 +365,38 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	var err error
 	switch {
 	case o.walk != nil: // it may wait
-		d, err = s.runWaiting(o, r.script, r.run, call)
+		if run := s.runWaiting(o, en, b, call); run != nil {
+			s.ran(o, run)
+		}
+		return
 	case s.sampled(r.state):
 		d, err = s.timed(r, call)
 	default:
 		d, err = r.script.instance.Run(r.run, call)
 	}
-	if d == nil && err == nil {
+	if d != nil || err != nil {
+		s.returned(o, en, b, d, err)
+	}
+}
+
+// ran ends a run that may have waited.
+func (s *shard) ran(o *outcome, r *ruleRun) {
+	o.walk.waits = nil
+	if errors.Is(r.err, errCanceled) {
+		o.canceled, o.decided = true, true
 		return
 	}
+	s.returned(o, r.en, r.b, &r.decision, r.err)
+}
+
+// returned takes what a rule's function came to.
+func (s *shard) returned(o *outcome, en *entry, b *binding, d *Decision, err error) {
 	if err == nil {
 		err = s.accept(o, en, b, d)
 	}
 	if err != nil {
-		s.fail(o, r, err)
-		s.decide(o, en, r.onError)
+		s.fail(o, en.rule, err)
+		s.decide(o, en, en.rule.onError)
 		return
 	}
 	s.decide(o, en, d.Verdict)
