@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/hookd/hookd/engine/event/sipev"
@@ -222,28 +223,50 @@ func nextHop(m *msg.Message, strict bool) []byte {
 }
 
 // print makes the bytes that go to a hop: with Via, and Record-Route if this server
-// stays in the path. They are valid until the next call.
-func (s *Stack) print(base []byte, to *Hop, id branchID, recordRoute bool) ([]byte, error) {
+// stays in the path of what came from there: so many values. out is valid until the next
+// call.
+func (s *Stack) print(base []byte, to *Hop, id branchID, stays *Hop) (out []byte, recorded int, err error) {
 	m := &s.trial
 	if err := m.load(base, Hop{}, s.replyLimits()); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	e := &s.edits
 	e.Reset(&m.Message)
 	v := append(append(append(s.key[:0], "SIP/2.0/"...), viaWord(to.Proto)...), ' ')
 	v = append(s.out.SentBy(v, *to), ";branch="...)
 	v = append(s.appendBranch(v, id), ";rport"...)
-	err := e.Before(msg.ViaName, "Via", v)
 	s.key = v
-	if err == nil && recordRoute {
-		v = s.out.SentBy(append(s.key[:0], "<sip:"...), *to)
-		if to.Proto != sipev.TransportUDP {
-			v = append(append(v, ";transport="...), to.Proto.String()...)
+	if err := e.Before(msg.ViaName, "Via", v); err != nil {
+		return nil, 0, err
+	}
+	if stays != nil {
+		if recorded, err = s.recordRoute(e, stays, to); err != nil {
+			return nil, 0, err
 		}
-		v = append(v, ";lr>"...)
-		err = e.Before(msg.RecordRoute, "Record-Route", v)
-		s.key = v
 	}
 	s.text = e.AppendTo(s.text[:0])
-	return s.text, err
+	return s.text, recorded, nil
+}
+
+// recordRoute adds this server to Record-Route: once where it is called alike on both
+// sides, else for each side, so that neither has to speak the other's transport or reach
+// the other's network (RFC 5658).
+func (s *Stack) recordRoute(e *msg.Edits, from, to *Hop) (values int, err error) {
+	v := s.appendRoute(s.key[:0], to)
+	n := len(v)
+	v = s.appendRoute(v, from)
+	s.key = v
+	if err := e.Before(msg.RecordRoute, "Record-Route", v[:n]); err != nil || bytes.Equal(v[:n], v[n:]) {
+		return 1, err
+	}
+	return 2, e.Before(msg.RecordRoute, "Record-Route", v[n:])
+}
+
+// appendRoute appends this server as the peer at a hop reaches it.
+func (s *Stack) appendRoute(dst []byte, peer *Hop) []byte {
+	dst = s.out.SentBy(append(dst, "<sip:"...), *peer)
+	if peer.Proto != sipev.TransportUDP {
+		dst = append(append(dst, ";transport="...), peer.Proto.String()...)
+	}
+	return append(dst, ";lr>"...)
 }

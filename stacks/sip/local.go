@@ -210,7 +210,7 @@ func (t *Tx) confirm(m *Message, i int) {
 			s.stats.SendFailed++
 			return
 		}
-		if out, err := s.print(ack, &hops[0], id, false); err == nil {
+		if out, _, err := s.print(ack, &hops[0], id, nil); err == nil {
 			g := &t.tags[i]
 			g.ack, g.to = append([]byte(nil), out...), hops[0]
 			s.send(g.to, g.ack)

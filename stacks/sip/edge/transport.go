@@ -148,7 +148,7 @@ func (g *Group) Find(uri []byte, then func([]sip.Hop, error)) {
 	q := query(&u)
 	q.Supported = g.transports(q.Transport)
 	if addr, err := netip.ParseAddr(q.Host); err == nil {
-		then([]sip.Hop{numeric(addr, &q)}, nil)
+		then([]sip.Hop{g.stretching(numeric(addr, &q))}, nil)
 		return
 	}
 	if g.cfg.Wire != nil {
@@ -162,10 +162,17 @@ func (g *Group) Find(uri []byte, then func([]sip.Hop, error)) {
 			if hop.Proto == sipev.TransportTLS || hop.Proto == sipev.TransportWss {
 				hop.Name = q.Host // and not the name that DNS led to (RFC 5922, 4)
 			}
-			hops = append(hops, hop)
+			hops = append(hops, g.stretching(hop))
 		}
 		then(hops, err)
 	})
+}
+
+// stretching marks a hop by UDP to which TCP can be used too: one that answers by TCP
+// reaches this server in the dialog as well.
+func (g *Group) stretching(hop sip.Hop) sip.Hop {
+	hop.Stretch = hop.Proto == sipev.TransportUDP && g.port(&sip.Hop{Proto: sipev.TransportTCP, Remote: hop.Remote}) != nil
+	return hop
 }
 
 // transports lists those that a server can be reached by, best first: those that are
