@@ -117,9 +117,9 @@ func (b *Branch) try() {
 	base := b.out
 	for ; b.hop < len(b.hops); b.hop++ {
 		id := branchID{t.id, b.index, t.route}
-		out, recorded, err := s.print(base, b.to(), id, b.stays())
+		out, recorded, err := s.print(base, b.to(), id, b.recording())
 		if err == nil && len(out) > s.cfg.MaxDatagram && b.stretch() {
-			out, recorded, err = s.print(base, b.to(), id, b.stays())
+			out, recorded, err = s.print(base, b.to(), id, b.recording())
 		}
 		if err != nil {
 			break
@@ -150,14 +150,6 @@ func (b *Branch) stretch() bool {
 	tcp.Proto = sipev.TransportTCP
 	b.hops = slices.Concat(b.hops[:b.hop], []Hop{tcp, udp}, b.hops[b.hop+1:])
 	return true
-}
-
-// stays returns where the request came from, if this server stays in its path.
-func (b *Branch) stays() *Hop {
-	if b.recordRoute {
-		return &b.tx.source.Hop
-	}
-	return nil
 }
 
 // timers starts A or E, and B or F (RFC 3261, 17.1.1.2, 17.1.2.2).

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"bytes"
 	"strconv"
 
 	"github.com/hookd/hookd/engine/event/sipev"
@@ -28,7 +27,7 @@ func (t *Tx) relay(args *sipev.RelayArgs) {
 	for _, b := range t.branches {
 		b.past = true
 	}
-	t.later, t.recordRoute = steps(args), args.RecordRoute
+	t.later, t.recordRoute = steps(args), args.RecordRoute || t.inPath
 	t.advance()
 }
 
@@ -223,9 +222,8 @@ func nextHop(m *msg.Message, strict bool) []byte {
 }
 
 // print makes the bytes that go to a hop: with Via, and Record-Route if this server
-// stays in the path of what came from there: so many values. out is valid until the next
-// call.
-func (s *Stack) print(base []byte, to *Hop, id branchID, stays *Hop) (out []byte, recorded int, err error) {
+// stays in the path: so many values. out is valid until the next call.
+func (s *Stack) print(base []byte, to *Hop, id branchID, stays *recording) (out []byte, recorded int, err error) {
 	m := &s.trial
 	if err := m.load(base, Hop{}, s.replyLimits()); err != nil {
 		return nil, 0, err
@@ -240,33 +238,10 @@ func (s *Stack) print(base []byte, to *Hop, id branchID, stays *Hop) (out []byte
 		return nil, 0, err
 	}
 	if stays != nil {
-		if recorded, err = s.recordRoute(e, stays, to); err != nil {
+		if recorded, err = s.recordRoute(e, to, stays); err != nil {
 			return nil, 0, err
 		}
 	}
 	s.text = e.AppendTo(s.text[:0])
 	return s.text, recorded, nil
-}
-
-// recordRoute adds this server to Record-Route: once where it is called alike on both
-// sides, else for each side, so that neither has to speak the other's transport or reach
-// the other's network (RFC 5658).
-func (s *Stack) recordRoute(e *msg.Edits, from, to *Hop) (values int, err error) {
-	v := s.appendRoute(s.key[:0], to)
-	n := len(v)
-	v = s.appendRoute(v, from)
-	s.key = v
-	if err := e.Before(msg.RecordRoute, "Record-Route", v[:n]); err != nil || bytes.Equal(v[:n], v[n:]) {
-		return 1, err
-	}
-	return 2, e.Before(msg.RecordRoute, "Record-Route", v[n:])
-}
-
-// appendRoute appends this server as the peer at a hop reaches it.
-func (s *Stack) appendRoute(dst []byte, peer *Hop) []byte {
-	dst = s.out.SentBy(append(dst, "<sip:"...), *peer)
-	if peer.Proto != sipev.TransportUDP {
-		dst = append(append(dst, ";transport="...), peer.Proto.String()...)
-	}
-	return append(dst, ";lr>"...)
 }
