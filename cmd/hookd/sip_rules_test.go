@@ -291,7 +291,7 @@ rule "confirmed" { on = sip.e2eack_in, run = function(tx, m) log.info("confirmed
 	r.want("192.0.2.11", "Record-Route: <sip:192.0.2.100:5060;lr;account=alice>\r\n")
 	r.answer("192.0.2.11", 200)
 	r.recv("192.0.2.1", "ACK sip:x@192.0.2.11 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKack\r\nRoute: <sip:192.0.2.100:5060;lr;account=alice>\r\n"+
-		"From: <sip:alice@192.0.2.1>;tag=a\r\nTo: <sip:bob@192.0.2.100>;tag=t\r\nCall-ID: c-INVITE\r\nCSeq: 1 ACK\r\n\r\n")
+		"From: <sip:alice@192.0.2.1>;tag=a\r\nTo: <sip:bob@192.0.2.100>;tag=t\r\nCall-ID: c-bob\r\nCSeq: 1 ACK\r\n\r\n")
 	r.errors()
 	if !strings.Contains(r.out.String(), "account=alice") {
 		t.Errorf("the log is\n%s", &r.out)
