@@ -65,8 +65,14 @@ func TestRouteParams(t *testing.T) {
 	r.hooks["request_in"] = func(e any) event.Verdict {
 		tx := e.(*sipev.RequestIn).Tx
 		for _, bad := range []any{
-			"x", []event.KV{{Key: "a b", Value: true}}, []event.KV{{Key: "a", Value: "b;lr"}}, []event.KV{{Key: "a", Value: "b>"}}, []event.KV{{Key: "a", Value: "b?"}},
-			[]event.KV{{Key: "LR", Value: true}}, []event.KV{{Key: "a", Value: strings.Repeat("x", 300)}}, []event.KV{{Key: "a", Value: "\r\n"}},
+			"x",
+			[]event.KV{{Key: "a b", Value: true}},
+			[]event.KV{{Key: "a", Value: "b;lr"}},
+			[]event.KV{{Key: "a", Value: "b>"}},
+			[]event.KV{{Key: "a", Value: "b?"}},
+			[]event.KV{{Key: "LR", Value: true}},
+			[]event.KV{{Key: "a", Value: strings.Repeat("x", 300)}},
+			[]event.KV{{Key: "a", Value: "\r\n"}},
 		} {
 			if tx.RecordRoute(nil, bad) == nil {
 				t.Errorf("%v was taken", bad)

@@ -181,9 +181,9 @@ func TestNeverInPath(t *testing.T) {
 	t.Parallel()
 	const ack = `rule "a" { on = sip.e2eack_in, run = function(tx) log.info("ack", { tx = tx }) end } `
 	for text, warned := range map[string]bool{
-		ack + `rule "r" { on = sip.request_in, verdict = sip.relay { to = "sip:x@y" } }`:                                              true,
-		ack + `rule "r" { on = sip.request_in, run = function() return sip.relay { to = "sip:x@y", record_route = true } end }`:       false,
-		ack + `rule "r" { on = sip.request_in, run = function(tx) tx:record_route() return sip.relay { to = "sip:x@y" } end }`:        false,
+		ack + `rule "r" { on = sip.request_in, verdict = sip.relay { to = "sip:x@y" } }`:                                        true,
+		ack + `rule "r" { on = sip.request_in, run = function() return sip.relay { to = "sip:x@y", record_route = true } end }`: false,
+		ack + `rule "r" { on = sip.request_in, run = function(tx) tx:record_route() return sip.relay { to = "sip:x@y" } end }`:  false,
 		ack: false,
 		`rule "r" { on = sip.request_in, run = function(tx) tx:on(sip.e2eack_in, function() end) return sip.relay {} end }`: true,
 		`rule "r" { on = sip.request_in, verdict = sip.relay { to = "sip:x@y" } }`:                                          false,
