@@ -275,3 +275,28 @@ func callAll(t *testing.T, at netip.AddrPort, calls int, kind func(int) string) 
 	defer mu.Unlock()
 	return took
 }
+
+// TestSIPAsksFirst: a handler that decides about a call waits for a request of its own.
+func TestSIPAsksFirst(t *testing.T) {
+	t.Parallel()
+	callee, caller := newSIPPeer(t), newSIPPeer(t)
+	h := newSocketHouse(t, fmt.Sprintf(`
+sip.listen "edge" { url = "udp://127.0.0.1:0" }
+rule "ask" { on = sip.request_in, match = { method = "MESSAGE" }, run = function(tx, m)
+  local r, err = sip.request { method = "OPTIONS", uri = "sip:bob@%[1]s", timeout = "5s" }
+  if not r or r.code ~= 200 then return sip.reply(480, err) end
+  return sip.relay { to = "sip:bob@%[1]s" }
+end }
+`, callee), edge.New(edge.Config{}))
+	at := netip.MustParseAddrPort(h.sips.Listeners()[0].Addr)
+	for i, code := range []int{200, 486} {
+		caller.send(at, fmt.Appendf(nil, "MESSAGE sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\nFrom: <sip:a@x>;tag=a\r\nTo: <sip:b@y>\r\nCall-ID: m%[3]d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n", at, caller, i))
+		callee.answer("OPTIONS", msg.Reply{Code: code, Reason: "Any", Tag: []byte("t")})
+		want := "SIP/2.0 480"
+		if code == 200 {
+			callee.answer("MESSAGE", msg.Reply{Code: 202, Reason: "Accepted", Tag: []byte("t")})
+			want = "SIP/2.0 202"
+		}
+		caller.take(want)
+	}
+}
