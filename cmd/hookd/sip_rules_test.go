@@ -275,6 +275,29 @@ rule "given-up" { on = sip.e2ecancel_in, run = function(tx, m) log.info("given u
 	}
 }
 
+// TestSIPGlobal: what is the first event of a transaction is bound to none, and what a
+// local one has not is an error where it is read.
+func TestSIPGlobal(t *testing.T) {
+	r := newSIPRules(t, `
+rule "late" { on = sip.request_in, run = function(tx) tx:on(sip.request_in, function() end) end }
+rule "nothing" { on = sip.local_completed, run = function(tx) return tx.request.method end }
+`)
+	r.request("OPTIONS", "bob")
+	if !strings.Contains(r.out.String(), "policy.lua:2") || !strings.Contains(r.out.String(), "sip.request_in is global") {
+		t.Errorf("the log is\n%s", &r.out)
+	}
+	r.shard.Enter()
+	_, err := r.stack.Request(&sip.Request{Method: "OPTIONS", URI: "sip:x@192.0.2.11", From: "<sip:a@b>", To: "<sip:x@y>"})
+	r.shard.Leave()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.answer("192.0.2.11", 200)
+	if n := r.h.engine.Stats().Errors; n != 2 || !strings.Contains(r.out.String(), "policy.lua:3") {
+		t.Errorf("%d errors\n%s", n, &r.out)
+	}
+}
+
 // TestSIPPath: what a script puts into the route of a dialog comes back to it.
 func TestSIPPath(t *testing.T) {
 	r := newSIPRules(t, `

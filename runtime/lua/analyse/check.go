@@ -22,6 +22,7 @@ func Check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) diag
 	c := check(chunk, cat, globals)
 	c.unconsumed()
 	c.neverInPath()
+	c.untestedRequest()
 	c.diags.Sort()
 	return c.diags
 }

@@ -201,6 +201,32 @@ func TestNeverInPath(t *testing.T) {
 	}
 }
 
+// TestUntestedRequest warns of handlers that read what a transaction of the server's own
+// has not.
+func TestUntestedRequest(t *testing.T) {
+	t.Parallel()
+	for text, warned := range map[string]bool{
+		`rule "r" { on = sip.local_completed, run = function(tx) log.info("x", { m = tx.request.method }) end }`:                       true,
+		`rule "r" { on = sip.destroy, run = function(tx) log.info(tx.request:header "Subject") end }`:                                  true,
+		`rule "r" { on = sip.destroy, run = function(tx) if tx.request then log.info(tx.request.method) end end }`:                     false,
+		`rule "r" { on = sip.destroy, run = function(tx) if tx.is_local then return end log.info(tx.request.method) end }`:             false,
+		`rule "r" { on = sip.destroy, run = function(tx) local m = tx.request if m then log.info(m.method) end end }`:                  false,
+		`rule "r" { on = sip.response_out, run = function(tx) log.info(tx.request.method) end }`:                                       false,
+		`rule "r" { on = { sip.response_out, sip.request_sent }, run = function(tx) log.info("x", { u = tx.request.ruri.user }) end }`: true,
+	} {
+		chunk, diags := source.Parse("t.lua", []byte(text))
+		if chunk == nil {
+			t.Fatal(diags)
+		}
+		cat := catalogue.New(catalogue.All()...)
+		diags = analyse.Check(chunk, cat, []string{"rule", "log", "sip"})
+		got := len(diags) == 1 && diags[0].Severity == diag.Warning && strings.Contains(diags[0].Msg, "tx.request is nil")
+		if got != warned || len(diags) > 1 {
+			t.Errorf("%s: %v", text, diags)
+		}
+	}
+}
+
 // TestUnconsumed warns of a listener whose bytes nobody takes, and of no other script.
 func TestUnconsumed(t *testing.T) {
 	t.Parallel()
