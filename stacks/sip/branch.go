@@ -145,9 +145,9 @@ func (b *Branch) stretch() bool {
 	if udp.Proto != sipev.TransportUDP || !udp.Stretch {
 		return false
 	}
-	udp.Stretch = false
 	tcp := udp
 	tcp.Proto = sipev.TransportTCP
+	udp.Stretch = false
 	b.hops = slices.Concat(b.hops[:b.hop], []Hop{tcp, udp}, b.hops[b.hop+1:])
 	return true
 }

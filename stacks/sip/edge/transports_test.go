@@ -90,23 +90,30 @@ func values(m *msg.Message) []string {
 func TestLongRequests(t *testing.T) {
 	t.Parallel()
 	callee := listenUDP(t, "127.0.0.1:0")
-	at := callee.pc.LocalAddr().String()
 	r := serve(t, options("udp://127.0.0.1:0")...)
 	udp := Listen{Name: "edge", Options: options("udp://127.0.0.1:0")}
 	r.declare(t, udp, Listen{Name: "tcp", Options: options("tcp://127.0.0.1:0")})
-	r.relay.uri.set("sip:" + at)
+	r.relay.uri.set("sip:" + callee.pc.LocalAddr().String())
 	caller := dial(t, "udp", r.addr)
 	long := func(branch string) string {
 		return strings.Replace(caller.request("MESSAGE", "sip:b@y", branch, "", "", 1), "Content-Length: 0\r\n\r\n",
 			"Content-Length: 2000\r\n\r\n"+strings.Repeat("x", 2000), 1)
 	}
-	caller.send(long("1"))
-	m := callee.read("MESSAGE")
-	if via, _ := m.Via(); string(via.Transport) != "UDP" || len(m.Body()) != 2000 {
-		t.Errorf("where nobody takes TCP it is\n%s", m.Head())
+	for _, branch := range []string{"1", "1a"} {
+		caller.send(long(branch))
+		m := callee.read("MESSAGE")
+		if via, _ := m.Via(); string(via.Transport) != "UDP" || len(m.Body()) != 2000 {
+			t.Errorf("where nobody takes TCP it is\n%s", m.Head())
+		}
+		callee.reply(m, 200)
+		caller.read("SIP/2.0 200")
 	}
-	callee.reply(m, 200)
-	caller.read("SIP/2.0 200")
+	if st := r.Stats(); st.Undelivered != 1 {
+		t.Errorf("TCP was tried %d times", st.Undelivered)
+	}
+	both := listenUDP(t, "127.0.0.1:0")
+	at := both.pc.LocalAddr().String()
+	r.relay.uri.set("sip:" + at)
 	ln, err := net.Listen("tcp", at)
 	if err != nil {
 		t.Skip("the port is taken: ", err)
@@ -119,7 +126,7 @@ func TestLongRequests(t *testing.T) {
 	}
 	defer c.Close()
 	stream := &end{t: t, proto: "TCP", c: c}
-	m = stream.read("MESSAGE")
+	m := stream.read("MESSAGE")
 	if via, _ := m.Via(); string(via.Transport) != "TCP" || len(m.Body()) != 2000 {
 		t.Errorf("by TCP it is\n%s", m.Head())
 	}
@@ -128,7 +135,7 @@ func TestLongRequests(t *testing.T) {
 	// Who says that it serves UDP alone has its requests by UDP.
 	r.declare(t, udp)
 	caller.send(long("3"))
-	callee.reply(callee.read("MESSAGE"), 200)
+	both.reply(both.read("MESSAGE"), 200)
 	caller.read("SIP/2.0 200")
 }
 
