@@ -76,9 +76,6 @@ func (t *Tx) addBranch(to *target) {
 	if to.uri == "" {
 		target = m.RequestURI()
 	}
-	if u, err := msg.ParseURI(target); err != nil || u.Scheme == msg.OtherScheme {
-		return
-	}
 	p, err := s.onward(&m.Message, target, to.uri == "", to.route)
 	if err != nil {
 		return
@@ -109,6 +106,12 @@ func (t *Tx) addBranch(to *target) {
 	}
 }
 
+// routable reports whether a URI can be that of a request (RFC 3261, 19.1.1).
+func routable(uri []byte) bool {
+	u, err := msg.ParseURI(uri)
+	return err == nil && u.Scheme != msg.OtherScheme && len(u.Headers) == 0
+}
+
 // passage is a request that is ready to leave, all but its Via.
 type passage struct {
 	out    []byte // valid until the next one is made
@@ -132,6 +135,9 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []stri
 	uri := target
 	if routed {
 		uri = s.strictTarget(m, e, &route)
+	}
+	if !routable(uri) || route.next != nil && !routable(route.next) {
+		return p, errURI // a Route can hold what no request can be sent to
 	}
 	if p.strict = route.next != nil && !loose(route.next); p.strict {
 		// A strict router wants its own URI in the request line (16.6, step 6).

@@ -123,7 +123,7 @@ func composed(m *msg.Message) bool {
 	if !m.IsRequest() || m.Method() == msg.Ack || m.Method() == msg.Cancel || m.Has(msg.ViaName) {
 		return false
 	}
-	if u, err := msg.ParseURI(m.RequestURI()); err != nil || u.Scheme == msg.OtherScheme {
+	if !routable(m.RequestURI()) {
 		return false
 	}
 	for _, n := range [...]msg.Name{msg.From, msg.To, msg.CallID, msg.CSeqName, msg.ContentLength, msg.MaxForwards} {
