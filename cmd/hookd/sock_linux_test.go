@@ -27,6 +27,7 @@ func sockPrograms() map[string]func() {
 		"download": func() { quit(download(os.Args[1])) },
 		"take":     func() { quit(take(os.Args[1])) },
 		"talk":     func() { quit(talk(os.Args[1], os.Args[2:])) },
+		"crowd":    func() { quit(crowd(os.Args[1], os.Args[2], os.Args[3])) },
 	}
 }
 
@@ -38,19 +39,71 @@ func quit(err error) {
 	os.Exit(0)
 }
 
-// hold accepts a connection and never reads from it.
+// hold accepts connections and never reads from them.
 func hold(address string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
-	c, err := l.Accept()
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return err
+	}
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return fmt.Errorf("nobody stopped it: %w", err)
+		}
+		defer c.Close() // when it is killed
+	}
+}
+
+// crowd connects many times, says something on each connection, and wants it echoed: by
+// whoever has the connection then, or by itself, at a second address, where that one asks.
+func crowd(address, number, echo string) error {
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", echo)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _ = answerOn(c) }()
+		}
+	}()
+	failed := make(chan error, n)
+	for i := range n {
+		go func() { failed <- asks(address, fmt.Sprintf("hello %d", i)) }()
+	}
+	for range n {
+		err = errors.Join(err, <-failed)
+	}
+	fmt.Printf("answered %d\n", n)
+	return err
+}
+
+// asks says a line and wants its echo.
+func asks(address, line string) error {
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	time.Sleep(20 * time.Second)
-	return errors.New("nobody took the connection")
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(c, line+"\n"); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(c).ReadString('\n')
+	if err == nil && answer != "echo "+line+"\n" {
+		err = fmt.Errorf("%q is answered by %q", line, answer)
+	}
+	return err
 }
 
 // echo answers each line on the connection that it inherited.
@@ -68,6 +121,10 @@ func answer(f *os.File) error {
 		return err
 	}
 	_ = f.Close()
+	return answerOn(c)
+}
+
+func answerOn(c net.Conn) error {
 	defer c.Close()
 	s := bufio.NewScanner(c)
 	for s.Scan() {
