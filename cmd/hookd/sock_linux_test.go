@@ -148,14 +148,22 @@ func part(n int) []byte {
 	return b
 }
 
-// service serves on an address, or goes on with the connection that it inherited.
+// service serves on an address, or goes on with the connection that it inherited. With a
+// number it hangs after so many answers on a connection.
 func service(args []string) error {
+	answers := parts
 	if len(args) == 0 {
 		c, err := net.FileConn(os.NewFile(3, "connection"))
 		if err != nil {
 			return err
 		}
-		return serveParts(c)
+		return serveParts(c, answers)
+	}
+	if len(args) > 1 {
+		var err error
+		if answers, err = strconv.Atoi(args[1]); err != nil {
+			return err
+		}
 	}
 	l, err := net.Listen("tcp", args[0])
 	if err != nil {
@@ -166,14 +174,14 @@ func service(args []string) error {
 		if err != nil {
 			return err
 		}
-		go func() { _ = serveParts(c) }()
+		go func() { _ = serveParts(c, answers) }()
 	}
 }
 
 // serveParts takes a request off the connection only when its answer is written, all
 // of which the socket's buffer takes: wherever it is stopped, the next who has the
 // connection can go on.
-func serveParts(c net.Conn) error {
+func serveParts(c net.Conn, answers int) error {
 	defer c.Close()
 	if err := c.(*net.TCPConn).SetWriteBuffer(1 << 20); err != nil {
 		return err
@@ -184,6 +192,9 @@ func serveParts(c net.Conn) error {
 	}
 	buf := make([]byte, 64)
 	for {
+		if answers == 0 {
+			select {} // hangs
+		}
 		n, failed := 0, error(nil)
 		err := raw.Read(func(fd uintptr) bool {
 			n, _, failed = syscall.Recvfrom(int(fd), buf, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
@@ -205,6 +216,7 @@ func serveParts(c net.Conn) error {
 		if _, err := io.ReadFull(c, buf[:len(line)+1]); err != nil {
 			return err
 		}
+		answers--
 	}
 }
 
