@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -16,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hookd/hookd/engine/control"
 )
 
 // sockPrograms are what the scripts about connections run beside hookd.
@@ -27,6 +30,8 @@ func sockPrograms() map[string]func() {
 		"download": func() { quit(download(os.Args[1])) },
 		"take":     func() { quit(take(os.Args[1])) },
 		"talk":     func() { quit(talk(os.Args[1], os.Args[2:])) },
+		"count":    func() { quit(counts(os.Args[1], os.Args[2])) },
+		"desert":   func() { quit(desert(os.Args[1])) },
 		"crowd":    func() { quit(crowd(os.Args[1], os.Args[2], os.Args[3])) },
 	}
 }
@@ -308,6 +313,96 @@ func talk(address string, lines []string) error {
 			return err
 		}
 		fmt.Print(answer)
+	}
+	return nil
+}
+
+// counts sends lines in two pieces each, for so many seconds, and wants each back with the
+// number that it is on the connection; between them an answer of bigAnswer bytes, which it
+// reads slowly.
+func counts(address, seconds string) error {
+	n, err := strconv.Atoi(seconds)
+	if err != nil {
+		return err
+	}
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	r := bufio.NewReader(c)
+	for i, until := 1, time.Now().Add(time.Duration(n)*time.Second); time.Now().Before(until); i++ {
+		for _, piece := range []string{"line ", fmt.Sprintf("%d\n", i)} {
+			if _, err := io.WriteString(c, piece); err != nil {
+				return err
+			}
+			time.Sleep(time.Millisecond)
+		}
+		answer, err := r.ReadString('\n')
+		if err != nil || answer != fmt.Sprintf("%d line %d\n", i, i) {
+			return fmt.Errorf("answer %d is %q, %w", i, answer, err)
+		}
+		if i%40 == 0 {
+			if err := readSlowly(c, r); err != nil {
+				return err
+			}
+			i++
+		}
+	}
+	fmt.Println("counted")
+	return nil
+}
+
+// desert comes to take over from a daemon, and is gone when it has half of it.
+func desert(daemon string) error {
+	l, err := control.Listen("./deserter")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	ask := control.NewClient(daemon)
+	defer ask.Close()
+	if err := ask.Do(context.Background(), "POST", "/handover", handover{"./deserter"}, &struct{}{}); err != nil {
+		return err
+	}
+	c, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for _, what := range []string{passListen, passConn} {
+		for {
+			p, err := hear(c.(*net.UnixConn))
+			if err != nil {
+				return err
+			}
+			if p.What == what {
+				break
+			}
+		}
+		if what == passListen {
+			if err := (&parcel{What: passReady}).say(c.(*net.UnixConn)); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Println("deserted")
+	return nil
+}
+
+const bigAnswer = 6_000_000
+
+func readSlowly(c net.Conn, r io.Reader) error {
+	if _, err := io.WriteString(c, "big\n"); err != nil {
+		return err
+	}
+	part, want := make([]byte, 60_000), strings.Repeat("0123456789", 6000)
+	for got := 0; got < bigAnswer; got += len(part) {
+		if _, err := io.ReadFull(r, part); err != nil || string(part) != want {
+			return fmt.Errorf("after %d of %d bytes: %w", got, bigAnswer, err)
+		}
+		time.Sleep(4 * time.Millisecond)
 	}
 	return nil
 }
