@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/control"
+	"github.com/hookd/hookd/spec/testbed"
 )
 
 // sockPrograms are what the scripts about connections run beside hookd.
@@ -31,6 +33,7 @@ func sockPrograms() map[string]func() {
 		"take":     func() { quit(take(os.Args[1])) },
 		"talk":     func() { quit(talk(os.Args[1], os.Args[2:])) },
 		"count":    func() { quit(counts(os.Args[1], os.Args[2])) },
+		"linger":   func() { quit(linger(os.Args[1])) },
 		"desert":   func() { quit(desert(os.Args[1])) },
 		"crowd":    func() { quit(crowd(os.Args[1], os.Args[2], os.Args[3])) },
 	}
@@ -354,6 +357,25 @@ func counts(address, seconds string) error {
 	return nil
 }
 
+// linger asks an HTTP server once and keeps the connection, until the server ends it in
+// order.
+func linger(address string) error {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(c)
+	if err == nil {
+		fmt.Printf("drained %.8s\n", answer)
+	}
+	return err
+}
+
 // desert comes to take over from a daemon, and is gone when it has half of it.
 func desert(daemon string) error {
 	l, err := control.Listen("./deserter")
@@ -410,6 +432,12 @@ func readSlowly(c net.Conn, r io.Reader) error {
 // canUnshare reports whether scripts can have network namespaces of their own.
 func canUnshare() bool {
 	return exec.Command("unshare", "-rn", "true").Run() == nil
+}
+
+// canRunCRIU reports whether CRIU is to be compared with, and works with this kernel: that
+// of a distribution often does not.
+func canRunCRIU() bool {
+	return testbed.Proving() && os.Geteuid() == 0 && exec.Command(cmp.Or(os.Getenv("HOOKD_CRIU_PROGRAM"), "criu"), "check").Run() == nil
 }
 
 func TestSockUsage(t *testing.T) {
