@@ -71,11 +71,11 @@ func (d *daemon) handOver(c *net.UnixConn) error {
 	d.loops.Doors(false)
 	var list []loop.Passenger
 	portable := func(lc *loop.Conn) bool { return d.engine.Portable(lc.Shard(), lc) }
-	d.loops.Depart(portable, func(lc *loop.Conn, p loop.Passenger) {
+	stay := d.loops.Depart(portable, func(lc *loop.Conn, p loop.Passenger) {
 		p.Data = d.engine.CarryData(lc.Shard(), lc)
 		list = append(list, p)
 	})
-	if err := d.give(c, list); err != nil {
+	if err := give(c, list, stay); err != nil {
 		d.loops.Doors(true)
 		for _, p := range list { // as if they had not left
 			d.board(p)
@@ -90,13 +90,13 @@ func (d *daemon) handOver(c *net.UnixConn) error {
 }
 
 // give sends connections and waits until the other one has them.
-func (d *daemon) give(c *net.UnixConn, list []loop.Passenger) error {
+func give(c *net.UnixConn, list []loop.Passenger, stay int) error {
 	for i := range list {
 		if err := (&parcel{What: passConn, Conn: &list[i]}).say(c); err != nil {
 			return err
 		}
 	}
-	if err := (&parcel{What: passDone, Stay: d.loops.Stats().Conns}).say(c); err != nil {
+	if err := (&parcel{What: passDone, Stay: stay}).say(c); err != nil {
 		return err
 	}
 	_, err := expect(c, passTaken)
@@ -190,21 +190,26 @@ func (d *daemon) goOn(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = t.c.Close() })
 	list, err := t.take()
 	stop()
-	if err != nil {
-		return fmt.Errorf("take over: %w", err)
-	}
+	gone := err
 	for _, p := range list {
 		d.board(p)
 	}
-	d.log.Info("goes on for the daemon before this one", "connections", len(list), "ending_there", t.stay)
 	for {
 		l, err := control.Listen(d.options.control)
 		if err == nil {
+			if gone != nil { // it was killed, and nobody else serves
+				d.log.Error("the daemon before this one is gone, with its connections", "err", gone)
+			} else {
+				d.log.Info("goes on for the daemon before this one", "connections", len(list), "ending_there", t.stay)
+			}
 			if err = d.listenForMetrics(ctx); err != nil {
 				d.log.Error("metrics are not served", "err", err)
 			}
 			d.listener.Store(&l)
 			return d.control.Serve(l)
+		}
+		if gone != nil {
+			return fmt.Errorf("take over: %w", gone)
 		}
 		select {
 		case <-ctx.Done():
@@ -221,6 +226,9 @@ func (t *takeover) take() (list []loop.Passenger, err error) {
 			if err != nil {
 				_ = list[i].File.Close()
 			}
+		}
+		if err != nil {
+			list = nil
 		}
 	}()
 	if err := (&parcel{What: passReady}).say(t.c); err != nil {

@@ -105,18 +105,22 @@ func (g *Group) Doors(open bool) {
 // Depart has the loops give up the connections that another process can go on with:
 // accepted ones over TCP and Unix sockets, without TLS, without a protocol, of which
 // nothing waits, and that may go. tell is called for each with its shard entered, while
-// its scripts' data is there; afterwards its handlers see it close. The others stay, for
-// [Group.Drain]. Any goroutine that has entered no shard.
-func (g *Group) Depart(may func(*Conn) bool, tell func(*Conn, Passenger)) {
+// its scripts' data is there; afterwards its handlers see it close. It returns how many
+// stay, for [Group.Drain]. Any goroutine that has entered no shard.
+func (g *Group) Depart(may func(*Conn) bool, tell func(*Conn, Passenger)) (stay int) {
 	for _, s := range g.list() {
 		s.sh.Enter()
 		for c := s.first; c != nil; c = c.after {
-			if c.mayLeave() && may(c) {
-				c.leave(tell)
+			if c.mayLeave() && may(c) && c.leave(tell) {
+				continue
+			}
+			if c.c != nil {
+				stay++
 			}
 		}
 		s.sh.Leave()
 	}
+	return stay
 }
 
 // mayLeave reports whether all there is to know of the connection can be told.
@@ -126,13 +130,15 @@ func (c *Conn) mayLeave() bool {
 		c.flags&^noDefrag == 0 && c.kind != loopev.KindUDP
 }
 
-func (c *Conn) leave(tell func(*Conn, Passenger)) {
+// leave reports whether the connection left.
+func (c *Conn) leave(tell func(*Conn, Passenger)) bool {
 	left, err := c.c.Leave()
 	if err != nil {
-		return // it stays
+		return false
 	}
 	left.Fresh += c.fresh
 	tell(c, Passenger{Listener: c.lis.name, Began: c.began, Tags: c.Tags(), Left: left})
+	return true
 }
 
 // Board goes on with a connection that another process gave up: no accept is told, the
