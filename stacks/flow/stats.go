@@ -5,11 +5,12 @@ import (
 	"github.com/hookd/hookd/stacks/flow/ipcomp"
 )
 
-// Stats counts what a stack did since it was made. Every frame is in exactly one of NotIP,
-// Malformed, Truncated, Orphans, TCP, Swallowed and Blocked; what has no IP header that could be read raises
-// nothing.
+// Stats counts what a stack did since it was made. Every frame, and every further packet in one, is in
+// exactly one of NotIP, Malformed, Truncated, Orphans, TCP, Swallowed and Blocked; what has no IP header that
+// could be read raises nothing.
 type Stats struct {
 	Frames    uint64 // given to Frame
+	Inside    uint64 // packets that frames carry beyond one: samples, and those of aggregates
 	NotIP     uint64 // no IP in it
 	Malformed uint64 // no IP header could be read: it contradicts itself or the frame
 	Truncated uint64 // no IP header could be read: the capture cut it off
@@ -62,7 +63,8 @@ type Stats struct {
 	Sent    uint64 // packets that scripts sent
 	Unsent  uint64 // packets that scripts could not send
 
-	Dropped     uint64 // frames of connections, or orphans, that did not pass, swallowed ones not counted
+	Stopped     uint64 // frames that did not pass
+	Dropped     uint64 // of these, but for those that were swallowed: connections' and orphans
 	Replaced    uint64 // frames that rules changed; those that two hook points changed count twice
 	NotReplaced uint64 // frames that could not be changed as rules said, and did not pass
 	Conflicts   uint64 // fields that a second rule would have replaced otherwise
@@ -77,6 +79,7 @@ type Stats struct {
 func (st *Stats) add(o *Stats) {
 	for _, n := range [...]struct{ to, from *uint64 }{
 		{&st.Frames, &o.Frames},
+		{&st.Inside, &o.Inside},
 		{&st.NotIP, &o.NotIP},
 		{&st.Malformed, &o.Malformed},
 		{&st.Truncated, &o.Truncated},
@@ -111,6 +114,7 @@ func (st *Stats) add(o *Stats) {
 		{&st.GapBytes, &o.GapBytes},
 		{&st.NotHeld, &o.NotHeld},
 		{&st.Slid, &o.Slid},
+		{&st.Stopped, &o.Stopped},
 		{&st.Dropped, &o.Dropped},
 		{&st.Injected, &o.Injected},
 		{&st.NotInjected, &o.NotInjected},

@@ -7,6 +7,7 @@ import (
 
 	glua "github.com/yuin/gopher-lua"
 
+	"github.com/hookd/hookd/engine/fiber"
 	"github.com/hookd/hookd/runtime/lua/lib/strlib"
 )
 
@@ -46,6 +47,8 @@ type VM struct {
 
 	task       *Task // that runs; nil outside of one
 	spareTasks []*Task
+	fibers     fiber.Pool
+	pier       *glua.LState // see dock
 	closed     bool
 
 	// gopher-lua's own, and the library's functions in Lua.
@@ -67,6 +70,9 @@ const (
 	registryMain   = 256
 	registryThread = 128
 	registryGrowth = 128
+	// registrySmall is what those begin with that may wait, mostly with little on them;
+	// a task's own grows by as much.
+	registrySmall = 32
 	// depthRoot is how deep calls nest on the state that owns the globals, on
 	// which nothing runs.
 	depthRoot = 8
@@ -158,6 +164,14 @@ func (v *VM) newThread(registry int) *glua.LState {
 	return L
 }
 
+// newSmall makes a thread for what may wait.
+func (v *VM) newSmall() *glua.LState {
+	v.root.Options.RegistryGrowStep = registrySmall
+	L := v.newThread(registrySmall)
+	v.root.Options.RegistryGrowStep = registryGrowth
+	return L
+}
+
 // AddChunk names a further source whose code runs here, so that positions in it
 // are known for what they are.
 func (v *VM) AddChunk(name string) {
@@ -169,13 +183,13 @@ func (v *VM) AddChunk(name string) {
 // Close releases the machine. Its values must not be used afterwards, and no task
 // may wait.
 func (v *VM) Close() {
-	v.stopTasks()
+	v.fibers.Close()
 	if !v.root.IsClosed() {
 		v.root.Close()
 	}
 	// Who still refers to the machine, as what stands for idle objects does, keeps none
 	// of its functions: each leads to the globals, and they to everything.
-	*v = VM{root: &glua.LState{G: &glua.Global{}}, closed: true}
+	*v = VM{root: &glua.LState{G: &glua.Global{}}, fibers: v.fibers, closed: true}
 }
 
 // Begin starts a call of at most budget instructions, which what names in the
@@ -227,17 +241,17 @@ func (v *VM) Call(nargs, nret int) (err error) {
 	return nil
 }
 
-// call is Call of a task.
-func (v *VM) call(nargs, nret int) (err error) {
+// call is Call of a task, which leaves all results.
+func (v *VM) call(nargs int) (err error) {
 	done := false
 	defer func() {
 		if !done {
 			err = v.recovered(recover())
 		}
 	}()
-	L := v.main
-	L.Call(nargs, nret)
-	done = L.GetTop() == nret && v.root.G.CurrentThread == L
+	v.leaving, v.entered = false, 0
+	v.main.Call(nargs, glua.MultRet)
+	done = v.ranOut()
 	return nil
 }
 
