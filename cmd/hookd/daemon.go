@@ -52,8 +52,12 @@ type daemon struct {
 	watcher  *watch.Watcher
 	reloader *reload.Reloader
 	control  *control.Server
-	listener net.Listener
-	scraped  *http.Server // where --metrics says; nil: nowhere
+	listener atomic.Pointer[net.Listener] // of control; nil: none, or none yet
+	scraped  atomic.Pointer[http.Server]  // where --metrics says; nil: nowhere
+	takeover *takeover                    // of the daemon before; nil: there is none
+	leaving  atomic.Bool                  // to the daemon that comes after this one,
+	left     atomic.Bool                  // which has all there was to give
+	end      context.CancelFunc
 	front    *flow.Front
 	feed     *feed.Feed
 	loops    *loop.Group
@@ -105,10 +109,12 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 		return d, fail(exitIO, err)
 	}
 	// First of all: where another daemon runs, its state is not touched.
-	if o.control != "" {
-		if d.listener, err = control.Listen(o.control); err != nil {
+	if o.control != "" && !o.takeover {
+		l, err := control.Listen(o.control)
+		if err != nil {
 			return d, fail(exitIO, err)
 		}
+		d.listener.Store(&l)
 	}
 	d.loops = newLoops(loop.Config{Tuning: opts.loop, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.loops = d.loops
@@ -135,7 +141,13 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err := d.openLoops(); err != nil {
 		return d, err
 	}
-	if err := d.loadScripts(stderr); err != nil {
+	if o.takeover {
+		if err := d.comeAfter(); err != nil {
+			return d, err
+		}
+	}
+	err = d.loadScripts(stderr)
+	if err = errors.Join(err, d.loops.Disinherit()); err != nil {
 		return d, err
 	}
 	if err := d.openSources(); err != nil {
@@ -246,6 +258,7 @@ func (d *daemon) serve() error {
 	d.serveReload()
 	d.serveConsole()
 	d.serveLooks()
+	d.serveHandover()
 	return d.serveMetrics()
 }
 
@@ -254,13 +267,14 @@ func (d *daemon) run(parent context.Context) error {
 	stop := newInterrupt(parent)
 	ctx, cancel := context.WithCancel(stop.ctx)
 	defer cancel()
+	d.end = cancel
 	if !d.options.console {
 		over := stop.listen()
 		defer over()
 	}
 	d.phase.Store(int32(running))
-	if d.listener != nil {
-		d.tasks.Go(func() { d.whileServing(cancel, d.control.Serve(d.listener)) })
+	if l := d.listener.Load(); l != nil {
+		d.tasks.Go(func() { d.whileServing(cancel, d.control.Serve(*l)) })
 	}
 	if len(d.paths) > 0 {
 		d.tasks.Go(func() { d.whileServing(cancel, d.reloader.Run(ctx, d.watcher)) })
@@ -272,6 +286,9 @@ func (d *daemon) run(parent context.Context) error {
 	d.manager.ready(d.liveLine())
 	drain, drainSIP := d.runServer(ctx, d.loops, cancel), d.runServer(ctx, d.sips, cancel)
 	d.looping = true
+	if d.takeover != nil {
+		d.tasks.Go(func() { d.whileServing(cancel, d.goOn(ctx)) })
+	}
 	err := d.feed.Run(ctx)
 	d.phase.Store(int32(stopping))
 	d.manager.stopping()
@@ -293,7 +310,7 @@ func (d *daemon) run(parent context.Context) error {
 
 // whileServing ends the daemon where one of its parts could not go on.
 func (d *daemon) whileServing(cancel func(), err error) {
-	if err != nil {
+	if err != nil && !d.left.Load() {
 		d.log.Error("the daemon ends", "err", err)
 		cancel()
 	}
@@ -311,19 +328,22 @@ func (d *daemon) close() error {
 	// Who gave up being root may not remove the socket that root made: the next
 	// start does.
 	if d.control != nil {
-		if err := d.control.Close(); !errors.Is(err, fs.ErrPermission) {
+		if err := d.control.Close(); !errors.Is(err, fs.ErrPermission) && !errors.Is(err, net.ErrClosed) {
 			add(err)
 		}
 	}
-	if d.listener != nil {
-		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) && !errors.Is(err, fs.ErrPermission) {
+	if l := d.listener.Load(); l != nil {
+		if err := (*l).Close(); !errors.Is(err, net.ErrClosed) && !errors.Is(err, fs.ErrPermission) {
 			add(err)
 		}
 	}
-	if d.scraped != nil {
-		add(d.scraped.Close())
+	if s := d.scraped.Load(); s != nil {
+		add(s.Close())
 	}
 	d.tasks.Wait()
+	if d.takeover != nil {
+		add(d.takeover.close())
+	}
 	add(d.source.close())
 	if d.socks != nil {
 		add(d.socks.Close())
@@ -335,7 +355,7 @@ func (d *daemon) close() error {
 	if d.house != nil {
 		add(d.out.Flush())
 		if d.phase.Load() != int32(starting) {
-			add(d.engine.SaveState())
+			add(d.saveState())
 		}
 		d.engine.Close()
 	}

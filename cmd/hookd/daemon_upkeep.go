@@ -28,11 +28,19 @@ func (d *daemon) keepWriting(ctx context.Context) {
 		case <-push.C:
 			d.out.Push() // into the outlet, which does not wait
 		case <-save.C:
-			if err := d.engine.SaveState(); err != nil {
+			if err := d.saveState(); err != nil {
 				d.log.Error("stores are not saved", "err", err)
 			}
 		}
 	}
+}
+
+// saveState writes stores that persist, unless they are the next daemon's by now.
+func (d *daemon) saveState() error {
+	if d.left.Load() {
+		return nil
+	}
+	return d.engine.SaveState()
 }
 
 // onHangup reloads, and opens the log file anew, at each SIGHUP.

@@ -31,8 +31,11 @@ func scriptParams() testscript.Params {
 		RequireUniqueNames:  true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"await": await},
 		Condition: func(name string) (bool, error) {
-			if name == "unshare" {
+			switch name {
+			case "unshare":
 				return canUnshare(), nil
+			case "criu":
+				return canRunCRIU(), nil
 			}
 			return false, fmt.Errorf("no condition %q", name)
 		},
@@ -43,6 +46,7 @@ func scriptParams() testscript.Params {
 			}
 			env.Setenv("EXAMPLES", wd+"/../../examples")
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("HOOKD_CRIU_PROGRAM", os.Getenv("HOOKD_CRIU_PROGRAM"))
 			return nil
 		},
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -139,6 +140,14 @@ func metricsAddress(text string) (string, error) {
 // say, with nothing but /metrics.
 func (d *daemon) serveMetrics() error {
 	d.control.HandleRaw("GET /metrics", d)
+	if d.takeover != nil {
+		return nil // the port is the other daemon's yet
+	}
+	return d.listenForMetrics(context.Background())
+}
+
+// listenForMetrics serves them until the daemon ends; ctx is done when it does.
+func (d *daemon) listenForMetrics(ctx context.Context) error {
 	at := cmp.Or(d.options.metrics, d.opts.metrics)
 	if at == "" {
 		return nil
@@ -153,8 +162,11 @@ func (d *daemon) serveMetrics() error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", d)
-	d.scraped = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
-	d.tasks.Go(func() { _ = d.scraped.Serve(l) }) // its end is ours
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	if d.scraped.Store(s); ctx.Err() != nil {
+		_ = s.Close() // who ends the daemon may not have seen it
+	}
+	d.tasks.Go(func() { _ = s.Serve(l) }) // its end is ours
 	d.log.Info("metrics", "at", l.Addr().String())
 	return nil
 }

@@ -26,6 +26,7 @@ type runOptions struct {
 	stay        bool
 	filter      string
 	control     string
+	takeover    bool
 	log         string
 	start       string
 	metrics     string
@@ -71,6 +72,7 @@ Without --stay it ends too when its captures do.`,
 	f.BoolVar(&o.stay, "stay", false, "go on when the captures end, until a signal")
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.StringVar(&o.control, "control", defaultControl(), controlUsage)
+	f.BoolVar(&o.takeover, "takeover", false, "go on for the daemon at the control socket: with its listeners and their plain connections; it ends when the scripts are live here, and serves on if they are not")
 	f.StringVar(&o.log, "log", "", "file for alerts and decisions, instead of standard output")
 	f.StringVar(&o.start, "start", "files", "what to begin with where the scripts do not load: files (nothing: end with exit code 3), or last-good (those that were live last, of --state)")
 	f.BoolVar(&o.verify, "verify", false, "run the specs of changed scripts before they go live; one that fails refuses them")
@@ -119,6 +121,8 @@ func (o *runOptions) check(paths []string) error {
 		return usagef("--loop %d: 0 or more", o.loop)
 	case o.start != "files" && o.start != "last-good":
 		return usagef("--start %s: files or last-good", o.start)
+	case o.takeover && (o.control == "" || len(o.pcap) > 0):
+		return usagef("--takeover goes on for the daemon at --control, and not with --pcap")
 	case o.start == "last-good" && o.state == "":
 		return usagef("--start last-good: --state DIR says where they are kept")
 	}

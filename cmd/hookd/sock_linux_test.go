@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -16,6 +18,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hookd/hookd/engine/control"
+	"github.com/hookd/hookd/spec/testbed"
 )
 
 // sockPrograms are what the scripts about connections run beside hookd.
@@ -27,6 +32,10 @@ func sockPrograms() map[string]func() {
 		"download": func() { quit(download(os.Args[1])) },
 		"take":     func() { quit(take(os.Args[1])) },
 		"talk":     func() { quit(talk(os.Args[1], os.Args[2:])) },
+		"count":    func() { quit(counts(os.Args[1], os.Args[2])) },
+		"linger":   func() { quit(linger(os.Args[1])) },
+		"desert":   func() { quit(desert(os.Args[1])) },
+		"crowd":    func() { quit(crowd(os.Args[1], os.Args[2], os.Args[3])) },
 	}
 }
 
@@ -38,19 +47,71 @@ func quit(err error) {
 	os.Exit(0)
 }
 
-// hold accepts a connection and never reads from it.
+// hold accepts connections and never reads from them.
 func hold(address string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
-	c, err := l.Accept()
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return err
+	}
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return fmt.Errorf("nobody stopped it: %w", err)
+		}
+		defer c.Close() // when it is killed
+	}
+}
+
+// crowd connects many times, says something on each connection, and wants it echoed: by
+// whoever has the connection then, or by itself, at a second address, where that one asks.
+func crowd(address, number, echo string) error {
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", echo)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _ = answerOn(c) }()
+		}
+	}()
+	failed := make(chan error, n)
+	for i := range n {
+		go func() { failed <- asks(address, fmt.Sprintf("hello %d", i)) }()
+	}
+	for range n {
+		err = errors.Join(err, <-failed)
+	}
+	fmt.Printf("answered %d\n", n)
+	return err
+}
+
+// asks says a line and wants its echo.
+func asks(address, line string) error {
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	time.Sleep(20 * time.Second)
-	return errors.New("nobody took the connection")
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(c, line+"\n"); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(c).ReadString('\n')
+	if err == nil && answer != "echo "+line+"\n" {
+		err = fmt.Errorf("%q is answered by %q", line, answer)
+	}
+	return err
 }
 
 // echo answers each line on the connection that it inherited.
@@ -68,6 +129,10 @@ func answer(f *os.File) error {
 		return err
 	}
 	_ = f.Close()
+	return answerOn(c)
+}
+
+func answerOn(c net.Conn) error {
 	defer c.Close()
 	s := bufio.NewScanner(c)
 	for s.Scan() {
@@ -91,14 +156,22 @@ func part(n int) []byte {
 	return b
 }
 
-// service serves on an address, or goes on with the connection that it inherited.
+// service serves on an address, or goes on with the connection that it inherited. With a
+// number it hangs after so many answers on a connection.
 func service(args []string) error {
+	answers := parts
 	if len(args) == 0 {
 		c, err := net.FileConn(os.NewFile(3, "connection"))
 		if err != nil {
 			return err
 		}
-		return serveParts(c)
+		return serveParts(c, answers)
+	}
+	if len(args) > 1 {
+		var err error
+		if answers, err = strconv.Atoi(args[1]); err != nil {
+			return err
+		}
 	}
 	l, err := net.Listen("tcp", args[0])
 	if err != nil {
@@ -109,14 +182,14 @@ func service(args []string) error {
 		if err != nil {
 			return err
 		}
-		go func() { _ = serveParts(c) }()
+		go func() { _ = serveParts(c, answers) }()
 	}
 }
 
 // serveParts takes a request off the connection only when its answer is written, all
 // of which the socket's buffer takes: wherever it is stopped, the next who has the
 // connection can go on.
-func serveParts(c net.Conn) error {
+func serveParts(c net.Conn, answers int) error {
 	defer c.Close()
 	if err := c.(*net.TCPConn).SetWriteBuffer(1 << 20); err != nil {
 		return err
@@ -127,6 +200,9 @@ func serveParts(c net.Conn) error {
 	}
 	buf := make([]byte, 64)
 	for {
+		if answers == 0 {
+			select {} // hangs
+		}
 		n, failed := 0, error(nil)
 		err := raw.Read(func(fd uintptr) bool {
 			n, _, failed = syscall.Recvfrom(int(fd), buf, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
@@ -148,6 +224,7 @@ func serveParts(c net.Conn) error {
 		if _, err := io.ReadFull(c, buf[:len(line)+1]); err != nil {
 			return err
 		}
+		answers--
 	}
 }
 
@@ -243,9 +320,124 @@ func talk(address string, lines []string) error {
 	return nil
 }
 
+// counts sends lines in two pieces each, for so many seconds, and wants each back with the
+// number that it is on the connection; between them an answer of bigAnswer bytes, which it
+// reads slowly.
+func counts(address, seconds string) error {
+	n, err := strconv.Atoi(seconds)
+	if err != nil {
+		return err
+	}
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	r := bufio.NewReader(c)
+	for i, until := 1, time.Now().Add(time.Duration(n)*time.Second); time.Now().Before(until); i++ {
+		for _, piece := range []string{"line ", fmt.Sprintf("%d\n", i)} {
+			if _, err := io.WriteString(c, piece); err != nil {
+				return err
+			}
+			time.Sleep(time.Millisecond)
+		}
+		answer, err := r.ReadString('\n')
+		if err != nil || answer != fmt.Sprintf("%d line %d\n", i, i) {
+			return fmt.Errorf("answer %d is %q, %w", i, answer, err)
+		}
+		if i%40 == 0 {
+			if err := readSlowly(c, r); err != nil {
+				return err
+			}
+			i++
+		}
+	}
+	fmt.Println("counted")
+	return nil
+}
+
+// linger asks an HTTP server once and keeps the connection, until the server ends it in
+// order.
+func linger(address string) error {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(c)
+	if err == nil {
+		fmt.Printf("drained %.8s\n", answer)
+	}
+	return err
+}
+
+// desert comes to take over from a daemon, and is gone when it has half of it.
+func desert(daemon string) error {
+	l, err := control.Listen("./deserter")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	ask := control.NewClient(daemon)
+	defer ask.Close()
+	if err := ask.Do(context.Background(), "POST", "/handover", handover{"./deserter"}, &struct{}{}); err != nil {
+		return err
+	}
+	c, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for _, what := range []string{passListen, passConn} {
+		for {
+			p, err := hear(c.(*net.UnixConn))
+			if err != nil {
+				return err
+			}
+			if p.What == what {
+				break
+			}
+		}
+		if what == passListen {
+			if err := (&parcel{What: passReady}).say(c.(*net.UnixConn)); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Println("deserted")
+	return nil
+}
+
+const bigAnswer = 6_000_000
+
+func readSlowly(c net.Conn, r io.Reader) error {
+	if _, err := io.WriteString(c, "big\n"); err != nil {
+		return err
+	}
+	part, want := make([]byte, 60_000), strings.Repeat("0123456789", 6000)
+	for got := 0; got < bigAnswer; got += len(part) {
+		if _, err := io.ReadFull(r, part); err != nil || string(part) != want {
+			return fmt.Errorf("after %d of %d bytes: %w", got, bigAnswer, err)
+		}
+		time.Sleep(4 * time.Millisecond)
+	}
+	return nil
+}
+
 // canUnshare reports whether scripts can have network namespaces of their own.
 func canUnshare() bool {
 	return exec.Command("unshare", "-rn", "true").Run() == nil
+}
+
+// canRunCRIU reports whether CRIU is to be compared with, and works with this kernel: that
+// of a distribution often does not.
+func canRunCRIU() bool {
+	return testbed.Proving() && os.Geteuid() == 0 && exec.Command(cmp.Or(os.Getenv("HOOKD_CRIU_PROGRAM"), "criu"), "check").Run() == nil
 }
 
 func TestSockUsage(t *testing.T) {

@@ -6,3 +6,5 @@ package main
 func sockPrograms() map[string]func() { return map[string]func(){} }
 
 func canUnshare() bool { return false }
+
+func canRunCRIU() bool { return false }

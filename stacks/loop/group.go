@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,7 @@ type Group struct {
 	stacks    atomic.Pointer[[]*Stack]
 	budget    *netio.Budget
 	listeners map[string]*listener
+	inherited map[string]*os.File // listening sockets of the process before this one
 }
 
 // scheme is a URL scheme and who has it; protocol is nil for bare transports.

@@ -96,7 +96,12 @@ func TestUnreadPeer(t *testing.T) {
 				break
 			}
 		}
-		if taken > 40<<20 {
+		t.Logf("%s: %d KiB were taken", to, taken>>10)
+		most := 16 << 20
+		if to == "front" {
+			most *= 2 // the kernel's buffers of two connections
+		}
+		if taken > most {
 			t.Errorf("%s: %d MiB were taken", to, taken>>20)
 		}
 		r.do(func() {

@@ -107,7 +107,7 @@ func TestHello(t *testing.T) {
 		{"reset.example", "reset"},
 		{"passed.example", "a.example hello"},
 	} {
-		if got := greet(at["web"], c.name); got != c.want {
+		if got := greet(at["web"], c.name, nil); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -133,9 +133,9 @@ func TestHello(t *testing.T) {
 }
 
 // greet says hello by TLS and returns the certificate's name and what comes back.
-func greet(at, name string) string {
+func greet(at, name string, tickets tls.ClientSessionCache) string {
 	c, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", at, &tls.Config{
-		ServerName: name, InsecureSkipVerify: true, NextProtos: []string{"y", "x"},
+		ServerName: name, InsecureSkipVerify: true, NextProtos: []string{"y", "x"}, ClientSessionCache: tickets,
 	})
 	var refused *net.OpError
 	switch {
@@ -156,6 +156,36 @@ func greet(at, name string) string {
 		return err.Error()
 	}
 	return c.ConnectionState().PeerCertificates[0].DNSNames[0] + " " + string(b)
+}
+
+// TestHelloOfWhoWasHere refuses a client that has a ticket of an earlier connection.
+func TestHelloOfWhoWasHere(t *testing.T) {
+	dir := t.TempDir()
+	certifyNamed(t, dir, "a", "a.example")
+	r := newRig(t)
+	at := r.listenAll(Listen{Name: "web", Dir: dir, Options: []event.KV{
+		kv("url", "tls://127.0.0.1:0"), kv("tls", []event.KV{kv("cert", "a.pem"), kv("key", "a.key")}),
+	}})["web"]
+	hellos := 0
+	r.serve(func(name string, c *Conn, e any) event.Verdict {
+		if _, ok := e.(*loopev.TLSHello); ok {
+			if hellos++; hellos > 2 {
+				return event.Verdict{Kind: loopev.VerdictRefuse}
+			}
+		}
+		return echo(name, c, e)
+	})
+	tickets := tls.NewLRUClientSessionCache(1)
+	for i, want := range []string{"a.example hello", "a.example hello", "unrecognized name"} {
+		if got := greet(at, "a.example", tickets); got != want {
+			t.Errorf("%d: %s, want %s", i, got, want)
+		}
+	}
+	r.do(func() {
+		if n := r.s.io.Stats().Handshakes.Resumed; n != 1 {
+			t.Errorf("%d were resumed", n)
+		}
+	})
 }
 
 // TestJA4 has the example of JA4's authors.

@@ -164,6 +164,8 @@ func (l *listener) bind(st *Stack, over *listener) error {
 		}
 		defer func() { _ = f.Close() }()
 		cfg.File = f
+	} else {
+		cfg.File = st.group.inherited[inheritance(cfg.Network, cfg.Address)]
 	}
 	var err error
 	l.sock, err = st.io.Open(cfg)

@@ -18,6 +18,8 @@ import (
 
 // TestOrder compares what is raised with the sequences that were traced of the 2016
 // event model, with eof, which that hid, and a reason at close, which it did not have.
+// Where a number stands the trace has it; [TestTraces] has the others, and package web
+// those of HTTP.
 func TestOrder(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -25,7 +27,7 @@ func TestOrder(t *testing.T) {
 		last string
 		want []string
 	}{
-		{"the peer echoes with us", func(r *rig) {
+		{"trace 1, the server: the peer echoes with us", func(r *rig) {
 			at := r.listen("echo", kv("url", "tcp://127.0.0.1:0"))
 			r.serve(echo)
 			c := r.peer(at)
@@ -33,7 +35,7 @@ func TestOrder(t *testing.T) {
 			read(r.t, c, 5)
 			_ = c.Close()
 		}, "S close", []string{"S accept", "S recv 5 of 5", "S send 5", "S eof", "S close eof"}},
-		{"half close: what is queued goes out", func(r *rig) {
+		{"trace 4b: half close, and what is queued goes out", func(r *rig) {
 			at := r.listen("echo", kv("url", "tcp://127.0.0.1:0"))
 			r.serve(echo)
 			c := r.peer(at)
@@ -41,7 +43,7 @@ func TestOrder(t *testing.T) {
 			_ = c.CloseWrite()
 			read(r.t, c, 5)
 		}, "S close", []string{"S accept", "S recv 5 of 5", "S send 5", "S eof", "S close eof"}},
-		{"unconsumed bytes stay", func(r *rig) {
+		{"trace 4: unconsumed bytes stay", func(r *rig) {
 			c := r.peer(r.listen("keep", kv("url", "tcp://127.0.0.1:0")))
 			write(r.t, c, "hello")
 			r.logged("S recv 5 of 5")
@@ -49,14 +51,14 @@ func TestOrder(t *testing.T) {
 			r.logged("S recv 3 of 8")
 			_ = c.Close()
 		}, "S close", []string{"S accept", "S recv 5 of 5", "S recv 3 of 8", "S eof", "S close eof"}},
-		{"reset", func(r *rig) {
+		{"trace 5: reset", func(r *rig) {
 			c := r.peer(r.listen("keep", kv("url", "tcp://127.0.0.1:0")))
 			write(r.t, c, "x")
 			r.logged("S recv")
 			_ = c.SetLinger(0)
 			_ = c.Close()
 		}, "S close", []string{"S accept", "S recv 1 of 1", "S close reset"}},
-		{"refused", func(r *rig) {
+		{"trace 2: refused", func(r *rig) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				r.t.Fatal(err)
@@ -64,7 +66,7 @@ func TestOrder(t *testing.T) {
 			_ = ln.Close()
 			r.dial("tcp://"+ln.Addr().String(), nil)
 		}, "C close", []string{"C connect 111", "C close refused"}},
-		{"both ends are ours, what was sent early goes out", func(r *rig) {
+		{"trace 1, the client: what was sent early goes out", func(r *rig) {
 			at := r.listen("echo", kv("url", "tcp://127.0.0.1:0"))
 			r.serve(func(name string, c *Conn, e any) event.Verdict {
 				if name == "loop.recv" && c.Outbound() {
@@ -102,8 +104,8 @@ func TestOrder(t *testing.T) {
 			_ = s.Close()
 			r.dial("udp://"+s.LocalAddr().String(), func(c *Conn) { _ = c.Write1([]byte("hello")) })
 		}, "C close", []string{"C connect 0", "C send 5", "C close refused"}},
-		{"no such name", func(r *rig) { r.dial("tcp://no.such.name.invalid:1", nil) }, "C close", []string{"C connect -1", "C close resolve"}},
-		{"a limit of unconsumed bytes: reading pauses, and a leaving peer is noticed", func(r *rig) {
+		{"trace 3: no such name", func(r *rig) { r.dial("tcp://no.such.name.invalid:1", func(c *Conn) { _ = c.Timer(nil, "200ms") }) }, "C close", []string{"C connect -1", "C close resolve"}},
+		{"trace 6b: a limit of unconsumed bytes, and a peer that leaves is noticed", func(r *rig) {
 			at := r.listen("keep", kv("url", "tcp://127.0.0.1:0"), kv("limits", []event.KV{kv("recv", float64(3)), kv("linger", "20ms")}))
 			c := r.peer(at)
 			write(r.t, c, "sixsix")
@@ -225,7 +227,7 @@ func TestOrder(t *testing.T) {
 			read(r.t, c, 5)
 			_ = c.Close()
 		}, "S close", []string{"S accept", "S recv 5 of 5", "S send 5", "S eof", "S close eof"}},
-		{"only timers", func(r *rig) {
+		{"trace 10: only timers", func(r *rig) {
 			r.do(func() {
 				c := r.s.add(loopev.KindTimer)
 				if err := c.Timer(nil, "1ms"); err != nil {

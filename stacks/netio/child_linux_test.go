@@ -325,11 +325,11 @@ func TestConnectTimeout(t *testing.T) {
 			began := time.Now()
 			r.do(func() {
 				h := &hooks{log: &log, connect: func(c *Conn, err error) { c.Close() }}
-				if _, err := r.l.Dial(DialConfig{Network: "tcp", Address: row.address, Options: Options{Connect: 150 * time.Millisecond}}, h); err != nil {
+				if _, err := r.l.Dial(DialConfig{Network: "tcp", Address: row.address, Options: Options{Connect: 400 * time.Millisecond}}, h); err != nil {
 					t.Fatal(err)
 				}
 			})
-			if got := r.logged(&log, "close"); got[0] != row.want || time.Since(began) < 70*time.Millisecond {
+			if got := r.logged(&log, "close"); got[0] != row.want || time.Since(began) < 190*time.Millisecond {
 				t.Errorf("%s after %v: %q", row.address, time.Since(began), got)
 			}
 		}

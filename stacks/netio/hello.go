@@ -28,10 +28,6 @@ const (
 // the handshake goes on.
 type HelloFunc func(from netip.AddrPort, hello *tls.ClientHelloInfo) (HelloVerdict, *tls.Config)
 
-// unnamed has no certificate: crypto/tls answers such a server's clients with the alert
-// unrecognized_name.
-var unnamed = &tls.Config{MinVersion: tls.VersionTLS12}
-
 // withHello returns cfg with a way for listeners to be asked about each handshake. A
 // config that asks somebody already stays as it is.
 func withHello(cfg *tls.Config) *tls.Config {
@@ -83,7 +79,9 @@ func (c *Conn) decideHello(hello *tls.ClientHelloInfo) decision {
 	h.mu.Unlock()
 	switch verdict {
 	case HelloRefuse:
-		cfg, h.refused = unnamed, true
+		// Without a certificate crypto/tls answers with that alert; and who has a ticket
+		// needs none.
+		cfg, h.refused = &tls.Config{MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true}, true
 	case HelloReset:
 		c.loop.stats.Handshakes.count(Reason{Why: Rejected})
 		c.ResetWith(Reason{Why: Rejected})

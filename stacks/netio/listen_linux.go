@@ -56,6 +56,7 @@ func (g *gate) adopt(cfg *SocketConfig) error {
 		return err
 	}
 	g.fd = fd
+	g.made = cfg.Network == "unix" // whoever made it left it to this process
 	return unix.SetNonblock(fd, true)
 }
 
@@ -174,6 +175,12 @@ func (g *gate) file() (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), "listener"), nil
+}
+
+func (g *gate) keep(path bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.made = !path && g.name != ""
 }
 
 func (g *gate) close() error {

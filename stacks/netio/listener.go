@@ -102,6 +102,10 @@ func (s *Socket) File() (*os.File, error) {
 	return f, nil
 }
 
+// Keep says whether the path of a Unix socket stays where it is when this one is closed:
+// another process listens there, by a copy.
+func (s *Socket) Keep(path bool) { s.door.keep(path) }
+
 // Close closes the socket, when the last listener at it is closed. Who waits to be
 // accepted is reset, unless another process has a copy.
 func (s *Socket) Close() error { return s.door.close() }

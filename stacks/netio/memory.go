@@ -216,6 +216,8 @@ func (d *memDoor) path() string { return d.name }
 
 func (d *memDoor) file() (*os.File, error) { return nil, errors.ErrUnsupported }
 
+func (d *memDoor) keep(bool) {}
+
 func (d *memDoor) close() error {
 	d.net.mu.Lock()
 	defer d.net.mu.Unlock()

@@ -198,6 +198,12 @@ func (d *netDoor) file() (*os.File, error) {
 	return nil, errors.ErrUnsupported
 }
 
+func (d *netDoor) keep(path bool) {
+	if u, ok := d.ln.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(!path)
+	}
+}
+
 func (d *netDoor) close() error {
 	d.mu.Lock()
 	if d.closed {

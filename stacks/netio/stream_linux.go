@@ -1,8 +1,10 @@
 package netio
 
 import (
+	"errors"
 	"io"
 	"net/netip"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -91,6 +93,46 @@ func (s *stream) close(reset bool) {
 	}
 	// A descriptor that is closed leaves its epoll.
 	_ = unix.Close(s.fd)
+}
+
+// leave implements [leaver]. While the copy is open, the epoll would tell of the socket
+// also when this descriptor is closed.
+func (s *stream) leave() (*os.File, error) {
+	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.watch(0); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), "connection"), nil
+}
+
+// adopt implements [adopter].
+func (p *epoll) adopt(f *os.File) (wire, netip.AddrPort, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	s := &stream{polled{p: p, fd: -1}}
+	var sa unix.Sockaddr
+	if failed := raw.Control(func(fd uintptr) {
+		if sa, err = unix.Getpeername(int(fd)); err == nil {
+			s.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+		}
+	}); failed != nil {
+		err = failed
+	}
+	if err == nil {
+		err = unix.SetNonblock(s.fd, true)
+	}
+	if err != nil {
+		if s.fd >= 0 {
+			_ = unix.Close(s.fd)
+		}
+		return nil, netip.AddrPort{}, err
+	}
+	return s, addrOf(sa), nil
 }
 
 // addrOf returns the address in sa; IPv4 as such also where IPv6 carries it.

@@ -81,6 +81,8 @@ type door interface {
 	path() string
 	// file returns a copy for another process.
 	file() (*os.File, error)
+	// keep says whether the path of a Unix socket stays when the door is closed.
+	keep(path bool)
 	close() error
 }
 

@@ -3,6 +3,8 @@ package sock
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -348,6 +350,63 @@ func TestSegments(t *testing.T) {
 		t.Error(err)
 	}
 	must(t, unix.Close(r.FD))
+}
+
+// TestDamagedFile cuts the image of a real connection short and flips its bits, one at a
+// time: nothing is restored of any of them, no socket is made, the file keeps its name, and
+// the whole image still restores afterwards.
+func TestDamagedFile(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	m := mover(t)
+	e := connect(t, ns, families()[0])
+	put(t, e.b, noise(500))
+	unreadIs(t, e.a, 500)
+	path := filepath.Join(t.TempDir(), "c.img")
+	taken, err := m.Checkpoint(e.a, CheckpointOptions{File: path, Meta: map[string]string{"why": "test"}})
+	must(t, err)
+	recv := bytes.Clone(taken.Image.Recv)
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	steps := 0
+	restore := func() (*Restored, error) {
+		c, err := image.Claim(path)
+		if err != nil {
+			return nil, err
+		}
+		opt := RestoreOptions{Namespace: nsPath(t, ns), Observe: func(*Progress) error { steps++; return nil }}
+		r, err := m.Restore(c.Image, opt)
+		if err != nil {
+			return nil, errors.Join(err, c.Release())
+		}
+		return r, c.Done()
+	}
+	refuse := func(b []byte, what string, at int) {
+		t.Helper()
+		must(t, os.WriteFile(path, b, 0o600))
+		if r, err := restore(); err == nil || steps > 0 {
+			t.Fatalf("%s at %d of %d: restored as %+v, %v, %d steps", what, at, len(whole), r, err, steps)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Fatalf("%s at %d: %v", what, at, err)
+		}
+	}
+	for at := 0; at < len(whole); at += 2 {
+		flipped := bytes.Clone(whole)
+		flipped[at] ^= 1 << (at % 8)
+		refuse(flipped, "flipped", at)
+		if at%6 == 0 {
+			refuse(whole[:at], "cut", at)
+		}
+	}
+	refuse(append(bytes.Clone(whole), 0), "longer", len(whole))
+	must(t, os.WriteFile(path, whole, 0o600))
+	r, err := restore()
+	must(t, err)
+	defer unix.Close(r.FD)
+	must(t, unix.SetNonblock(r.FD, false))
+	patience(t, r.FD)
+	want(t, r.FD, recv)
 }
 
 func TestDamagedImage(t *testing.T) {

@@ -1416,7 +1416,7 @@ var httpPartBeginInfo = &event.Info{
 		{
 			Name:     "filename",
 			Type:     event.Type{Kind: event.String},
-			Doc:      "The file's name, as the client says; nil of what is no file.",
+			Doc:      "The file's name as the client says, without folders; nil of what is no file.",
 			Stable:   event.StableEvent,
 			Optional: true,
 			Get: event.Getter{

@@ -514,7 +514,7 @@ type HTTPPartBegin struct {
 	Req Request
 	// The field's name, empty for none.
 	Name string
-	// The file's name, as the client says; nil of what is no file.
+	// The file's name as the client says, without folders; nil of what is no file.
 	Filename    string
 	HasFilename bool
 	// The content type, nil where none is said.

@@ -75,7 +75,7 @@ func agree(t *testing.T, input []byte) {
 	}
 	m := r.got[0]
 	if err != nil {
-		if !tighterThere(err) {
+		if !tighterThere(err) && !(strings.Contains(err.Error(), "too many Host headers") && checked(input) == ErrHostTwice) {
 			t.Fatalf("accepted, net/http says %v\n%q", err, input)
 		}
 		return
@@ -89,6 +89,15 @@ func agree(t *testing.T, input []byte) {
 	if rest, _ := io.ReadAll(in); r.ends[0] != len(input)-len(rest) {
 		t.Fatalf("ends at %d, with net/http at %d\n%q", r.ends[0], len(input)-len(rest), input)
 	}
+}
+
+// checked is what a server says of the first request, beside its form.
+func checked(input []byte) error {
+	p := NewParser(Limits{})
+	if _, err := p.Request(input); err != nil {
+		return err
+	}
+	return p.Check()
 }
 
 // TestGoFuzz reads what a fuzzer of net/http collected.

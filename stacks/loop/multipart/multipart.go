@@ -13,6 +13,7 @@ import (
 	"io"
 	"mime"
 	"net/textproto"
+	"strings"
 )
 
 // Bounds of what is read.
@@ -47,8 +48,8 @@ const (
 
 // Part is what a part's head says.
 type Part struct {
-	// Name is the field's name, Filename that of a file, empty for other fields; Type is
-	// the content type, empty where none is said.
+	// Name is the field's name, Filename that of a file without folders, empty for other
+	// fields; Type is the content type, empty where none is said.
 	Name, Filename, Type string
 }
 
@@ -222,6 +223,7 @@ func (p *Part) parse(head []byte) error {
 		return nil // a part without a name, as net/http has it
 	}
 	p.Name, p.Filename = params["name"], params["filename"]
+	p.Filename = p.Filename[strings.LastIndexAny(p.Filename, `/\`)+1:]
 	return nil
 }
 

@@ -57,6 +57,7 @@ func TestReader(t *testing.T) {
 			[]string{"a|||one", "f|x.txt|text/plain|two\r\nlines\r\n"},
 			nil,
 		},
+		{"folders", "--b\nContent-Disposition: form-data; name=a; filename=\"../x/y\"\n\n--b--", []string{"a|y||"}, nil},
 		{"no parts", "--b--", nil, nil},
 		{"preamble and epilogue", "not for you\n--b\n\nx\n--b--\nnor this --b", []string{"|||x"}, nil},
 		{"an empty part", "--b\nContent-Disposition: form-data; name=a\n\n\n--b--", []string{"a|||"}, nil},

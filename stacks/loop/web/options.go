@@ -9,6 +9,7 @@ import (
 	"github.com/hookd/hookd/engine/event/plain"
 	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/stacks/loop/http1"
+	"github.com/hookd/hookd/stacks/loop/multipart"
 )
 
 // options are what a listener's table http says.
@@ -111,6 +112,8 @@ func DocLimits() []setting.Limit {
 		setting.TextLimit("http_body_time", defaults.bodyTime.String(), fmt.Sprintf("for a body, and a second more for each %d bytes that came; later is answered 408", bodyRate)),
 		setting.TextLimit("http_idle_time", defaults.idleTime.String(), "between requests; then the connection is closed"),
 		setting.TextLimit("http_reply_time", defaults.replyTime.String(), "for an answer that was promised by loop.later; later is answered 504"),
+		setting.TextLimit("http_parts", fmt.Sprint(multipart.MaxParts), "parts of a form; more is answered 400"),
+		setting.TextLimit("http_part_head", fmt.Sprint(multipart.MaxHead), "bytes of the head of a form's part; more is answered 400"),
 		setting.TextLimit("ws_message", fmt.Sprint(defaults.message), "bytes of a WebSocket message; more closes with 1009"),
 		setting.TextLimit("ws_ping_time", defaults.pingTime.String(), "silence after which a WebSocket's peer is pinged, and after which again it is given up"),
 		setting.TextLimit("http_compress_max", fmt.Sprint(maxCompress), "bytes of an answer that is compressed; what is longer is sent as it is"),

@@ -1,18 +1,16 @@
 package web
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
-	"mime/multipart"
 	"net/url"
 	"strings"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/stacks/loop/http1"
+	"github.com/hookd/hookd/stacks/loop/multipart"
 )
 
 // request is a message that is being read or answered: loopev.Request for handlers,
@@ -143,9 +141,6 @@ func (r *request) Cookie(name string) (string, bool) {
 	return "", false
 }
 
-// maxParts is how many parts a form may have.
-const maxParts = 1000
-
 // Form reads a body that is a form, in either of its two encodings (HTML, RFC
 // 7578): a list of { name, value, filename, type }.
 func (r *request) Form() (parts any, why string, hasWhy bool) {
@@ -184,8 +179,8 @@ func urlForm(text string) (any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("form: %w", err)
 		}
-		if len(list) == maxParts {
-			return nil, fmt.Errorf("form: more than %d parts", maxParts)
+		if len(list) == multipart.MaxParts {
+			return nil, fmt.Errorf("form: more than %d parts", multipart.MaxParts)
 		}
 		list = append(list, []event.KV{{Key: "name", Value: name}, {Key: "value", Value: value}})
 	}
@@ -193,33 +188,35 @@ func urlForm(text string) (any, error) {
 }
 
 func parts(body []byte, boundary string) (any, error) {
-	if boundary == "" {
-		return nil, errors.New("form: no boundary")
+	in, err := multipart.NewReader(boundary)
+	if err != nil {
+		return nil, fmt.Errorf("form: %w", err)
 	}
-	in := multipart.NewReader(bytes.NewReader(body), boundary)
 	var list []any
-	for {
-		p, err := in.NextPart()
-		if err == io.EOF {
+	var value []byte
+	for in.Feed(body); ; {
+		kind, data, err := in.Next()
+		if err == nil && kind == multipart.None {
+			err = in.Close()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("form: %w", err)
+		}
+		switch kind {
+		case multipart.None:
 			return list, nil
+		case multipart.Data:
+			value = append(value, data...)
+		case multipart.End:
+			p := in.Part()
+			part := []event.KV{{Key: "name", Value: p.Name}, {Key: "value", Value: string(value)}}
+			if p.Filename != "" {
+				part = append(part, event.KV{Key: "filename", Value: p.Filename})
+			}
+			if p.Type != "" {
+				part = append(part, event.KV{Key: "type", Value: p.Type})
+			}
+			list, value = append(list, part), value[:0]
 		}
-		if err != nil {
-			return nil, fmt.Errorf("form: %w", err)
-		}
-		value, err := io.ReadAll(p)
-		if err != nil {
-			return nil, fmt.Errorf("form: %w", err)
-		}
-		if len(list) == maxParts {
-			return nil, fmt.Errorf("form: more than %d parts", maxParts)
-		}
-		part := []event.KV{{Key: "name", Value: p.FormName()}, {Key: "value", Value: string(value)}}
-		if f := p.FileName(); f != "" {
-			part = append(part, event.KV{Key: "filename", Value: f})
-		}
-		if t := p.Header.Get("Content-Type"); t != "" {
-			part = append(part, event.KV{Key: "type", Value: t})
-		}
-		list = append(list, part)
 	}
 }

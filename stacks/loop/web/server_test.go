@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -418,20 +419,23 @@ func TestCompress(t *testing.T) {
 // take to come.
 func TestHeadersTakeTime(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, tell, event.KV{Key: "idle_time", Value: "200ms"}, event.KV{Key: "header_time", Value: "200ms"})
-	r.bind(loopev.OnHTTPHeaders.ID(), loopev.OnHTTPRequest.ID())
-	r.do(func() { r.wait = func(e any) bool { _, ok := e.(*loopev.HTTPHeaders); return ok } })
 	for _, parts := range [][]string{{"GET / HTTP/1.1\nHost: x\n\n"}, {"GET / HTTP/1.1\n", "Host: x\n\n"}} {
-		p := r.peer()
-		for _, part := range parts {
-			p.send(part)
-			time.Sleep(20 * time.Millisecond)
-		}
-		time.Sleep(500 * time.Millisecond)
-		r.free(event.Verdict{})
-		if got := p.answer("GET"); got != `200 GET /? ""` {
-			t.Errorf("in %d parts: %s", len(parts), got)
-		}
-		p.ended() // of an idle one
+		t.Run(fmt.Sprint(len(parts)), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, tell, event.KV{Key: "idle_time", Value: "500ms"}, event.KV{Key: "header_time", Value: "500ms"})
+			r.bind(loopev.OnHTTPHeaders.ID(), loopev.OnHTTPRequest.ID())
+			r.do(func() { r.wait = func(e any) bool { _, ok := e.(*loopev.HTTPHeaders); return ok } })
+			p := r.peer()
+			for _, part := range parts {
+				p.send(part)
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(800 * time.Millisecond)
+			r.free(event.Verdict{})
+			if got := p.answer("GET"); got != `200 GET /? ""` {
+				t.Error(got)
+			}
+			p.ended() // of an idle one
+		})
 	}
 }
