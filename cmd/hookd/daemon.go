@@ -55,6 +55,7 @@ type daemon struct {
 	listener net.Listener
 	scraped  *http.Server // where --metrics says; nil: nowhere
 	front    *flow.Front
+	wanting  sync.Mutex // who asks what is read, and tells the front
 	feed     *feed.Feed
 	loops    *loop.Group
 	sips     *edge.Group

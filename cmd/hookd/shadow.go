@@ -76,6 +76,8 @@ func (d *daemon) keepRead(may func(fields ...string) bool) {
 
 // wantStreams has streams kept where the live scripts read them, or those of a trial.
 func (d *daemon) wantStreams() {
+	d.wanting.Lock()
+	defer d.wanting.Unlock()
 	trial := d.trial.Load()
 	d.front.WantStreams(d.engine.Reads(flow.StreamFields()...) || trial != nil && trial.Reads(flow.StreamFields()...))
 }
