@@ -317,14 +317,17 @@ function settings(decl) end
 ---The call in progress. Which of the fields below have a value depends on the event.
 ---@class hookd.this: hookd.call
 ---@field after number at sock.first_ack, sock.first_data, sock.stalled
+---@field aor string at sip.contact
 ---@field at string at sock.error
 ---@field bindings integer at hookd.handler_dropped
 ---@field branch integer at sip.request_fwded, sip.request_out, sip.request_sent, sip.response_in, sip.response_fwded, sip.on_branch_failure
 ---@field by string at flow.block_start
 ---@field bytes integer at sock.queue
+---@field change sip.contact_change at sip.contact
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish
 ---@field code integer at flow.icmp_error
+---@field complete boolean at loop.http_part_end
 ---@field compressed boolean at loop.ws_open
 ---@field conns integer at loop.accept
 ---@field copy boolean at sip.request_sent, sip.response_sent
@@ -332,9 +335,11 @@ function settings(decl) end
 ---@field draining integer at hookd.reloaded
 ---@field dropped integer at hookd.reloaded
 ---@field duration number at hookd.reloaded, hookd.reload_failed
+---@field expires number at sip.contact
 ---@field failure string at loop.close
 ---@field fault string|loop.fault at flow.orphan, loop.error
 ---@field file string at hookd.script_error
+---@field filename string at loop.http_part_begin
 ---@field from string at loop.limit, loop.tls_hello
 ---@field functions integer at hookd.reloaded
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
@@ -353,10 +358,10 @@ function settings(decl) end
 ---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error, loop.http_error, sock.error
 ---@field method string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field mtu integer at flow.icmp_error
----@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
+---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended, loop.http_part_data
 ---@field new flow.tcp_state at flow.tcp_state_change
 ---@field observe boolean at flow.block_start
----@field offset integer at flow.gap, loop.http_chunk
+---@field offset integer at flow.gap, loop.http_chunk, loop.http_part_data
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
 ---@field password string at loop.mqtt_connect, loop.socks_request
@@ -375,6 +380,7 @@ function settings(decl) end
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
 ---@field side flow.side|sock.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error, sock.queue
+---@field size integer at loop.http_part_end
 ---@field states integer at hookd.reloaded
 ---@field status integer at loop.http_response, loop.http_error
 ---@field stores integer at hookd.reloaded
@@ -383,8 +389,9 @@ function settings(decl) end
 ---@field timers integer at hookd.reloaded
 ---@field took number at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
 ---@field ttl number at flow.block_start
----@field type integer|loop.ws_type at flow.icmp_error, loop.ws_message, loop.ws_fragment
+---@field type integer|string|loop.ws_type at flow.icmp_error, loop.http_part_begin, loop.ws_message, loop.ws_fragment
 ---@field unchanged integer at hookd.reloaded
+---@field uri string at sip.contact
 ---@field url string at loop.http_response
 ---@field user string at loop.mqtt_connect, loop.socks_request
 ---@field version integer at loop.mqtt_connect
@@ -1081,6 +1088,9 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.close.point, handler: loop.close.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_headers.point, handler: loop.http_headers.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_chunk.point, handler: loop.http_chunk.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_part_begin.point, handler: loop.http_part_begin.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_part_data.point, handler: loop.http_part_data.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_part_end.point, handler: loop.http_part_end.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_request.point, handler: loop.http_request.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_response.point, handler: loop.http_response.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_error.point, handler: loop.http_error.handler|hookd.handler|string|nil, param?: any): true?, string?
@@ -1349,6 +1359,21 @@ function loop_response:header(name) end
 ---@class loop.http_chunk.point: hookd.point
 ---@alias loop.http_chunk.handler fun(c: loop.conn, req: loop.request, chunk: string)
 
+---A part of a form began that comes as multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there.
+---Where anything is bound to the events of parts, they are told as the body comes; with loop.stream at
+---http_headers nothing is kept of it, so that an upload may be of any length. http_request follows the
+---last part. A body that is malformed, or has more than 1,000 parts, is answered 400.
+---@class loop.http_part_begin.point: hookd.point
+---@alias loop.http_part_begin.handler fun(c: loop.conn, req: loop.request, name: string)
+
+---Bytes of a part came (MG_EV_HTTP_PART_DATA), in pieces as they come.
+---@class loop.http_part_data.point: hookd.point
+---@alias loop.http_part_data.handler fun(c: loop.conn, req: loop.request, chunk: string)
+
+---A part ended (MG_EV_HTTP_PART_END), also where the body was cut.
+---@class loop.http_part_end.point: hookd.point
+---@alias loop.http_part_end.handler fun(c: loop.conn, req: loop.request, name: string)
+
 ---An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it
 ---is 404.
 ---@class loop.http_request.point: hookd.point
@@ -1437,6 +1462,9 @@ function loop_response:header(name) end
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
 ---@field http_headers loop.http_headers.point The head of an HTTP request is there, before its body. Who answers here keeps the body from being read.
 ---@field http_chunk loop.http_chunk.point A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole.
+---@field http_part_begin loop.http_part_begin.point A part of a form began that comes as multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there. Where anything is bound to the events of parts, they are told as the body comes; with loop.stream at http_headers nothing is kept of it, so that an upload may be of any length. http_request follows the last part. A body that is malformed, or has more than 1,000 parts, is answered 400.
+---@field http_part_data loop.http_part_data.point Bytes of a part came (MG_EV_HTTP_PART_DATA), in pieces as they come.
+---@field http_part_end loop.http_part_end.point A part ended (MG_EV_HTTP_PART_END), also where the body was cut.
 ---@field http_request loop.http_request.point An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
 ---@field http_response loop.http_response.point A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
 ---@field http_error loop.http_error.point A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends.
@@ -1477,6 +1505,10 @@ loop = {}
 ---answered. merged: several challenges became one. remap: a 503 became a 500. cancel: the caller gave
 ---up. send: the request could not be sent.
 ---@alias sip.faked_by "none"|"timer"|"local"|"merged"|"remap"|"cancel"|"send"
+
+---What became of a contact. added: it is new. updated: it was registered again. removed: it was taken
+---back. expired: nobody registered it again in time.
+---@alias sip.contact_change "added"|"updated"|"removed"|"expired"
 
 ---A transaction: a request, the branches to which it was forwarded, and the reply that the caller
 ---gets.
@@ -1787,6 +1819,11 @@ local sip_branch = {}
 ---@class sip.local_completed.point: hookd.point
 ---@alias sip.local_completed.handler fun(tx: sip.tx, m: sip.message)
 
+---A contact of an address of record was bound, bound again, taken back, or ended; once the handler
+---that did it has returned.
+---@class sip.contact.point: hookd.point
+---@alias sip.contact.handler fun(contact: any)
+
 ---@class sip.relay.args
 ---@field to? string A URI, which becomes the request's URI.
 ---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
@@ -1825,6 +1862,7 @@ local sip_branch = {}
 ---@field local_response_in sip.local_response_in.point A reply to a request of this server's own came (TMCB_LOCAL_RESPONSE_IN), first or copy.
 ---@field local_response_out sip.local_response_out.point A provisional reply to a request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).
 ---@field local_completed sip.local_completed.point A request of this server's own got its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE once for each To tag, after its ACK was sent.
+---@field contact sip.contact.point A contact of an address of record was bound, bound again, taken back, or ended; once the handler that did it has returned.
 ---@field reply fun(code: integer, reason?: string, headers?: any): hookd.verdict Answers the request. Nothing is forwarded, branches that are open are cancelled.
 ---@field relay fun(args: sip.relay.args): hookd.verdict Forwards the request: to where `to` says, to all of `fork` at the same time, or to where its Route or URI says.
 ---@field drop hookd.verdict Does nothing more about the message: a request is not answered, a branch is not sent, a provisional reply goes no further.
@@ -2475,7 +2513,7 @@ function loop.listen(name) end
 
 ---Begins a connection. `loop.connect` tells what became of it; what is sent before goes out first.
 ---@param url string Where to: "tcp://127.0.0.1:80", "udp://127.0.0.1:53", "unix:///run/x.sock", or by a protocol that is known, "http://127.0.0.1".
----@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.
+---@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, tls = { ca = "ca.pem", cert, key, name, verify, alpn, min }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.
 ---@return loop.conn? conn The connection.
 ---@return string? message
 function loop.dial(url, options) end
@@ -2550,6 +2588,7 @@ http = {}
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server for a resource and waits for the response. Connections are used again where they may
 ---be. In a replay there is no network, but with --online: it fails.
@@ -2565,6 +2604,7 @@ function http.get(args) end
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Sends a server something and waits for the response. Connections are used again where they may be.
 ---In a replay there is no network, but with --online: it fails.
@@ -2581,6 +2621,7 @@ function http.post(args) end
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server by any method and waits for the response. Connections are used again where they may
 ---be. In a replay there is no network, but with --online: it fails.
@@ -2596,6 +2637,54 @@ function http.request(args) end
 ---@param name string Its name.
 ---@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem", ca = "ca.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server, ca holds whom it trusts where it connects by TLS itself, by default whom the system trusts.
 function sip.listen(name) end
+
+---@class location
+location = {}
+
+---@class location.save.args
+---@field message sip.message The REGISTER.
+---@field aor? string Address of record, user@host; that of To when absent, whatever its scheme, port and parameters.
+---@field min? number|string A contact that asks for less is refused with 423; 60 s when absent.
+---@field max? number|string One that asks for more gets this; 1 h when absent.
+---@field default? number|string What one gets that asks for nothing; 1 h when absent.
+---@field contacts? integer How many contacts the address may have, up to the setting max_contacts, which is meant when absent; more are refused with 403.
+---@field nat? boolean The client is behind a NAT: requests to it are sent to where this one came from.
+
+---Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return
+---sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or
+---none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A
+---contact of a client by TCP, TLS or WebSocket is reached by that connection.
+---@param args location.save.args
+---@return integer? code Status: 200, or why not.
+---@return string? reason Reason phrase, empty for the usual one.
+---@return any? headers Header fields: all contacts of the address as they stand, Min-Expires, Path and so on.
+---@return string? message
+function location.save(args) end
+
+---Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the
+---first step, and so on; of the flows of one instance one after the other.
+---@param aor string The address: user@host, or a URI.
+---@return any contacts A list, empty where nobody is registered: { uri, next_hop, route, socket, step } and of what is known aor, q, expires (seconds that are left), since and ends (times), instance, reg_id, call_id, cseq, agent.
+function location.lookup(aor) end
+
+---Lists all contacts, by address of record, as `location.lookup` does.
+---@param limit? integer How many at most; 1,000 when absent.
+---@return any contacts The list.
+function location.contacts(limit) end
+
+---Takes contacts of an address of record away.
+---@param aor string The address: user@host, or a URI.
+---@param uri? string The contact of this URI; all when absent.
+---@return integer? count How many there were.
+---@return string? message
+function location.remove(aor, uri) end
+
+---Makes a contact of what `location.lookup` and `sip.contact` say of one, for the rest of its time:
+---with a store that persists, contacts live longer than the process.
+---@param contact any { aor, uri, ends, … } with the time when it ends, or expires in seconds from now.
+---@return true? done
+---@return string? message
+function location.restore(contact) end
 
 ---@class sip.request.args
 ---@field method string Its method, OPTIONS.
@@ -2702,6 +2791,31 @@ function digest.ha1(user, realm, password, algorithm) end
 ---@return any? headers A table of header fields; nil and why where there is no challenge that can be met.
 ---@return string? why What is wrong.
 function digest.answer(args) end
+
+---@class nat
+nat = {}
+
+---Says why the sender of a message seems to be behind a NAT: "contact" and "sdp", a private address
+---there which it did not send from; "via", it believes to have sent from another address or port.
+---@param message sip.message The message.
+---@return string[] signs The signs, empty if there are none.
+function nat.signs(message) end
+
+---Adds to the Contact of a request or reply where it came from, as `;alias=ADDRESS~PORT~TRANSPORT`
+---(Kamailio's set_contact_alias): later requests of the dialog, which have it in their URI, go there
+---when their route ends here.
+---@param message sip.message The message, where it may be changed.
+---@return true? done
+---@return string? message
+function nat.alias(message) end
+
+---Makes the session description of a message say that media come to another address: in all its c=
+---lines but those that put on hold. Ports stay.
+---@param message sip.message The message, where it may be changed.
+---@param address? string The address; where the message came from when absent.
+---@return boolean? changed Whether there was one to change.
+---@return string? message
+function nat.fix_sdp(message, address) end
 
 ---Lists TCP connections of this host that a process holds, in the order of their addresses.
 ---@param filter? any Which ones: { port = 5060, peer_ip = "192.0.2.1", address = …, peer = …, pid = …, owner = "name", state = "established" }, all that are named. Absent: all but listening ones.
