@@ -71,13 +71,13 @@ type Trace struct {
 	engine  *engine.Engine
 	changed func()
 	filter  *Filter // nil: every event
-	send   func([]byte) bool
-	sample uint64
-	bufs   [][]byte // by shard, each for who entered it
-	detach []func()
-	stop   chan struct{}
-	gone   atomic.Pointer[string] // an event that is not declared any more
-	ended  sync.WaitGroup
+	send    func([]byte) bool
+	sample  uint64
+	bufs    [][]byte // by shard, each for who entered it
+	detach  []func()
+	stop    chan struct{}
+	gone    atomic.Pointer[string] // an event that is not declared any more
+	ended   sync.WaitGroup
 
 	matched, dropped atomic.Uint64
 	room             atomic.Int64
