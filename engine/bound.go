@@ -26,7 +26,7 @@ type binding struct {
 
 	// At a hook point:
 	place  place
-	entry  *entry
+	entry  *standing
 	serial uint64 // order of binding
 
 	delay *delay // on a timer; nil at a hook point
@@ -304,7 +304,7 @@ func (s *shard) tryBound(o *outcome, x *binding, n *node) {
 		return // the event waited over a reload, and that node is of another plan
 	}
 	if !x.gone && !o.decided && s.reached(o, x.entry.node, n.from()) {
-		s.try(o, x.entry, x)
+		s.try(o, x.entry.entry, x)
 	}
 }
 

@@ -82,6 +82,7 @@ type Engine struct {
 	mu       sync.Mutex // guards what follows; live changes with changing held too
 	live     *Generation
 	guests   []*Guest
+	readers  []*Reads // of expressions that select events
 	editions uint64
 	kept     map[string]*kept // by script path
 	rules    map[ruleKey]*ruleShared

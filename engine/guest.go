@@ -38,6 +38,17 @@ func (e *Engine) Invite(name string, open func(*Env) Instance, dropped func(diag
 	defer e.changing.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	g, err := e.invited(name, dropped)
+	if err != nil {
+		return nil, err
+	}
+	g.open(0, open)
+	e.seat(e.live.plain())
+	return g, nil
+}
+
+// invited adds a guest that has no machine yet.
+func (e *Engine) invited(name string, dropped func(diag.List)) (*Guest, error) {
 	if len(e.guests) >= MaxGuests {
 		return nil, errGuests
 	}
@@ -51,8 +62,6 @@ func (e *Engine) Invite(name string, open func(*Env) Instance, dropped func(diag
 	}
 	g.kept.last = e.live.Number // a refused reload comes before the next generation says so
 	e.guests = append(e.guests, g)
-	g.open(0, open)
-	e.seat(e.live.plain())
 	return g, nil
 }
 

@@ -74,12 +74,27 @@ type Reader interface {
 }
 
 // Reads reports whether anything may read one of the fields: the scripts and
-// modules of the live generation, or a tap. A stack asks before it keeps what
+// modules of the live generation, a tap, or what [Engine.ReadBy] names. A stack asks before it keeps what
 // only those fields tell: "flow.peer.sent".
 func (e *Engine) Reads(fields ...string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.readsOf(e.live, fields)
+}
+
+// ReadBy notes that something besides the scripts may read r, until drop is called: an
+// expression that selects events. Stacks are to ask [Engine.Reads] again after both.
+func (e *Engine) ReadBy(r *Reads) (drop func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.readers = append(e.readers, r)
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if i := slices.Index(e.readers, r); i >= 0 {
+			e.readers = slices.Delete(e.readers, i, i+1)
+		}
+	}
 }
 
 // readsOf is [Engine.Reads] for a generation that is live or about to be. The caller
@@ -99,6 +114,9 @@ func (e *Engine) readsOf(g *Generation, fields []string) bool {
 				return true
 			}
 		}
+	}
+	for _, r := range e.readers {
+		all.merge(r)
 	}
 	s := e.shards[0] // all have the same taps
 	s.Enter()

@@ -32,7 +32,7 @@ func (s *shard) rebindNames() {
 			gone = append(gone, t)
 			continue
 		}
-		t.rule = r
+		t.means(r)
 	}
 	slices.SortFunc(gone, func(a, b *target) int {
 		return cmp.Or(cmp.Compare(a.key.script, b.key.script), cmp.Compare(a.key.name, b.key.name))
@@ -50,7 +50,7 @@ func (s *shard) dropGone(t *target) {
 		s.dropAll(t, s.gen.Number, "the script does not declare the handler any more", func(*binding) bool { return true })
 		return
 	}
-	t.rule = r
+	t.means(r)
 	s.dropAll(t, s.gen.Number, "the handler is not declared for this any more", func(x *binding) bool {
 		if x.delay != nil {
 			return len(r.decl.On) > 0
@@ -78,13 +78,13 @@ func (r *rule) covers(before *rule) bool {
 func (s *shard) dropEvents() {
 	for _, src := range s.inOrder() {
 		for _, t := range src.inOrder() {
-			for p := range t.entries {
+			for p := range t.standings {
 				if p.user == "" {
 					continue
 				}
 				if u := s.gen.users[p.user]; u == nil || u.nodes[p.id] == nil {
 					s.dropAll(t, s.gen.Number, "no script declares event."+p.user+" any more", func(x *binding) bool { return x.delay == nil && x.place == p })
-					delete(t.entries, p)
+					delete(t.standings, p)
 				}
 			}
 		}

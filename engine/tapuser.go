@@ -51,23 +51,45 @@ func (e *Engine) UserEvents() []UserEvent {
 // are too many guests; gone is called when a generation does not declare it any more,
 // and nothing comes then.
 func (e *Engine) AttachUser(name string, t UserTap, gone func()) (detach func(), err error) {
-	open := func(*Env) Instance { return &userTaps{t} }
-	g, err := e.Invite("trace", open, func(diag.List) { gone() })
+	g, err := e.tapUser(name, t, gone)
+	if g != nil {
+		detach = func() { _ = g.Leave() } // it fails the second time
+	}
+	if err != nil && g != nil {
+		detach()
+	}
+	return detach, err
+}
+
+// tapUser invites the guest that taps, with its machines on all shards and its rule in
+// one step, as each makes the plans anew. With an error it may return the guest, who
+// has to leave.
+func (e *Engine) tapUser(name string, t UserTap, gone func()) (*Guest, error) {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	g, err := e.invited("trace", func(diag.List) { gone() })
 	if err != nil {
 		return nil, err
 	}
-	detach = func() { _ = g.Leave() } // it fails the second time
 	plan := &Plan{Rules: []*RuleDecl{{
 		Name: name, Line: 1, On: []PointRef{{Name: name, Line: 1}}, Run: 1, Priority: math.MaxInt32,
 	}}}
 	for i := range e.shards {
-		g.Join(i, open)
-		if diags := g.Declare(i, plan, nil, false); diags.HasErrors() {
-			detach()
-			return nil, diags
-		}
+		g.open(i, func(*Env) Instance { return &userTaps{t} })
+		part := g.parts[i]
+		part.plan, part.fresh = plan, true
+		defer func() { part.fresh = false }()
 	}
-	return detach, nil
+	base := e.live.plain()
+	base.known()
+	next, diags := base.with(e, e.guests)
+	if diags.HasErrors() {
+		return g, diags
+	}
+	e.settleOn(next)
+	return g, nil
 }
 
 var errNoFilter = errors.New("engine: a tap has no filter")

@@ -14,9 +14,13 @@ type target struct {
 	key    ruleKey  // of a declared one
 	source *source  // of a function
 	held   *binding // the latest of its bindings
-	// entries are a function's, made when it is first bound at a place.
-	entries map[place]*entry
+	// standings are made when it is first bound at a place.
+	standings map[place]*standing
 }
+
+// standing is what a target is at a place, one for all that is bound there: so that
+// objects which no event comes of do not keep the generation of which it was.
+type standing struct{ *entry }
 
 // source is a machine that handlers have bound functions of, or of an earlier
 // generation in which something waits. When its script changes it goes on for
@@ -103,23 +107,39 @@ func (t *target) script() string {
 	return t.key.script
 }
 
-// at returns the entry at a place; nil where a declared handler is not for it.
-func (t *target) at(s *shard, p place) *entry {
-	if t.source == nil {
-		return t.rule.places[p]
+// at returns the standing at a place; nil where a declared handler is not for it.
+func (t *target) at(s *shard, p place) *standing {
+	st, en := t.standings[p], t.rule.places[p]
+	if t.source == nil && en == nil {
+		return nil
 	}
-	en := t.entries[p]
-	if en == nil {
-		if t.entries == nil {
-			t.entries = map[place]*entry{}
+	if st == nil {
+		if en == nil {
+			en = &entry{rule: t.rule, user: p.user}
 		}
-		en = &entry{rule: t.rule, user: p.user}
-		t.entries[p] = en
+		st = &standing{en}
+		if t.standings == nil {
+			t.standings = map[place]*standing{}
+		}
+		t.standings[p] = st
 	}
-	if u := s.gen.users[p.user]; u != nil {
-		en.node = u.nodes[p.id]
+	switch u := s.gen.users[p.user]; {
+	case t.source == nil:
+		st.entry = en
+	case u != nil:
+		st.node = u.nodes[p.id]
 	}
-	return en
+	return st
+}
+
+// means gives a declared handler its rule of the live generation.
+func (t *target) means(r *rule) {
+	t.rule = r
+	for p, st := range t.standings {
+		if en := r.places[p]; en != nil {
+			st.entry = en
+		}
+	}
 }
 
 // hold and drop keep the list of t's bindings.

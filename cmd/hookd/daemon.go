@@ -59,6 +59,7 @@ type daemon struct {
 	left     atomic.Bool                  // which has all there was to give
 	end      context.CancelFunc
 	front    *flow.Front
+	wanting  sync.Mutex // who asks what is read, and tells the front
 	feed     *feed.Feed
 	loops    *loop.Group
 	sips     *edge.Group

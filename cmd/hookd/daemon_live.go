@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/bpf"
@@ -27,15 +28,37 @@ type liveInterface struct {
 // ring is what one goroutine reads of an interface.
 type ring struct {
 	*live.Source
-	// keep selects packets where the kernel cannot; nil: it does, or all are wanted.
-	keep *packetFilter
+	// keep selects packets where the kernel does not; nil: all are wanted.
+	keep   *packetFilter
+	choice *choice
+}
+
+// choice is who selects packets of an interface. All of its rings ask when they open
+// it, each on a goroutine of its own, and again when it comes back.
+type choice struct {
+	expr *filter.Expr
+	// ours: hookd does. It stays so, as other rings may not have asked yet.
+	ours atomic.Bool
+}
+
+// program is [live.Config.Filter].
+func (c *choice) program(link uint16, snaplen int) ([]bpf.RawInstruction, error) {
+	if c.ours.Load() {
+		return nil, nil
+	}
+	prog, err := c.expr.BPF(link, snaplen)
+	if errors.Is(err, filter.ErrBPFTooLong) {
+		c.ours.Store(true)
+		return nil, nil
+	}
+	return prog, err
 }
 
 // Next implements [feed.Source].
 func (r *ring) Next(f *capture.Frame, wait time.Duration) error {
 	var until time.Time
 	for n := 1; ; n++ {
-		if err := r.Source.Next(f, wait); err != nil || r.keep == nil {
+		if err := r.Source.Next(f, wait); err != nil || r.keep == nil || !r.choice.ours.Load() {
 			return err
 		}
 		if wanted, err := r.keep.selects(f); wanted || err != nil {
@@ -73,28 +96,21 @@ func (d *daemon) openInterface(name string) (*liveInterface, error) {
 	if err != nil {
 		return nil, err
 	}
-	inKernel := keep != nil && !keep.tagged // it takes the tag off before its filter sees the frame
 	cfg := live.Config{
 		Interface: name, Promiscuous: d.options.promiscuous, RingBytes: d.options.ring << 20, Log: d.log,
 	}
-	if inKernel {
-		cfg.Filter = func(link uint16, snaplen int) ([]bpf.RawInstruction, error) {
-			prog, err := keep.expr.BPF(link, snaplen)
-			if errors.Is(err, filter.ErrBPFTooLong) {
-				if inKernel { // also asked when the interface comes back, by all readers
-					inKernel = false
-				}
-				return nil, nil
-			}
-			return prog, err
-		}
+	var who choice
+	if keep != nil {
+		who.expr = keep.expr
+		who.ours.Store(keep.tagged) // the kernel takes the tag off before its filter sees the frame
+		cfg.Filter = who.program
 	}
 	sources, err := d.openRings(cfg)
 	l := &liveInterface{name: name}
 	for _, s := range sources {
-		r := &ring{Source: s}
-		if keep != nil && !inKernel { // each goroutine has its own
-			r.keep, err = newPacketFilter(d.options.filter)
+		r := &ring{Source: s, choice: &who}
+		if keep != nil { // each goroutine has its own
+			r.keep = keep.another()
 		}
 		l.rings = append(l.rings, r)
 	}
@@ -148,7 +164,7 @@ func (d *daemon) interfaces() []interfaceStatus {
 		st := interfaceStatus{Name: l.name, Stats: l.stats(), Rings: len(l.rings)}
 		if d.options.filter != "" {
 			st.Filtered = "kernel"
-			if l.rings[0].keep != nil {
+			if l.rings[0].choice.ours.Load() {
 				st.Filtered = "hookd"
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/engine/match"
+	"github.com/hookd/hookd/engine/shadow"
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/loop"
@@ -160,6 +161,9 @@ func docLimits(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range append(engine.DocLimits(), lua.DocLimits()...) {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", l.Name, l.Default, l.Doc)
+	}
+	for _, l := range shadow.DocLimits() {
+		fmt.Fprintf(tw, "shadow %s\t%s\t%s\n", l.Name, l.Default, l.Doc)
 	}
 	for _, l := range (flow.Config{}).Settings() {
 		if l.Limit {

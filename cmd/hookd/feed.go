@@ -49,7 +49,7 @@ type frameSource interface {
 // it waits for packets it writes the records out.
 func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	front := flow.NewFront(h.engine.Shards(), h.stack)
-	front.WantStreams(h.engine.Reads(flow.StreamFields()...) || h.whereReads(flow.StreamFields()))
+	front.WantStreams(h.engine.Reads(flow.StreamFields()...))
 	front.Install(h.flow)
 	defer front.Remove(h.flow)
 	var err error

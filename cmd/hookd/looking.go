@@ -17,7 +17,9 @@ import (
 
 // serveLooks registers what the commands ask that look into the daemon.
 func (d *daemon) serveLooks() {
-	inspect.New(d.engine, d.log).Serve(d.control)
+	in := inspect.New(d.engine, d.log)
+	in.Changed = d.wantStreams
+	in.Serve(d.control)
 	d.control.Handle("GET /conns", func(r *http.Request) (any, error) {
 		limit, err := inspect.Number(r, "limit", defaultConns, flow.MaxSurveyed)
 		if err != nil {

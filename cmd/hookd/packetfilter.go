@@ -33,6 +33,11 @@ func newPacketFilter(expr string) (*packetFilter, error) {
 	return &packetFilter{expr: parsed, byLink: map[capture.LinkType]*filter.Matcher{}, tagged: tagged}, nil
 }
 
+// another returns a filter that selects the same, for another goroutine.
+func (p *packetFilter) another() *packetFilter {
+	return &packetFilter{expr: p.expr, byLink: map[capture.LinkType]*filter.Matcher{}, tagged: p.tagged}
+}
+
 // selects reports whether the packet is wanted; the error says that the
 // expression makes no sense for the packet's link type.
 func (p *packetFilter) selects(f *capture.Frame) (bool, error) {

@@ -98,11 +98,6 @@ func tellLeftOut(w io.Writer, names []string) {
 	}
 }
 
-// whereReads reports whether the expression may read one of the fields.
-func (h *house) whereReads(fields []string) bool {
-	return h.where != nil && slices.ContainsFunc(fields, h.where.Reads().May)
-}
-
 // tellWhere says on how many events the expression failed. That it was stopped is
 // an error.
 func (h *house) tellWhere(w io.Writer) error {

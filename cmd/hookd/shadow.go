@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,6 +78,8 @@ func (d *daemon) keepRead(may func(fields ...string) bool) {
 
 // wantStreams has streams kept where the live scripts read them, or those of a trial.
 func (d *daemon) wantStreams() {
+	d.wanting.Lock()
+	defer d.wanting.Unlock()
 	trial := d.trial.Load()
 	d.front.WantStreams(d.engine.Reads(flow.StreamFields()...) || trial != nil && trial.Reads(flow.StreamFields()...))
 }
@@ -171,6 +175,12 @@ func writeShadow(cmd *cobra.Command, r *shadow.Report) error {
 	t := &r.Total
 	fmt.Fprintf(out, "%s beside generation %d (ended by %s): %d decisions the same, %d only live, %d only tried, %d changed\n",
 		r.Duration.Round(time.Millisecond), r.Generation, r.Ended, t.Same, t.OnlyOld, t.OnlyNew, t.Changed)
-	_, err := fmt.Fprintf(out, "alerts: %d the same, %d only live, %d only tried; script errors: %d\n", t.AlertsSame, t.AlertsOld, t.AlertsNew, r.Errors)
-	return err
+	fmt.Fprintf(out, "alerts: %d the same, %d only live, %d only tried; script errors: %d\n", t.AlertsSame, t.AlertsOld, t.AlertsNew, r.Errors)
+	for i, name := range slices.Sorted(maps.Keys(r.Undone)) {
+		fmt.Fprintf(out, "%s%s %d", []string{"not done: ", ", "}[min(i, 1)], name, r.Undone[name])
+	}
+	if len(r.Undone) > 0 {
+		fmt.Fprintln(out)
+	}
+	return nil
 }

@@ -26,13 +26,15 @@ type Filter struct {
 	engine    *engine.Engine
 	selection engine.Selection
 	selectors []engine.Selector // by shard, each for who entered it
+	unread    func()            // it reads nothing any more
 
 	errors, overruns atomic.Uint64
 	failure          atomic.Pointer[string]
 }
 
 // NewFilter compiles an expression for the events of hook points. An expression
-// that is wrong is told in diagnostics. The filter must be closed.
+// that is wrong is told in diagnostics. What it may read is among [engine.Engine.Reads]
+// until it is closed, which it must be.
 func NewFilter(e *engine.Engine, where string, points []*event.PointInfo) (*Filter, diag.List, error) {
 	infos := make([]*event.Info, len(points))
 	for i, p := range points {
@@ -42,7 +44,7 @@ func NewFilter(e *engine.Engine, where string, points []*event.PointInfo) (*Filt
 	if selection == nil {
 		return nil, diags, nil
 	}
-	f := &Filter{engine: e, selection: selection}
+	f := &Filter{engine: e, selection: selection, unread: e.ReadBy(selection.Reads())}
 	for i, p := range points {
 		if selection.Takes(infos[i]) {
 			f.Taken = append(f.Taken, p)
@@ -68,9 +70,6 @@ func (f *Filter) LeftOutNames() (names []string) {
 	}
 	return names
 }
-
-// Reads returns what the expression may read.
-func (f *Filter) Reads() *engine.Reads { return f.selection.Reads() }
 
 // Selects reports whether the expression is true of an event. The caller has
 // entered s. An event on which the expression fails is counted, and not selected.
@@ -108,6 +107,7 @@ func (f *Filter) Errors() (n uint64, last string) {
 // Close releases what decides. Nobody asks any more, and the caller has entered no
 // shard.
 func (f *Filter) Close() {
+	f.unread()
 	for i, x := range f.selectors {
 		s := f.engine.Shard(i)
 		s.Enter()

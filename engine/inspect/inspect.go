@@ -14,6 +14,11 @@ const Version = 1
 
 // Inspector looks into one engine.
 type Inspector struct {
+	// Changed, which may be set before anything is asked, is called when a trace made or
+	// ended something that [engine.Engine.Reads] tells of: stacks are to ask again. It
+	// is called by several goroutines, with no shard entered.
+	Changed func()
+
 	engine *engine.Engine
 	log    *slog.Logger
 }
@@ -24,7 +29,7 @@ func New(e *engine.Engine, log *slog.Logger) *Inspector {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Inspector{engine: e, log: log}
+	return &Inspector{Changed: func() {}, engine: e, log: log}
 }
 
 // Serve registers what the inspector answers:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,10 @@ func (l *language) Select(expr string, _ []*event.Info) (engine.Selection, diag.
 type selection struct {
 	*language
 	expr string
+}
+
+func (s selection) Reads() *engine.Reads {
+	return &engine.Reads{Fields: map[string]bool{"flow.peer.sent": true}}
 }
 
 func (s selection) Takes(info *event.Info) bool { return info.Name == "hookd.stop" }
@@ -164,6 +169,39 @@ func TestTrace(t *testing.T) {
 		if last := got.list[len(got.list)-1]; !strings.HasPrefix(last, `{"v":1,"ts":0.000000000,"event":"hookd.stop","gen":0,"reason":"`) {
 			t.Errorf("%s", last)
 		}
+	}
+}
+
+// TestTraceReads checks that what an expression reads is known while the trace runs,
+// and that stacks are asked to look.
+func TestTraceReads(t *testing.T) {
+	r := newRig(t)
+	var told []bool
+	r.Changed = func() { told = append(told, r.Reads("flow.peer.sent")) }
+	var got lines
+	for _, where := range []string{"signal", ""} {
+		told = nil
+		tr, err := r.Trace(inspect.Query{Patterns: []string{"hookd.stop", "flow.rexmit"}, Where: where}, got.send)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := where != ""; r.Reads("flow.peer.sent") != want || r.Reads("flow.rexmit.old") == want {
+			t.Errorf("%q: reads what connections sent: %t, and the first copies: %t", where, r.Reads("flow.peer.sent"), r.Reads("flow.rexmit.old"))
+		}
+		tr.End()
+		want := []bool{true, true, false}
+		if where == "" {
+			want = []bool{false, false}
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("%q: told of %t, want %t", where, told, want)
+		}
+		if r.Reads("flow.peer.sent", "flow.rexmit.old") {
+			t.Errorf("%q: read when it has ended", where)
+		}
+	}
+	if _, err := r.Trace(inspect.Query{Patterns: []string{"hookd.stop"}, Where: "unknown"}, got.send); err == nil || r.Reads("flow.peer.sent") {
+		t.Errorf("an expression that is wrong: %v", err)
 	}
 }
 

@@ -68,15 +68,16 @@ type Note struct {
 type Trace struct {
 	Head Head
 
-	engine *engine.Engine
-	filter *Filter // nil: every event
-	send   func([]byte) bool
-	sample uint64
-	bufs   [][]byte // by shard, each for who entered it
-	detach []func()
-	stop   chan struct{}
-	gone   atomic.Pointer[string] // an event that is not declared any more
-	ended  sync.WaitGroup
+	engine  *engine.Engine
+	changed func()
+	filter  *Filter // nil: every event
+	send    func([]byte) bool
+	sample  uint64
+	bufs    [][]byte // by shard, each for who entered it
+	detach  []func()
+	stop    chan struct{}
+	gone    atomic.Pointer[string] // an event that is not declared any more
+	ended   sync.WaitGroup
 
 	matched, dropped atomic.Uint64
 	room             atomic.Int64
@@ -92,7 +93,7 @@ func (in *Inspector) Trace(q Query, send func(line []byte) bool) (*Trace, error)
 	if err != nil {
 		return nil, err
 	}
-	t := &Trace{engine: in.engine, send: send, sample: max(q.Sample, 1), stop: make(chan struct{})}
+	t := &Trace{engine: in.engine, changed: in.Changed, send: send, sample: max(q.Sample, 1), stop: make(chan struct{})}
 	t.Head.V = Version
 	t.bufs = make([][]byte, in.engine.Shards().Len())
 	t.room.Store(MaxTraceRate)
@@ -108,23 +109,32 @@ func (in *Inspector) Trace(q Query, send func(line []byte) bool) (*Trace, error)
 	}
 	head, err := json.Marshal(&t.Head)
 	if err != nil {
-		if t.filter != nil {
-			t.filter.Close()
-		}
+		t.close()
 		return nil, fmt.Errorf("inspect: trace: %w", err)
 	}
+	if t.filter != nil {
+		t.changed() // before the first event that it is to select
+	}
 	send(head)
-	if len(users) > 0 {
-		if err := t.attachUsers(users); err != nil {
-			if t.filter != nil {
-				t.filter.Close()
-			}
-			return nil, err
-		}
+	if err := t.attachUsers(users); err != nil {
+		t.close()
+		return nil, err
 	}
 	t.detach = append(t.detach, in.engine.Attach(ids, t.event))
+	t.changed()
 	t.ended.Go(t.tend)
 	return t, nil
+}
+
+// close lets go of what the trace holds.
+func (t *Trace) close() {
+	for _, detach := range t.detach {
+		detach()
+	}
+	if t.filter != nil {
+		t.filter.Close()
+	}
+	t.changed()
 }
 
 // choose compiles the expression that selects events, and leaves those out that it
@@ -169,9 +179,6 @@ func (t *Trace) attachUsers(users []engine.UserEvent) error {
 			t.gone.Store(&u.Name)
 		})
 		if err != nil {
-			for _, undo := range t.detach {
-				undo()
-			}
 			return control.Errorf(http.StatusConflict, "%s", err)
 		}
 		t.detach = append(t.detach, detach)
@@ -301,14 +308,9 @@ func (t *Trace) note() bool {
 
 // End ends the trace: send is not called any more. It is called once.
 func (t *Trace) End() {
-	for _, detach := range t.detach {
-		detach()
-	}
 	close(t.stop)
 	t.ended.Wait()
-	if t.filter != nil {
-		t.filter.Close()
-	}
+	t.close()
 }
 
 // trace answers GET /trace.

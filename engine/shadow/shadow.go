@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/hookd/hookd/engine"
@@ -48,7 +47,7 @@ type Report struct {
 	// were not shown for want of room.
 	Errors uint64 `json:"errors,omitempty"`
 	Unseen uint64 `json:"unseen,omitempty"`
-	// Undone counts what they would have done to what is live.
+	// Undone counts what they would have done to what is live, by name; see [Tally].
 	Undone map[string]uint64 `json:"undone,omitempty"`
 }
 
@@ -139,42 +138,4 @@ func (r *Report) add(s *side) {
 	if s.out.Len() > 0 {
 		r.Differences = append(r.Differences, strings.Split(strings.TrimSuffix(s.out.String(), "\n"), "\n")...)
 	}
-}
-
-// Tally counts by name what scripts that are tried would have done. Any goroutine may
-// count.
-type Tally struct {
-	counts [maxTallied]struct {
-		name atomic.Pointer[string]
-		n    atomic.Uint64
-	}
-}
-
-// maxTallied is how many names a tally tells apart: there are as many as the
-// catalogue has effects.
-const maxTallied = 64
-
-// Add counts one.
-func (t *Tally) Add(name string) {
-	for i := range t.counts {
-		c := &t.counts[i]
-		if c.name.Load() == nil {
-			c.name.CompareAndSwap(nil, &name)
-		}
-		if *c.name.Load() == name {
-			c.n.Add(1)
-			return
-		}
-	}
-}
-
-// Counts returns the numbers by name.
-func (t *Tally) Counts() map[string]uint64 {
-	m := map[string]uint64{}
-	for i := range t.counts {
-		if name := t.counts[i].name.Load(); name != nil {
-			m[*name] = t.counts[i].n.Load()
-		}
-	}
-	return m
 }

@@ -119,7 +119,7 @@ func (in *instance) open() {
 		Explain: in.explain,
 		Unknown: in.absent,
 	})
-	in.machine, in.held = &machine{}, map[*glua.LFunction]engine.FuncID{}
+	in.machine, in.held = &machine{in: in}, map[*glua.LFunction]engine.FuncID{}
 	in.points, in.lent = map[string]*glua.LUserData{}, nil
 	in.incr = in.vm.State().NewFunction(in.recordIncr)
 	in.same = in.vm.State().NewFunction(recordsSame)
@@ -155,11 +155,11 @@ func (in *instance) Close() {
 	m := &in.meta
 	for _, mt := range append(in.metas, m.point, m.verdict, m.test, m.record, m.store, m.handle) {
 		if mt != nil {
-			empty(mt)
+			*mt = glua.LTable{Metatable: glua.LNil}
 		}
 	}
 	in.vm.Close()
-	in.machine.closed = true
+	*in.machine = machine{closed: true}
 	in.held, in.vacant = nil, nil
 	in.funcs, in.lent, in.args, in.points, in.locals = nil, nil, nil, nil, nil
 	in.broken = errClosed
@@ -171,13 +171,6 @@ func (in *instance) Close() {
 }
 
 var errClosed = errors.New("its generation is gone")
-
-// empty takes everything out of a table.
-func empty(t *glua.LTable) {
-	for k, _ := t.Next(glua.LNil); k != glua.LNil; k, _ = t.Next(k) {
-		t.RawSet(k, glua.LNil)
-	}
-}
 
 // keep numbers a function that a declaration holds. A label has the same number
 // again when the top level is run once more.
@@ -337,7 +330,7 @@ func (in *instance) rebuild() {
 	}
 	for _, mt := range in.metas {
 		if mt != nil {
-			empty(mt)
+			*mt = glua.LTable{Metatable: glua.LNil}
 		}
 	}
 	in.vm.Close()

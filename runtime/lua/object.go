@@ -34,7 +34,10 @@ type keptObject struct {
 }
 
 // machine tells one from the next, and whether it still runs.
-type machine struct{ closed bool }
+type machine struct {
+	in     *instance // nil once it is closed
+	closed bool
+}
 
 // of returns the userdata that a machine has of the object, or nil.
 func (k *keptObject) of(m *machine) *glua.LUserData {

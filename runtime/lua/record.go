@@ -11,9 +11,10 @@ import (
 	"github.com/hookd/hookd/runtime/lua/vm"
 )
 
-// recordValue is what the userdata of a record's table holds.
+// recordValue is what the userdata of a record's table holds. A record's, as an
+// object's, may outlive its machine, and keeps nothing of it then.
 type recordValue struct {
-	in *instance
+	of *machine
 	t  *record.Table
 }
 
@@ -24,7 +25,7 @@ var (
 
 // recordOf returns a record's table as scripts have it.
 func (in *instance) recordOf(t *record.Table) *glua.LUserData {
-	return value(&recordValue{in, t}, lazily(&in.meta.record, in.recordMeta))
+	return value(&recordValue{in.machine, t}, lazily(&in.meta.record, in.recordMeta))
 }
 
 // Data implements [bind.Host].
@@ -65,7 +66,7 @@ func (r *recordValue) Next(L *glua.LState, key glua.LValue) (k, v glua.LValue) {
 	if err != nil {
 		L.RaiseError("%s", err.Error())
 	}
-	return r.in.fromRecord(rk), r.in.fromRecord(rv)
+	return r.of.in.fromRecord(rk), r.of.in.fromRecord(rv)
 }
 
 // Len implements [strlib.Sequence].
@@ -73,7 +74,7 @@ func (r *recordValue) Len() int { return r.t.Len() }
 
 // Index implements [strlib.Sequence].
 func (r *recordValue) Index(_ *glua.LState, i int) glua.LValue {
-	return r.in.fromRecord(r.t.Get(record.Number(float64(i))))
+	return r.of.in.fromRecord(r.t.Get(record.Number(float64(i))))
 }
 
 // SetIndex implements [strlib.Sequence].
@@ -83,7 +84,7 @@ func (r *recordValue) SetIndex(L *glua.LState, i int, v glua.LValue) {
 
 // set assigns.
 func (r *recordValue) set(L *glua.LState, key record.Value, v glua.LValue) {
-	r.in.setRecord(L, r.t, key, v)
+	r.of.in.setRecord(L, r.t, key, v)
 }
 
 func (in *instance) setRecord(L *glua.LState, t *record.Table, key record.Value, v glua.LValue) {
@@ -207,7 +208,7 @@ func (in *instance) openState() {
 		in.defaults(L, t, line)
 		return 0
 	}))
-	in.vm.Globals().RawSetString("state", value(&recordValue{in, in.env.State.Table()}, mt))
+	in.vm.Globals().RawSetString("state", value(&recordValue{in.machine, in.env.State.Table()}, mt))
 }
 
 // defaults fills the keys of the state that are not there.

@@ -25,7 +25,11 @@ func (s *Session) watchEvents(what string) error {
 	}
 	pattern, where, _ := strings.Cut(what, " where ")
 	begun := false
-	t, err := inspect.New(s.conf.Engine, nil).Trace(inspect.Query{Patterns: []string{strings.TrimSpace(pattern)}, Where: where}, func(line []byte) bool {
+	in := inspect.New(s.conf.Engine, nil)
+	if s.conf.Changed != nil {
+		in.Changed = s.conf.Changed
+	}
+	t, err := in.Trace(inspect.Query{Patterns: []string{strings.TrimSpace(pattern)}, Where: where}, func(line []byte) bool {
 		if !begun { // that is its head
 			begun = true
 			return true
