@@ -42,18 +42,17 @@ func (w *World) answer(c verb.Call) error {
 		return err
 	}
 	if where == "dns" {
-		list, ok := c.Arg(1).([]event.KV)
-		if !ok {
-			return errNoName
-		}
-		return w.names.know(list)
+		return w.names.know(c.Arg(1))
 	}
 	at, to, err := w.place(where)
 	switch {
 	case err != nil:
 		return err
 	case at.Protocol == "dns":
-		return w.names.open(to)
+		if err := w.names.open(to); err != nil {
+			return err
+		}
+		return w.names.know(c.Arg(1))
 	case at.Protocol != "http" && c.Arg(1) != nil:
 		if _, fn := c.Arg(1).(verb.Func); !fn {
 			return fmt.Errorf("a function or nothing expected, got %s", plain.Describe(c.Arg(1)))
