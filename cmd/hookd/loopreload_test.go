@@ -77,7 +77,7 @@ rule "slow" { on = loop.accept, match = { listener = "api" }, run = function(c) 
 func TestReloadUnderWrk(t *testing.T) {
 	wrk, err := exec.LookPath("wrk")
 	testbed.Need(t, "wrk", err)
-	length := 2 * time.Second
+	length := time.Second
 	if testbed.Proving() {
 		length = 30 * time.Second
 	}

@@ -23,8 +23,8 @@ func newTest() *cobra.Command {
 		Use:   "test [PATH...]",
 		Short: "Run the specs of scripts",
 		Long: `Test runs *_spec.lua files: each "it" gets an engine of its own with the scripts
-beside the spec loaded, replays captures or makes connections by hand, and
-asserts what the rules decided. Without a path it runs those below the current
+beside the spec loaded, replays captures, makes connections, calls and clients
+of listeners by hand, and asserts what the rules decided. Without a path it runs those below the current
 directory.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return test(cmd, args, o) },
 	}

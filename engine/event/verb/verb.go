@@ -12,9 +12,9 @@ import (
 	"github.com/hookd/hookd/engine/event/plain"
 )
 
-// Word is a word of specs, or a method of an object that a word returned. It is called with no shard entered, when
-// event time has begun. What it has a stack do is done when [Call.Settle] returned. An
-// error ends the test at the line of the call.
+// Word is a word of specs, or a method of an object that a word returned. It is called
+// with no shard entered, when event time has begun. What it has a stack do is done when
+// [Call.Settle] returned. An error ends the test at the line of the call.
 type Word func(Call) error
 
 // Call is one call of a word.

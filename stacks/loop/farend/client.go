@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/plain"
@@ -320,83 +319,4 @@ func shown(m *message) any {
 		{Key: "headers", Value: shownFields(m)},
 		{Key: "body", Value: string(m.Body)},
 	}
-}
-
-// grams is a datagram socket as specs have it.
-type grams struct {
-	w    *World
-	sock datagrams
-	to   netip.AddrPort
-	next uint16
-	came [][]byte
-	over bool
-}
-
-// datagrams is what of a socket is used.
-type datagrams interface {
-	SendTo(p []byte, to netip.AddrPort) bool
-	Recv() ([]byte, netip.AddrPort, bool)
-	Close()
-}
-
-func (w *World) addGrams(sock datagrams, to netip.AddrPort) *grams {
-	g := &grams{w: w, sock: sock, to: to}
-	w.clients = append(w.clients, g)
-	return g
-}
-
-// Kind is what messages call a socket.
-func (g *grams) Kind() string { return "client" }
-
-func (g *grams) gone() bool { return g.over }
-
-func (g *grams) turn() (worked bool, err error) {
-	for p, _, ok := g.sock.Recv(); ok; p, _, ok = g.sock.Recv() {
-		worked = true
-		if g.came, err = keep(g.came, p); err != nil {
-			return worked, err
-		}
-	}
-	return worked, nil
-}
-
-// take returns the next datagram, nil if none came.
-func (g *grams) take() []byte {
-	if len(g.came) == 0 {
-		return nil
-	}
-	p := g.came[0]
-	g.came = g.came[1:]
-	return p
-}
-
-// Member returns a method.
-func (g *grams) Member(name string) any {
-	return words{
-		"send": func(v verb.Call) error {
-			text, err := verb.Text(v, 0, "what")
-			if err != nil {
-				return err
-			}
-			if g.over {
-				return errClosed
-			}
-			v.Return(g.sock.SendTo([]byte(text), g.to))
-			return v.Settle()
-		},
-		"recv": func(v verb.Call) error {
-			if p := g.take(); p != nil {
-				v.Return(string(p))
-				return nil
-			}
-			v.Return(nil)
-			return nil
-		},
-		"ask": g.askWord,
-		"close": func(v verb.Call) error {
-			g.over = true
-			g.sock.Close()
-			return v.Settle()
-		},
-	}.member(name)
 }

@@ -80,6 +80,9 @@ func (c *client) dnsWords() words {
 }
 
 func (g *grams) askWord(v verb.Call) error {
+	if !g.to.IsValid() {
+		return errors.New("a server is asked, it asks nobody")
+	}
 	g.next++
 	q, err := readQuestion(v, g.next)
 	if err != nil {

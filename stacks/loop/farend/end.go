@@ -51,9 +51,6 @@ type end struct {
 // newEnd makes an end of a line.
 func newEnd(line *netio.Line) *end { return &end{line: line} }
 
-// Line returns the line below.
-func (e *end) Line() *netio.Line { return e.line }
-
 // Turn sends what there is room for and takes what came, unless the end is held, and
 // reports whether there was anything.
 func (e *end) Turn() bool {

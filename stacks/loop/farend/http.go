@@ -127,7 +127,11 @@ func (e *end) Ask(m *message) error {
 	}
 	out := http1.AppendRequest(nil, method, target)
 	if m.Field("host") == "" {
-		out = http1.AppendField(out, "Host", e.line.Remote().String())
+		host := "localhost"
+		if at := e.line.Remote(); at.IsValid() {
+			host = at.String()
+		}
+		out = http1.AppendField(out, "Host", host)
 	}
 	h.asked = append(h.asked, method)
 	return e.Send(m.rest(out, len(m.Body) > 0 || method == "POST" || method == "PUT"))

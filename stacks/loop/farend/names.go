@@ -53,7 +53,11 @@ func (n *names) open(at netip.AddrPort) error {
 }
 
 // know adds names with what they lead to.
-func (n *names) know(list []event.KV) error {
+func (n *names) know(v any) error {
+	list, ok := v.([]event.KV)
+	if !ok {
+		return errNoName
+	}
 	for _, kv := range list {
 		if !dns.ValidName(kv.Key) {
 			return fmt.Errorf("%q is no name", kv.Key)

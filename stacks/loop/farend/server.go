@@ -42,20 +42,24 @@ func (w *World) answer(c verb.Call) error {
 		return err
 	}
 	if where == "dns" {
-		list, ok := c.Arg(1).([]event.KV)
-		if !ok {
-			return errNoName
-		}
-		return w.names.know(list)
+		return w.names.know(c.Arg(1))
 	}
 	at, to, err := w.place(where)
 	switch {
 	case err != nil:
 		return err
 	case at.Protocol == "dns":
-		return w.names.open(to)
-	case at.Network == "udp":
-		return errors.New("udp: datagrams are answered by dial and a client of yours only")
+		if err := w.names.open(to); err != nil {
+			return err
+		}
+		return w.names.know(c.Arg(1))
+	case at.Protocol != "http" && c.Arg(1) != nil:
+		if _, fn := c.Arg(1).(verb.Func); !fn {
+			return fmt.Errorf("a function or nothing expected, got %s", plain.Describe(c.Arg(1)))
+		}
+	}
+	if at.Network == "udp" {
+		return w.answerGrams(c, to)
 	}
 	s, err := w.server(at, to)
 	if err != nil {
@@ -67,8 +71,6 @@ func (w *World) answer(c verb.Call) error {
 		if _, _, err := r.message(nil); err != nil {
 			return err
 		}
-	} else if _, fn := r.does.(verb.Func); !fn && r.does != nil {
-		return fmt.Errorf("a function or nothing expected, got %s", plain.Describe(r.does))
 	}
 	s.routes = slices.DeleteFunc(s.routes, func(o *route) bool { return o.prefix == r.prefix })
 	s.routes = append(s.routes, r)

@@ -158,7 +158,7 @@ func (w *World) dial(c verb.Call) error {
 		if err != nil {
 			return err
 		}
-		c.Return(w.addGrams(g, to))
+		c.Return(w.addGrams(&grams{sock: g, to: to}))
 		return nil
 	}
 	path := ""
