@@ -50,8 +50,8 @@ func (in *instance) family(name string) bool {
 				in.verdictMember(members, ud)
 			}
 		}
-		in.openListen(name, members)
 	}
+	in.openFixtures(name, members)
 	for _, fn := range in.prog.rt.functions {
 		if table, member, dotted := strings.Cut(fn.Info.Name, "."); dotted && table == name {
 			members[member] = in.functionValue(fn)

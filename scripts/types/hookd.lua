@@ -377,6 +377,7 @@ function settings(decl) end
 ---@field same_ip integer at loop.accept
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
+---@field set string at sip.destination
 ---@field side flow.side|sock.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error, sock.queue
 ---@field states integer at hookd.reloaded
 ---@field status integer at loop.http_response, loop.http_error
@@ -388,7 +389,8 @@ function settings(decl) end
 ---@field ttl number at flow.block_start
 ---@field type integer|loop.ws_type at flow.icmp_error, loop.ws_message, loop.ws_fragment
 ---@field unchanged integer at hookd.reloaded
----@field uri string at sip.contact
+---@field up boolean at sip.destination
+---@field uri string at sip.contact, sip.destination
 ---@field url string at loop.http_response
 ---@field user string at loop.mqtt_connect, loop.socks_request
 ---@field version integer at loop.mqtt_connect
@@ -1794,11 +1796,15 @@ local sip_branch = {}
 ---@class sip.contact.point: hookd.point
 ---@alias sip.contact.handler fun(contact: any)
 
+---A destination of a dispatcher.set went down, or up again.
+---@class sip.destination.point: hookd.point
+---@alias sip.destination.handler fun()
+
 ---@class sip.relay.args
 ---@field to? string A URI, which becomes the request's URI.
 ---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
 ---@field next_hop? string A URI that says where the request is sent, in the place of what its Route or URI says; those stay as they are.
----@field targets? any A list of places, as `location.lookup` and `dispatcher.select` give it: each a URI, or { uri, next_hop, route, socket, step }. Those of one step are tried at the same time, those of a later one when all before have failed; route is a list of values of Route, socket the address of ours that it is sent from. An empty list is answered with 480.
+---@field targets? any A list of places, as `location.lookup` and `dispatcher.select` give it: each a URI, or { uri, next_hop, route, socket, step, backup }. Those of one step are tried at the same time, those of a later one when all before have failed; route is a list of values of Route, socket the address of ours that it is sent from. A step with backup is only tried where those before are out of order: nobody answered, or with a 5xx. An empty list is answered with 480.
 ---@field timeout? number|string How long a branch may ring, in the place of fr_inv_timer.
 ---@field on_failure? function|string Name of a handler that is asked when all branches have failed; as `tx:on(sip.on_failure, …)`.
 ---@field record_route? boolean Stay in the path of the dialog's later requests (RFC 3261, 16.6).
@@ -1833,6 +1839,7 @@ local sip_branch = {}
 ---@field local_response_out sip.local_response_out.point A provisional reply to a request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).
 ---@field local_completed sip.local_completed.point A request of this server's own got its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE once for each To tag, after its ACK was sent.
 ---@field contact sip.contact.point A contact of an address of record was bound, bound again, taken back, or ended; once the handler that did it has returned.
+---@field destination sip.destination.point A destination of a dispatcher.set went down, or up again.
 ---@field reply fun(code: integer, reason?: string, headers?: any): hookd.verdict Answers the request. Nothing is forwarded, branches that are open are cancelled.
 ---@field relay fun(args: sip.relay.args): hookd.verdict Forwards the request: to where `to` says, to all of `fork` at the same time, or to where its Route or URI says.
 ---@field drop hookd.verdict Does nothing more about the message: a request is not answered, a branch is not sent, a provisional reply goes no further.
@@ -2783,6 +2790,37 @@ function nat.alias(message) end
 ---@return boolean? changed Whether there was one to change.
 ---@return string? message
 function nat.fix_sdp(message, address) end
+
+---@class dispatcher
+dispatcher = {}
+
+---Declares a set of destinations, at a script's top level. What is known of them stays over reloads,
+---for those that stay.
+---@param name string Its name.
+---@return any declare What takes its table: { destinations = { "sip:192.0.2.1", { uri = "sip:192.0.2.2;transport=tcp", weight = 2, priority = 1 } }, algorithm = "round_robin", probe = "10s", timeout = "2s", failures = 3, successes = 1, from = "sip:probe@example.com" }. algorithm is round_robin, weighted, hash or least_load. A weight is 1 when absent, and 0 for what gets nothing while others are up; those of a lower priority stand in for those above. probe is how often each is asked by OPTIONS, never when absent; so many failures in a row take it out, so many successes in again. Any answer but 503 is a success. Calls count alike.
+function dispatcher.set(name) end
+
+---Chooses among the destinations of a set that are up, and lists all of them as targets of sip.relay,
+---the chosen one first: the request keeps its URI and goes there, and to the next one if that is out
+---of order.
+---@param set string The set.
+---@param key? string What a hash is made of, such as a Call-ID: the same key leads to the same destination.
+---@return any? targets A list of { next_hop, set, step, backup }, empty when all are down; nil and why where there is no such set.
+---@return string? message
+function dispatcher.select(set, key) end
+
+---Lists the destinations of a set as they stand.
+---@param set string The set.
+---@return any? destinations A list of { uri, weight, priority, up, load, selected, reached, failed }, highest priority first; nil where there is no such set.
+function dispatcher.list(set) end
+
+---Takes a destination out of its set, or in again, until probes or calls say otherwise.
+---@param set string The set.
+---@param uri string The destination.
+---@param up boolean Whether it is up.
+---@return true? done
+---@return string? message
+function dispatcher.mark(set, uri, up) end
 
 ---Lists TCP connections of this host that a process holds, in the order of their addresses.
 ---@param filter? any Which ones: { port = 5060, peer_ip = "192.0.2.1", address = …, peer = …, pid = …, owner = "name", state = "established" }, all that are named. Absent: all but listening ones.

@@ -216,6 +216,7 @@ func (t *Tx) forget() {
 	s.stop(&t.life)
 	s.stop(&t.retr)
 	for _, b := range t.branches {
+		b.over(GivenUp)
 		b.stop()
 		s.stop(&b.cretr)
 	}

@@ -1193,3 +1193,54 @@ rule "told" { on = sip.contact, run = function(contact) log.info("contact", { ao
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendContact(b, e.(*Contact)) },
 }
+
+var destinationInfo = &event.Info{
+	Family: "sip",
+	Name:   "sip.destination",
+	Doc:    "A destination of a dispatcher.set went down, or up again.",
+	Points: []event.PointInfo{
+		{ID: OnDestination.ID(), Name: "sip.destination", Doc: "A destination of a dispatcher.set went down, or up again."},
+	},
+	Fields: []event.Field{
+		{
+			Name:   "set",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The set.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*Destination).Set },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*Destination).Set, value) },
+		},
+		{
+			Name:   "uri",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The destination.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*Destination).URI },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*Destination).URI, value) },
+		},
+		{
+			Name:   "up",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "Whether it is up.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(e any) bool { return e.(*Destination).Up },
+			},
+			Set: func(e, value any) error { return plain.SetBool(&e.(*Destination).Up, value) },
+		},
+	},
+	Since: "0.3",
+	Example: `dispatcher.set "pbx" { destinations = { "sip:192.0.2.1" } }
+rule "away" { on = hookd.start, run = function() dispatcher.mark("pbx", "sip:192.0.2.1", false) end }
+rule "told" { on = sip.destination, run = function() log.warn("destination", { set = this.set, uri = this.uri, up = this.up }) end }`,
+	New: func() any { return new(Destination) },
+	Clone: func(e any) any {
+		v := *e.(*Destination)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendDestination(b, e.(*Destination)) },
+}

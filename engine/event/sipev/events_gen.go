@@ -116,6 +116,9 @@ var (
 	// OnContact is sip.contact. A contact of an address of record was bound, bound
 	// again, taken back, or ended; once the handler that did it has returned.
 	OnContact = event.MakePoint[Contact](89)
+	// OnDestination is sip.destination. A destination of a dispatcher.set went
+	// down, or up again.
+	OnDestination = event.MakePoint[Destination](90)
 )
 
 // RequestIn is sip.request_in. A request began a transaction (TMCB_REQUEST_IN):
@@ -402,4 +405,15 @@ type Contact struct {
 	URI string
 	// How long it is bound; 0 where it is no more.
 	Expires time.Duration
+}
+
+// Destination is sip.destination. A destination of a dispatcher.set went down,
+// or up again.
+type Destination struct {
+	// The set.
+	Set string
+	// The destination.
+	URI string
+	// Whether it is up.
+	Up bool
 }

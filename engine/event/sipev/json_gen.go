@@ -224,3 +224,13 @@ func appendContact(b []byte, e *Contact) []byte {
 	b = event.AppendJSONTime(b, int64(e.Expires))
 	return b
 }
+
+func appendDestination(b []byte, e *Destination) []byte {
+	b = append(b, `,"set":`...)
+	b = event.AppendJSONString(b, e.Set)
+	b = append(b, `,"uri":`...)
+	b = event.AppendJSONString(b, e.URI)
+	b = append(b, `,"up":`...)
+	b = strconv.AppendBool(b, e.Up)
+	return b
+}

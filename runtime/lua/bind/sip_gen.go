@@ -7402,6 +7402,19 @@ func sipContactThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 	return nil, false
 }
 
+func sipDestinationThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*sipev.Destination)
+	switch key {
+	case "set":
+		return fromString(v.Set), true
+	case "uri":
+		return fromString(v.URI), true
+	case "up":
+		return fromBool(v.Up), true
+	}
+	return nil, false
+}
+
 func sipEvents() []*EventType {
 	return []*EventType{
 		{
@@ -7509,6 +7522,7 @@ func sipEvents() []*EventType {
 			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Numbers: sipLocalCompletedNumbers,
 		},
 		{Info: sipev.Family.Events[26], Args: sipContactArgs, This: sipContactThis},
+		{Info: sipev.Family.Events[27], Args: noArgs, This: sipDestinationThis},
 	}
 }
 
@@ -7731,6 +7745,36 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			L.Push(fromBool(rChanged))
 			return 1
+		}},
+		{Info: sipev.Family.Functions[17], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "dispatcher.select")
+			set := toString(funcArg(h, L, "dispatcher.select", 1))
+			keyArg := orZero(funcArg(h, L, "dispatcher.select", 2), toString)
+			rTargets, err := fn.DispatcherSelect(h.Caller(L), set, keyArg)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(Value(h, L, rTargets))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[18], Call: func(h Host, L *lua.LState) int {
+			set := toString(funcArg(h, L, "dispatcher.list", 1))
+			rDestinations := fn.DispatcherList(h.Caller(L), set)
+			L.Push(Value(h, L, rDestinations))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[19], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "dispatcher.mark")
+			set := toString(funcArg(h, L, "dispatcher.mark", 1))
+			uri := toString(funcArg(h, L, "dispatcher.mark", 2))
+			up := toBool(funcArg(h, L, "dispatcher.mark", 3))
+			if !h.Does("dispatcher.mark") {
+				return succeed(L)
+			}
+			if err := fn.DispatcherMark(h.Caller(L), set, uri, up); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
 		}},
 	}
 }

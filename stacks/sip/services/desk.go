@@ -6,6 +6,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/setting"
+	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/digest"
 	"github.com/hookd/hookd/stacks/sip/location"
 )
@@ -83,6 +84,10 @@ type Stats struct {
 	ContactsExpired  uint64 // that nobody registered again
 	ContactsTooMany  uint64 // refused for max_contacts
 	ContactsNoRoom   uint64 // refused for max_registered
+
+	Probes        uint64 // destinations that were asked
+	ProbesSkipped uint64 // that were not, since too many questions were open
+	Untold        uint64 // changes of destinations that no rule heard of, since too much waited
 }
 
 // Desk is what scripts call.
@@ -93,7 +98,9 @@ type Desk struct {
 	stats  Stats
 	at     int64 // the time of the change that is being made
 	news   []contactChange
-	waking int64 // when the timer is due, 0: it is not set
+	sets   map[string]*prober
+	stack  *sip.Stack // nil where SIP is not served
+	waking int64      // when the timer is due, 0: it is not set
 
 	timer event.Timer // of the first shard, which is entered
 }
