@@ -178,9 +178,14 @@ func (s *Desk) DispatcherList(_ *event.Caller, set string) any {
 	list := []any{}
 	for _, d := range p.set.List() {
 		list = append(list, []event.KV{
-			{Key: "uri", Value: d.URI}, {Key: "weight", Value: float64(d.Weight)}, {Key: "priority", Value: float64(d.Priority)},
-			{Key: "up", Value: d.Up}, {Key: "load", Value: float64(d.Load)}, {Key: "selected", Value: float64(d.Selected)},
-			{Key: "reached", Value: float64(d.Reached)}, {Key: "failed", Value: float64(d.Failed)},
+			{Key: "uri", Value: d.URI},
+			{Key: "weight", Value: float64(d.Weight)},
+			{Key: "priority", Value: float64(d.Priority)},
+			{Key: "up", Value: d.Up},
+			{Key: "load", Value: float64(d.Load)},
+			{Key: "selected", Value: float64(d.Selected)},
+			{Key: "reached", Value: float64(d.Reached)},
+			{Key: "failed", Value: float64(d.Failed)},
 		})
 	}
 	return list
