@@ -10,10 +10,12 @@ import (
 	"github.com/hookd/hookd/runtime/lua/bind"
 )
 
-// openFixtures adds the words that declare fixtures to the table of that name: listen of
-// a family, set of the dispatcher.
+// fixtureWords declare fixtures: listen of a family, set of the dispatcher.
+var fixtureWords = [...]string{"listen", "set"}
+
+// openFixtures adds the words that declare fixtures to the table of that name.
 func (in *instance) openFixtures(table string, members map[string]glua.LValue) {
-	for _, word := range [...]string{"listen", "set"} {
+	for _, word := range fixtureWords {
 		if fn := in.prog.rt.cfg.Catalogue.Function(table + "." + word); fn != nil && fn.Native {
 			members[word] = in.vm.State().NewFunction(func(L *glua.LState) int { return in.declareFixture(L, table, word) })
 		}

@@ -80,6 +80,11 @@ func (rt *Runtime) listTables() []string {
 	names := append(lib.Names(), "is", "math")
 	for _, f := range rt.cfg.Catalogue.Families() {
 		names = append(names, f.Name)
+		for _, fn := range f.Functions {
+			if table, word, dotted := strings.Cut(fn.Name, "."); dotted && fn.Native && slices.Contains(fixtureWords[:], word) {
+				names = append(names, table)
+			}
+		}
 	}
 	for _, fn := range rt.functions {
 		if table, _, dotted := strings.Cut(fn.Info.Name, "."); dotted {

@@ -323,22 +323,24 @@ function settings(decl) end
 ---@field branch integer at sip.request_fwded, sip.request_out, sip.request_sent, sip.response_in, sip.response_fwded, sip.on_branch_failure
 ---@field by string at flow.block_start
 ---@field bytes integer at sock.queue
+---@field call_id string at sip.dialog_start, sip.dialog_end
 ---@field change sip.contact_change at sip.contact
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish
----@field code integer at flow.icmp_error
+---@field code integer at flow.icmp_error, sip.dialog_end
 ---@field compressed boolean at loop.ws_open
 ---@field conns integer at loop.accept
 ---@field copy boolean at sip.request_sent, sip.response_sent
 ---@field differ boolean at flow.rexmit
 ---@field draining integer at hookd.reloaded
 ---@field dropped integer at hookd.reloaded
----@field duration number at hookd.reloaded, hookd.reload_failed
+---@field duration number at hookd.reloaded, hookd.reload_failed, sip.dialog_end
+---@field ended_by sip.ended_by at sip.dialog_end
 ---@field expires number at sip.contact
 ---@field failure string at loop.close
 ---@field fault string|loop.fault at flow.orphan, loop.error
 ---@field file string at hookd.script_error
----@field from string at loop.limit, loop.tls_hello
+---@field from string at loop.limit, loop.tls_hello, sip.dialog_end
 ---@field functions integer at hookd.reloaded
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
 ---@field handlers integer at hookd.reloaded
@@ -378,6 +380,7 @@ function settings(decl) end
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
 ---@field set string at sip.destination
+---@field setup number at sip.dialog_start, sip.dialog_end
 ---@field side flow.side|sock.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error, sock.queue
 ---@field states integer at hookd.reloaded
 ---@field status integer at loop.http_response, loop.http_error
@@ -385,6 +388,7 @@ function settings(decl) end
 ---@field subprotocol string at loop.ws_open
 ---@field text string at loop.ws_close
 ---@field timers integer at hookd.reloaded
+---@field to string at sip.dialog_end
 ---@field took number at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
 ---@field ttl number at flow.block_start
 ---@field type integer|loop.ws_type at flow.icmp_error, loop.ws_message, loop.ws_fragment
@@ -1488,6 +1492,10 @@ loop = {}
 ---back. expired: nobody registered it again in time.
 ---@alias sip.contact_change "added"|"updated"|"removed"|"expired"
 
+---How a call ended. failed: nobody took it. canceled: the caller gave up before. caller, callee: who
+---hung up. lapsed: nobody was heard of for its timeout.
+---@alias sip.ended_by "failed"|"canceled"|"caller"|"callee"|"lapsed"
+
 ---A transaction: a request, the branches to which it was forwarded, and the reply that the caller
 ---gets.
 ---@class sip.tx
@@ -1806,6 +1814,14 @@ local sip_branch = {}
 ---@class sip.destination.point: hookd.point
 ---@alias sip.destination.handler fun()
 
+---A call that dialog.track follows was answered.
+---@class sip.dialog_start.point: hookd.point
+---@alias sip.dialog_start.handler fun(call: any)
+
+---A call that dialog.track follows ended, or was never answered. Its record is what accounting wants.
+---@class sip.dialog_end.point: hookd.point
+---@alias sip.dialog_end.handler fun(call: any)
+
 ---@class sip.relay.args
 ---@field to? string A URI, which becomes the request's URI.
 ---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
@@ -1846,6 +1862,8 @@ local sip_branch = {}
 ---@field local_completed sip.local_completed.point A request of this server's own got its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE once for each To tag, after its ACK was sent.
 ---@field contact sip.contact.point A contact of an address of record was bound, bound again, taken back, or ended; once the handler that did it has returned.
 ---@field destination sip.destination.point A destination of a dispatcher.set went down, or up again.
+---@field dialog_start sip.dialog_start.point A call that dialog.track follows was answered.
+---@field dialog_end sip.dialog_end.point A call that dialog.track follows ended, or was never answered. Its record is what accounting wants.
 ---@field reply fun(code: integer, reason?: string, headers?: any): hookd.verdict Answers the request. Nothing is forwarded, branches that are open are cancelled.
 ---@field relay fun(args: sip.relay.args): hookd.verdict Forwards the request: to where `to` says, to all of `fork` at the same time, or to where its Route or URI says.
 ---@field drop hookd.verdict Does nothing more about the message: a request is not answered, a branch is not sent, a provisional reply goes no further.
@@ -2827,6 +2845,28 @@ function dispatcher.list(set) end
 ---@return true? done
 ---@return string? message
 function dispatcher.mark(set, uri, up) end
+
+---@class dialog
+dialog = {}
+
+---Follows a call from its INVITE on: sip.dialog_start tells of its answer, sip.dialog_end of its end,
+---and until then it counts for its profiles. The ends are seen where the call's route is recorded.
+---@param tx sip.tx The transaction of its INVITE, at request_in.
+---@param options? any { profiles = { "user:alice" }, timeout = "2h", data = … }: words that the call counts for, how long it is followed at most (12 h when absent), plain data that its events have.
+---@return true? done
+---@return string? message
+function dialog.track(tx, options) end
+
+---Counts the calls that a profile stands for, those that ring included.
+---@param profile string The word that dialog.track was given.
+---@return integer calls How many.
+function dialog.count(profile) end
+
+---Lists calls that are followed, in the order in which they began.
+---@param profile? string Those of a profile; all when absent.
+---@param limit? integer How many at most; 1,000 when absent.
+---@return any calls A list of { call_id, from, to, uri, source, profiles, data, began, answered }, times in seconds.
+function dialog.list(profile, limit) end
 
 ---Lists TCP connections of this host that a process holds, in the order of their addresses.
 ---@param filter? any Which ones: { port = 5060, peer_ip = "192.0.2.1", address = …, peer = …, pid = …, owner = "name", state = "established" }, all that are named. Absent: all but listening ones.

@@ -25,6 +25,10 @@ type Watcher interface {
 	// next hop, and Over what became of it: once for each.
 	Began(set, next string)
 	Over(set, next string, what Outcome)
+	// Final is told of the final reply m that a transaction's caller gets, Gone that one
+	// ends that had none.
+	Final(t *Tx, m *Message)
+	Gone(t *Tx)
 }
 
 // begin tells who watches of a branch that was made.

@@ -39,6 +39,8 @@ var Family = &event.Family{
 		localCompletedInfo,
 		contactInfo,
 		destinationInfo,
+		dialogStartInfo,
+		dialogEndInfo,
 	},
 	Objects: []*event.Object{
 		txObject,
@@ -386,6 +388,47 @@ timer "show" { every = "1m", run = function() for _, d in ipairs(dispatcher.list
 			Since:   "0.3",
 			Example: `dispatcher.set "pbx" { destinations = { "sip:192.0.2.1", "sip:192.0.2.2" } }
 rule "away" { on = hookd.start, run = function() dispatcher.mark("pbx", "sip:192.0.2.2", false) end }`,
+		},
+		{
+			Name: "dialog.track",
+			Doc:  "Follows a call from its INVITE on: sip.dialog_start tells of its answer, sip.dialog_end of its end, and until then it counts for its profiles. The ends are seen where the call's route is recorded.",
+			Args: []event.Param{
+				{Name: "tx", Type: event.Type{Kind: event.ObjectRef, Object: "sip.tx"}, Doc: "The transaction of its INVITE, at request_in."},
+				{Name: "options", Type: event.Type{Kind: event.Plain}, Doc: `{ profiles = { "user:alice" }, timeout = "2h", data = … }: words that the call counts for, how long it is followed at most (12 h when absent), plain data that its events have.`, Optional: true},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "calls" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  if m.to.tag ~= "" then return end
+  if dialog.count("user:" .. m.from.user) >= 2 then return sip.reply(486, "Too Many Calls") end
+  dialog.track(tx, { profiles = { "user:" .. m.from.user } })
+  return sip.relay { to = "sip:192.0.2.1", record_route = true }
+end }`,
+		},
+		{
+			Name: "dialog.count",
+			Doc:  "Counts the calls that a profile stands for, those that ring included.",
+			Args: []event.Param{
+				{Name: "profile", Type: event.Type{Kind: event.String}, Doc: "The word that dialog.track was given."},
+			},
+			Results: []event.Param{
+				{Name: "calls", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many."},
+			},
+			Since:   "0.3",
+			Example: `rule "busy" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) log.info("calls", { n = dialog.count("trunk:a") }) end }`,
+		},
+		{
+			Name: "dialog.list",
+			Doc:  "Lists calls that are followed, in the order in which they began.",
+			Args: []event.Param{
+				{Name: "profile", Type: event.Type{Kind: event.String}, Doc: "Those of a profile; all when absent.", Optional: true},
+				{Name: "limit", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many at most; 1,000 when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "calls", Type: event.Type{Kind: event.Plain}, Doc: "A list of { call_id, from, to, uri, source, profiles, data, began, answered }, times in seconds."},
+			},
+			Since:   "0.3",
+			Example: `timer "calls" { every = "1m", run = function() for _, c in ipairs(dialog.list()) do log.info("call", { id = c.call_id, from = c.from }) end end }`,
 		},
 	},
 	Verdicts: []event.VerdictInfo{

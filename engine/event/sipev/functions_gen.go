@@ -137,4 +137,15 @@ type Functions interface {
 	// DispatcherMark is dispatcher.mark. Takes a destination out of its set, or in
 	// again, until probes or calls say otherwise. It has effects.
 	DispatcherMark(c *event.Caller, set string, uri string, up bool) error
+	// DialogTrack is dialog.track. Follows a call from its INVITE on:
+	// sip.dialog_start tells of its answer, sip.dialog_end of its end, and until
+	// then it counts for its profiles. The ends are seen where the call's route is
+	// recorded. It has effects.
+	DialogTrack(c *event.Caller, tx Tx, options any) error
+	// DialogCount is dialog.count. Counts the calls that a profile stands for,
+	// those that ring included.
+	DialogCount(c *event.Caller, profile string) uint32
+	// DialogList is dialog.list. Lists calls that are followed, in the order in
+	// which they began.
+	DialogList(c *event.Caller, profile string, limit uint32, hasLimit bool) any
 }
