@@ -16,7 +16,7 @@ rule "calls" { on = sip.request_in, match = { method = "INVITE" }, run = functio
   local user = "user:" .. m.from.user
   if dialog.count(user) >= 2 then return sip.reply(486, "Too Many Calls") end
   assert(dialog.track(tx, { profiles = { user }, timeout = "10m", data = { account = 7 } }))
-  assert(not dialog.track(tx), "twice")
+  assert(dialog.track(tx, { profiles = { user, "all" } }))
   return sip.relay { to = "sip:x@192.0.2.11", record_route = true }
 end }
 rule "answered" { on = sip.dialog_start, run = function(call) alert("start", { setup = this.setup, open = #dialog.list("user:alice"), account = call.data.account }) end }
@@ -27,6 +27,7 @@ end }
 
 // alerts returns the fields of the records of that name.
 func (r *sipRules) alerts(name string) []string {
+	_ = r.h.out.Flush()
 	var list []string
 	for _, m := range regexp.MustCompile(`"name":"`+name+`","fields":(\{.*?\})\}`).FindAllStringSubmatch(r.out.String(), -1) {
 		list = append(list, m[1])
@@ -54,6 +55,7 @@ func TestSIPDialogs(t *testing.T) {
 	r.request("INVITE", "four")
 	r.recv("192.0.2.1", "CANCEL sip:four@192.0.2.100 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKINVITEfour\r\nFrom: \"Alice\" <sip:alice@192.0.2.1>;tag=a\r\nTo: <sip:four@192.0.2.100>\r\nCall-ID: c-four\r\nCSeq: 1 CANCEL\r\n\r\n")
 	r.after(time.Minute)
+	r.after(time.Millisecond)
 	r.request("INVITE", "five")
 	r.answer("192.0.2.11", 200)
 	r.after(11 * time.Minute)

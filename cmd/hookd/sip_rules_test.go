@@ -36,10 +36,16 @@ func newSIPRules(t *testing.T, script string) *sipRules {
 	if err := os.WriteFile(path, []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	return newSIPPolicies(t, path)
+}
+
+// newSIPPolicies runs scripts as they stand.
+func newSIPPolicies(t *testing.T, paths ...string) *sipRules {
+	t.Helper()
 	desk := services.New(services.Config{})
-	r := &sipRules{t: t, path: path}
+	r := &sipRules{t: t, path: paths[0]}
 	r.h = newHouse(engineOptions{desk: desk}, true, &r.out, &r.out)
-	if err := r.h.load(&r.out, []string{path}); err != nil {
+	if err := r.h.load(&r.out, paths); err != nil {
 		t.Fatalf("%v\n%s", err, &r.out)
 	}
 	r.shard = r.h.engine.Shard(0)

@@ -2851,6 +2851,7 @@ dialog = {}
 
 ---Follows a call from its INVITE on: sip.dialog_start tells of its answer, sip.dialog_end of its end,
 ---and until then it counts for its profiles. The ends are seen where the call's route is recorded.
+---Scripts may follow one call together: it has the profiles of all.
 ---@param tx sip.tx The transaction of its INVITE, at request_in.
 ---@param options? any { profiles = { "user:alice" }, timeout = "2h", data = … }: words that the call counts for, how long it is followed at most (12 h when absent), plain data that its events have.
 ---@return true? done

@@ -391,7 +391,7 @@ rule "away" { on = hookd.start, run = function() dispatcher.mark("pbx", "sip:192
 		},
 		{
 			Name: "dialog.track",
-			Doc:  "Follows a call from its INVITE on: sip.dialog_start tells of its answer, sip.dialog_end of its end, and until then it counts for its profiles. The ends are seen where the call's route is recorded.",
+			Doc:  "Follows a call from its INVITE on: sip.dialog_start tells of its answer, sip.dialog_end of its end, and until then it counts for its profiles. The ends are seen where the call's route is recorded. Scripts may follow one call together: it has the profiles of all.",
 			Args: []event.Param{
 				{Name: "tx", Type: event.Type{Kind: event.ObjectRef, Object: "sip.tx"}, Doc: "The transaction of its INVITE, at request_in."},
 				{Name: "options", Type: event.Type{Kind: event.Plain}, Doc: `{ profiles = { "user:alice" }, timeout = "2h", data = … }: words that the call counts for, how long it is followed at most (12 h when absent), plain data that its events have.`, Optional: true},

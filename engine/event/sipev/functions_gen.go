@@ -140,7 +140,8 @@ type Functions interface {
 	// DialogTrack is dialog.track. Follows a call from its INVITE on:
 	// sip.dialog_start tells of its answer, sip.dialog_end of its end, and until
 	// then it counts for its profiles. The ends are seen where the call's route is
-	// recorded. It has effects.
+	// recorded. Scripts may follow one call together: it has the profiles of all.
+	// It has effects.
 	DialogTrack(c *event.Caller, tx Tx, options any) error
 	// DialogCount is dialog.count. Counts the calls that a profile stands for,
 	// those that ring included.

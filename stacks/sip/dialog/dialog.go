@@ -38,7 +38,6 @@ func DefaultLimits() Limits { return Limits{Calls: 100_000, Profiles: 8} }
 // Why a call is not followed.
 var (
 	ErrFull     = errors.New("too many calls")
-	ErrTwice    = errors.New("it is followed already")
 	ErrProfiles = errors.New("too many profiles")
 )
 
@@ -91,14 +90,16 @@ func (t *Table) Stats() Stats {
 	return t.stats
 }
 
-// Track begins to follow a call, for at most a time.
+// Track begins to follow a call, for at most a time. What is said of one that is followed
+// already is added to it.
 func (t *Table) Track(c *Call, life time.Duration) error {
+	if known := t.byTx[c.ID]; known != nil {
+		return t.add(known, c, life)
+	}
 	switch {
 	case len(t.ends) >= t.lim.Calls:
 		t.stats.Refused++
 		return ErrFull
-	case t.byTx[c.ID] != nil:
-		return ErrTwice
 	case len(c.Profiles) > t.lim.Profiles:
 		return ErrProfiles
 	}
@@ -109,6 +110,26 @@ func (t *Table) Track(c *Call, life time.Duration) error {
 	for _, p := range c.Profiles {
 		t.counts[p]++
 	}
+	return nil
+}
+
+// add takes what another says of a call: its profiles, its data if there are none, the
+// shorter time.
+func (t *Table) add(known, c *Call, life time.Duration) error {
+	if len(known.Profiles)+len(c.Profiles) > t.lim.Profiles {
+		return ErrProfiles
+	}
+	for _, p := range c.Profiles {
+		if !slices.Contains(known.Profiles, p) {
+			known.Profiles = append(known.Profiles, p)
+			t.counts[p]++
+		}
+	}
+	if known.Data == nil {
+		known.Data = c.Data
+	}
+	known.lapses = min(known.lapses, c.Began+int64(life))
+	heap.Fix(&t.ends, known.place)
 	return nil
 }
 

@@ -28,7 +28,10 @@ func TestCalls(t *testing.T) {
 	if c, ended := tab.Final(1, 486, "b", false, 5*second); !ended || c.How != Failed || c.Code != 486 {
 		t.Errorf("%+v", c)
 	}
-	if err := track(2, "c2"); !errors.Is(err, ErrTwice) {
+	if err := track(2, "c2", "more", "and more"); !errors.Is(err, ErrProfiles) {
+		t.Error(err)
+	}
+	if err := track(3, "c3", "user:alice"); !errors.Is(err, ErrProfiles) || tab.Count("user:alice") != 2 {
 		t.Error(err)
 	}
 	if err := track(5, "c5", "a", "b", "c"); !errors.Is(err, ErrProfiles) {
