@@ -21,13 +21,13 @@ type Config struct {
 	// Conns is how many accepted connections there may be in all; what the limit on
 	// descriptors leaves by default.
 	Conns int
-	// PollInterval is how long at most the loop sleeps while something is bound to
-	// loop.poll; a second by default.
-	PollInterval time.Duration
+	Tuning
 	// Portable takes goroutines over package net where epoll would be taken.
 	Portable bool
-	// Clock is netio.Config's.
-	Clock func() int64
+	// Clock and Memory are netio.Config's. In a network in memory no files of
+	// certificates are read, and what is declared as TLS counts as such.
+	Clock  func() int64
+	Memory *netio.Memory
 	// Names is how names are found out about; by default as the system does it.
 	Names dns.Config
 	// Log gets what an operator should know; by default none.
@@ -60,7 +60,7 @@ type scheme struct {
 // that is there twice.
 func New(cfg Config) (*Group, error) {
 	if cfg.PollInterval <= 0 {
-		cfg.PollInterval = time.Second
+		cfg.PollInterval = defaultPoll
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -144,6 +144,27 @@ func (g *Group) Run(ctx context.Context) error {
 	}
 	g.close()
 	return errors.Join(errs...)
+}
+
+// Turn is a turn of each loop that waits for nothing, for who drives a group that is not
+// run, and reports whether there was anything to do. The caller has entered no shard.
+func (g *Group) Turn() (worked bool, err error) {
+	for _, s := range g.list() {
+		did, failed := s.io.Turn()
+		worked, err = worked || did, errors.Join(err, failed)
+	}
+	return worked, err
+}
+
+// Busy reports whether a goroutine of a protocol is at work, which will have the loops
+// turn when it is done.
+func (g *Group) Busy() bool {
+	for _, p := range g.cfg.Protocols {
+		if b, ok := p.(interface{ Busy() bool }); ok && b.Busy() {
+			return true
+		}
+	}
+	return false
 }
 
 // Close frees a group that was started and never ran.

@@ -42,7 +42,7 @@ func newStack(g *Group, sh *event.Shard) (*Stack, error) {
 	s := &Stack{group: g, sh: sh, conns: map[uint64]*Conn{}}
 	var err error
 	s.io, err = netio.New(netio.Config{
-		Shard: sh, Budget: g.budget, Portable: g.cfg.Portable, Clock: g.cfg.Clock, Turn: s.turned, Log: g.cfg.Log,
+		Shard: sh, Budget: g.budget, Portable: g.cfg.Portable, Clock: g.cfg.Clock, Memory: g.cfg.Memory, Turn: s.turned, Log: g.cfg.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -90,8 +90,9 @@ func (s *Stack) turned(now int64) {
 		*e = loopev.Poll{C: c, Now: now}
 		loopev.OnPoll.Emit(s.sh, e)
 	}
-	// The loop sleeps no longer than until its shard's next timer.
-	s.sh.Timers().Arm(&s.poll, s.sh.Now()+int64(s.group.cfg.PollInterval), func(int64) {})
+	// The loop sleeps no longer than until its shard's next timer, which is another's to
+	// run where it does not turn by itself.
+	s.sh.Timers().Arm(&s.poll, s.sh.Now()+int64(s.group.cfg.PollInterval), func(int64) { s.io.Stir() })
 }
 
 // quit ends what netio knows nothing of: listeners, and what only has timers.

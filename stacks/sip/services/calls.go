@@ -95,8 +95,13 @@ func callRow(c *dialog.Call) []event.KV {
 		profiles[i] = c.Profiles[i]
 	}
 	row := []event.KV{
-		{Key: "call_id", Value: c.CallID}, {Key: "from", Value: c.From}, {Key: "to", Value: c.To}, {Key: "uri", Value: c.URI},
-		{Key: "source", Value: c.Source}, {Key: "profiles", Value: profiles}, {Key: "began", Value: float64(c.Began) / 1e9},
+		{Key: "call_id", Value: c.CallID},
+		{Key: "from", Value: c.From},
+		{Key: "to", Value: c.To},
+		{Key: "uri", Value: c.URI},
+		{Key: "source", Value: c.Source},
+		{Key: "profiles", Value: profiles},
+		{Key: "began", Value: float64(c.Began) / 1e9},
 	}
 	if c.Data != nil {
 		row = append(row, event.KV{Key: "data", Value: c.Data})
