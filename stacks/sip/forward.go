@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/hookd/hookd/engine/event/sipev"
@@ -143,7 +144,7 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []stri
 		}
 		uri = route.next
 	}
-	if routed && route.next == nil && ofDialog(m) {
+	if routed && route.next == nil && bytes.Contains(uri, []byte(";alias=")) && ofDialog(m) {
 		if bare, next, ok := nat.Split(string(uri)); ok {
 			uri, p.next = []byte(bare), []byte(next)
 		}

@@ -117,6 +117,12 @@ func callRow(c *dialog.Call) []event.KV {
 
 // Final implements [sip.Watcher].
 func (s *Desk) Final(t *sip.Tx, m *sip.Message) {
+	s.mu.Lock()
+	followed := s.calls.Stats().Calls
+	s.mu.Unlock()
+	if followed == 0 {
+		return
+	}
 	now := t.Shard().Now()
 	switch t.Method() {
 	case "INVITE":
