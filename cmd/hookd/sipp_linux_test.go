@@ -77,15 +77,23 @@ func scenario(t *testing.T, name string) string {
 	return path
 }
 
-// freePort returns a UDP port that nobody has.
+// freePort returns a port that nobody has, by UDP and by TCP.
 func freePort(t *testing.T) int {
 	t.Helper()
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", c.LocalAddr().String())
+		_ = c.Close()
+		if err == nil {
+			_ = l.Close()
+			return c.LocalAddr().(*net.UDPAddr).Port
+		}
 	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port
+	t.Fatal("no port is free by UDP and TCP")
+	return 0
 }
 
 // sippCount is what a sipp counted in all.

@@ -106,13 +106,21 @@ func (t *Tx) failure(cause *Branch) {
 	})
 }
 
-// goesOn reports whether there is a step left to try, of which pick is the best reply so
-// far.
+// goesOn reports whether a further step is to be tried; pick is the best reply so far.
 func (t *Tx) goesOn(pick *Branch) bool {
 	if len(t.later) == 0 || t.cancel || pick.code >= 600 && !t.stack.cfg.No6xxBlock {
 		return false
 	}
-	return !t.later[0][0].backup || pick.useless()
+	if !t.later[0][0].backup {
+		return true
+	}
+	if !pick.useless() {
+		return false
+	}
+	for _, b := range t.branches {
+		b.past = true // what a backup answers says more
+	}
+	return true
 }
 
 // afterFailure does what rules decided about a failure.
