@@ -201,6 +201,7 @@ func docSettings(w io.Writer) error {
 		list  []setting.Doc
 	}{
 		{"the flow stack, in settings { flow = { NAME = VALUE } } or as --flow NAME=VALUE", flow.Config{}.Settings()},
+		{"the event loop, in settings { loop = { NAME = VALUE } }", loop.Tuning{}.Settings()},
 		{"the SIP stack, in settings { sip = { NAME = VALUE } }", append(sip.Config{}.Settings(), services.Config{}.Settings()...)},
 		{"moving connections, in settings { sock = { NAME = VALUE } }", scripted.Config{}.Settings()},
 	} {
