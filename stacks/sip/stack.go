@@ -58,6 +58,7 @@ func New(shard *event.Shard, cfg Config, out Transport) *Stack {
 		shard: shard, cfg: cfg.orDefaults(), out: out,
 		byID: map[uint64]*Tx{}, servers: map[string]*Tx{}, dialogs: map[string]*Tx{},
 	}
+	s.in.home = s
 	if cfg.Watcher != nil {
 		cfg.Watcher.Attach(s)
 	}
@@ -130,7 +131,7 @@ func (s *Stack) view() *Message {
 		s.spare = s.spare[:n-1]
 		return m
 	}
-	return &Message{}
+	return &Message{home: s}
 }
 
 // maxSpareViews bounds how many views wait for their next request.
