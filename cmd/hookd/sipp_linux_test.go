@@ -32,10 +32,17 @@ func sippWith(t *testing.T, script string, beside ...string) *sippRig {
 	t.Helper()
 	_, err := exec.LookPath("sipp")
 	testbed.Need(t, "sipp (sip-tester)", err)
+	return policyServed(t, script, beside...)
+}
+
+// policyServed is [sippWith] without sipp.
+func policyServed(t *testing.T, script string, beside ...string) *sippRig {
+	t.Helper()
 	dir := t.TempDir()
 	r := &sippRig{t: t, script: filepath.Join(dir, "relay.lua"), edge: freePort(t), callee: freePort(t)}
 	edge, callee := fmt.Sprint("127.0.0.1:", r.edge), fmt.Sprint("127.0.0.1:", r.callee)
-	ports := strings.NewReplacer("127.0.0.1:15060", edge, "127.0.0.1:15080", callee, "0.0.0.0:5060", edge, "192.0.2.10:5080", callee)
+	ports := strings.NewReplacer("127.0.0.1:15060", edge, "127.0.0.1:15080", callee, "0.0.0.0:5060", edge, "192.0.2.10:5080", callee,
+		"192.0.2.11:5080", fmt.Sprint("127.0.0.1:", freePort(t)), "192.0.2.12:5080", fmt.Sprint("127.0.0.1:", freePort(t)), "failures = 3", "failures = 1", `every = "30s"`, `every = "1s"`, `"2s"`, `"1s"`, `"3s" -- a`, `"1s" -- a`)
 	for i, path := range append([]string{script}, beside...) {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -70,15 +77,23 @@ func scenario(t *testing.T, name string) string {
 	return path
 }
 
-// freePort returns a UDP port that nobody has.
+// freePort returns a port that nobody has, by UDP and by TCP.
 func freePort(t *testing.T) int {
 	t.Helper()
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", c.LocalAddr().String())
+		_ = c.Close()
+		if err == nil {
+			_ = l.Close()
+			return c.LocalAddr().(*net.UDPAddr).Port
+		}
 	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port
+	t.Fatal("no port is free by UDP and TCP")
+	return 0
 }
 
 // sippCount is what a sipp counted in all.

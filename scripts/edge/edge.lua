@@ -61,6 +61,17 @@ rule "callee" {
   end,
 }
 
+timer "keep-alive" {
+  doc = "What is sent to phones behind NATs keeps their way open.",
+  every = "30s",
+  run = function()
+    for _, contact in ipairs(location.contacts(2000)) do
+      local hop = contact.next_hop
+      if hop and not hop:find "transport=" then sip.send { method = "OPTIONS", uri = hop, timeout = "5s" } end
+    end
+  end,
+}
+
 rule "keep" {
   doc = "Contacts outlive the process, with --state.",
   on = sip.contact,

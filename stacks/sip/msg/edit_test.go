@@ -118,6 +118,10 @@ func TestBuild(t *testing.T) {
 	if !ok.Has(RecordRoute) {
 		t.Error("a 2xx without Record-Route")
 	}
+	answer := parse(t, strings.Replace(string(ok.Raw()), "\r\n\r\n", "\r\nContact: <sip:bob@[2001:db8::1]:5070;ob?Subject=x>\r\n\r\n", 1))
+	if m := parse(t, string(AppendAck2xx(nil, invite, answer))); string(m.RequestURI()) != "sip:bob@[2001:db8::1]:5070;ob" || m.Count(Route) != ok.Count(RecordRoute) {
+		t.Errorf("ACK of a 2xx:\n%s", m.Raw())
+	}
 	// A field that says nothing does not end the header of what is made of it.
 	empty := parse(t, strings.Replace(typical, "Record-Route: <sip:bigbox3.site3.atlanta.example.com;lr>", "Record-Route: \r\nRoute:", 1))
 	for _, raw := range [][]byte{AppendReply(nil, empty, &Reply{Code: 200, Reason: "OK"}), AppendCancel(nil, empty, nil)} {
