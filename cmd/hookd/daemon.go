@@ -26,6 +26,7 @@ import (
 	"github.com/hookd/hookd/stacks/flow/feed"
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/sip/edge"
+	"github.com/hookd/hookd/stacks/sip/services"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
@@ -113,6 +114,8 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	opts.loops = d.loops
 	d.sips = edge.New(edge.Config{SIP: opts.sip, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.sips = d.sips
+	opts.desk = services.New(opts.services)
+	d.opts.desk = opts.desk
 	d.socks = scripted.New(opts.sock, slog.New(slog.NewTextHandler(d.logs, nil)))
 	opts.socks = d.socks
 	d.house = newHouse(opts, o.debug, d.records, d.logs)

@@ -24,6 +24,7 @@ import (
 	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/netio/dns"
 	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sip/services"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
@@ -165,7 +166,7 @@ func docLimits(w io.Writer) error {
 			fmt.Fprintf(tw, "flow %s\t%s\t%s\n", l.Name, l.Value, l.Doc)
 		}
 	}
-	for _, l := range (sip.Config{}).Settings() {
+	for _, l := range append(sip.Config{}.Settings(), services.Config{}.Settings()...) {
 		if l.Limit {
 			fmt.Fprintf(tw, "sip %s\t%s\t%s\n", l.Name, l.Value, l.Doc)
 		}
@@ -200,7 +201,7 @@ func docSettings(w io.Writer) error {
 		list  []setting.Doc
 	}{
 		{"the flow stack, in settings { flow = { NAME = VALUE } } or as --flow NAME=VALUE", flow.Config{}.Settings()},
-		{"the SIP stack, in settings { sip = { NAME = VALUE } }", sip.Config{}.Settings()},
+		{"the SIP stack, in settings { sip = { NAME = VALUE } }", append(sip.Config{}.Settings(), services.Config{}.Settings()...)},
 		{"moving connections, in settings { sock = { NAME = VALUE } }", scripted.Config{}.Settings()},
 	} {
 		fmt.Fprintf(w, "\nSettings of %s:\n", stack.title)

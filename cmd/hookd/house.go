@@ -20,6 +20,7 @@ import (
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/edge"
+	"github.com/hookd/hookd/stacks/sip/services"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
@@ -75,14 +76,18 @@ type engineOptions struct {
 	// socks are the connections of this host; nil: none is touched.
 	socks *scripted.Stack
 	// sip are the SIP stack's settings, sips its listeners; nil: none is opened.
-	sip     sip.Config
-	sock    scripted.Config
-	sips    *edge.Group
-	state   *statedir.Dir
-	notes   bool // what rules decide is noted for each packet
-	shards  int
-	drive   event.Drive
-	metrics string // where settings say that metrics are served
+	sip  sip.Config
+	sock scripted.Config
+	sips *edge.Group
+	// services are the settings of what SIP policies call, desk who has it; nil: one of
+	// the engine's own.
+	services services.Config
+	desk     *services.Desk
+	state    *statedir.Dir
+	notes    bool // what rules decide is noted for each packet
+	shards   int
+	drive    event.Drive
+	metrics  string // where settings say that metrics are served
 	// trial, if not 0, numbers a trial beside the engine inherit; undone is told what its
 	// scripts do not do.
 	trial   uint64
@@ -101,7 +106,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, sock: set.sock}
+	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, services: set.services, sock: set.sock}
 	if o.daemon && o.shards == 0 {
 		o.shards = set.shards
 	}
@@ -159,6 +164,10 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	if sips == nil {
 		sips = edge.New(edge.Config{})
 	}
+	desk := o.desk
+	if desk == nil {
+		desk = services.New(o.services)
+	}
 	e := engine.New(engine.Config{
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
@@ -178,7 +187,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Shipped:     shipped(),
 		Inherit:     o.inherit,
 	})
-	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: asks, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
+	e.Use(lua.New(lua.Config{Catalogue: cat, Functions: e.Functions(), Flow: fns, Loop: asks, SIP: desk, Sock: socks, Limits: e.Limits(), Trial: o.trial, Undone: o.undone}))
 	return e
 }
 

@@ -17,19 +17,21 @@ import (
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sip/services"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
 // settings are what holds for an engine, and why.
 type settings struct {
-	observe bool
-	shards  int    // of a daemon; 0: nobody says
-	metrics string // where a daemon serves them; empty: nowhere
-	limits  engine.Limits
-	flow    flow.Config
-	sip     sip.Config
-	sock    scripted.Config
-	why     map[string]string // by name; a default has none
+	observe  bool
+	shards   int    // of a daemon; 0: nobody says
+	metrics  string // where a daemon serves them; empty: nowhere
+	limits   engine.Limits
+	flow     flow.Config
+	sip      sip.Config
+	services services.Config
+	sock     scripted.Config
+	why      map[string]string // by name; a default has none
 }
 
 // readSettings puts together what the settings file at the root of the scripts
@@ -101,11 +103,19 @@ func set(c configurable, name string, value any) error {
 	return err
 }
 
+// setSIP changes a setting of the SIP stack, or of what works beside it.
+func setSIP(stack *sip.Config, beside *services.Config, name string, value any) error {
+	if err := beside.Set(name, value); !errors.Is(err, setting.ErrNone) {
+		return err
+	}
+	return set(stack, name, value)
+}
+
 // checks report whether a stack takes a setting, by stack.
 func checks() map[string]func(string, any) error {
 	return map[string]func(string, any) error{
 		"flow": func(name string, value any) error { return set(new(flow.Config), name, value) },
-		"sip":  func(name string, value any) error { return set(new(sip.Config), name, value) },
+		"sip":  func(name string, value any) error { return setSIP(new(sip.Config), new(services.Config), name, value) },
 		"sock": func(name string, value any) error { return set(new(scripted.Config), name, value) },
 	}
 }
@@ -133,7 +143,7 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 		case "flow":
 			err = set(&s.flow, name, x.Value)
 		case "sip":
-			err = set(&s.sip, name, x.Value)
+			err = setSIP(&s.sip, &s.services, name, x.Value)
 		case "sock":
 			err = set(&s.sock, name, x.Value)
 		case "shards":
@@ -171,7 +181,7 @@ func (s *settings) write(w io.Writer) error {
 	for _, stack := range []struct {
 		name string
 		list []setting.Doc
-	}{{"flow", s.flow.Settings()}, {"sip", s.sip.Settings()}, {"sock", s.sock.Settings()}} {
+	}{{"flow", s.flow.Settings()}, {"sip", s.sip.Settings()}, {"sip", s.services.Settings()}, {"sock", s.sock.Settings()}} {
 		for _, f := range stack.list {
 			row(stack.name+"."+f.Name, f.Value)
 		}

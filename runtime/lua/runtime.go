@@ -16,6 +16,7 @@ import (
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/engine/event/loopev"
+	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/engine/event/sockev"
 	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/analyse"
@@ -36,6 +37,8 @@ type Config struct {
 	Flow flowev.Functions
 	// Loop are those of the loop family.
 	Loop loopev.Functions
+	// SIP are those of the sip family.
+	SIP sipev.Functions
 	// Sock are those of the sock family.
 	Sock sockev.Functions
 	// Trial, if not 0, makes the scripts run without any effect on what the stacks
@@ -94,6 +97,9 @@ func New(cfg Config) *Runtime {
 	}
 	if cfg.Loop != nil {
 		functions = append(functions, bind.LoopFunctions(cfg.Loop)...)
+	}
+	if cfg.SIP != nil {
+		functions = append(functions, bind.SIPFunctions(cfg.SIP)...)
 	}
 	if cfg.Sock != nil {
 		functions = append(functions, bind.SockFunctions(cfg.Sock)...)

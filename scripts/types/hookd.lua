@@ -1764,6 +1764,8 @@ local sip_branch = {}
 ---@class sip.relay.args
 ---@field to? string A URI, which becomes the request's URI.
 ---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
+---@field next_hop? string A URI that says where the request is sent, in the place of what its Route or URI says; those stay as they are.
+---@field targets? any A list of places, as `location.lookup` and `dispatcher.select` give it: each a URI, or { uri, next_hop, route, socket, step }. Those of one step are tried at the same time, those of a later one when all before have failed; route is a list of values of Route, socket the address of ours that it is sent from. An empty list is answered with 480.
 ---@field timeout? number|string How long a branch may ring, in the place of fr_inv_timer.
 ---@field on_failure? function|string Name of a handler that is asked when all branches have failed; as `tx:on(sip.on_failure, …)`.
 ---@field record_route? boolean Stay in the path of the dialog's later requests (RFC 3261, 16.6).
@@ -2568,6 +2570,73 @@ function http.request(args) end
 ---@param name string Its name.
 ---@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem", ca = "ca.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server, ca holds whom it trusts where it connects by TLS itself, by default whom the system trusts.
 function sip.listen(name) end
+
+---@class digest
+digest = {}
+
+---Says who a request claims to be: the username of its credentials for a realm. Nothing is checked
+---yet: it tells whose password to look for.
+---@param message sip.message The request.
+---@param realm string The realm, which the challenge named.
+---@param proxy? boolean Look at Proxy-Authorization and not at Authorization.
+---@return string? user The username; nil where there are no credentials for the realm.
+function digest.user(message, realm, proxy) end
+
+---@class digest.check.args
+---@field message sip.message The request.
+---@field realm string The realm, which the challenge named.
+---@field password? string The password of digest.user.
+---@field ha1? any In its place what digest.ha1 returned: a text, of MD5 or, by its length, SHA-256; or a table of them by algorithm, { ["SHA-256"] = "…" }.
+---@field proxy? boolean Look at Proxy-Authorization and not at Authorization.
+---@field same_uri? boolean The credentials have to be made for the request's URI. Proxies on the way may have changed that.
+
+---Checks the credentials of a request (RFC 7616, 8760) against a password, or against HA1 values,
+---which are good for one realm alone. Each count of a nonce is taken once, so a request is checked
+---once. A client that uses no qop is refused.
+---@param args digest.check.args
+---@return string? user Who it is; nil and why where that is not known: "absent", "malformed", "wrong", or "stale", where the password was right and the nonce was used up.
+---@return string? message
+function digest.check(args) end
+
+---@class digest.challenge.args
+---@field realm string The realm: which users and passwords are meant, such as a domain.
+---@field proxy? boolean Proxy-Authenticate and not WWW-Authenticate.
+---@field stale? boolean The password was right, and only the nonce is new: the client need not ask its user.
+---@field algorithms? string|string[] A challenge for each, in the order in which clients should like them: MD5, SHA-256, SHA-512-256, or with -sess behind; SHA-256 and MD5 when absent.
+---@field qop? string "auth", "auth-int", which protects the body too, or both with a comma; auth when absent.
+
+---Makes the header fields that ask for credentials, for `sip.reply(401, nil, …)`, or with proxy for
+---407.
+---@param args digest.challenge.args
+---@return any? headers A table of header fields; nil and why where an argument is wrong.
+---@return string? why What is wrong.
+function digest.challenge(args) end
+
+---Computes what can be kept in the place of a password.
+---@param user string The user.
+---@param realm string The realm.
+---@param password string The password.
+---@param algorithm? string MD5, SHA-256 or SHA-512-256; MD5 when absent.
+---@return string? ha1 The hash in hexadecimal; nil and why for an algorithm that is not known.
+---@return string? why What is wrong.
+function digest.ha1(user, realm, password, algorithm) end
+
+---@class digest.answer.args
+---@field message sip.message The reply with the challenges.
+---@field user string The username.
+---@field password? string The password.
+---@field ha1? any In its place what digest.ha1 returned, as digest.check has it.
+---@field method string Method of the request that is sent again.
+---@field uri string Its URI, as it will be there.
+---@field realm? string The only realm that is answered; any when absent.
+---@field body? string The request's body, where auth-int is asked for.
+
+---Makes the header fields that meet the challenges of a 401 or 407, as a client: Authorization and
+---Proxy-Authorization. Of several challenges of a realm the strongest is met.
+---@param args digest.answer.args
+---@return any? headers A table of header fields; nil and why where there is no challenge that can be met.
+---@return string? why What is wrong.
+function digest.answer(args) end
 
 ---Lists TCP connections of this host that a process holds, in the order of their addresses.
 ---@param filter? any Which ones: { port = 5060, peer_ip = "192.0.2.1", address = …, peer = …, pid = …, owner = "name", state = "established" }, all that are named. Absent: all but listening ones.

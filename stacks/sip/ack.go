@@ -96,7 +96,7 @@ func (s *Stack) forwardAck(m *Message) {
 		return
 	}
 	id := branchID{route: s.routeHash(&m.Message)}
-	out, strict, err := s.onward(&m.Message, m.RequestURI(), true)
+	out, strict, err := s.onward(&m.Message, m.RequestURI(), true, nil)
 	if err != nil {
 		s.stats.Stray++
 		return

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -38,7 +39,9 @@ type Branch struct {
 	by     sipev.FakedBy
 	past   bool // of an earlier step: its reply does not count any more
 	sent   bool
-	strict bool // a strict router is next
+	strict bool           // a strict router is next
+	next   []byte         // URI of where it is sent, if not to where it says itself
+	socket netip.AddrPort // address of ours that it is sent from, if that matters
 	// recordRoute: the request says that this server stays in the path.
 	recordRoute bool
 	// unwanted: it is to be cancelled, canceled: its CANCEL was sent.
@@ -87,7 +90,10 @@ func (b *Branch) start() {
 		b.fail(sipev.FakedBySend, 500, "Server Internal Error")
 		return
 	}
-	target := append([]byte(nil), nextHop(&m.Message, b.strict)...)
+	target := b.next
+	if target == nil {
+		target = append(target, nextHop(&m.Message, b.strict)...)
+	}
 	s.arm(&b.fr, b.tx.fr, b.expire)
 	s.out.Find(target, func(hops []Hop, err error) {
 		switch {
@@ -97,7 +103,7 @@ func (b *Branch) start() {
 		case b.tx.cancel || b.unwanted:
 			b.fail(sipev.FakedByCancel, 487, "Request Terminated")
 		default:
-			b.hops = hops
+			b.hops = b.leaving(hops)
 			b.try()
 		}
 	})

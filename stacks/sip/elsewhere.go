@@ -49,7 +49,7 @@ func (b *Branch) elsewhere(code int) bool {
 	b.state, b.code, b.past = done, code, true
 	s.stats.Elsewhere++
 	next := &Branch{
-		tx: t, index: uint8(len(t.branches)), uri: b.uri, recordRoute: b.recordRoute, strict: b.strict,
+		tx: t, index: uint8(len(t.branches)), uri: b.uri, recordRoute: b.recordRoute, strict: b.strict, next: b.next, socket: b.socket,
 		hops: b.hops[b.hop+1:], out: bare,
 	}
 	t.branches = append(t.branches, next)

@@ -82,6 +82,10 @@ func (t *Tx) failure(cause *Branch) {
 		t.answer(sipev.FakedByLocal, 480, "Temporarily Unavailable", nil)
 		return
 	}
+	if len(t.later) != 0 && !t.cancel && (pick.code < 600 || s.cfg.No6xxBlock) {
+		t.advance()
+		return
+	}
 	if !sipev.OnOnFailure.Wanted(s.shard) && !sipev.OnOnFailureRo.Wanted(s.shard) {
 		t.conclude(cause, pick)
 		return

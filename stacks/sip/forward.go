@@ -27,60 +27,65 @@ func (t *Tx) relay(args *sipev.RelayArgs) {
 	for _, b := range t.branches {
 		b.past = true
 	}
-	first := len(t.branches)
-	t.build(args)
-	step := t.branches[first:]
-	if len(step) == 0 {
-		t.answer(sipev.FakedByLocal, 500, "Server Internal Error", nil)
-		return
-	}
-	left := 0
-	for _, b := range step {
-		if b.state == built {
-			left++
-		}
-	}
-	if left == 0 {
-		t.answer(sipev.FakedByLocal, 480, "Temporarily Unavailable", nil)
-		return
-	}
-	for _, b := range step {
-		if b.state == built && !t.final() {
-			b.start()
-		}
-	}
+	t.later, t.recordRoute = steps(args), args.RecordRoute
+	t.advance()
 }
 
-// build makes the branches of a step.
-func (t *Tx) build(args *sipev.RelayArgs) {
-	if len(args.Fork) == 0 {
-		t.addBranch(args.To, args.RecordRoute)
-		return
+// advance begins the next step that has a branch to send. Where none is left the request
+// is answered.
+func (t *Tx) advance() {
+	code := 500
+	if t.later == nil {
+		code = 480
 	}
-	for _, uri := range args.Fork {
-		t.addBranch(uri, args.RecordRoute)
+	for len(t.later) != 0 {
+		first, left := len(t.branches), 0
+		targets := t.later[0]
+		t.later = t.later[1:]
+		for i := range targets {
+			t.addBranch(&targets[i])
+		}
+		step := t.branches[first:]
+		for _, b := range step {
+			code = 480
+			if b.state == built {
+				left++
+			}
+		}
+		for _, b := range step {
+			if b.state == built && !t.final() {
+				b.start()
+			}
+		}
+		if left != 0 {
+			return
+		}
 	}
+	t.answer(sipev.FakedByLocal, code, msg.ReasonOf(code), nil)
 }
 
 // addBranch builds one branch and lets rules change it. A URI that is none makes none.
-func (t *Tx) addBranch(uri string, recordRoute bool) {
+func (t *Tx) addBranch(to *target) {
 	s := t.stack
 	if len(t.branches) >= s.cfg.MaxBranches {
 		return
 	}
 	m := t.view()
-	target := []byte(uri)
-	if uri == "" {
+	target := []byte(to.uri)
+	if to.uri == "" {
 		target = m.RequestURI()
 	}
 	if u, err := msg.ParseURI(target); err != nil || u.Scheme == msg.OtherScheme {
 		return
 	}
-	out, strict, err := s.onward(&m.Message, target, uri == "")
+	out, strict, err := s.onward(&m.Message, target, to.uri == "", to.route)
 	if err != nil {
 		return
 	}
-	b := &Branch{tx: t, index: uint8(len(t.branches)), uri: string(target), recordRoute: recordRoute, strict: strict, out: append([]byte(nil), out...)}
+	b := &Branch{
+		tx: t, index: uint8(len(t.branches)), uri: string(target), recordRoute: t.recordRoute, strict: strict,
+		next: to.next, socket: to.socket, out: append([]byte(nil), out...),
+	}
 	t.branches = append(t.branches, b)
 	if !sipev.OnRequestFwded.Wanted(s.shard) {
 		return
@@ -102,12 +107,17 @@ func (t *Tx) addBranch(uri string, recordRoute bool) {
 
 // onward makes of a request what goes to the next hop, all but Via (RFC 3261, 16.4,
 // 16.6): its URI, one hop less, Route without what names this server. strict: it goes to
-// its URI, whatever Route says, since a strict router is next. The result is valid
-// until the next call.
-func (s *Stack) onward(m *msg.Message, target []byte, routed bool) (out []byte, strict bool, err error) {
+// its URI, whatever Route says, since a strict router is next. pushed is put in front of
+// Route. The result is valid until the next call.
+func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []string) (out []byte, strict bool, err error) {
 	e := &s.edits
 	e.Reset(m)
 	route := s.routes(m)
+	for i := range pushed {
+		if err := e.Before(msg.Route, "Route", []byte(pushed[i])); err != nil {
+			return nil, false, err
+		}
+	}
 	uri := target
 	if routed {
 		uri = s.strictTarget(m, e, &route)

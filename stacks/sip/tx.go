@@ -48,9 +48,10 @@ type Tx struct {
 	route  uint32   // what it is routed by, as a hash
 
 	branches []*Branch
-	code     int    // latest status sent
-	last     []byte // latest reply sent, to be repeated
-	tags     []tag  // To tags of 2xx that were relayed
+	later    [][]target // steps that are tried when the branches that there are have failed
+	code     int        // latest status sent
+	last     []byte     // latest reply sent, to be repeated
+	tags     []tag      // To tags of 2xx that were relayed
 
 	life, retr event.Timer
 	interval   time.Duration
@@ -63,9 +64,11 @@ type Tx struct {
 	cancel bool   // the caller gave up
 	noisy  bool
 	local  bool // the final reply was made here
-	mine   bool // the request was made here
-	done   func(*Tx, *Message)
-	grace  uint8
+	// recordRoute: branches of this relay stay in the path.
+	recordRoute bool
+	mine        bool // the request was made here
+	done        func(*Tx, *Message)
+	grace       uint8
 }
 
 // tag is a To tag of a 2xx that went to the caller.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,4 +199,58 @@ func BenchmarkRequest(b *testing.B) {
 			must(b, unix.Close(fd))
 		})
 	}
+}
+
+// BenchmarkMany moves 1,000 connections in one go, some bytes in each queue.
+func BenchmarkMany(b *testing.B) {
+	const many = 1000
+	for _, workers := range []int{1, 2, 8, 32} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			ns := namespace(b)
+			m := mover(b)
+			fds := make([]int, many)
+			for i := range fds {
+				e := connect(b, ns, families()[0])
+				put(b, e.b, []byte("unread"))
+				unreadIs(b, e.a, 6)
+				fds[i] = e.a
+			}
+			opt := RestoreOptions{Namespace: nsPath(b, ns)}
+			var took []time.Duration
+			b.ReportAllocs()
+			for b.Loop() {
+				start := time.Now()
+				moveAll(b, m, fds, opt, workers)
+				took = append(took, time.Since(start))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "all-ms")
+			for _, fd := range fds {
+				_ = unix.Close(fd)
+			}
+		})
+	}
+}
+
+func moveAll(b *testing.B, m *Mover, fds []int, opt RestoreOptions, workers int) {
+	var next atomic.Int64
+	var work sync.WaitGroup
+	for range workers {
+		work.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(fds); i = next.Add(1) - 1 {
+				taken, err := m.Checkpoint(fds[i], CheckpointOptions{})
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				r, err := m.Restore(taken.Image, opt)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				fds[i] = r.FD
+			}
+		})
+	}
+	work.Wait()
 }

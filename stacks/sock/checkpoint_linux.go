@@ -15,6 +15,7 @@ import (
 type checkpoint struct {
 	m     *Mover
 	fd    int
+	born  State
 	opt   *CheckpointOptions
 	p     Progress
 	place *place
@@ -60,7 +61,8 @@ func (m *Mover) Checkpoint(fd int, opt CheckpointOptions) (*Taken, error) {
 
 // prepare does all that needs no blackout.
 func (c *checkpoint) prepare() error {
-	if _, err := suitable(c.fd); err != nil {
+	var err error
+	if c.born, err = suitable(c.fd); err != nil {
 		return err
 	}
 	domain, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
@@ -146,9 +148,11 @@ func (c *checkpoint) take() (t *Taken, err error) {
 	if err := c.step(StepLocked); err != nil {
 		return nil, err
 	}
-	if c.h, err = c.m.Pause(c.fd); err != nil {
+	h := &Handle{mover: c.m, fd: c.fd, born: c.born, local: c.tuple.Local, remote: c.tuple.Remote}
+	if err := h.enter(); err != nil {
 		return nil, err
 	}
+	c.h = h
 	if err := c.step(StepPaused); err != nil {
 		return nil, err
 	}

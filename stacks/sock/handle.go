@@ -116,7 +116,6 @@ func (m *Mover) Pause(fd int) (*Handle, error) {
 	if err := h.pause(); err != nil {
 		return nil, fmt.Errorf("sock: pause: %w", err)
 	}
-	m.debug("paused", "fd", fd, "state", h.born)
 	return h, nil
 }
 

@@ -1,10 +1,13 @@
 package sock
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/hookd/hookd/stacks/netfilter"
 	"github.com/hookd/hookd/stacks/netfilter/netns"
@@ -12,13 +15,15 @@ import (
 
 // locker is the locks of a mover, one set for each network namespace.
 type locker struct {
-	mu     sync.Mutex
-	places map[uint64]*place
+	mu      sync.Mutex
+	places  map[uint64]*place // by inode
+	cookies map[uint64]*place // by SO_NETNS_COOKIE, those that are known
 }
 
 // place is a network namespace where connections are blocked.
 type place struct {
 	ns     netns.Handle
+	thread netns.Resident // in it
 	locks  *netfilter.Locks
 	debug  func(msg string, args ...any)
 	mu     sync.Mutex
@@ -43,13 +48,18 @@ func (m *Mover) placeIn(ns netns.Handle) (*place, error) {
 	if p := m.lock.places[inode]; p != nil {
 		return p, ns.Close()
 	}
-	locks, err := netfilter.Open(netfilter.Config{Namespace: ns, Lease: m.lease()})
+	thread, err := ns.Resident()
 	if err != nil {
 		return nil, errors.Join(err, ns.Close())
 	}
-	p := &place{ns: ns, locks: locks, debug: m.debug, locked: map[netfilter.Tuple]blocked{}}
+	locks, err := netfilter.Open(netfilter.Config{Namespace: ns, Lease: m.lease()})
+	if err != nil {
+		thread.Close()
+		return nil, errors.Join(err, ns.Close())
+	}
+	p := &place{ns: ns, thread: thread, locks: locks, debug: m.debug, locked: map[netfilter.Tuple]blocked{}}
 	if m.lock.places == nil {
-		m.lock.places = map[uint64]*place{}
+		m.lock.places, m.lock.cookies = map[uint64]*place{}, map[uint64]*place{}
 	}
 	m.lock.places[inode] = p
 	return p, nil
@@ -64,11 +74,34 @@ func (m *Mover) lease() time.Duration {
 
 // placeOf returns the place of a socket.
 func (m *Mover) placeOf(fd int) (*place, error) {
+	cookie, told := netnsCookie(fd) // since Linux 5.14
+	if told {
+		m.lock.mu.Lock()
+		p := m.lock.cookies[cookie]
+		m.lock.mu.Unlock()
+		if p != nil {
+			return p, nil
+		}
+	}
 	ns, err := namespaceOf(fd)
 	if err != nil {
 		return nil, err
 	}
-	return m.placeIn(ns)
+	p, err := m.placeIn(ns)
+	if err == nil && told {
+		m.lock.mu.Lock()
+		m.lock.cookies[cookie] = p
+		m.lock.mu.Unlock()
+	}
+	return p, err
+}
+
+// netnsCookie returns what names the network namespace of a socket as long as this
+// host is up.
+func netnsCookie(fd int) (uint64, bool) {
+	var b [8]byte
+	_, err := getBytes(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE, b[:])
+	return binary.NativeEndian.Uint64(b[:]), err == nil
 }
 
 // placeAt returns the place of a path, the caller's own for "".
@@ -83,14 +116,17 @@ func (m *Mover) placeAt(path string) (*place, error) {
 	return m.placeIn(ns)
 }
 
-// block blocks a connection, unless it is already by this mover: then it renews. It
-// returns since when. A block whose lease had ended is made anew: what was held under
+// block blocks a connection, unless it is already by this mover: then the lease begins
+// anew, if half of it is over. It returns since when. A block whose lease had ended is made anew: what was held under
 // it is dropped, since packets have passed meanwhile.
 func (p *place) block(t netfilter.Tuple, drop bool) (blocked, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.prune()
 	if b, ok := p.locked[t]; ok {
+		if time.Until(b.until) > p.locks.Lease()/2 {
+			return b, nil
+		}
 		err := p.renewed(t)
 		if !errors.Is(err, netfilter.ErrLeaseExpired) {
 			return b, err
@@ -218,9 +254,11 @@ func (m *Mover) Close() error {
 	defer m.lock.mu.Unlock()
 	var all error
 	for inode, p := range m.lock.places {
+		p.thread.Close()
 		all = errors.Join(all, p.locks.Abandon(), p.ns.Close())
 		delete(m.lock.places, inode)
 	}
+	clear(m.lock.cookies)
 	return all
 }
 

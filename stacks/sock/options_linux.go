@@ -11,57 +11,59 @@ import (
 	"github.com/hookd/hookd/stacks/sock/image"
 )
 
-const unusual = 1 << 31 // no value of a new socket: always written down
+const (
+	unusual = 1 << 31 // no value of a new socket: always written down
+
+	onSocket, onTCP, onIP, onIP6 = unix.SOL_SOCKET, unix.IPPROTO_TCP, unix.IPPROTO_IP, unix.IPPROTO_IPV6
+)
 
 // optionTable is what a connection takes with it. What cannot be set where it
 // arrives, for lack of a privilege or a module, is reported and does not fail the
 // restore.
-func optionTable() []option {
-	const sol, tcp, ip, ip6 = unix.SOL_SOCKET, unix.IPPROTO_TCP, unix.IPPROTO_IP, unix.IPPROTO_IPV6
-	return []option{
-		{optSndbuf, "SO_SNDBUF", sol, unix.SO_SNDBUF, never, 0, unusual, 0},
-		{optRcvbuf, "SO_RCVBUF", sol, unix.SO_RCVBUF, never, 0, unusual, 0},
-		{optBufLock, "SO_BUF_LOCK", sol, unix.SO_BUF_LOCK, never, 0, unusual, 0},
-		{4, "SO_PRIORITY", sol, unix.SO_PRIORITY, built, 0, 0, 0},
-		{5, "SO_RCVLOWAT", sol, unix.SO_RCVLOWAT, built, 0, 1, 0},
-		{6, "SO_MARK", sol, unix.SO_MARK, beforeBind, 0, 0, 0},
-		{7, "SO_SNDTIMEO", sol, unix.SO_SNDTIMEO_NEW, built, 0, 0, 16},
-		{8, "SO_RCVTIMEO", sol, unix.SO_RCVTIMEO_NEW, built, 0, 0, 16},
-		{optReuseAddr, "SO_REUSEADDR", sol, unix.SO_REUSEADDR, never, 0, 0, 0},
-		{10, "SO_REUSEPORT", sol, unix.SO_REUSEPORT, resumed, 0, 0, 0},
-		{11, "SO_DONTROUTE", sol, unix.SO_DONTROUTE, built, 0, 0, 0},
-		{12, "SO_BROADCAST", sol, unix.SO_BROADCAST, built, 0, 0, 0},
-		{13, "SO_KEEPALIVE", sol, unix.SO_KEEPALIVE, built, 0, 0, 0},
-		{14, "SO_OOBINLINE", sol, unix.SO_OOBINLINE, built, 0, 0, 0},
-		{optLinger, "SO_LINGER", sol, unix.SO_LINGER, built, 0, 0, 8},
-		{optDevice, "SO_BINDTODEVICE", sol, unix.SO_BINDTODEVICE, beforeBind, 0, 0, unix.IFNAMSIZ},
-		{optNodelay, "TCP_NODELAY", tcp, unix.TCP_NODELAY, built, 0, 0, 0},
-		{optCork, "TCP_CORK", tcp, unix.TCP_CORK, resumed, 0, 0, 0},
-		{20, "TCP_KEEPCNT", tcp, unix.TCP_KEEPCNT, built, 0, unusual, 0},
-		{21, "TCP_KEEPIDLE", tcp, unix.TCP_KEEPIDLE, built, 0, unusual, 0},
-		{22, "TCP_KEEPINTVL", tcp, unix.TCP_KEEPINTVL, built, 0, unusual, 0},
-		{23, "IP_FREEBIND", ip, unix.IP_FREEBIND, beforeBind, 0, 0, 0},
-		{24, "IP_PKTINFO", ip, unix.IP_PKTINFO, built, 4, 0, 0},
-		{25, "IP_TOS", ip, unix.IP_TOS, built, 4, 0, 0},
-		{26, "IP_TTL", ip, unix.IP_TTL, built, 4, unusual, 0},
-		{27, "IPV6_V6ONLY", ip6, unix.IPV6_V6ONLY, beforeBind, 6, 0, 0},
-		{28, "IPV6_RECVPKTINFO", ip6, unix.IPV6_RECVPKTINFO, built, 6, 0, 0},
-		{29, "TCP_CONGESTION", tcp, unix.TCP_CONGESTION, built, 0, 0, 16},
-		{30, "TCP_USER_TIMEOUT", tcp, unix.TCP_USER_TIMEOUT, built, 0, 0, 0},
-		{31, "TCP_NOTSENT_LOWAT", tcp, unix.TCP_NOTSENT_LOWAT, built, 0, 0, 0},
-		{33, "TCP_LINGER2", tcp, unix.TCP_LINGER2, built, 0, unusual, 0},
-		{35, "TCP_SYNCNT", tcp, unix.TCP_SYNCNT, built, 0, unusual, 0},
-		{36, "SO_MAX_PACING_RATE", sol, unix.SO_MAX_PACING_RATE, built, 0, 1<<32 - 1, 0},
-		{37, "IPV6_TCLASS", ip6, unix.IPV6_TCLASS, built, 6, 0, 0},
-		{38, "IPV6_UNICAST_HOPS", ip6, unix.IPV6_UNICAST_HOPS, built, 6, unusual, 0},
-		{39, "IP_TRANSPARENT", ip, unix.IP_TRANSPARENT, beforeBind, 0, 0, 0},
-		{40, "SO_PEEK_OFF", sol, unix.SO_PEEK_OFF, resumed, 0, 1<<32 - 1, 0},
-	}
+var optionTable = [...]option{
+	{optSndbuf, "SO_SNDBUF", onSocket, unix.SO_SNDBUF, never, 0, unusual, 0},
+	{optRcvbuf, "SO_RCVBUF", onSocket, unix.SO_RCVBUF, never, 0, unusual, 0},
+	{optBufLock, "SO_BUF_LOCK", onSocket, unix.SO_BUF_LOCK, never, 0, unusual, 0},
+	{4, "SO_PRIORITY", onSocket, unix.SO_PRIORITY, built, 0, 0, 0},
+	{5, "SO_RCVLOWAT", onSocket, unix.SO_RCVLOWAT, built, 0, 1, 0},
+	{6, "SO_MARK", onSocket, unix.SO_MARK, beforeBind, 0, 0, 0},
+	{7, "SO_SNDTIMEO", onSocket, unix.SO_SNDTIMEO_NEW, built, 0, 0, 16},
+	{8, "SO_RCVTIMEO", onSocket, unix.SO_RCVTIMEO_NEW, built, 0, 0, 16},
+	{optReuseAddr, "SO_REUSEADDR", onSocket, unix.SO_REUSEADDR, never, 0, 0, 0},
+	{10, "SO_REUSEPORT", onSocket, unix.SO_REUSEPORT, resumed, 0, 0, 0},
+	{11, "SO_DONTROUTE", onSocket, unix.SO_DONTROUTE, built, 0, 0, 0},
+	{12, "SO_BROADCAST", onSocket, unix.SO_BROADCAST, built, 0, 0, 0},
+	{13, "SO_KEEPALIVE", onSocket, unix.SO_KEEPALIVE, built, 0, 0, 0},
+	{14, "SO_OOBINLINE", onSocket, unix.SO_OOBINLINE, built, 0, 0, 0},
+	{optLinger, "SO_LINGER", onSocket, unix.SO_LINGER, built, 0, 0, 8},
+	{optDevice, "SO_BINDTODEVICE", onSocket, unix.SO_BINDTODEVICE, beforeBind, 0, 0, unix.IFNAMSIZ},
+	{optNodelay, "TCP_NODELAY", onTCP, unix.TCP_NODELAY, built, 0, 0, 0},
+	{optCork, "TCP_CORK", onTCP, unix.TCP_CORK, resumed, 0, 0, 0},
+	{20, "TCP_KEEPCNT", onTCP, unix.TCP_KEEPCNT, built, 0, unusual, 0},
+	{21, "TCP_KEEPIDLE", onTCP, unix.TCP_KEEPIDLE, built, 0, unusual, 0},
+	{22, "TCP_KEEPINTVL", onTCP, unix.TCP_KEEPINTVL, built, 0, unusual, 0},
+	{23, "IP_FREEBIND", onIP, unix.IP_FREEBIND, beforeBind, 0, 0, 0},
+	{24, "IP_PKTINFO", onIP, unix.IP_PKTINFO, built, 4, 0, 0},
+	{25, "IP_TOS", onIP, unix.IP_TOS, built, 4, 0, 0},
+	{26, "IP_TTL", onIP, unix.IP_TTL, built, 4, unusual, 0},
+	{27, "IPV6_V6ONLY", onIP6, unix.IPV6_V6ONLY, beforeBind, 6, 0, 0},
+	{28, "IPV6_RECVPKTINFO", onIP6, unix.IPV6_RECVPKTINFO, built, 6, 0, 0},
+	{29, "TCP_CONGESTION", onTCP, unix.TCP_CONGESTION, built, 0, 0, 16},
+	{30, "TCP_USER_TIMEOUT", onTCP, unix.TCP_USER_TIMEOUT, built, 0, 0, 0},
+	{31, "TCP_NOTSENT_LOWAT", onTCP, unix.TCP_NOTSENT_LOWAT, built, 0, 0, 0},
+	{33, "TCP_LINGER2", onTCP, unix.TCP_LINGER2, built, 0, unusual, 0},
+	{35, "TCP_SYNCNT", onTCP, unix.TCP_SYNCNT, built, 0, unusual, 0},
+	{36, "SO_MAX_PACING_RATE", onSocket, unix.SO_MAX_PACING_RATE, built, 0, 1<<32 - 1, 0},
+	{37, "IPV6_TCLASS", onIP6, unix.IPV6_TCLASS, built, 6, 0, 0},
+	{38, "IPV6_UNICAST_HOPS", onIP6, unix.IPV6_UNICAST_HOPS, built, 6, unusual, 0},
+	{39, "IP_TRANSPARENT", onIP, unix.IP_TRANSPARENT, beforeBind, 0, 0, 0},
+	{40, "SO_PEEK_OFF", onSocket, unix.SO_PEEK_OFF, resumed, 0, 1<<32 - 1, 0},
 }
 
 // readOptions reads what a socket has that a new one has not.
 func readOptions(fd, domain int) (list []image.Option) {
-	for _, o := range optionTable() {
+	for i := range optionTable {
+		o := &optionTable[i]
 		if o.family == 6 && domain != unix.AF_INET6 || o.family == 4 && domain != unix.AF_INET {
 			continue
 		}
@@ -96,7 +98,6 @@ func (o *option) read(fd int) ([]byte, bool) {
 // setOptions sets what an image has for a phase, where it differs. It returns what
 // could not be set.
 func setOptions(fd, domain int, list []image.Option, when phase) (lost []string) {
-	table := optionTable()
 	for _, v := range list {
 		if v.ID == optFilter && when == built {
 			if err := setFilter(fd, v.Value); err != nil {
@@ -104,8 +105,8 @@ func setOptions(fd, domain int, list []image.Option, when phase) (lost []string)
 			}
 			continue
 		}
-		for i := range table {
-			o := &table[i]
+		for i := range optionTable {
+			o := &optionTable[i]
 			if o.id != v.ID || o.when != when || o.family == 6 && domain != unix.AF_INET6 || o.family == 4 && domain != unix.AF_INET {
 				continue
 			}

@@ -66,19 +66,21 @@ func (h *Handle) pause() (err error) {
 	if h.born, err = suitable(h.fd); err != nil {
 		return err
 	}
+	if h.local, err = localOf(h.fd); err != nil && h.born != Closed {
+		return fmt.Errorf("local address: %w", err)
+	}
+	if h.remote, err = peerOf(h.fd); err != nil && h.born != Closed {
+		return fmt.Errorf("peer's address: %w", err)
+	}
+	return h.enter()
+}
+
+// enter enters repair mode, on a socket that is suitable.
+func (h *Handle) enter() (err error) {
 	if h.saved.reuse, err = unix.GetsockoptInt(h.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR); err != nil {
 		return err
 	}
-	if h.born != Closed {
-		if h.local, err = localOf(h.fd); err != nil {
-			return fmt.Errorf("local address: %w", err)
-		}
-		if h.remote, err = peerOf(h.fd); err != nil {
-			return fmt.Errorf("peer's address: %w", err)
-		}
-	} else {
-		h.local, _ = localOf(h.fd)
-		h.remote, _ = peerOf(h.fd)
+	if h.born == Closed {
 		// Before repair mode: in it the kernel lends the socket a reuse of its own, and a
 		// listener on the port would be in the way of a restore.
 		if err := unix.SetsockoptInt(h.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
@@ -91,6 +93,7 @@ func (h *Handle) pause() (err error) {
 		}
 		return fmt.Errorf("TCP_REPAIR: %w", err)
 	}
+	h.mover.debug("paused", "fd", h.fd, "state", h.born)
 	return nil
 }
 

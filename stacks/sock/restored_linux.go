@@ -86,8 +86,10 @@ func (r *revival) prepare() (err error) {
 	if r.place, err = r.m.placeAt(r.opt.Namespace); err != nil {
 		return err
 	}
-	if err := r.place.ns.Do(r.zones); err != nil {
-		return err
+	if r.img.Interface != "" {
+		if err := r.place.thread.Do(r.zones); err != nil {
+			return err
+		}
 	}
 	r.p = Progress{
 		ID: r.img.ID, Generation: r.img.Generation, Local: r.tuple.Local, Remote: r.tuple.Remote, FD: -1,
@@ -98,9 +100,6 @@ func (r *revival) prepare() (err error) {
 
 // zones gives link-local addresses the number that their interface has here.
 func (r *revival) zones() error {
-	if r.img.Interface == "" {
-		return nil
-	}
 	ifi, err := net.InterfaceByName(r.img.Interface)
 	if err != nil {
 		return fmt.Errorf("interface %s: %w", r.img.Interface, err)
@@ -164,10 +163,11 @@ func (r *revival) build() (err error) {
 			return fmt.Errorf("transparent: %w", err)
 		}
 	}
-	if r.h, err = r.m.Pause(r.fd); err != nil {
+	h := &Handle{mover: r.m, fd: r.fd, born: Closed}
+	if err := h.enter(); err != nil {
 		return err
 	}
-	r.h.saved.keepBufs = true
+	r.h, h.saved.keepBufs = h, true
 	if err := r.h.SetUnbound(r.src); err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (r *revival) socket(domain int) error {
 	if r.opt.into != nil {
 		return r.again(*r.opt.into)
 	}
-	return r.place.ns.Do(func() (err error) {
+	return r.place.thread.Do(func() (err error) {
 		r.fd, err = unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		return err
 	})
@@ -402,7 +402,8 @@ func (r *Restored) Conn() (net.Conn, error) {
 
 // plain puts the options back that package net sets on every connection.
 func (r *Restored) plain(fd int) {
-	for _, o := range optionTable() {
+	for i := range optionTable {
+		o := &optionTable[i]
 		switch o.name {
 		case unix.TCP_NODELAY, unix.TCP_KEEPCNT, unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL:
 			if o.level != unix.IPPROTO_TCP {

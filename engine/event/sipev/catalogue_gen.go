@@ -61,6 +61,105 @@ var Family = &event.Family{
 			Example: `sip.listen "edge" { url = "udp://127.0.0.1:0" }
 rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) return sip.relay { to = "sip:192.0.2.1", record_route = true } end }`,
 		},
+		{
+			Name: "digest.user",
+			Doc:  "Says who a request claims to be: the username of its credentials for a realm. Nothing is checked yet: it tells whose password to look for.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The request."},
+				{Name: "realm", Type: event.Type{Kind: event.String}, Doc: "The realm, which the challenge named."},
+				{Name: "proxy", Type: event.Type{Kind: event.Bool}, Doc: "Look at Proxy-Authorization and not at Authorization.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "user", Type: event.Type{Kind: event.String}, Doc: "The username; nil where there are no credentials for the realm.", Optional: true},
+			},
+			Since:   "0.3",
+			Example: `rule "who" { on = sip.request_in, match = { method = "REGISTER" }, run = function(tx, m) log.info("claims to be", { user = digest.user(m, "example.com") }) end }`,
+		},
+		{
+			Name: "digest.check",
+			Doc:  "Checks the credentials of a request (RFC 7616, 8760) against a password, or against HA1 values, which are good for one realm alone. Each count of a nonce is taken once, so a request is checked once. A client that uses no qop is refused.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The request."},
+				{Name: "realm", Type: event.Type{Kind: event.String}, Doc: "The realm, which the challenge named."},
+				{Name: "password", Type: event.Type{Kind: event.String}, Doc: "The password of digest.user.", Optional: true},
+				{Name: "ha1", Type: event.Type{Kind: event.Plain}, Doc: `In its place what digest.ha1 returned: a text, of MD5 or, by its length, SHA-256; or a table of them by algorithm, { ["SHA-256"] = "…" }.`, Optional: true},
+				{Name: "proxy", Type: event.Type{Kind: event.Bool}, Doc: "Look at Proxy-Authorization and not at Authorization.", Optional: true},
+				{Name: "same_uri", Type: event.Type{Kind: event.Bool}, Doc: "The credentials have to be made for the request's URI. Proxies on the way may have changed that.", Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "user", Type: event.Type{Kind: event.String}, Doc: `Who it is; nil and why where that is not known: "absent", "malformed", "wrong", or "stale", where the password was right and the nonce was used up.`},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "calls" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  local user, why = digest.check { message = m, realm = "example.com", password = "secret", proxy = true }
+  if not user then return sip.reply(407, nil, digest.challenge { realm = "example.com", proxy = true, stale = why == "stale" }) end
+end }`,
+		},
+		{
+			Name: "digest.challenge",
+			Doc:  "Makes the header fields that ask for credentials, for `sip.reply(401, nil, …)`, or with proxy for 407.",
+			Args: []event.Param{
+				{Name: "realm", Type: event.Type{Kind: event.String}, Doc: "The realm: which users and passwords are meant, such as a domain."},
+				{Name: "proxy", Type: event.Type{Kind: event.Bool}, Doc: "Proxy-Authenticate and not WWW-Authenticate.", Optional: true},
+				{Name: "stale", Type: event.Type{Kind: event.Bool}, Doc: "The password was right, and only the nonce is new: the client need not ask its user.", Optional: true},
+				{Name: "algorithms", Type: event.Type{Kind: event.Strings}, Doc: "A challenge for each, in the order in which clients should like them: MD5, SHA-256, SHA-512-256, or with -sess behind; SHA-256 and MD5 when absent.", Optional: true},
+				{Name: "qop", Type: event.Type{Kind: event.String}, Doc: `"auth", "auth-int", which protects the body too, or both with a comma; auth when absent.`, Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "A table of header fields; nil and why where an argument is wrong.", Optional: true},
+				{Name: "why", Type: event.Type{Kind: event.String}, Doc: "What is wrong.", Optional: true},
+			},
+			Since:   "0.3",
+			Example: `rule "ask" { on = sip.request_in, match = { method = "REGISTER" }, run = function() return sip.reply(401, nil, digest.challenge { realm = "example.com" }) end }`,
+		},
+		{
+			Name: "digest.ha1",
+			Doc:  "Computes what can be kept in the place of a password.",
+			Args: []event.Param{
+				{Name: "user", Type: event.Type{Kind: event.String}, Doc: "The user."},
+				{Name: "realm", Type: event.Type{Kind: event.String}, Doc: "The realm."},
+				{Name: "password", Type: event.Type{Kind: event.String}, Doc: "The password."},
+				{Name: "algorithm", Type: event.Type{Kind: event.String}, Doc: "MD5, SHA-256 or SHA-512-256; MD5 when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "ha1", Type: event.Type{Kind: event.String}, Doc: "The hash in hexadecimal; nil and why for an algorithm that is not known.", Optional: true},
+				{Name: "why", Type: event.Type{Kind: event.String}, Doc: "What is wrong.", Optional: true},
+			},
+			Since:   "0.3",
+			Example: `rule "hash" { on = hookd.start, run = function() log.debug("of alice", { known = digest.ha1("alice", "example.com", "secret") ~= nil }) end }`,
+		},
+		{
+			Name: "digest.answer",
+			Doc:  "Makes the header fields that meet the challenges of a 401 or 407, as a client: Authorization and Proxy-Authorization. Of several challenges of a realm the strongest is met.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The reply with the challenges."},
+				{Name: "user", Type: event.Type{Kind: event.String}, Doc: "The username."},
+				{Name: "password", Type: event.Type{Kind: event.String}, Doc: "The password.", Optional: true},
+				{Name: "ha1", Type: event.Type{Kind: event.Plain}, Doc: "In its place what digest.ha1 returned, as digest.check has it.", Optional: true},
+				{Name: "method", Type: event.Type{Kind: event.String}, Doc: "Method of the request that is sent again."},
+				{Name: "uri", Type: event.Type{Kind: event.String}, Doc: "Its URI, as it will be there."},
+				{Name: "realm", Type: event.Type{Kind: event.String}, Doc: "The only realm that is answered; any when absent.", Optional: true},
+				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "The request's body, where auth-int is asked for.", Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "A table of header fields; nil and why where there is no challenge that can be met.", Optional: true},
+				{Name: "why", Type: event.Type{Kind: event.String}, Doc: "What is wrong.", Optional: true},
+			},
+			Since: "0.3",
+			Example: `handler "log-in" { on = sip.on_failure, run = function(tx, m)
+  if (m.code ~= 401 and m.code ~= 407) or tx.data.login then return end
+  tx.data.login = digest.answer { message = m, user = "trunk", password = "secret", method = tx.method, uri = "sip:b@192.0.2.1" }
+  return sip.relay { to = "sip:b@192.0.2.1" }
+end }
+rule "out" { on = sip.request_in, match = { method = "INVITE" }, run = function() return sip.relay { to = "sip:b@192.0.2.1", on_failure = "log-in" } end }
+rule "credentials" { on = sip.request_fwded, run = function(tx, m)
+  for name, value in pairs(tx.data.login or {}) do m:set_header(name, value) end
+end }`,
+		},
 	},
 	Verdicts: []event.VerdictInfo{
 		{
@@ -82,6 +181,8 @@ rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = functio
 			Args: []event.Param{
 				{Name: "to", Type: event.Type{Kind: event.String}, Doc: "A URI, which becomes the request's URI.", Optional: true},
 				{Name: "fork", Type: event.Type{Kind: event.Strings}, Doc: "URIs that are tried at the same time; the first that answers gets the call.", Optional: true},
+				{Name: "next_hop", Type: event.Type{Kind: event.String}, Doc: "A URI that says where the request is sent, in the place of what its Route or URI says; those stay as they are.", Optional: true},
+				{Name: "targets", Type: event.Type{Kind: event.Plain}, Doc: "A list of places, as `location.lookup` and `dispatcher.select` give it: each a URI, or { uri, next_hop, route, socket, step }. Those of one step are tried at the same time, those of a later one when all before have failed; route is a list of values of Route, socket the address of ours that it is sent from. An empty list is answered with 480.", Optional: true},
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "How long a branch may ring, in the place of fr_inv_timer.", Optional: true},
 				{Name: "on_failure", Type: event.Type{Kind: event.Handler}, Doc: "Name of a handler that is asked when all branches have failed; as `tx:on(sip.on_failure, …)`.", Optional: true},
 				{Name: "record_route", Type: event.Type{Kind: event.Bool}, Doc: "Stay in the path of the dialog's later requests (RFC 3261, 16.6).", Optional: true},

@@ -4,6 +4,8 @@ package sipev
 
 import (
 	"time"
+
+	"github.com/hookd/hookd/engine/event"
 )
 
 // ReplyArgs are the arguments of the verdict sip.reply; event.Verdict.Args
@@ -26,6 +28,15 @@ type RelayArgs struct {
 	// Fork: URIs that are tried at the same time; the first that answers gets the
 	// call.
 	Fork []string
+	// NextHop: A URI that says where the request is sent, in the place of what its
+	// Route or URI says; those stay as they are.
+	NextHop string
+	// Targets: A list of places, as `location.lookup` and `dispatcher.select` give
+	// it: each a URI, or { uri, next_hop, route, socket, step }. Those of one step
+	// are tried at the same time, those of a later one when all before have failed;
+	// route is a list of values of Route, socket the address of ours that it is
+	// sent from. An empty list is answered with 480.
+	Targets any
 	// Timeout: How long a branch may ring, in the place of fr_inv_timer.
 	Timeout    time.Duration
 	HasTimeout bool
@@ -42,4 +53,28 @@ func (a *RelayArgs) EachHandler(do func(point string, handler any)) {
 	if a.OnFailure != nil {
 		do("on_failure", a.OnFailure)
 	}
+}
+
+// Functions are what scripts call of the sip family. Plain arguments (any)
+// arrive as [event.KV] says.
+type Functions interface {
+	// DigestUser is digest.user. Says who a request claims to be: the username of
+	// its credentials for a realm. Nothing is checked yet: it tells whose password
+	// to look for.
+	DigestUser(c *event.Caller, message Message, realm string, proxy bool) (user string, hasUser bool)
+	// DigestCheck is digest.check. Checks the credentials of a request (RFC 7616,
+	// 8760) against a password, or against HA1 values, which are good for one realm
+	// alone. Each count of a nonce is taken once, so a request is checked once. A
+	// client that uses no qop is refused. It has effects.
+	DigestCheck(c *event.Caller, message Message, realm string, password string, ha1 any, proxy bool, sameURI bool) (user string, err error)
+	// DigestChallenge is digest.challenge. Makes the header fields that ask for
+	// credentials, for `sip.reply(401, nil, …)`, or with proxy for 407.
+	DigestChallenge(c *event.Caller, realm string, proxy bool, stale bool, algorithms []string, qop string) (headers any, why string, hasWhy bool)
+	// DigestHa1 is digest.ha1. Computes what can be kept in the place of a
+	// password.
+	DigestHa1(c *event.Caller, user string, realm string, password string, algorithm string) (ha1 string, hasHa1 bool, why string, hasWhy bool)
+	// DigestAnswer is digest.answer. Makes the header fields that meet the
+	// challenges of a 401 or 407, as a client: Authorization and
+	// Proxy-Authorization. Of several challenges of a realm the strongest is met.
+	DigestAnswer(c *event.Caller, message Message, user string, password string, ha1 any, method string, uri string, realm string, body []byte) (headers any, why string, hasWhy bool)
 }

@@ -7472,6 +7472,97 @@ func sipEvents() []*EventType {
 	}
 }
 
+// SIPFunctions returns the functions of the sip family, with fn as their
+// bodies.
+func SIPFunctions(fn sipev.Functions) []Function {
+	return []Function{
+		{Info: sipev.Family.Functions[1], Call: func(h Host, L *lua.LState) int {
+			message := toObject[sipev.Message](funcArg(h, L, "digest.user", 1), SIPMessage)
+			realm := toString(funcArg(h, L, "digest.user", 2))
+			proxy := orZero(funcArg(h, L, "digest.user", 3), toBool)
+			rUser, hasUserResult := fn.DigestUser(h.Caller(L), message, realm, proxy)
+			if hasUserResult {
+				L.Push(fromString(rUser))
+			} else {
+				L.Push(lua.LNil)
+			}
+			return 1
+		}},
+		{Info: sipev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "digest.check")
+			call := funcArg(h, L, "digest.check", 1)
+			named := call.table("message", "realm", "password", "ha1", "proxy", "same_uri")
+			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)
+			realm := toString(call.named(named, "realm"))
+			password := orZero(call.named(named, "password"), toString)
+			ha1 := orZero(call.named(named, "ha1"), toPlain)
+			proxy := orZero(call.named(named, "proxy"), toBool)
+			sameURI := orZero(call.named(named, "same_uri"), toBool)
+			rUser, err := fn.DigestCheck(h.Caller(L), message, realm, password, ha1, proxy, sameURI)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(fromString(rUser))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+			call := funcArg(h, L, "digest.challenge", 1)
+			named := call.table("realm", "proxy", "stale", "algorithms", "qop")
+			realm := toString(call.named(named, "realm"))
+			proxy := orZero(call.named(named, "proxy"), toBool)
+			stale := orZero(call.named(named, "stale"), toBool)
+			algorithms := orZero(call.named(named, "algorithms"), toStrings)
+			qop := orZero(call.named(named, "qop"), toString)
+			rHeaders, rWhy, hasWhyResult := fn.DigestChallenge(h.Caller(L), realm, proxy, stale, algorithms, qop)
+			L.Push(Value(h, L, rHeaders))
+			if hasWhyResult {
+				L.Push(fromString(rWhy))
+			} else {
+				L.Push(lua.LNil)
+			}
+			return 2
+		}},
+		{Info: sipev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+			user := toString(funcArg(h, L, "digest.ha1", 1))
+			realm := toString(funcArg(h, L, "digest.ha1", 2))
+			password := toString(funcArg(h, L, "digest.ha1", 3))
+			algorithm := orZero(funcArg(h, L, "digest.ha1", 4), toString)
+			rHa1, hasHa1Result, rWhy, hasWhyResult := fn.DigestHa1(h.Caller(L), user, realm, password, algorithm)
+			if hasHa1Result {
+				L.Push(fromString(rHa1))
+			} else {
+				L.Push(lua.LNil)
+			}
+			if hasWhyResult {
+				L.Push(fromString(rWhy))
+			} else {
+				L.Push(lua.LNil)
+			}
+			return 2
+		}},
+		{Info: sipev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			call := funcArg(h, L, "digest.answer", 1)
+			named := call.table("message", "user", "password", "ha1", "method", "uri", "realm", "body")
+			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)
+			user := toString(call.named(named, "user"))
+			password := orZero(call.named(named, "password"), toString)
+			ha1 := orZero(call.named(named, "ha1"), toPlain)
+			method := toString(call.named(named, "method"))
+			uri := toString(call.named(named, "uri"))
+			realm := orZero(call.named(named, "realm"), toString)
+			body := orZero(call.named(named, "body"), toBytes)
+			rHeaders, rWhy, hasWhyResult := fn.DigestAnswer(h.Caller(L), message, user, password, ha1, method, uri, realm, body)
+			L.Push(Value(h, L, rHeaders))
+			if hasWhyResult {
+				L.Push(fromString(rWhy))
+			} else {
+				L.Push(lua.LNil)
+			}
+			return 2
+		}},
+	}
+}
+
 func sipVerdicts() []Verdict {
 	return []Verdict{
 		{Family: "sip", Info: &sipev.Family.Verdicts[0], Args: func(h Host, L *lua.LState) any {
@@ -7486,15 +7577,19 @@ func sipVerdicts() []Verdict {
 		}},
 		{Family: "sip", Info: &sipev.Family.Verdicts[1], Args: func(h Host, L *lua.LState) any {
 			call := funcArg(h, L, "sip.relay", 1)
-			named := call.table("to", "fork", "timeout", "on_failure", "record_route")
+			named := call.table("to", "fork", "next_hop", "targets", "timeout", "on_failure", "record_route")
 			to := orZero(call.named(named, "to"), toString)
 			fork := orZero(call.named(named, "fork"), toStrings)
+			nextHop := orZero(call.named(named, "next_hop"), toString)
+			targets := orZero(call.named(named, "targets"), toPlain)
 			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
 			onFailure := orZero(call.named(named, "on_failure"), toHandler)
 			recordRoute := orZero(call.named(named, "record_route"), toBool)
 			return &sipev.RelayArgs{
 				To:          to,
 				Fork:        fork,
+				NextHop:     nextHop,
+				Targets:     targets,
 				Timeout:     timeout,
 				HasTimeout:  hasTimeout,
 				OnFailure:   onFailure,
