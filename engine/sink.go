@@ -56,6 +56,8 @@ type DecisionRecord struct {
 	Verdict string // with its family: "flow.cut"
 	// Observe: the rule only observes; the verdict was not applied.
 	Observe bool
+	// Detail says more of it, where there is more to say.
+	Detail string
 	// Routine: it is what the event is there for, as an answer to a request is.
 	Routine bool
 }

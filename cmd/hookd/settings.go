@@ -18,6 +18,7 @@ import (
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/services"
+	"github.com/hookd/hookd/stacks/sip/sniff"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
@@ -30,6 +31,7 @@ type settings struct {
 	flow     flow.Config
 	sip      sip.Config
 	services services.Config
+	sniff    sniff.Config
 	sock     scripted.Config
 	why      map[string]string // by name; a default has none
 }
@@ -37,7 +39,7 @@ type settings struct {
 // readSettings puts together what the settings file at the root of the scripts
 // and the flags say; a flag overrides. Diagnostics go to w.
 func readSettings(w io.Writer, paths []string, o *houseOptions) (*settings, error) {
-	s := &settings{why: map[string]string{}}
+	s := &settings{sniff: sniff.DefaultConfig(), why: map[string]string{}}
 	src, err := watch.Settings(paths...)
 	if err != nil {
 		return nil, fail(exitIO, err)
@@ -104,8 +106,11 @@ func set(c configurable, name string, value any) error {
 }
 
 // setSIP changes a setting of the SIP stack, or of what works beside it.
-func setSIP(stack *sip.Config, beside *services.Config, name string, value any) error {
+func setSIP(stack *sip.Config, beside *services.Config, look *sniff.Config, name string, value any) error {
 	if err := beside.Set(name, value); !errors.Is(err, setting.ErrNone) {
+		return err
+	}
+	if err := look.Set(name, value); !errors.Is(err, setting.ErrNone) {
 		return err
 	}
 	return set(stack, name, value)
@@ -115,7 +120,9 @@ func setSIP(stack *sip.Config, beside *services.Config, name string, value any) 
 func checks() map[string]func(string, any) error {
 	return map[string]func(string, any) error{
 		"flow": func(name string, value any) error { return set(new(flow.Config), name, value) },
-		"sip":  func(name string, value any) error { return setSIP(new(sip.Config), new(services.Config), name, value) },
+		"sip": func(name string, value any) error {
+			return setSIP(new(sip.Config), new(services.Config), new(sniff.Config), name, value)
+		},
 		"sock": func(name string, value any) error { return set(new(scripted.Config), name, value) },
 	}
 }
@@ -143,7 +150,7 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 		case "flow":
 			err = set(&s.flow, name, x.Value)
 		case "sip":
-			err = setSIP(&s.sip, &s.services, name, x.Value)
+			err = setSIP(&s.sip, &s.services, &s.sniff, name, x.Value)
 		case "sock":
 			err = set(&s.sock, name, x.Value)
 		case "shards":
@@ -181,7 +188,7 @@ func (s *settings) write(w io.Writer) error {
 	for _, stack := range []struct {
 		name string
 		list []setting.Doc
-	}{{"flow", s.flow.Settings()}, {"sip", s.sip.Settings()}, {"sip", s.services.Settings()}, {"sock", s.sock.Settings()}} {
+	}{{"flow", s.flow.Settings()}, {"sip", s.sip.Settings()}, {"sip", s.services.Settings()}, {"sip", s.sniff.Settings()}, {"sock", s.sock.Settings()}} {
 		for _, f := range stack.list {
 			row(stack.name+"."+f.Name, f.Value)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/hookd/hookd/stacks/flow/craft"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/phone"
+	"github.com/hookd/hookd/stacks/sip/sniff"
 )
 
 // specHost makes what specs run on.
@@ -27,7 +28,9 @@ func newTraffic(sink engine.Sink, tick func() int64) (*engine.Engine, spec.Traff
 	if err := t.phones.Start(e.Shards()); err != nil {
 		panic(fmt.Sprintf("hookd: %v", err)) // it opens nothing and is started once
 	}
-	t.stack = flow.New(e.Shard(0), flow.Config{})
+	var cfg flow.Config
+	t.seen = observeSIP(e, sink, sip.Config{}, sniff.DefaultConfig(), &cfg)
+	t.stack = flow.New(e.Shard(0), cfg)
 	t.stack.WantStreams(true)
 	t.fns.Install(t.stack)
 	return e, t
@@ -43,6 +46,7 @@ type traffic struct {
 	stack  *flow.Stack
 	fns    *flow.Functions
 	phones *phone.Switchboard
+	seen   *sipObserver
 	tick   func() int64
 }
 
@@ -86,6 +90,7 @@ func (t *traffic) Connect(cfg spec.ConnConfig) (spec.Conn, error) {
 func (t *traffic) Close() {
 	t.phones.Close()
 	t.stack.Close()
+	t.seen.observer.Close()
 	t.fns.Remove(t.stack)
 }
 

@@ -24,7 +24,6 @@ type Observer struct {
 	s    *Stack
 	legs map[string]leg
 	key  []byte
-	skip int // messages of transactions beyond MaxTransactions
 	// Changed, where set, is told what a rule changed of a message.
 	Changed func(c *event.Caller, what string)
 }

@@ -65,7 +65,10 @@ func (o *Observer) toCaller(t *Tx, m *Message) {
 		return
 	}
 	t.seen.answer = append(t.seen.answer[:0], m.Raw()...)
-	b := t.sender(m)
+	var b *Branch
+	if t.method != msg.Cancel {
+		b = t.sender(m)
+	}
 	if b != nil && t.seen.guess {
 		b.came(m, false)
 	}

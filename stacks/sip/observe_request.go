@@ -29,7 +29,7 @@ func (o *Observer) again(l leg, m *Message) {
 	case l.branch < 0:
 		t.raiseReqRetrIn(m)
 	default:
-		t.branches[l.branch].passed2(m, true)
+		t.branches[l.branch].passes(m, true)
 	}
 }
 
@@ -100,15 +100,15 @@ func (o *Observer) forwarded(l leg, m *Message, key string) {
 	m.open = true
 	b.raiseRequestFwded(m)
 	m.open = false
-	b.passed2(m, false)
+	b.passes(m, false)
 	if sipev.OnRequestOut.Wanted(s.shard) {
 		s.ev.requestOut = sipev.RequestOut{Tx: t, M: m, B: b, Branch: b.index}
 		sipev.OnRequestOut.Emit(s.shard, &s.ev.requestOut)
 	}
 }
 
-// passed2 raises request_sent for a request that was seen on the branch's hop.
-func (b *Branch) passed2(m *Message, again bool) {
+// passes raises request_sent for a request that was seen on the branch's hop.
+func (b *Branch) passes(m *Message, again bool) {
 	s := b.tx.stack
 	if sipev.OnRequestSent.Wanted(s.shard) {
 		s.ev.requestSent = sipev.RequestSent{Tx: b.tx, M: m, B: b, Branch: b.index, Copy: again}
@@ -135,7 +135,7 @@ func (o *Observer) cancel(m *Message, via *msg.Via) {
 		b := l.tx.branches[l.branch]
 		b.unwanted, b.canceled = true, true
 		o.add(key, leg{tx: l.tx, branch: l.branch, cancel: true})
-		b.passed2(m, false)
+		b.passes(m, false)
 	}
 }
 
@@ -170,7 +170,7 @@ func (o *Observer) ackOfHop(l leg, m *Message) {
 	case l.beyond || o.hold(t, m):
 	case l.branch >= 0:
 		b := t.branches[l.branch]
-		b.passed2(m, b.ack != nil)
+		b.passes(m, b.ack != nil)
 		b.ack = []byte{}
 	case t.state == completed || t.state == confirmed:
 		t.raiseAckNegIn(m)

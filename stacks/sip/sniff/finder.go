@@ -10,9 +10,10 @@ import (
 	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
-// Config is what a finder looks for. Zero fields stand for the defaults of
-// [DefaultConfig].
+// Config is what a finder looks for. Zero limits stand for those of [DefaultConfig].
 type Config struct {
+	// Live: what passes on interfaces is looked at too, not only captures.
+	Live bool
 	// Ports are those of SIP, whatever passes there.
 	Ports []uint16
 	// Elsewhere: SIP is known by its first line on other ports too.
@@ -66,23 +67,25 @@ type Finder struct {
 	m       Message
 }
 
+// orDefaults fills in what is zero.
+func (c Config) orDefaults() Config {
+	d := DefaultConfig()
+	if c.Limits == (msg.Limits{}) {
+		c.Limits = d.Limits
+	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = d.MaxStreams
+	}
+	if c.MaxBuffered == 0 {
+		c.MaxBuffered = d.MaxBuffered
+	}
+	return c
+}
+
 // New returns a finder that gives each message to pass, lent. wanted is asked whether
 // anybody wants them now.
 func New(cfg Config, wanted func(*event.Shard) bool, pass func(*event.Shard, *Message)) *Finder {
-	d := DefaultConfig()
-	if cfg.Ports == nil {
-		cfg.Ports = d.Ports
-	}
-	if cfg.Limits == (msg.Limits{}) {
-		cfg.Limits = d.Limits
-	}
-	if cfg.MaxStreams == 0 {
-		cfg.MaxStreams = d.MaxStreams
-	}
-	if cfg.MaxBuffered == 0 {
-		cfg.MaxBuffered = d.MaxBuffered
-	}
-	return &Finder{cfg: cfg, wanted: wanted, pass: pass, streams: map[streamKey]*stream{}}
+	return &Finder{cfg: cfg.orDefaults(), wanted: wanted, pass: pass, streams: map[streamKey]*stream{}}
 }
 
 // Stats returns what was counted so far. The caller has entered the shard.
