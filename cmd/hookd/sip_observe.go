@@ -30,11 +30,13 @@ func observeSIP(e *engine.Engine, sink engine.Sink, transactions sip.Config, loo
 			Point:  c.Point, Verdict: "sip.edit", Detail: what,
 		})
 	}
+	apart := set.Drive() == event.Apart
+	look.Elsewhere = look.Elsewhere && !apart // what is elsewhere may be in any shard
 	o.finder = sniff.New(look, sip.Wanted, func(_ *event.Shard, m *sniff.Message) {
 		o.observer.Pass(sip.Hop{Proto: m.Proto, Local: m.To, Remote: m.From, Conn: m.Conn}, m.Raw)
 	})
 	cfg.Reader = o.finder
-	if set.Drive() == event.Apart {
+	if apart {
 		cfg.First = o.finder.Port
 	}
 	return o
