@@ -66,6 +66,9 @@ func (s *shard) blame(h *health, from Origin, where *event.PointInfo, se *Script
 	}
 	rec.Suspended = h.fail(s.Now(), se.Overrun, &s.engine.cfg.Limits)
 	s.report(rec, at)
+	if k, ok := from.Subject.(event.Blamed); ok && s.shadow == nil {
+		k.HandlerFailed(at, se.Error())
+	}
 	if rec.Suspended {
 		s.raiseOwn(hookdev.OnRuleSuspended.ID(), &hookdev.RuleSuspended{
 			Script: from.Script, Name: from.Rule, Message: se.Error(),

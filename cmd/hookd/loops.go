@@ -68,7 +68,7 @@ func (d *daemon) openLoops() error {
 	if err := d.sips.Start(d.engine.Shards()); err != nil {
 		return fail(exitIO, err)
 	}
-	d.socks.Start(control.Listen)
+	d.socks.Start(control.Listen, startKeeper)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/loop"
+	"github.com/hookd/hookd/stacks/sip/edge"
 )
 
 // loopHouse is a house with event loops that run.
@@ -47,20 +48,36 @@ func (l *safeLines) String() string {
 
 func newLoopHouse(t testing.TB, script string) *loopHouse {
 	t.Helper()
+	return newSocketHouse(t, script, nil)
+}
+
+// newSocketHouse serves SIP too, if there is a group for that.
+func newSocketHouse(t testing.TB, script string, sips *edge.Group) *loopHouse {
+	t.Helper()
 	h := &loopHouse{t: t, loops: newLoops(loop.Config{}), lines: &safeLines{}}
-	h.house = newHouse(engineOptions{loops: h.loops}, true, io.Discard, h.lines)
-	if err := h.loops.Start(h.engine.Shards()); err != nil {
+	h.house = newHouse(engineOptions{loops: h.loops, sips: sips}, true, io.Discard, h.lines)
+	servers := []server{h.loops}
+	err := h.loops.Start(h.engine.Shards())
+	if sips != nil {
+		servers = append(servers, sips)
+		err = errors.Join(err, sips.Start(h.engine.Shards()))
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	h.apply(script)
 	h.engine.Start(time.Now().UnixNano())
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- h.loops.Run(ctx) }()
+	done := make(chan error, len(servers))
+	for _, s := range servers {
+		go func() { done <- s.Run(ctx) }()
+	}
 	t.Cleanup(func() {
 		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
+		for range servers {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
 		}
 		h.engine.Stop(hookdev.StopReasonDone)
 		h.engine.Close()

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 
 	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/edge"
+	"github.com/hookd/hookd/stacks/sip/services"
 )
 
 // sipListeners keeps up what scripts declare by sip.listen.
@@ -24,6 +26,14 @@ func (l sipListeners) Prepare(list []engine.Fixture) (engine.FixtureChange, []er
 	}
 	return change, errs
 }
+
+// sipFunctions are what SIP policies call.
+type sipFunctions struct {
+	*services.Desk
+	*edge.Requests
+}
+
+var _ sipev.Functions = sipFunctions{}
 
 // sipStatus is what status says of SIP.
 type sipStatus struct {

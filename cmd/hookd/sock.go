@@ -46,14 +46,21 @@ func newMover(cmd *cobra.Command, debug, keeper bool) (*sock.Mover, func() error
 	if !keeper {
 		return m, m.Close, nil
 	}
-	self, err := os.Executable()
-	if err == nil {
-		m.Keeper, err = sock.StartKeeper(self, "sock", "keep")
-	}
-	if err != nil {
+	var err error
+	if m.Keeper, err = startKeeper(); err != nil {
 		return nil, nil, err
 	}
 	return m, func() error { return errors.Join(m.Close(), m.Keeper.Close()) }, nil
+}
+
+// startKeeper starts this program once more, to see to what a mover leaves if it is
+// killed.
+func startKeeper() (*sock.Keeper, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return sock.StartKeeper(self, "sock", "keep")
 }
 
 // newSockKeep is what a mover starts beside itself.
@@ -161,7 +168,7 @@ func (t *taking) check() error {
 }
 
 // steal finds the connection and takes its descriptor.
-func (t *taking) steal() (*sock.Stolen, error) {
+func (t *taking) steal(m *sock.Mover) (*sock.Stolen, error) {
 	pid, fd := t.pid, t.fd
 	if t.local != "" {
 		var err error
@@ -169,7 +176,7 @@ func (t *taking) steal() (*sock.Stolen, error) {
 			return nil, err
 		}
 	}
-	s, err := sock.Steal(pid, fd)
+	s, err := m.Steal(pid, fd)
 	if err != nil {
 		return nil, sockFailure(err)
 	}

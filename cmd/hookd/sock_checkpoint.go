@@ -39,7 +39,7 @@ is; also if this command is killed.`,
 			}
 			defer func() { err = errors.Join(err, sockFailure(end())) }()
 			m.Lease = lease
-			s, err := t.steal()
+			s, err := t.steal(m)
 			if err != nil {
 				return err
 			}

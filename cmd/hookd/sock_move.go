@@ -77,7 +77,7 @@ What travels is the connection's data, not encrypted: use a network that you tru
 }
 
 func moveTo(cmd *cobra.Command, m *sock.Mover, t *taking, to string) error {
-	s, err := t.steal()
+	s, err := t.steal(m)
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,15 @@ func (c *Caller) At() int {
 	return c.Line
 }
 
+// Blamed is a kept object whose family tells of handlers that fail.
+type Blamed interface {
+	Kept
+	// HandlerFailed says that a handler of an event about the object failed or overran
+	// its budget: at which point, 0 for one of its timers, and why. It is called in the
+	// object's shard, perhaps while a handler runs, and once the failure is recorded.
+	HandlerFailed(at PointID, message string)
+}
+
 // KV is one named value of a log line or alert.
 type KV struct {
 	Key string

@@ -44,6 +44,9 @@ func (s *Shard) Set() *Shards { return s.set }
 // for a bounded amount of work: nothing under it may block.
 func (s *Shard) Enter() { s.mu.Lock() }
 
+// TryEnter is Enter where no goroutine has the shard, and reports whether.
+func (s *Shard) TryEnter() bool { return s.mu.TryLock() }
+
 // Leave gives the shard back.
 func (s *Shard) Leave() {
 	s.Tell()

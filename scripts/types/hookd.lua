@@ -335,13 +335,14 @@ function settings(decl) end
 ---@field failure string at loop.close
 ---@field fault loop.fault at loop.error
 ---@field file string at hookd.script_error
----@field from string at loop.limit
+---@field from string at loop.limit, loop.tls_hello
 ---@field functions integer at hookd.reloaded
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
 ---@field handlers integer at hookd.reloaded
 ---@field hash string at hookd.reloaded, hookd.reload_failed
 ---@field held integer at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
 ---@field host string at loop.http_headers, loop.http_request, loop.ws_handshake
+---@field ja4 string at loop.tls_hello
 ---@field keep_alive number at loop.mqtt_connect
 ---@field kind flow.rexmit_kind at flow.rexmit
 ---@field last boolean at loop.ws_fragment
@@ -363,6 +364,7 @@ function settings(decl) end
 ---@field pkts integer at flow.block_end
 ---@field port integer at loop.socks_request
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
+---@field protocols string[] at loop.tls_hello
 ---@field qos integer at loop.mqtt_subscribe, loop.mqtt_publish, loop.mqtt_message
 ---@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
 ---@field records integer at hookd.reloaded
@@ -386,6 +388,7 @@ function settings(decl) end
 ---@field url string at loop.http_response
 ---@field user string at loop.mqtt_connect, loop.socks_request
 ---@field version integer at loop.mqtt_connect
+---@field versions string[] at loop.tls_hello
 ---@field waiting integer at hookd.reloaded
 ---@field why flow.gap_reason|loop.why at flow.gap, loop.connect
 ---@field will_topic string at loop.mqtt_connect
@@ -875,7 +878,7 @@ hookd = {}
 ---@alias loop.excess "reject"|"reset"|"hold"
 
 ---What went wrong with a connection that is not its end.
----@alias loop.fault "queue"|"protocol"|"proxy"|"pipe"|"tls"
+---@alias loop.fault "queue"|"protocol"|"proxy"|"pipe"|"tls"|"handler"
 
 ---What a WebSocket message is; continuation is a part of one that began before.
 ---@alias loop.ws_type "text"|"binary"|"continuation"
@@ -885,8 +888,8 @@ hookd = {}
 ---@field id integer Its number, from 1 in the order in which they came to be.
 ---@field kind loop.kind tcp, unix, udp, listener or timer.
 ---@field tls boolean Bytes travel by TLS.
----@field sni? string The server's name in the TLS handshake, nil without.
----@field alpn? string The protocol that was agreed on in the TLS handshake, nil without.
+---@field sni? string The server's name in the TLS handshake, or what a proxy that took TLS off says it was (PROXY version 2); nil without.
+---@field alpn? string The protocol that was agreed on in the TLS handshake, or what a proxy that took TLS off says it was; nil without.
 ---@field protocol string The protocol that reads its bytes, such as http; empty for none.
 ---@field listener? string Name of the listener that took it, or which it is; nil for others.
 ---@field inbound boolean The peer began.
@@ -1060,6 +1063,7 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.eof.point, handler: loop.eof.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.message.point, handler: loop.message.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.limit.point, handler: loop.limit.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.tls_hello.point, handler: loop.tls_hello.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.error.point, handler: loop.error.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.mqtt_connect.point, handler: loop.mqtt_connect.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.mqtt_subscribe.point, handler: loop.mqtt_subscribe.handler|hookd.handler|string|nil, param?: any): true?, string?
@@ -1274,9 +1278,16 @@ function loop_response:header(name) end
 ---@class loop.limit.point: hookd.point
 ---@alias loop.limit.handler fun(c: loop.conn)
 
+---A client of a listener with TLS said hello, before anything is agreed on; accept follows the
+---handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name.
+---loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the
+---server behind has the keys.
+---@class loop.tls_hello.point: hookd.point
+---@alias loop.tls_hello.handler fun(c: loop.conn, name: string?): hookd.verdict?
+
 ---Something went wrong with a connection that is not its end: more events wait than it may have, a
----protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe
----cannot be reached.
+---protocol refuses its bytes, a TLS handshake with a listener failed, the other end of a pipe cannot
+---be reached, or a handler of one of its events failed or overran its budget.
 ---@class loop.error.point: hookd.point
 ---@alias loop.error.handler fun(c: loop.conn)
 
@@ -1408,7 +1419,8 @@ function loop_response:header(name) end
 ---@field eof loop.eof.point The peer ended its stream, and all that it sent was told. Unless a rule decides half, the connection closes when its queue is written.
 ---@field message loop.message.point `loop.post` sent the connection a message (mg_broadcast).
 ---@field limit loop.limit.point A connection was refused for a limit, before it was one.
----@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe cannot be reached.
+---@field tls_hello loop.tls_hello.point A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys.
+---@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, the other end of a pipe cannot be reached, or a handler of one of its events failed or overran its budget.
 ---@field mqtt_connect loop.mqtt_connect.point A client of an MQTT listener wants to log in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
 ---@field mqtt_subscribe loop.mqtt_subscribe.point A client of an MQTT listener wants messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless the verdict refuses.
 ---@field mqtt_publish loop.mqtt_publish.point A client of an MQTT listener publishes (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the verdict refuses, which the client is told as far as its version can be, or drops it.
@@ -1435,9 +1447,10 @@ function loop_response:header(name) end
 ---@field hold fun(time?: number|string): hookd.verdict The connection is kept and not read until c:resume().
 ---@field limit fun(args: loop.limit.args): hookd.verdict The connection is served if not too many of its kind came lately, by a bucket of tokens for each key.
 ---@field proxy fun(url: string, connect?: number|string): hookd.verdict The connection is piped to another, which is dialled; it is read once that is up.
+---@field certificate fun(name: string): hookd.verdict The TLS handshake goes on with that certificate.
 ---@field answer fun(records: any, ttl?: integer): hookd.verdict Answers the name that was asked for.
 ---@field nxdomain hookd.verdict Answers that the name does not exist.
----@field refuse hookd.verdict Answers that the question is not answered here (REFUSED).
+---@field refuse hookd.verdict Says no in the words of the protocol: REFUSED of DNS, a return code of MQTT, the alert unrecognized_name of TLS.
 ---@field drop hookd.verdict Answers nothing.
 ---@field forward fun(server?: string): hookd.verdict Asks another name server and passes its answer on, as it is.
 ---@field half hookd.verdict The connection goes on writing, although the peer ended its stream.
@@ -1467,7 +1480,7 @@ loop = {}
 ---@field call_id string Call-ID of its request.
 ---@field is_local boolean Whether the request was made here.
 ---@field source sip.hop Where the request came from; of a local one, nowhere.
----@field ruri sip.uri URI of the request as it came.
+---@field ruri sip.uri URI of the request as it stands.
 ---@field from sip.address From of the request.
 ---@field to sip.address To of the request.
 ---@field request? sip.message The request as it stands; nil of a local transaction. It is changed at request_in only.
@@ -1538,6 +1551,13 @@ function sip_tx:after(time, handler, param) end
 ---@return true? done
 ---@return string? message
 function sip_tx:every(time, handler, param) end
+
+---Cancels what is open of an INVITE, when the running handler returned: each branch that has answered
+---gets a CANCEL, the others when they do. They end with 487, and `on_failure` is asked as for other
+---failures.
+---@return true? done
+---@return string? message
+function sip_tx:cancel() end
 
 ---A request or a reply. Where a hook point says so it may be changed; header fields that nobody
 ---touches leave as they came.
@@ -2570,6 +2590,45 @@ function http.request(args) end
 ---@param name string Its name.
 ---@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem", ca = "ca.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server, ca holds whom it trusts where it connects by TLS itself, by default whom the system trusts.
 function sip.listen(name) end
+
+---@class sip.request.args
+---@field method string Its method, OPTIONS.
+---@field uri string Where to: its URI, unless a Route among headers says another.
+---@field from? string From: a URI or an address, with a tag where it is of a dialog; this server when absent.
+---@field to? string To, alike; the URI when absent.
+---@field call_id? string Call-ID; a new one when absent.
+---@field cseq? integer Number in CSeq; 1 when absent.
+---@field headers? any A table of further header fields, as sip.reply has them.
+---@field body? string The body.
+---@field type? string Media type of the body.
+---@field timeout? number|string How long to wait for a reply, and how long an INVITE may ring; fr_timer and fr_inv_timer when absent.
+
+---Sends a request of this server's own and waits for its final reply. Nobody answers: that is a 408
+---with faked_by = "timer". The ACK of a 2xx is sent by itself; an INVITE that nobody waits for any
+---more is cancelled. In a replay there is no network: it fails.
+---@param args sip.request.args
+---@return any? reply { code, reason, headers, body, faked_by }, with the long names of headers in lower case, several values divided by commas; nil and why where nothing could be sent.
+---@return string? message
+function sip.request(args) end
+
+---@class sip.send.args
+---@field method string Its method, OPTIONS.
+---@field uri string Where to: its URI, unless a Route among headers says another.
+---@field from? string From: a URI or an address, with a tag where it is of a dialog; this server when absent.
+---@field to? string To, alike; the URI when absent.
+---@field call_id? string Call-ID; a new one when absent.
+---@field cseq? integer Number in CSeq; 1 when absent.
+---@field headers? any A table of further header fields, as sip.reply has them.
+---@field body? string The body.
+---@field type? string Media type of the body.
+---@field timeout? number|string How long to wait for a reply, and how long an INVITE may ring; fr_timer and fr_inv_timer when absent.
+
+---Begins a request of this server's own, as sip.request does, and does not wait: sip.local_completed
+---tells of its final reply. It is sent when the running handler returned.
+---@param args sip.send.args
+---@return sip.tx? tx Its transaction, whose is_local is true.
+---@return string? message
+function sip.send(args) end
 
 ---@class digest
 digest = {}

@@ -28,6 +28,7 @@ var sets = []struct {
 	{"http", httpSet},
 	{"echo", echoSet},
 	{"sip", sipSet},
+	{"sock", sockSet},
 }
 
 func main() {

@@ -65,6 +65,10 @@ func (r *report) set(w io.Writer, res *result) {
 			continue
 		}
 		least, most := f.spread()
+		if most == 0 { // not looked at
+			fmt.Fprintf(w, "| %s | - | - | %.3f | - | %s |\n", f.program.name, f.wall(), f.found)
+			continue
+		}
 		fmt.Fprintf(w, "| %s | %.3f | %.3f to %.3f | %.3f | %s | %s |\n", f.program.name, f.cpu(), least, most, f.wall(), r.memory(f), f.found)
 	}
 	fmt.Fprint(w, "\n| aim | bound | measured | |\n|---|--:|--:|---|\n")

@@ -45,6 +45,9 @@ func (s *Stack) accepted(p *port, n *netio.Conn) *Conn {
 	n.Data = c
 	c.client.at = unmap(n.Remote())
 	c.limits = &p.spec.bounds
+	if c.pass, p.pass = p.pass, nil; c.pass != nil {
+		return c // its bytes are for another server
+	}
 	if proto := p.spec.protocol; proto != nil {
 		session, err := proto.Attach(c, p.spec.options)
 		if err != nil {
@@ -118,7 +121,9 @@ func (c *Conn) settleAccept(v event.Verdict) {
 	case loopev.VerdictProxy:
 		c.proxyTo(v.Args.(*loopev.ProxyArgs))
 	default:
-		if waited {
+		if c.pass != nil {
+			c.proxyTo(c.pass)
+		} else if waited {
 			c.release()
 		}
 	}

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/stacks/netio"
+	"github.com/hookd/hookd/stacks/netio/proxyproto"
 )
 
 // Conn is a connection, a listener or a timer: loopev.Conn for handlers. It belongs
@@ -26,8 +28,9 @@ type Conn struct {
 	session Session
 	proto   Protocol
 	limits  *bounds
-	asked   bool          // within Accept,
-	answer  netio.Verdict // whose answer this is
+	pass    *loopev.ProxyArgs // where it goes, decided before it was accepted
+	asked   bool              // within Accept,
+	answer  netio.Verdict     // whose answer this is
 
 	delivery
 	flags flags
@@ -107,22 +110,32 @@ func (c *Conn) Kind() loopev.Kind { return c.kind }
 // TLS reports whether the bytes travel by TLS.
 func (c *Conn) TLS() bool { return c.secure }
 
-// SNI returns the server's name in the TLS handshake.
+// SNI returns the server's name in the TLS handshake, also where that is passed on, or
+// what a proxy that took TLS off says it was.
 func (c *Conn) SNI() (string, bool) {
-	if c.c == nil {
-		return "", false
-	}
-	state, ok := c.c.TLS()
-	return state.ServerName, ok && state.ServerName != ""
+	return c.agreed(proxyproto.Authority, func(s tls.ConnectionState) string { return s.ServerName })
 }
 
-// ALPN returns the protocol that was agreed on in the TLS handshake.
+// ALPN returns the protocol that was agreed on in the TLS handshake, or what a proxy
+// that took TLS off says it was.
 func (c *Conn) ALPN() (string, bool) {
+	return c.agreed(proxyproto.ALPN, func(s tls.ConnectionState) string { return s.NegotiatedProtocol })
+}
+
+// agreed is what the handshake says, else the value that the proxy gave.
+func (c *Conn) agreed(kind byte, of func(tls.ConnectionState) string) (text string, ok bool) {
 	if c.c == nil {
 		return "", false
 	}
-	state, ok := c.c.TLS()
-	return state.NegotiatedProtocol, ok && state.NegotiatedProtocol != ""
+	if state, has := c.c.TLS(); has {
+		text = of(state)
+	} else if kind == proxyproto.Authority && c.c.Asked() != "" {
+		text = c.c.Asked()
+	} else if h := c.c.Proxied(); h != nil {
+		v, _ := h.Value(kind)
+		text = string(v)
+	}
+	return text, text != ""
 }
 
 // Protocol returns the protocol's name, empty for none.

@@ -282,3 +282,11 @@ func (c *Conn) fault(kind loopev.Fault, message string) {
 
 // Fault raises loop.error for what a protocol refuses.
 func (c *Conn) Fault(message string) { c.fault(loopev.FaultProtocol, message) }
+
+// HandlerFailed implements [event.Blamed]. A failure of the handlers of loop.error
+// itself is not told again, nor is anything told behind close.
+func (c *Conn) HandlerFailed(at event.PointID, message string) {
+	if at != loopev.OnError.ID() && at != loopev.OnClose.ID() {
+		c.fault(loopev.FaultHandler, message)
+	}
+}

@@ -29,6 +29,7 @@ type spec struct {
 	place    place
 	bounds   bounds
 	tls      *tls.Config // nil: without
+	certs    map[string]*tls.Certificate
 	proxies  []netip.Prefix
 	protocol Protocol
 	options  any        // the protocol's
@@ -54,7 +55,7 @@ func (g *Group) parse(l Listen) (*spec, error) {
 		case "limits":
 			s.bounds, err = parseLimits(f.Value)
 		case "tls":
-			s.tls, err = g.parseTLS(f.Value, l.Dir, true)
+			s.tls, s.certs, err = g.parseTLS(f.Value, l.Dir, true)
 		case "proxies":
 			s.proxies, err = parseProxies(f.Value)
 		case "doc":
@@ -115,6 +116,8 @@ type port struct {
 	l    *listener
 	spec *spec // that holds for who comes now
 	conn *Conn
+	// pass is where a connection goes that is being taken out of its TLS handshake.
+	pass *loopev.ProxyArgs
 }
 
 // open opens what spec says, in the stacks, and lets nobody in yet.
@@ -199,8 +202,12 @@ func (p *port) open(several bool) error {
 			p.conn.fault(loopev.FaultProxy, "PROXY header: "+why.Error())
 			return
 		}
+		if why.Why == netio.Rejected || why.What == "refused" {
+			return // a rule wanted it so
+		}
 		p.conn.fault(loopev.FaultTLS, "TLS handshake: "+why.Error())
 	}
+	ls.Hello = p.hello
 	c.socket, c.server.at, c.secure = ls, ls.Addr(), s.tls != nil
 	if s.place.network == "unix" {
 		c.path = s.place.address

@@ -194,7 +194,7 @@ func (g *Group) parseDial(options any, dir string) (d dialSpec, err error) {
 		case "limits":
 			d.bounds, err = parseLimits(f.Value)
 		case "tls":
-			d.tls, err = g.parseTLS(f.Value, dir, false)
+			d.tls, _, err = g.parseTLS(f.Value, dir, false)
 		case "socks":
 			d.socks, err = parseSocks(f.Value)
 		default:

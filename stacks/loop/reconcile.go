@@ -110,9 +110,9 @@ func (ch *Change) Commit() {
 // adopt takes options of the protocol that hold for connections from now on.
 func (l *listener) adopt(s *spec) {
 	if s.tls != nil {
-		l.sock.SetTLS(s.tls) // the files may have changed
+		l.sock.SetTLS(s.tls)
 	}
-	if l.spec.same(s) {
+	if s.tls == nil && l.spec.same(s) { // of TLS, files may have changed
 		return
 	}
 	l.spec = s

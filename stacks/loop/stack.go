@@ -32,6 +32,7 @@ type Stack struct {
 		eof     loopev.EOF
 		message loopev.Message
 		limit   loopev.Limit
+		hello   loopev.TLSHello
 		err     loopev.Error
 		close   loopev.Close
 	}

@@ -1,10 +1,12 @@
 package loop
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/netio/proxyproto"
 )
 
 func TestProxiesAndSocks(t *testing.T) {
@@ -64,6 +66,29 @@ func TestBelievesProxies(t *testing.T) {
 	r.do(func() {
 		if from != "192.0.2.1:8080 198.51.100.1:80" {
 			t.Error(from)
+		}
+	})
+	// One that took TLS off says what was agreed on in it.
+	header := proxyproto.Header{
+		Version: 2, Source: netip.MustParseAddrPort("192.0.2.1:8080"), Destination: netip.MustParseAddrPort("198.51.100.1:443"),
+		TLVs: []proxyproto.TLV{{Type: proxyproto.Authority, Value: []byte("a.example")}, {Type: proxyproto.ALPN, Value: []byte("h2")}},
+	}
+	text, err := header.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var name, alpn string
+	r.serve(func(what string, c *Conn, e any) event.Verdict {
+		name, _ = c.SNI()
+		alpn, _ = c.ALPN()
+		return echo(what, c, e)
+	})
+	c = r.peer(at)
+	write(t, c, string(text)+"hello")
+	read(t, c, 5)
+	r.do(func() {
+		if name != "a.example" || alpn != "h2" {
+			t.Errorf("name %q, protocol %q", name, alpn)
 		}
 	})
 	write(t, r.peer(at), "GET / HTTP/1.0\r\n\r\n")

@@ -15,8 +15,9 @@ const keptBack = 32
 // in all, and one descriptor kept in reserve, so that those who come when all are
 // used can be shown the way out. Any goroutine may use it.
 type Budget struct {
-	max  int64
-	used atomic.Int64
+	max   int64
+	used  atomic.Int64
+	loops atomic.Int32 // that run
 
 	mu     sync.Mutex // guards spare
 	spare  *os.File

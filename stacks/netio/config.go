@@ -49,6 +49,7 @@ const (
 	turnBatch  = 32                     // datagrams in one system call
 	turnGrams  = 4 * turnBatch          // datagrams received from a socket
 	turnPasses = 8                      // rounds of what handlers caused
+	crowdTurns = 1024                   // turns between two looks at how many processors there are
 )
 
 func (c Config) withDefaults() Config {

@@ -70,6 +70,7 @@ type Conn struct {
 
 	remote, local  netip.AddrPort
 	path           string
+	asked          string // the name in a hello that was passed on
 	why            Reason
 	timer          event.Timer
 	began          int64 // event time

@@ -26,9 +26,13 @@ type handshake struct {
 	began   int64 // event time
 	started bool
 	client  bool
-	failed  error // why it failed; the alert that says so is being written
+	failed  error         // why it failed; the alert that says so is being written
+	refused bool          // by who was asked about the hello
+	gone    chan struct{} // closed when nothing more comes
 
 	mu     sync.Mutex // guards the rest
+	asks   HelloFunc  // until it was asked,
+	seen   []byte     // and what the client said so far
 	came   sync.Cond  // in or over changed
 	in     []byte     // came and was not taken
 	over   error      // nothing more comes
@@ -42,8 +46,11 @@ func (c *Conn) startTLS(cfg *tls.Config, client bool) {
 	l := c.loop
 	t := &tlsWire{wire: c.w, loop: l, more: true}
 	t.ends = [2]net.Addr{peerName(c.local, c.path), peerName(c.remote, c.path)}
-	t.hs = &handshake{c: c, began: l.time(), client: client, in: c.ahead}
+	t.hs = &handshake{c: c, began: l.time(), client: client, in: c.ahead, gone: make(chan struct{})}
 	c.ahead = nil
+	if !client {
+		t.hs.asks = c.lis.Hello
+	}
 	t.hs.came.L = &t.hs.mu
 	if client {
 		t.conn = tls.Client(under{t}, cfg)
@@ -111,6 +118,9 @@ func (h *handshake) read(p []byte) (int, error) {
 		return 0, h.over
 	}
 	n := copy(p, h.in)
+	if h.asks != nil {
+		h.seen = append(h.seen, p[:n]...)
+	}
 	if h.in = h.in[n:]; len(h.in) == 0 && h.full {
 		h.full = false
 		h.tell()
@@ -149,6 +159,11 @@ func (h *handshake) end(why error) {
 	defer h.mu.Unlock()
 	if h.over == nil {
 		h.over = why
+	}
+	select {
+	case <-h.gone:
+	default:
+		close(h.gone)
 	}
 	h.came.Signal()
 }
@@ -246,6 +261,9 @@ func (c *Conn) shaken(err error) {
 	h.mu.Unlock()
 	t.queue(out)
 	if err != nil {
+		if h.refused {
+			err = Reason{Why: Handshake, What: "refused"}
+		}
 		h.failed = err
 		h.end(ErrClosed)
 		c.settle()

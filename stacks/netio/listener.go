@@ -75,7 +75,7 @@ func (l *Loop) Open(cfg SocketConfig) (*Socket, error) {
 		return nil, fmt.Errorf("netio: listen on %s %s: %w", cfg.Network, cfg.Address, err)
 	}
 	s := &Socket{cfg: cfg, door: d}
-	s.tls.Store(cfg.TLS)
+	s.tls.Store(withHello(cfg.TLS))
 	return s, nil
 }
 
@@ -122,6 +122,8 @@ type Listener struct {
 	// Failed, where set, is told of each connection whose TLS handshake failed, and
 	// why. Its handler is told nothing of such a one.
 	Failed func(from netip.AddrPort, why Reason)
+	// Hello, where set, decides about each TLS handshake when the client said hello.
+	Hello HelloFunc
 
 	loop   *Loop
 	sock   *Socket

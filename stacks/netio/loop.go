@@ -32,6 +32,7 @@ type Loop struct {
 	ahead     int64
 	turn      uint64
 	turning   bool
+	crowded   bool    // loops have all processors
 	touched   []*Conn // whose handlers or others did something
 	closing   []*Conn
 	senders   []*Packets // with datagrams to send
@@ -113,6 +114,8 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, l.Wake)
 	defer stop()
+	l.cfg.Budget.loops.Add(1)
+	defer l.cfg.Budget.loops.Add(-1)
 	var err error
 	timeout := time.Duration(0)
 	for err == nil && ctx.Err() == nil && !l.ended.Load() {
@@ -166,13 +169,7 @@ func (l *Loop) finish() {
 // once is one turn: what is ready, then what is due. It returns for how long the
 // next may wait.
 func (l *Loop) once(timeout time.Duration) (time.Duration, error) {
-	n, woken, err := l.io.wait(l.events[:], 0)
-	if n == 0 && !woken && err == nil && timeout != 0 {
-		// Other goroutines first: a blocking wait keeps the processor until the
-		// runtime's monitor takes it away (golang/go #76290).
-		runtime.Gosched()
-		n, _, err = l.io.wait(l.events[:], timeout)
-	}
+	n, err := l.wait(timeout)
 	if err != nil {
 		return 0, err
 	}
@@ -203,6 +200,26 @@ func (l *Loop) once(timeout time.Duration) (time.Duration, error) {
 			return timeout, nil
 		}
 	}
+}
+
+// wait waits for sockets, or for a wake.
+func (l *Loop) wait(timeout time.Duration) (int, error) {
+	if l.stats.Turns%crowdTurns == 0 {
+		l.crowded = l.cfg.Budget.loops.Load() >= int32(runtime.GOMAXPROCS(0))
+	}
+	if l.crowded && timeout != 0 {
+		n, woken, err := l.io.wait(l.events[:], 0)
+		if n > 0 || woken || err != nil {
+			return n, err
+		}
+		// A wait that blocks keeps the processor until the runtime's monitor takes it away
+		// (golang/go #76290). Where loops have all of them, other goroutines are let on
+		// first; else they have one, and to yield would wake a thread that finds nothing
+		// but this loop.
+		runtime.Gosched()
+	}
+	n, _, err := l.io.wait(l.events[:], timeout)
+	return n, err
 }
 
 // tick moves event time to the clock's. Where others moved it further, as packets

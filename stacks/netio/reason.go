@@ -46,7 +46,8 @@ type Reason struct {
 	// What names the deadline or limit: "connect", "handshake", "idle", "send", "hold",
 	// "linger", "resolve", "peers", "memory", "handshakes", or what [Conn.Deadline] was
 	// given. Of a handshake: "not_tls", "certificate", "alert" (the peer refused), "left"
-	// (the peer did), "proxy" (of a SOCKS server or a PROXY header), "protocol". Of a reset: "truncated" for a TLS peer that left in the
+	// (the peer did), "refused" (Listener.Hello did), "proxy" (of a SOCKS server or a
+	// PROXY header), "protocol". Of a reset: "truncated" for a TLS peer that left in the
 	// middle of a record. Of a failure: "tls" for one that breaks that protocol.
 	What string
 	// Err is the system's error, nil if there was none.

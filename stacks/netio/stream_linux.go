@@ -3,6 +3,7 @@ package netio
 import (
 	"io"
 	"net/netip"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,19 +30,25 @@ func (s *stream) connected() error {
 
 func (s *stream) read(p []byte) (int, error) {
 	for {
-		n, err := unix.Read(s.fd, p)
+		n, err := s.transfer(unix.SYS_RECVFROM, p)
 		switch {
-		case err == unix.EINTR:
+		case err == 0 && n == 0:
+			return 0, io.EOF
+		case err == 0:
+			return n, nil
 		case err == unix.EAGAIN:
 			return 0, errAgain
-		case err != nil:
+		case err != unix.EINTR:
 			return 0, err
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return n, nil
 		}
 	}
+}
+
+// transfer receives or sends: to the kernel that is less work than read and write, which
+// are for files too. The scheduler is not told of it, since it never waits.
+func (s *stream) transfer(call uintptr, p []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(call, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	return int(n), errno
 }
 
 func (s *stream) write(bufs [][]byte) (int, error) {
@@ -49,7 +56,10 @@ func (s *stream) write(bufs [][]byte) (int, error) {
 		var n int
 		var err error
 		if len(bufs) == 1 {
-			n, err = unix.Write(s.fd, bufs[0])
+			var errno unix.Errno
+			if n, errno = s.transfer(unix.SYS_SENDTO, bufs[0]); errno != 0 {
+				err = errno
+			}
 		} else {
 			n, err = unix.Writev(s.fd, bufs)
 		}

@@ -30,7 +30,7 @@ func (s *Socket) SetTLS(cfg *tls.Config) bool {
 	if (cfg == nil) != (s.tls.Load() == nil) {
 		return false
 	}
-	s.tls.Store(cfg)
+	s.tls.Store(withHello(cfg))
 	return true
 }
 

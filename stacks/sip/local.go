@@ -3,7 +3,9 @@ package sip
 import (
 	"errors"
 	"strconv"
+	"time"
 
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
@@ -21,23 +23,48 @@ type Request struct {
 	CSeq        uint32 // 1 when 0
 	Fields      []byte // further header fields, whole lines
 	Body        []byte // of the type that Fields name
+	// Timeout is how long to wait for a reply, and for the final one of an INVITE that
+	// rings; 0: as the stack's settings say.
+	Timeout time.Duration
 	// Done is called once with the final reply, after local_completed; m is lent. It may
 	// be nil.
 	Done func(t *Tx, m *Message)
 }
 
 // Request begins a transaction of this server's own. The ACK of a 2xx is sent here
-// (RFC 3261, 13.2.2.4). It raises events, so it is not called while a handler runs: what
-// scripts call posts it to the shard.
+// (RFC 3261, 13.2.2.4). It raises events, so it is not called while a handler runs.
 func (s *Stack) Request(r *Request) (*Tx, error) {
+	t, err := s.own(r)
+	if err == nil {
+		t.launch()
+	}
+	return t, err
+}
+
+// RequestLater is [Stack.Request] for who calls while a handler runs: what it raises and
+// sends comes when that has returned.
+func (s *Stack) RequestLater(r *Request) (*Tx, error) {
+	t, err := s.own(r)
+	if err == nil && !s.shard.Post(t.launch) {
+		t.forget()
+		return nil, ErrFull
+	}
+	return t, err
+}
+
+// own makes the transaction of a request of this server's own, of which nothing happened
+// yet.
+func (s *Stack) own(r *Request) (*Tx, error) {
 	if len(s.byID) >= s.cfg.MaxTransactions {
 		s.stats.NoRoom++
 		return nil, ErrFull
 	}
-	s.lastID++
 	t := &Tx{
-		stack: s, id: s.lastID, mine: true, method: msg.MethodOf([]byte(r.Method)), done: r.Done,
+		stack: s, id: s.lastID + 1, mine: true, method: msg.MethodOf([]byte(r.Method)), done: r.Done,
 		fr: s.cfg.FR, frInv: s.cfg.FRInv, maxLife: s.cfg.MaxInv, noisy: true,
+	}
+	if r.Timeout > 0 {
+		t.fr, t.frInv = r.Timeout, r.Timeout
 	}
 	t.raw = s.compose(t, r)
 	v := s.view()
@@ -46,10 +73,20 @@ func (s *Stack) Request(r *Request) (*Tx, error) {
 		return nil, ErrRequest
 	}
 	t.req = v
+	s.lastID++
 	s.stats.Began++
 	s.byID[t.id] = t
 	t.route = s.routeHash(&v.Message)
 	t.arm(t.maxLife, t.expire)
+	return t, nil
+}
+
+// launch sends the request of a transaction of this server's own.
+func (t *Tx) launch() {
+	if t.state == terminated {
+		return
+	}
+	v := t.view()
 	v.open = true
 	t.raiseLocalRequestIn(v)
 	v.open = false
@@ -58,7 +95,6 @@ func (s *Stack) Request(r *Request) (*Tx, error) {
 	t.branches = append(t.branches, b)
 	t.shut()
 	b.start()
-	return t, nil
 }
 
 // compose makes the bytes of a request, all but its Via.
@@ -100,13 +136,36 @@ func composed(m *msg.Message) bool {
 	return errFrom == nil && errTo == nil
 }
 
-// Cancel gives up an INVITE that this server made; its final reply is still told of.
-// Other requests cannot be cancelled (RFC 3261, 9.1).
-func (t *Tx) Cancel() {
-	if t.mine && t.invite() && !t.final() && !t.cancel {
-		t.cancel = true
-		t.cancelBranches(0)
+var (
+	errNoInvite = errors.New("only an INVITE can be cancelled (RFC 3261, 9.1)")
+	errFinal    = errors.New("it has its final reply")
+	errPosts    = errors.New("too much waits to be done")
+	errPasses   = errors.New("it only passes here: nothing is sent")
+)
+
+// Cancel implements [sipev.Tx].
+func (t *Tx) Cancel(*event.Caller) error {
+	switch {
+	case t.seen != nil:
+		return errPasses
+	case !t.invite():
+		return errNoInvite
+	case t.final():
+		return errFinal
+	case !t.stack.shard.Post(t.abandon):
+		return errPosts
 	}
+	return nil
+}
+
+// abandon cancels what is open of an INVITE: of one that was made here its final reply is
+// still told of, another fails as when its callees had hung up.
+func (t *Tx) abandon() {
+	if !t.invite() || t.final() || t.cancel {
+		return
+	}
+	t.cancel = t.mine
+	t.cancelBranches(0)
 }
 
 // complete ends a transaction of this server's own with its final reply.

@@ -117,7 +117,11 @@ func (m *model) own() {
 	uri := []string{"sip:a@192.0.2.11", "sip:b@192.0.2.12", "sip:s@several", "sip:x@unresolved"}[m.rnd.IntN(4)]
 	m.begun++
 	done := 0
-	tx, err := m.stack.Request(&Request{Method: method, URI: uri, From: "<sip:me@x>", To: "<sip:you@y>", Done: func(*Tx, *Message) {
+	send := m.stack.Request
+	if m.rnd.IntN(2) == 0 {
+		send = m.stack.RequestLater
+	}
+	tx, err := send(&Request{Method: method, URI: uri, From: "<sip:me@x>", To: "<sip:you@y>", Done: func(*Tx, *Message) {
 		if done++; done > 1 {
 			m.t.Error("done was told twice")
 		}
@@ -126,7 +130,7 @@ func (m *model) own() {
 		m.t.Fatal(err)
 	}
 	if m.rnd.IntN(4) == 0 {
-		tx.Cancel()
+		_ = tx.Cancel(nil) // of an INVITE that is under way
 	}
 }
 

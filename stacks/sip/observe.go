@@ -48,8 +48,23 @@ type seen struct {
 // NewObserver makes the observer of a shard. Of the settings the limits count, and the
 // times after which transactions end.
 func NewObserver(shard *event.Shard, cfg Config) *Observer {
-	return &Observer{s: New(shard, cfg, nil), legs: map[string]leg{}}
+	return &Observer{s: New(shard, cfg, nobody{}), legs: map[string]leg{}}
 }
+
+// nobody is the transport of who has no part in what passes.
+type nobody struct{}
+
+// Send implements [Transport].
+func (nobody) Send(Hop, []byte) error { return errPasses }
+
+// Find implements [Transport].
+func (nobody) Find(_ []byte, then func([]Hop, error)) { then(nil, errPasses) }
+
+// Self implements [Transport].
+func (nobody) Self([]byte, uint16) bool { return false }
+
+// SentBy implements [Transport].
+func (nobody) SentBy(dst []byte, _ Hop) []byte { return dst }
 
 // Stats returns what was counted so far.
 func (o *Observer) Stats() Stats { return o.s.Stats() }

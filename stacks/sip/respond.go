@@ -39,12 +39,12 @@ func (t *Tx) answerArgs(a *sipev.ReplyArgs) {
 			break
 		}
 	}
-	t.answer(sipev.FakedByLocal, code, reason, headerLines(a.Headers))
+	t.answer(sipev.FakedByLocal, code, reason, HeaderLines(a.Headers))
 }
 
-// headerLines makes header fields of a table, in the order of their names. What is no
+// HeaderLines makes header fields of a table, in the order of their names. What is no
 // name or would end its line is left out.
-func headerLines(table any) []byte {
+func HeaderLines(table any) []byte {
 	list, _ := table.([]event.KV)
 	list = append([]event.KV(nil), list...)
 	sort.SliceStable(list, func(i, j int) bool { return list[i].Key < list[j].Key })

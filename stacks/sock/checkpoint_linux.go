@@ -102,10 +102,9 @@ func (c *checkpoint) keep() error {
 		return nil
 	}
 	c.watched = true
-	return c.m.Keeper.watch(c.fd, watched{
-		ID: c.img.ID.String(), Local: c.tuple.Local, Remote: c.tuple.Remote, Table: c.place.locks.Table(),
-		Held: c.place.locks.CanHold() && !c.opt.Drop, File: c.opt.File,
-	})
+	w := c.place.watched(c.img.ID.String(), c.tuple, !c.opt.Drop)
+	w.File = c.opt.File
+	return c.m.Keeper.watch(c.fd, w)
 }
 
 // step tells the observer, who may refuse to go on.

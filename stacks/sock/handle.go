@@ -19,8 +19,9 @@ type Mover struct {
 	// process is killed. See [StartKeeper].
 	Keeper *Keeper
 
-	pool buffers
-	lock locker
+	pool  buffers
+	lock  locker
+	stops stops
 }
 
 // stage is how far a handle has come.

@@ -17,10 +17,12 @@ import (
 	"github.com/hookd/hookd/stacks/sock/image"
 )
 
-// Keeper is another process that holds a duplicate of each socket while it is taken.
+// Keeper is another process that holds a duplicate of each socket while it is taken, and
+// knows which processes stand still for that.
 // If this one is killed meanwhile, a socket that is still there goes on where it is,
 // and its pending image is discarded; of one that was closed, the image is confirmed.
-// So the connection lives, or its image does, never both and never neither.
+// So the connection lives, or its image does, never both and never neither. Processes that
+// stand still go on.
 type Keeper struct {
 	mu  sync.Mutex
 	fd  int
@@ -169,17 +171,25 @@ func take(held map[string]kept, b, oob []byte) error {
 	return nil
 }
 
-// rescue sees to sockets whose mover is gone.
+// rescue sees to sockets whose mover is gone, and then to the processes that hold them:
+// one that goes on finds its connection as it was, or aborted.
 func rescue(held map[string]kept) error {
 	var all error
-	for _, k := range held {
-		all = errors.Join(all, k.rescue())
-		_ = unix.Close(k.fd)
+	for _, stopped := range []bool{false, true} {
+		for _, k := range held {
+			if k.Stopped == stopped {
+				all = errors.Join(all, k.rescue())
+				_ = unix.Close(k.fd)
+			}
+		}
 	}
 	return all
 }
 
 func (k *kept) rescue() error {
+	if k.Stopped {
+		return resumeProcess(k.fd)
+	}
 	info, err := readInfo(k.fd)
 	if err != nil {
 		return fmt.Errorf("sock: rescue: %w", err)

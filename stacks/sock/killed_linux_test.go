@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,8 +45,8 @@ func asChild() {
 	}
 }
 
-// killedMover takes the socket that is descriptor 4, or restores the file, in the
-// namespace that is descriptor 3, and kills itself at a step.
+// killedMover takes the socket that is descriptor 4, or descriptor 3 of a process, or
+// restores a file, in the namespace that is descriptor 3, and kills itself at a step.
 func killedMover(what, step, file string) error {
 	m := &Mover{Lease: 500 * time.Millisecond}
 	observe := func(p *Progress) error {
@@ -70,7 +71,28 @@ func killedMover(what, step, file string) error {
 	if m.Keeper, err = StartKeeper("/proc/self/exe"); err != nil {
 		return err
 	}
-	_, err = m.Checkpoint(4, CheckpointOptions{File: file, Observe: observe})
+	fd := 4
+	if what == "steal" {
+		pid, err := strconv.Atoi(file)
+		if err != nil {
+			return err
+		}
+		s, err := m.Steal(pid, 3)
+		if err != nil {
+			return err
+		}
+		fd, file = s.FD, ""
+	}
+	if what == "stage" { // by the staged calls
+		if _, err = m.Block(fd); err != nil {
+			return err
+		}
+		if _, err = m.Pause(fd); err != nil {
+			return err
+		}
+		return observe(&Progress{Step: StepPaused})
+	}
+	_, err = m.Checkpoint(fd, CheckpointOptions{File: file, Observe: observe})
 	return errors.Join(err, errors.New("still alive"))
 }
 
@@ -134,6 +156,23 @@ func TestKilled(t *testing.T) {
 			must(t, unix.Close(fd))
 		})
 	}
+	nothingLeft(t, ns)
+}
+
+// TestStageKilled kills a mover between staged calls.
+func TestStageKilled(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	e := connect(t, ns, families()[0])
+	before := resets(t, ns)
+	put(t, e.b, []byte("unread"))
+	unreadIs(t, e.a, 6)
+	runKilled(t, ns, e.a, "stage paused -")
+	if lives := waitRescued(t, e, filepath.Join(t.TempDir(), "none")); lives != "connection" {
+		t.Fatalf("%s lives on", lives)
+	}
+	alive(t, ns, e, e.a, before)
+	must(t, unix.Close(e.a))
 	nothingLeft(t, ns)
 }
 
@@ -225,25 +264,89 @@ func TestRestoreKilled(t *testing.T) {
 	nothingLeft(t, ns)
 }
 
-// TestSteal takes a connection from another process that knows nothing of it.
-func TestStealFromProcess(t *testing.T) {
-	t.Parallel()
-	ns := namespace(t)
+// holder starts a process that has a connection as its descriptor 3 and knows nothing of
+// it. Nobody else has it.
+func holder(t *testing.T, e *ends) *os.Process {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root")
 	}
-	m := mover(t)
-	e := connect(t, ns, families()[0])
 	dup, err := unix.Dup(e.a)
 	must(t, err)
 	f := os.NewFile(uintptr(dup), "socket")
-	holder := exec.Command("sleep", "60")
-	holder.ExtraFiles = []*os.File{f}
-	must(t, holder.Start())
+	cmd := exec.Command("sleep", "60")
+	cmd.ExtraFiles = []*os.File{f}
+	must(t, cmd.Start())
 	must(t, errors.Join(f.Close(), unix.Close(e.a)))
-	defer func() { _ = holder.Process.Kill(); _ = holder.Wait() }()
-	s, err := Steal(holder.Process.Pid, 3)
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return cmd.Process
+}
+
+// goesOn waits until a process does not stand still any more.
+func goesOn(t *testing.T, p *os.Process) {
+	t.Helper()
+	for until := time.Now().Add(3 * time.Second); ; time.Sleep(time.Millisecond) {
+		state, err := stateOfProcess(p.Pid)
+		if err == nil && state == 'S' {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("the process is in state %c, %v", state, err)
+		}
+	}
+}
+
+// TestStealKilled kills the mover while the process that it takes a connection from
+// stands still.
+func TestStealKilled(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	for _, step := range []string{"before", "locked", "closed"} {
+		e := connect(t, ns, families()[0])
+		p := holder(t, e)
+		runKilled(t, ns, e.b, fmt.Sprintf("steal %s %d", step, p.Pid))
+		goesOn(t, p)
+	}
+}
+
+// TestStealTwice has two movers take connections of one process: the second waits for the
+// first, and the process stands until both are done.
+func TestStealTwice(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	one, other := mover(t), mover(t)
+	p := holder(t, connect(t, ns, families()[0]))
+	first, err := one.Steal(p.Pid, 3)
 	must(t, err)
+	released := make(chan error, 1)
+	time.AfterFunc(30*time.Millisecond, func() { released <- first.Close() })
+	second, err := other.Steal(p.Pid, 3)
+	must(t, err)
+	if len(released) == 0 {
+		t.Log("this kernel locks no descriptor of a process")
+	} else if state, err := stateOfProcess(p.Pid); err != nil || state != 'T' {
+		t.Errorf("the process is in state %c, %v", state, err)
+	}
+	must(t, <-released)
+	must(t, second.Close())
+	goesOn(t, p)
+}
+
+// TestStealFromProcess takes a connection from another process that knows nothing of it.
+func TestStealFromProcess(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	m := mover(t)
+	e := connect(t, ns, families()[0])
+	holder := holder(t, e)
+	s, err := m.Steal(holder.Pid, 3)
+	must(t, err)
+	again, err := m.Steal(holder.Pid, 3)
+	must(t, err)
+	must(t, again.Close())
+	if state, err := stateOfProcess(holder.Pid); err != nil || state != 'T' {
+		t.Errorf("the process is in state %c, %v, while a descriptor of it is out", state, err)
+	}
 	taken, err := m.Checkpoint(s.FD, CheckpointOptions{})
 	must(t, err)
 	s.Closed()
@@ -255,19 +358,11 @@ func TestStealFromProcess(t *testing.T) {
 	patience(t, r.FD)
 	say(t, e.b, []byte("ping"))
 	want(t, r.FD, []byte("ping"))
-	for range 100 {
-		if state, err := stateOfProcess(holder.Process.Pid); err == nil && state == 'S' {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	if state, err := stateOfProcess(holder.Process.Pid); err != nil || state != 'S' {
-		t.Errorf("the process is in state %c, %v", state, err)
-	}
-	if _, err := Steal(holder.Process.Pid, 99); !errors.Is(err, unix.EBADF) {
+	goesOn(t, holder)
+	if _, err := m.Steal(holder.Pid, 99); !errors.Is(err, unix.EBADF) {
 		t.Errorf("no such descriptor: %v", err)
 	}
-	if _, err := Steal(holder.Process.Pid, 0); err == nil {
+	if _, err := m.Steal(holder.Pid, 0); err == nil {
 		t.Error("a descriptor that is no socket")
 	}
 }

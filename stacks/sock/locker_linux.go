@@ -263,7 +263,8 @@ func (m *Mover) Close() error {
 }
 
 // Block blocks a connection's packets for the lease, which [Mover.Renew] starts anew
-// and [Mover.Unlock] ends: for callers of the staged calls.
+// and [Mover.Unlock] ends: for callers of the staged calls. The keeper, if there is one,
+// holds on to the socket until [Mover.Forget].
 func (m *Mover) Block(fd int) (netfilter.Tuple, error) {
 	local, err := localOf(fd)
 	if err != nil {
@@ -278,8 +279,26 @@ func (m *Mover) Block(fd int) (netfilter.Tuple, error) {
 	if err != nil {
 		return t, err
 	}
+	if m.Keeper != nil {
+		if err := m.Keeper.watch(fd, p.watched(t.String(), t, true)); err != nil {
+			return t, err
+		}
+	}
 	_, err = p.block(t, false)
 	return t, err
+}
+
+// Forget tells the keeper that a connection which was blocked by [Mover.Block] needs no
+// keeping any more: it was resumed or closed.
+func (m *Mover) Forget(t netfilter.Tuple) {
+	if m.Keeper != nil {
+		m.Keeper.forget(t.String())
+	}
+}
+
+// watched is what a keeper has to know of a socket in this place.
+func (p *place) watched(id string, t netfilter.Tuple, hold bool) watched {
+	return watched{ID: id, Local: t.Local, Remote: t.Remote, Table: p.locks.Table(), Held: hold && p.locks.CanHold()}
 }
 
 // FirstData reports whether bytes have come on a restored connection since it went on.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,20 +11,19 @@ import (
 // Stolen is a duplicate of a descriptor in another process, which stands still
 // meanwhile.
 type Stolen struct {
-	FD     int
-	pid    int
-	pidfd  int
-	frozen bool
+	FD    int
+	mover *Mover
+	pid   int
+	pidfd int
+	still bool // it counts with the process' stop
 }
-
-// stopWait is how long a process may take to stand still.
-const stopWait = 2 * time.Second
 
 // Steal stops a process and duplicates one of its descriptors. It needs what ptrace of
 // the process needs. What it does with a socket whose connection is taken away is the
-// program's affair: it finds it aborted.
-func Steal(pid, fd int) (*Stolen, error) {
-	s := &Stolen{FD: -1, pid: pid, pidfd: -1}
+// program's affair: it finds it aborted. The process goes on when all that was stolen of
+// it is closed, or when this process is killed and has a keeper.
+func (m *Mover) Steal(pid, fd int) (*Stolen, error) {
+	s := &Stolen{FD: -1, mover: m, pid: pid, pidfd: -1}
 	if err := s.steal(fd); err != nil {
 		return nil, errors.Join(fmt.Errorf("sock: take descriptor %d of process %d: %w", fd, pid, err), s.Close())
 	}
@@ -48,49 +45,15 @@ func (s *Stolen) steal(fd int) (err error) {
 		return err
 	}
 	if s.pid != os.Getpid() {
-		if err := s.freeze(); err != nil {
+		if err := s.mover.stops.hold(s.pid, s.mover.Keeper); err != nil {
 			return err
 		}
+		s.still = true
 	}
 	if s.FD, err = unix.PidfdGetfd(s.pidfd, fd, 0); err != nil {
 		return fmt.Errorf("pidfd_getfd: %w", err)
 	}
 	return nil
-}
-
-// freeze stops the process and waits until it stands. One that somebody else has
-// stopped stays so.
-func (s *Stolen) freeze() error {
-	if state, err := stateOfProcess(s.pid); err != nil || state == 'T' {
-		return err
-	}
-	if err := unix.PidfdSendSignal(s.pidfd, unix.SIGSTOP, nil, 0); err != nil {
-		return fmt.Errorf("stop: %w", err)
-	}
-	s.frozen = true
-	for until := time.Now().Add(stopWait); ; time.Sleep(50 * time.Microsecond) {
-		switch state, err := stateOfProcess(s.pid); {
-		case err != nil:
-			return err
-		case state == 'T' || state == 't':
-			return nil
-		case time.Now().After(until):
-			return fmt.Errorf("stop: state is still %c", state)
-		}
-	}
-}
-
-// stateOfProcess reads the letter behind the name, which may hold anything.
-func stateOfProcess(pid int) (byte, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, ok := strings.Cut(string(b[max(strings.LastIndexByte(string(b), ')'), 0):]), ") ")
-	if !ok || rest == "" {
-		return 0, fmt.Errorf("state of process %d: %w", pid, unix.EBADMSG)
-	}
-	return rest[0], nil
 }
 
 // Kill kills the process.
@@ -111,11 +74,9 @@ func (s *Stolen) Close() error {
 		all = unix.Close(s.FD)
 		s.FD = -1
 	}
-	if s.frozen {
-		s.frozen = false
-		if err := unix.PidfdSendSignal(s.pidfd, unix.SIGCONT, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-			all = errors.Join(all, fmt.Errorf("sock: continue process %d: %w", s.pid, err))
-		}
+	if s.still {
+		s.still = false
+		all = errors.Join(all, s.mover.stops.let(s.pid, s.mover.Keeper))
 	}
 	if s.pidfd >= 0 {
 		all = errors.Join(all, unix.Close(s.pidfd))

@@ -6,7 +6,10 @@ package sock
 type Stolen struct{ FD int }
 
 // Steal needs Linux.
-func Steal(int, int) (*Stolen, error) { return nil, ErrUnsupported }
+func (m *Mover) Steal(int, int) (*Stolen, error) { return nil, ErrUnsupported }
+
+// stops is nothing where processes cannot be stopped.
+type stops struct{}
 
 // Kill needs Linux.
 func (s *Stolen) Kill() error { return ErrUnsupported }

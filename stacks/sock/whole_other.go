@@ -36,6 +36,9 @@ func (m *Mover) Unlock(netfilter.Tuple) error { return ErrUnsupported }
 // Block needs Linux.
 func (m *Mover) Block(int) (netfilter.Tuple, error) { return netfilter.Tuple{}, ErrUnsupported }
 
+// Forget has nothing to tell.
+func (m *Mover) Forget(netfilter.Tuple) {}
+
 // FirstData needs Linux.
 func (r *Restored) FirstData() (bool, error) { return false, ErrUnsupported }
 

@@ -5,6 +5,7 @@ package loopev
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/plain"
@@ -484,12 +485,117 @@ var limitInfo = &event.Info{
 	AppendJSON: func(b []byte, e any) []byte { return appendLimit(b, e.(*Limit)) },
 }
 
+var tlsHelloInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.tls_hello",
+	Doc:    "A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys.",
+	Points: []event.PointInfo{
+		{ID: OnTLSHello.ID(), Name: "loop.tls_hello", Doc: "A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys."},
+	},
+	Args: []string{"c", "name"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The listener.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*TLSHello).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*TLSHello).C, value, "loop.conn", false) },
+		},
+		{
+			Name:     "name",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "The server's name that is asked for (SNI), in lower case; nil without one.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*TLSHello).Name },
+				Present: func(e any) bool { return e.(*TLSHello).HasName },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*TLSHello).HasName = false
+					return nil
+				}
+				e.(*TLSHello).HasName = true
+				return plain.SetString(&e.(*TLSHello).Name, value)
+			},
+		},
+		{
+			Name:     "from",
+			Type:     event.Type{Kind: event.Endpoint},
+			Doc:      "Where the client comes from, nil by a Unix socket.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				Endpoint: func(e any) netip.AddrPort { return e.(*TLSHello).From },
+				Present:  func(e any) bool { return e.(*TLSHello).HasFrom },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*TLSHello).HasFrom = false
+					return nil
+				}
+				e.(*TLSHello).HasFrom = true
+				return plain.SetEndpoint(&e.(*TLSHello).From, value)
+			},
+		},
+		{
+			Name: "protocols",
+			Type: event.Type{Kind: event.Strings},
+			Doc:  "What it would speak, the best first (ALPN).",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Strings: func(e any) []string { return e.(*TLSHello).Protocols },
+			},
+			Set: func(e, value any) error { return plain.SetStrings(&e.(*TLSHello).Protocols, value) },
+		},
+		{
+			Name: "versions",
+			Type: event.Type{Kind: event.Strings},
+			Doc:  `The versions of TLS that it knows, such as "1.3".`,
+			Cost: event.Copy,
+			Get: event.Getter{
+				Strings: func(e any) []string { return e.(*TLSHello).Versions },
+			},
+			Set: func(e, value any) error { return plain.SetStrings(&e.(*TLSHello).Versions, value) },
+		},
+		{
+			Name: "ja4",
+			Type: event.Type{Kind: event.String},
+			Doc:  "What kind of client it is, as JA4 tells: by its versions, ciphers, extensions and algorithms of signatures.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*TLSHello).Ja4 },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*TLSHello).Ja4, value) },
+		},
+	},
+	Verdicts: []event.VerdictKind{VerdictAccept, VerdictRefuse, VerdictReset, VerdictCertificate, VerdictProxy},
+	Combine:  event.First,
+	Since:    "0.2",
+	Example: `loop.listen "web" { url = "https://127.0.0.1:0", tls = { certs = {
+  ["a.example"] = { cert = "a.pem", key = "a.key" }, ["*.b.example"] = { cert = "b.pem", key = "b.key" },
+} } }
+rule "no-name" { on = loop.tls_hello, run = function(l, name) if not name then return loop.reset end end }
+rule "not-ours" { on = loop.tls_hello, match = { name = "c.example" }, verdict = loop.proxy("tcp://127.0.0.1:8443") }`,
+	New: func() any { return new(TLSHello) },
+	Clone: func(e any) any {
+		v := *e.(*TLSHello)
+		v.Protocols = slices.Clone(v.Protocols)
+		v.Versions = slices.Clone(v.Versions)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendTLSHello(b, e.(*TLSHello)) },
+}
+
 var errorInfo = &event.Info{
 	Family: "loop",
 	Name:   "loop.error",
-	Doc:    "Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe cannot be reached.",
+	Doc:    "Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, the other end of a pipe cannot be reached, or a handler of one of its events failed or overran its budget.",
 	Points: []event.PointInfo{
-		{ID: OnError.ID(), Name: "loop.error", Doc: "Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, or the other end of a pipe cannot be reached."},
+		{ID: OnError.ID(), Name: "loop.error", Doc: "Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, the other end of a pipe cannot be reached, or a handler of one of its events failed or overran its budget."},
 	},
 	Args: []string{"c"},
 	Fields: []event.Field{

@@ -46,7 +46,7 @@ var connObject = &event.Object{
 		{
 			Name:     "sni",
 			Type:     event.Type{Kind: event.String},
-			Doc:      "The server's name in the TLS handshake, nil without.",
+			Doc:      "The server's name in the TLS handshake, or what a proxy that took TLS off says it was (PROXY version 2); nil without.",
 			Stable:   event.StableObject,
 			Cost:     event.Cheap,
 			Optional: true,
@@ -65,7 +65,7 @@ var connObject = &event.Object{
 		{
 			Name:     "alpn",
 			Type:     event.Type{Kind: event.String},
-			Doc:      "The protocol that was agreed on in the TLS handshake, nil without.",
+			Doc:      "The protocol that was agreed on in the TLS handshake, or what a proxy that took TLS off says it was; nil without.",
 			Stable:   event.StableObject,
 			Cost:     event.Cheap,
 			Optional: true,

@@ -267,6 +267,7 @@ const (
 	FaultProxy
 	FaultPipe
 	FaultTLS
+	FaultHandler
 )
 
 var faultNames = [...]string{
@@ -275,6 +276,7 @@ var faultNames = [...]string{
 	"proxy",
 	"pipe",
 	"tls",
+	"handler",
 }
 
 // String returns the word that scripts and records use for v.

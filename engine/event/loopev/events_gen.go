@@ -25,11 +25,14 @@ const (
 	// VerdictProxy: The connection is piped to another, which is dialled; it is
 	// read once that is up.
 	VerdictProxy
+	// VerdictCertificate: The TLS handshake goes on with that certificate.
+	VerdictCertificate
 	// VerdictAnswer: Answers the name that was asked for.
 	VerdictAnswer
 	// VerdictNxdomain: Answers that the name does not exist.
 	VerdictNxdomain
-	// VerdictRefuse: Answers that the question is not answered here (REFUSED).
+	// VerdictRefuse: Says no in the words of the protocol: REFUSED of DNS, a return
+	// code of MQTT, the alert unrecognized_name of TLS.
 	VerdictRefuse
 	// VerdictDrop: Answers nothing.
 	VerdictDrop
@@ -95,85 +98,91 @@ var (
 	// OnLimit is loop.limit. A connection was refused for a limit, before it was
 	// one.
 	OnLimit = event.MakePoint[Limit](40)
+	// OnTLSHello is loop.tls_hello. A client of a listener with TLS said hello,
+	// before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS
+	// comes behind it). Without a verdict the certificate is chosen by the name.
+	// loop.proxy passes the client's bytes on as they are, from the first: accept
+	// follows at once, and the server behind has the keys.
+	OnTLSHello = event.MakePoint[TLSHello](41)
 	// OnError is loop.error. Something went wrong with a connection that is not its
 	// end: more events wait than it may have, a protocol refuses its bytes, a TLS
-	// handshake with a listener failed, or the other end of a pipe cannot be
-	// reached.
-	OnError = event.MakePoint[Error](41)
+	// handshake with a listener failed, the other end of a pipe cannot be reached,
+	// or a handler of one of its events failed or overran its budget.
+	OnError = event.MakePoint[Error](42)
 	// OnMQTTConnect is loop.mqtt_connect. A client of an MQTT listener wants to log
 	// in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
-	OnMQTTConnect = event.MakePoint[MQTTConnect](42)
+	OnMQTTConnect = event.MakePoint[MQTTConnect](43)
 	// OnMQTTSubscribe is loop.mqtt_subscribe. A client of an MQTT listener wants
 	// messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless
 	// the verdict refuses.
-	OnMQTTSubscribe = event.MakePoint[MQTTSubscribe](43)
+	OnMQTTSubscribe = event.MakePoint[MQTTSubscribe](44)
 	// OnMQTTPublish is loop.mqtt_publish. A client of an MQTT listener publishes
 	// (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the
 	// verdict refuses, which the client is told as far as its version can be, or
 	// drops it.
-	OnMQTTPublish = event.MakePoint[MQTTPublish](44)
+	OnMQTTPublish = event.MakePoint[MQTTPublish](45)
 	// OnMQTTConnected is loop.mqtt_connected. The server that `loop.dial` went to
 	// by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it
 	// refused, the connection closes.
-	OnMQTTConnected = event.MakePoint[MQTTConnected](45)
+	OnMQTTConnected = event.MakePoint[MQTTConnected](46)
 	// OnMQTTMessage is loop.mqtt_message. A message came from the server that
 	// `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules
 	// are done.
-	OnMQTTMessage = event.MakePoint[MQTTMessage](46)
+	OnMQTTMessage = event.MakePoint[MQTTMessage](47)
 	// OnSocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
 	// be connected. It is if the verdict accepts; without one it is refused.
-	OnSocksRequest = event.MakePoint[SocksRequest](47)
+	OnSocksRequest = event.MakePoint[SocksRequest](48)
 	// OnDNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
 	// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
 	// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
 	// What is malformed was answered already, with FORMERR.
-	OnDNSQuery = event.MakePoint[DNSQuery](48)
+	OnDNSQuery = event.MakePoint[DNSQuery](49)
 	// OnClose is loop.close. The connection ended (MG_EV_CLOSE): its last event,
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
-	OnClose = event.MakePoint[Close](49)
+	OnClose = event.MakePoint[Close](50)
 	// OnHTTPHeaders is loop.http_headers. The head of an HTTP request is there,
 	// before its body. Who answers here keeps the body from being read.
-	OnHTTPHeaders = event.MakePoint[HTTPHeaders](50)
+	OnHTTPHeaders = event.MakePoint[HTTPHeaders](51)
 	// OnHTTPChunk is loop.http_chunk. A part of a request's body came, decoded.
 	// Where c.delete_chunk is set, or http_headers decided loop.stream, it is not
 	// kept for the whole.
-	OnHTTPChunk = event.MakePoint[HTTPChunk](51)
+	OnHTTPChunk = event.MakePoint[HTTPChunk](52)
 	// OnHTTPRequest is loop.http_request. An HTTP request is there with its body
 	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
-	OnHTTPRequest = event.MakePoint[HTTPRequest](52)
+	OnHTTPRequest = event.MakePoint[HTTPRequest](53)
 	// OnHTTPResponse is loop.http_response. A response came to what http.get and
 	// the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
-	OnHTTPResponse = event.MakePoint[HTTPResponse](53)
+	OnHTTPResponse = event.MakePoint[HTTPResponse](54)
 	// OnHTTPError is loop.http_error. A request was refused before a rule could
 	// answer, or its answer failed: it is malformed, too long, too late, or a
 	// rule's answer was none. The client was told the status, and the connection
 	// ends.
-	OnHTTPError = event.MakePoint[HTTPError](54)
+	OnHTTPError = event.MakePoint[HTTPError](55)
 	// OnWSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
 	// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
 	// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
 	// else it is a request like any other.
-	OnWSHandshake = event.MakePoint[WSHandshake](55)
+	OnWSHandshake = event.MakePoint[WSHandshake](56)
 	// OnWSOpen is loop.ws_open. A WebSocket is open
 	// (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
-	OnWSOpen = event.MakePoint[WSOpen](56)
+	OnWSOpen = event.MakePoint[WSOpen](57)
 	// OnWSMessage is loop.ws_message. A WebSocket message came, put together from
 	// its fragments (MG_EV_WEBSOCKET_FRAME).
-	OnWSMessage = event.MakePoint[WSMessage](57)
+	OnWSMessage = event.MakePoint[WSMessage](58)
 	// OnWSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
 	// where c.ws_no_defrag is set, and then ws_message is not raised.
-	OnWSFragment = event.MakePoint[WSFragment](58)
+	OnWSFragment = event.MakePoint[WSFragment](59)
 	// OnWSPing is loop.ws_ping. A ping came, and was answered
 	// (MG_EV_WEBSOCKET_CONTROL_FRAME).
-	OnWSPing = event.MakePoint[WSPing](59)
+	OnWSPing = event.MakePoint[WSPing](60)
 	// OnWSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
 	// that is silent for 30 s is pinged by itself, and given up after as long
 	// again.
-	OnWSPong = event.MakePoint[WSPong](60)
+	OnWSPong = event.MakePoint[WSPong](61)
 	// OnWSClose is loop.ws_close. A WebSocket is over, once: by a close frame,
 	// which was answered, or without one. The end of the connection follows.
-	OnWSClose = event.MakePoint[WSClose](61)
+	OnWSClose = event.MakePoint[WSClose](62)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -284,10 +293,33 @@ type Limit struct {
 	HasFrom bool
 }
 
+// TLSHello is loop.tls_hello. A client of a listener with TLS said hello,
+// before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS
+// comes behind it). Without a verdict the certificate is chosen by the name.
+// loop.proxy passes the client's bytes on as they are, from the first: accept
+// follows at once, and the server behind has the keys.
+type TLSHello struct {
+	// The listener.
+	C Conn
+	// The server's name that is asked for (SNI), in lower case; nil without one.
+	Name    string
+	HasName bool
+	// Where the client comes from, nil by a Unix socket.
+	From    netip.AddrPort
+	HasFrom bool
+	// What it would speak, the best first (ALPN).
+	Protocols []string
+	// The versions of TLS that it knows, such as "1.3".
+	Versions []string
+	// What kind of client it is, as JA4 tells: by its versions, ciphers, extensions
+	// and algorithms of signatures.
+	Ja4 string
+}
+
 // Error is loop.error. Something went wrong with a connection that is not its
 // end: more events wait than it may have, a protocol refuses its bytes, a TLS
-// handshake with a listener failed, or the other end of a pipe cannot be
-// reached.
+// handshake with a listener failed, the other end of a pipe cannot be reached,
+// or a handler of one of its events failed or overran its budget.
 type Error struct {
 	// The connection.
 	C Conn

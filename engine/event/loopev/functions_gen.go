@@ -51,6 +51,13 @@ type ProxyArgs struct {
 	HasConnect bool
 }
 
+// CertificateArgs are the arguments of the verdict loop.certificate;
+// event.Verdict.Args holds a pointer to them.
+type CertificateArgs struct {
+	// Name: Its name in the table tls.certs of the listener.
+	Name string
+}
+
 // AnswerArgs are the arguments of the verdict loop.answer; event.Verdict.Args
 // holds a pointer to them.
 type AnswerArgs struct {

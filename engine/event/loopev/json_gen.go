@@ -102,6 +102,19 @@ func appendLimit(b []byte, e *Limit) []byte {
 	return b
 }
 
+func appendTLSHello(b []byte, e *TLSHello) []byte {
+	b = AppendConnJSON(b, e.C)
+	if e.HasName {
+		b = append(b, `,"name":`...)
+		b = event.AppendJSONString(b, e.Name)
+	}
+	if e.HasFrom {
+		b = append(b, `,"from":`...)
+		b = event.AppendJSONEndpoint(b, e.From)
+	}
+	return b
+}
+
 func appendError(b []byte, e *Error) []byte {
 	b = AppendConnJSON(b, e.C)
 	b = append(b, `,"fault":`...)

@@ -19,9 +19,11 @@ type Conn interface {
 	Kind() Kind
 	// TLS: Bytes travel by TLS.
 	TLS() bool
-	// SNI: The server's name in the TLS handshake, nil without.
+	// SNI: The server's name in the TLS handshake, or what a proxy that took TLS
+	// off says it was (PROXY version 2); nil without.
 	SNI() (string, bool)
-	// ALPN: The protocol that was agreed on in the TLS handshake, nil without.
+	// ALPN: The protocol that was agreed on in the TLS handshake, or what a proxy
+	// that took TLS off says it was; nil without.
 	ALPN() (string, bool)
 	// Protocol: The protocol that reads its bytes, such as http; empty for none.
 	Protocol() string

@@ -62,6 +62,59 @@ var Family = &event.Family{
 rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) return sip.relay { to = "sip:192.0.2.1", record_route = true } end }`,
 		},
 		{
+			Name: "sip.request",
+			Doc:  `Sends a request of this server's own and waits for its final reply. Nobody answers: that is a 408 with faked_by = "timer". The ACK of a 2xx is sent by itself; an INVITE that nobody waits for any more is cancelled. In a replay there is no network: it fails.`,
+			Args: []event.Param{
+				{Name: "method", Type: event.Type{Kind: event.String}, Doc: "Its method, OPTIONS."},
+				{Name: "uri", Type: event.Type{Kind: event.String}, Doc: "Where to: its URI, unless a Route among headers says another."},
+				{Name: "from", Type: event.Type{Kind: event.String}, Doc: "From: a URI or an address, with a tag where it is of a dialog; this server when absent.", Optional: true},
+				{Name: "to", Type: event.Type{Kind: event.String}, Doc: "To, alike; the URI when absent.", Optional: true},
+				{Name: "call_id", Type: event.Type{Kind: event.String}, Doc: "Call-ID; a new one when absent.", Optional: true},
+				{Name: "cseq", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "Number in CSeq; 1 when absent.", Optional: true},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "A table of further header fields, as sip.reply has them.", Optional: true},
+				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "The body.", Optional: true},
+				{Name: "type", Type: event.Type{Kind: event.String}, Doc: "Media type of the body.", Optional: true},
+				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "How long to wait for a reply, and how long an INVITE may ring; fr_timer and fr_inv_timer when absent.", Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "reply", Type: event.Type{Kind: event.Plain}, Doc: "{ code, reason, headers, body, faked_by }, with the long names of headers in lower case, several values divided by commas; nil and why where nothing could be sent."},
+			},
+			Effects: true,
+			Waits:   true,
+			Since:   "0.3",
+			Example: `rule "probe" { on = hookd.start, run = function() spawn(function()
+  local r, err = sip.request { method = "OPTIONS", uri = "sip:192.0.2.1", timeout = "2s" }
+  log.info("probed", { code = r and r.code, why = err })
+end) end }`,
+		},
+		{
+			Name: "sip.send",
+			Doc:  "Begins a request of this server's own, as sip.request does, and does not wait: sip.local_completed tells of its final reply. It is sent when the running handler returned.",
+			Args: []event.Param{
+				{Name: "method", Type: event.Type{Kind: event.String}, Doc: "Its method, OPTIONS."},
+				{Name: "uri", Type: event.Type{Kind: event.String}, Doc: "Where to: its URI, unless a Route among headers says another."},
+				{Name: "from", Type: event.Type{Kind: event.String}, Doc: "From: a URI or an address, with a tag where it is of a dialog; this server when absent.", Optional: true},
+				{Name: "to", Type: event.Type{Kind: event.String}, Doc: "To, alike; the URI when absent.", Optional: true},
+				{Name: "call_id", Type: event.Type{Kind: event.String}, Doc: "Call-ID; a new one when absent.", Optional: true},
+				{Name: "cseq", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "Number in CSeq; 1 when absent.", Optional: true},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "A table of further header fields, as sip.reply has them.", Optional: true},
+				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "The body.", Optional: true},
+				{Name: "type", Type: event.Type{Kind: event.String}, Doc: "Media type of the body.", Optional: true},
+				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "How long to wait for a reply, and how long an INVITE may ring; fr_timer and fr_inv_timer when absent.", Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "tx", Type: event.Type{Kind: event.ObjectRef, Object: "sip.tx"}, Doc: "Its transaction, whose is_local is true."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "notify" { on = hookd.start, run = function()
+  local tx, err = sip.send { method = "MESSAGE", uri = "sip:ops@192.0.2.1", body = "up", type = "text/plain" }
+  if tx then tx:on(sip.local_completed, function(tx, m) log.info("told", { code = m.code }) end) end
+end }`,
+		},
+		{
 			Name: "digest.user",
 			Doc:  "Says who a request claims to be: the username of its credentials for a realm. Nothing is checked yet: it tells whose password to look for.",
 			Args: []event.Param{

@@ -67,7 +67,7 @@ var txObject = &event.Object{
 		{
 			Name: "ruri",
 			Type: event.Type{Kind: event.ObjectRef, Object: "sip.uri"},
-			Doc:  "URI of the request as it came.",
+			Doc:  "URI of the request as it stands.",
 			Get: event.Getter{
 				Object: func(o any) any { return o.(Tx).RURI() },
 			},
@@ -233,6 +233,14 @@ rule "watch" { on = sip.request_in, run = function(tx) tx:after("20s", "slow") e
 			Example: `rule "sample" { on = sip.request_in, run = function(tx)
   tx:every("10s", function(tx) log.info("open", { tx = tx, code = tx.code }) end)
 end }`,
+		},
+		{
+			Name:    "cancel",
+			Doc:     "Cancels what is open of an INVITE, when the running handler returned: each branch that has answered gets a CANCEL, the others when they do. They end with 487, and `on_failure` is asked as for other failures.",
+			Effects: true,
+			Since:   "0.3",
+			Example: `handler "too-long" { run = function(tx) if tx.code < 200 then tx:cancel() end end }
+rule "limit" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx) tx:after("30s", "too-long") end }`,
 		},
 	},
 	Since: "0.1",

@@ -58,6 +58,17 @@ func (a *RelayArgs) EachHandler(do func(point string, handler any)) {
 // Functions are what scripts call of the sip family. Plain arguments (any)
 // arrive as [event.KV] says.
 type Functions interface {
+	// Request is sip.request. Sends a request of this server's own and waits for
+	// its final reply. Nobody answers: that is a 408 with faked_by = "timer". The
+	// ACK of a 2xx is sent by itself; an INVITE that nobody waits for any more is
+	// cancelled. In a replay there is no network: it fails. It has effects. It may
+	// wait: done is called once, in the shard of c, perhaps before the call
+	// returns.
+	Request(c *event.Caller, method string, uri string, from string, to string, callID string, cseq uint32, hasCseq bool, headers any, body []byte, typeArg string, timeout time.Duration, hasTimeout bool, done func(reply any, err error))
+	// Send is sip.send. Begins a request of this server's own, as sip.request does,
+	// and does not wait: sip.local_completed tells of its final reply. It is sent
+	// when the running handler returned. It has effects.
+	Send(c *event.Caller, method string, uri string, from string, to string, callID string, cseq uint32, hasCseq bool, headers any, body []byte, typeArg string, timeout time.Duration, hasTimeout bool) (tx Tx, err error)
 	// DigestUser is digest.user. Says who a request claims to be: the username of
 	// its credentials for a realm. Nothing is checked yet: it tells whose password
 	// to look for.

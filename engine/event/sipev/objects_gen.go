@@ -23,7 +23,7 @@ type Tx interface {
 	IsLocal() bool
 	// Source: Where the request came from; of a local one, nowhere.
 	Source() Hop
-	// RURI: URI of the request as it came.
+	// RURI: URI of the request as it stands.
 	RURI() URI
 	// From: From of the request.
 	From() Address
@@ -59,6 +59,11 @@ type Tx interface {
 	NoisyCtimer() bool
 	// SetNoisyCtimer changes it.
 	SetNoisyCtimer(c *event.Caller, noisyCtimer bool) error
+	// Cancel: Cancels what is open of an INVITE, when the running handler returned:
+	// each branch that has answered gets a CANCEL, the others when they do. They
+	// end with 487, and `on_failure` is asked as for other failures. It has
+	// effects.
+	Cancel(c *event.Caller) error
 }
 
 // Message is sip.message. A request or a reply. Where a hook point says so it

@@ -2126,6 +2126,123 @@ func loopLimitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func loopTLSHelloArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.TLSHello)
+	nameArg := lua.LValue(lua.LNil)
+	if v.HasName {
+		nameArg = fromString(v.Name)
+	}
+	return append(dst, h.Object(LoopConn, v.C), nameArg)
+}
+
+func loopTLSHelloPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.TLSHello)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopTLSHelloNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.TLSHello)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopTLSHelloThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.TLSHello)
+	switch key {
+	case "from":
+		if !v.HasFrom {
+			return lua.LNil, true
+		}
+		return fromEndpoint(v.From), true
+	case "protocols":
+		return fromStrings(L, v.Protocols), true
+	case "versions":
+		return fromStrings(L, v.Versions), true
+	case "ja4":
+		return fromString(v.Ja4), true
+	}
+	return nil, false
+}
+
 func loopErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Error)
 	return append(dst, h.Object(LoopConn, v.C))
@@ -4448,87 +4565,91 @@ func loopEvents() []*EventType {
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush, Numbers: loopLimitNumbers,
 		},
 		{
-			Info: loopev.Family.Events[11], Args: loopErrorArgs, This: loopErrorThis,
+			Info: loopev.Family.Events[11], Args: loopTLSHelloArgs, This: loopTLSHelloThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTLSHelloPush, Numbers: loopTLSHelloNumbers,
+		},
+		{
+			Info: loopev.Family.Events[12], Args: loopErrorArgs, This: loopErrorThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Numbers: loopErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[12], Args: loopMQTTConnectArgs, This: loopMQTTConnectThis,
+			Info: loopev.Family.Events[13], Args: loopMQTTConnectArgs, This: loopMQTTConnectThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectPush, Numbers: loopMQTTConnectNumbers,
 		},
 		{
-			Info: loopev.Family.Events[13], Args: loopMQTTSubscribeArgs, This: loopMQTTSubscribeThis,
+			Info: loopev.Family.Events[14], Args: loopMQTTSubscribeArgs, This: loopMQTTSubscribeThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTSubscribePush, Numbers: loopMQTTSubscribeNumbers,
 		},
 		{
-			Info: loopev.Family.Events[14], Args: loopMQTTPublishArgs, This: loopMQTTPublishThis,
+			Info: loopev.Family.Events[15], Args: loopMQTTPublishArgs, This: loopMQTTPublishThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTPublishPush, Numbers: loopMQTTPublishNumbers,
 		},
 		{
-			Info: loopev.Family.Events[15], Args: loopMQTTConnectedArgs, This: noFields,
+			Info: loopev.Family.Events[16], Args: loopMQTTConnectedArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectedPush, Numbers: loopMQTTConnectedNumbers,
 		},
 		{
-			Info: loopev.Family.Events[16], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
+			Info: loopev.Family.Events[17], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Numbers: loopMQTTMessageNumbers,
 		},
 		{
-			Info: loopev.Family.Events[17], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
+			Info: loopev.Family.Events[18], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSocksRequestPush, Numbers: loopSocksRequestNumbers,
 		},
 		{
-			Info: loopev.Family.Events[18], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
+			Info: loopev.Family.Events[19], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Numbers: loopDNSQueryNumbers,
 		},
 		{
-			Info: loopev.Family.Events[19], Args: loopCloseArgs, This: loopCloseThis,
+			Info: loopev.Family.Events[20], Args: loopCloseArgs, This: loopCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
 		},
 		{
-			Info: loopev.Family.Events[20], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
+			Info: loopev.Family.Events[21], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Numbers: loopHTTPHeadersNumbers,
 		},
 		{
-			Info: loopev.Family.Events[21], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
+			Info: loopev.Family.Events[22], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Numbers: loopHTTPChunkNumbers,
 		},
 		{
-			Info: loopev.Family.Events[22], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
+			Info: loopev.Family.Events[23], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Numbers: loopHTTPRequestNumbers,
 		},
 		{
-			Info: loopev.Family.Events[23], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
+			Info: loopev.Family.Events[24], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Numbers: loopHTTPResponseNumbers,
 		},
 		{
-			Info: loopev.Family.Events[24], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
+			Info: loopev.Family.Events[25], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[25], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
+			Info: loopev.Family.Events[26], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Numbers: loopWSHandshakeNumbers,
 		},
 		{
-			Info: loopev.Family.Events[26], Args: loopWSOpenArgs, This: loopWSOpenThis,
+			Info: loopev.Family.Events[27], Args: loopWSOpenArgs, This: loopWSOpenThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Numbers: loopWSOpenNumbers,
 		},
 		{
-			Info: loopev.Family.Events[27], Args: loopWSMessageArgs, This: loopWSMessageThis,
+			Info: loopev.Family.Events[28], Args: loopWSMessageArgs, This: loopWSMessageThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Numbers: loopWSMessageNumbers,
 		},
 		{
-			Info: loopev.Family.Events[28], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
+			Info: loopev.Family.Events[29], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Numbers: loopWSFragmentNumbers,
 		},
 		{
-			Info: loopev.Family.Events[29], Args: loopWSPingArgs, This: noFields,
+			Info: loopev.Family.Events[30], Args: loopWSPingArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Numbers: loopWSPingNumbers,
 		},
 		{
-			Info: loopev.Family.Events[30], Args: loopWSPongArgs, This: noFields,
+			Info: loopev.Family.Events[31], Args: loopWSPongArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Numbers: loopWSPongNumbers,
 		},
 		{
-			Info: loopev.Family.Events[31], Args: loopWSCloseArgs, This: loopWSCloseThis,
+			Info: loopev.Family.Events[32], Args: loopWSCloseArgs, This: loopWSCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Numbers: loopWSCloseNumbers,
 		},
 	}
@@ -4761,6 +4882,12 @@ func loopVerdicts() []Verdict {
 			}
 		}},
 		{Family: "loop", Info: &loopev.Family.Verdicts[6], Args: func(h Host, L *lua.LState) any {
+			name := toString(funcArg(h, L, "loop.certificate", 1))
+			return &loopev.CertificateArgs{
+				Name: name,
+			}
+		}},
+		{Family: "loop", Info: &loopev.Family.Verdicts[7], Args: func(h Host, L *lua.LState) any {
 			records := toPlain(funcArg(h, L, "loop.answer", 1))
 			ttl, hasTTL := optional(funcArg(h, L, "loop.answer", 2), toUint[uint32])
 			return &loopev.AnswerArgs{
@@ -4769,17 +4896,17 @@ func loopVerdicts() []Verdict {
 				HasTTL:  hasTTL,
 			}
 		}},
-		{Family: "loop", Info: &loopev.Family.Verdicts[7]},
 		{Family: "loop", Info: &loopev.Family.Verdicts[8]},
 		{Family: "loop", Info: &loopev.Family.Verdicts[9]},
-		{Family: "loop", Info: &loopev.Family.Verdicts[10], Args: func(h Host, L *lua.LState) any {
+		{Family: "loop", Info: &loopev.Family.Verdicts[10]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[11], Args: func(h Host, L *lua.LState) any {
 			server := orZero(funcArg(h, L, "loop.forward", 1), toString)
 			return &loopev.ForwardArgs{
 				Server: server,
 			}
 		}},
-		{Family: "loop", Info: &loopev.Family.Verdicts[11]},
-		{Family: "loop", Info: &loopev.Family.Verdicts[12], Args: func(h Host, L *lua.LState) any {
+		{Family: "loop", Info: &loopev.Family.Verdicts[12]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[13], Args: func(h Host, L *lua.LState) any {
 			status := toUint[uint16](funcArg(h, L, "loop.reply", 1))
 			body := orZero(funcArg(h, L, "loop.reply", 2), toBytes)
 			headers := orZero(funcArg(h, L, "loop.reply", 3), toPlain)
@@ -4789,7 +4916,7 @@ func loopVerdicts() []Verdict {
 				Headers: headers,
 			}
 		}},
-		{Family: "loop", Info: &loopev.Family.Verdicts[13], Args: func(h Host, L *lua.LState) any {
+		{Family: "loop", Info: &loopev.Family.Verdicts[14], Args: func(h Host, L *lua.LState) any {
 			call := funcArg(h, L, "loop.file", 1)
 			named := call.table("root", "path", "headers")
 			root := toString(call.named(named, "root"))
@@ -4801,9 +4928,9 @@ func loopVerdicts() []Verdict {
 				Headers: headers,
 			}
 		}},
-		{Family: "loop", Info: &loopev.Family.Verdicts[14]},
 		{Family: "loop", Info: &loopev.Family.Verdicts[15]},
-		{Family: "loop", Info: &loopev.Family.Verdicts[16], Args: func(h Host, L *lua.LState) any {
+		{Family: "loop", Info: &loopev.Family.Verdicts[16]},
+		{Family: "loop", Info: &loopev.Family.Verdicts[17], Args: func(h Host, L *lua.LState) any {
 			call := funcArg(h, L, "loop.upgrade", 1)
 			named := call.table("protocol", "headers")
 			protocol := orZero(call.named(named, "protocol"), toString)

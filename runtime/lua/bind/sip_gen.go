@@ -162,6 +162,21 @@ func sipTxNumbers(dst []float64, v sipev.Tx, fields []uint8) []float64 {
 	return dst
 }
 
+func sipTxCancel(h Host, L *lua.LState) int {
+	self, err := toActing[sipev.Tx](h, L, SIPTx, "cancel")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "cancel")
+	if !h.Does("sip.tx:cancel") {
+		return succeed(L)
+	}
+	if err := self.Cancel(h.Caller(L)); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func sipMessageIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(sipev.Message)
 	switch key {
@@ -572,7 +587,9 @@ func sipObjects() []*ObjectType {
 				sipTxPush(L, o.(sipev.Tx), fields, values)
 			},
 			SetIndex: sipTxSetIndex,
-			Methods:  map[string]Method{},
+			Methods: map[string]Method{
+				"cancel": sipTxCancel,
+			},
 		},
 		{
 			ID:    SIPMessage,
@@ -7477,6 +7494,56 @@ func sipEvents() []*EventType {
 func SIPFunctions(fn sipev.Functions) []Function {
 	return []Function{
 		{Info: sipev.Family.Functions[1], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sip.request")
+			call := funcArg(h, L, "sip.request", 1)
+			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
+			method := toString(call.named(named, "method"))
+			uri := toString(call.named(named, "uri"))
+			from := orZero(call.named(named, "from"), toString)
+			to := orZero(call.named(named, "to"), toString)
+			callID := orZero(call.named(named, "call_id"), toString)
+			cseq, hasCseq := optional(call.named(named, "cseq"), toUint[uint32])
+			headers := orZero(call.named(named, "headers"), toPlain)
+			body := orZero(call.named(named, "body"), toBytes)
+			typeArg := orZero(call.named(named, "type"), toString)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			if !h.Does("sip.request") {
+				return fail(L, ErrShadow)
+			}
+			return h.Wait(L, "sip.request", func(done func(results ...lua.LValue)) {
+				fn.Request(h.Caller(L), method, uri, from, to, callID, cseq, hasCseq, headers, body, typeArg, timeout, hasTimeout, func(rReply any, err error) {
+					if err != nil {
+						done(lua.LNil, lua.LString(err.Error()))
+						return
+					}
+					results := make([]lua.LValue, 0, 1)
+					results = append(results, Value(h, L, rReply))
+					done(results...)
+				})
+			})
+		}},
+		{Info: sipev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sip.send")
+			call := funcArg(h, L, "sip.send", 1)
+			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
+			method := toString(call.named(named, "method"))
+			uri := toString(call.named(named, "uri"))
+			from := orZero(call.named(named, "from"), toString)
+			to := orZero(call.named(named, "to"), toString)
+			callID := orZero(call.named(named, "call_id"), toString)
+			cseq, hasCseq := optional(call.named(named, "cseq"), toUint[uint32])
+			headers := orZero(call.named(named, "headers"), toPlain)
+			body := orZero(call.named(named, "body"), toBytes)
+			typeArg := orZero(call.named(named, "type"), toString)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			rTx, err := fn.Send(h.Caller(L), method, uri, from, to, callID, cseq, hasCseq, headers, body, typeArg, timeout, hasTimeout)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(h.Object(SIPTx, rTx))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
 			message := toObject[sipev.Message](funcArg(h, L, "digest.user", 1), SIPMessage)
 			realm := toString(funcArg(h, L, "digest.user", 2))
 			proxy := orZero(funcArg(h, L, "digest.user", 3), toBool)
@@ -7488,7 +7555,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 1
 		}},
-		{Info: sipev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "digest.check")
 			call := funcArg(h, L, "digest.check", 1)
 			named := call.table("message", "realm", "password", "ha1", "proxy", "same_uri")
@@ -7505,7 +7572,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromString(rUser))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.challenge", 1)
 			named := call.table("realm", "proxy", "stale", "algorithms", "qop")
 			realm := toString(call.named(named, "realm"))
@@ -7522,7 +7589,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
 			user := toString(funcArg(h, L, "digest.ha1", 1))
 			realm := toString(funcArg(h, L, "digest.ha1", 2))
 			password := toString(funcArg(h, L, "digest.ha1", 3))
@@ -7540,7 +7607,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.answer", 1)
 			named := call.table("message", "user", "password", "ha1", "method", "uri", "realm", "body")
 			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)

@@ -24,6 +24,8 @@ const (
 	// tickEvery is how often event time moves where no frame comes, and so how
 	// late a timer may be then.
 	tickEvery = 10 * time.Millisecond
+	// tickSeldom is how often it does where others move it.
+	tickSeldom = 100 * time.Millisecond
 )
 
 // ErrIdle is returned by a source that has no frame for now.
@@ -91,6 +93,8 @@ type lane struct {
 	// busy counts the sources that had a frame when they were asked last: what they
 	// have behind it may be older than the clock.
 	busy atomic.Int32
+	// moved is event time after the last tick.
+	moved int64
 }
 
 // New returns a feed that does nothing yet.
@@ -154,27 +158,38 @@ func (f *Feed) Run(ctx context.Context) error {
 
 func (f *Feed) begin(ts int64) { f.begun.Do(func() { f.cfg.Begin(ts) }) }
 
-// tick moves event time to where the clock is, running the timers that are due.
-func (l *lane) tick() {
+// tick moves event time to where the clock is, running the timers that are due. It
+// reports whether others moved it meanwhile.
+func (l *lane) tick() (moved bool) {
 	if !l.clocked.Load() || l.busy.Load() > 0 {
-		return
+		return false
 	}
 	now := l.Now()
-	l.shard.Enter()
+	if !l.shard.TryEnter() {
+		return true // who is there moves it
+	}
+	defer l.shard.Leave()
+	moved = l.shard.Now() > l.moved
 	l.shard.Advance(now)
-	l.shard.Leave()
+	l.moved = l.shard.Now()
+	return moved
 }
 
-// goOn lets time go on where the clock is followed, until ctx ends.
+// goOn lets time go on where the clock is followed, until ctx ends. It looks seldom
+// where others do that too: sockets' loops, at each of their turns.
 func (l *lane) goOn(ctx context.Context) {
-	every := time.NewTicker(tickEvery)
-	defer every.Stop()
+	next := time.NewTimer(tickEvery)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-every.C:
-			l.tick()
+		case <-next.C:
+			if l.tick() {
+				next.Reset(tickSeldom)
+			} else {
+				next.Reset(tickEvery)
+			}
 		}
 	}
 }

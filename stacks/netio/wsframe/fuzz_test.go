@@ -103,8 +103,8 @@ func FuzzRoundTrip(f *testing.F) {
 		var sent []byte
 		if flags&2 != 0 {
 			n := min(int(cut), len(p))
-			sent = w.AppendPart(nil, Binary, false, p[:n])
-			sent = w.AppendPart(sent, Binary, true, p[n:])
+			sent = w.frame(nil, Header{Opcode: Binary}, p[:n])
+			sent = w.frame(sent, Header{Opcode: Continuation, Fin: true}, p[n:])
 		} else {
 			sent = w.Append(nil, Binary, p)
 		}

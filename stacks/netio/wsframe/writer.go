@@ -16,8 +16,7 @@ type Writer struct {
 	// was agreed on; [DefaultDeflateMin] by default, less than 0 never.
 	DeflateMin int
 
-	cfg  Config
-	open bool // inside a message that is sent in parts
+	cfg Config
 }
 
 // NewWriter returns a Writer for a WebSocket whose handshake is over.
@@ -32,22 +31,11 @@ func NewWriter(cfg Config) *Writer {
 // it smaller, or a control frame.
 func (w *Writer) Append(dst []byte, op Opcode, p []byte) []byte {
 	h := Header{Opcode: op, Fin: true}
-	if w.cfg.Deflate != nil && !op.Control() && !w.open && w.DeflateMin >= 0 && len(p) >= w.DeflateMin {
+	if w.cfg.Deflate != nil && !op.Control() && w.DeflateMin >= 0 && len(p) >= w.DeflateMin {
 		if small := w.cfg.Flater.deflate(p); len(small) < len(p) {
 			h.RSV1, p = true, small
 		}
 	}
-	return w.frame(dst, h, p)
-}
-
-// AppendPart appends a part of a message: op for the first of it, which decides, and
-// fin for the last. Control frames may come between, messages may not.
-func (w *Writer) AppendPart(dst []byte, op Opcode, fin bool, p []byte) []byte {
-	h := Header{Opcode: op, Fin: fin}
-	if w.open {
-		h.Opcode = Continuation
-	}
-	w.open = !fin
 	return w.frame(dst, h, p)
 }
 

@@ -5,11 +5,8 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event/setting"
-	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/digest"
 )
-
-var _ sipev.Functions = (*Desk)(nil)
 
 // Config are a desk's settings. Zero fields stand for the defaults of
 // [DefaultConfig].

@@ -108,7 +108,7 @@ func (c *Conn) Pause(*event.Caller) error {
 }
 
 func (c *Conn) pause() (err error) {
-	if c.stolen, err = sock.Steal(c.pid, c.fd); err != nil {
+	if c.stolen, err = c.stack.steal(c.pid, c.fd); err != nil {
 		return err
 	}
 	if c.tuple, err = c.stack.mover.Block(c.stolen.FD); err != nil {
@@ -147,13 +147,17 @@ func (c *Conn) letGo() {
 		c.expiry = nil
 	}
 	var err error
-	if c.tuple.Local.IsValid() {
+	blocked := c.tuple.Local.IsValid()
+	if blocked {
 		err = c.stack.mover.Unlock(c.tuple)
-		c.tuple = netfilter.Tuple{}
 	}
 	if c.handle != nil {
 		err = errors.Join(err, c.handle.Resume())
 		c.handle = nil
+	}
+	if blocked {
+		c.stack.mover.Forget(c.tuple)
+		c.tuple = netfilter.Tuple{}
 	}
 	if c.stolen != nil {
 		err = errors.Join(err, c.stolen.Close())

@@ -141,7 +141,7 @@ func (c *Conn) Checkpoint(_ *event.Caller, file string, drain time.Duration, _ b
 
 // with stops the process for as long as its socket is worked on.
 func (p *passage) with(work func(*sock.Stolen) error) error {
-	s, err := sock.Steal(p.c.pid, p.c.fd)
+	s, err := p.c.stack.steal(p.c.pid, p.c.fd)
 	if err != nil {
 		return err
 	}

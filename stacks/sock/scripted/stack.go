@@ -62,6 +62,7 @@ type Stack struct {
 	budget  time.Duration
 	started atomic.Bool
 	listen  func(path string) (net.Listener, error)
+	guarded func() // starts the mover's keeper
 	counts
 	ids  atomic.Uint64
 	work sync.WaitGroup
@@ -90,10 +91,25 @@ func New(cfg Config, log *slog.Logger) *Stack {
 }
 
 // Start lets scripts take connections. listen makes a Unix socket that only this user
-// may connect to. It is called once, before any script runs.
-func (s *Stack) Start(listen func(path string) (net.Listener, error)) {
+// may connect to; keeper starts what sees to connections should this process be killed,
+// when the first is taken. It is called once, before any script runs.
+func (s *Stack) Start(listen func(path string) (net.Listener, error), keeper func() (*sock.Keeper, error)) {
 	s.listen = listen
+	s.guarded = sync.OnceFunc(func() {
+		k, err := keeper()
+		if err != nil {
+			s.log.Warn("connections are taken without a second process that sees to them if this one is killed", "err", err)
+			return
+		}
+		s.mover.Keeper = k
+	})
 	s.started.Store(true)
+}
+
+// steal takes a descriptor from a process, which stands still until it is closed.
+func (s *Stack) steal(pid, fd int) (*sock.Stolen, error) {
+	s.guarded()
+	return s.mover.Steal(pid, fd)
 }
 
 // Close waits for moves that are under way and lets paused connections go on.
@@ -114,7 +130,11 @@ func (s *Stack) Close() error {
 		c.letGo()
 		c.sh.Leave()
 	}
-	return s.mover.Close()
+	err := s.mover.Close()
+	if s.mover.Keeper != nil {
+		err = errors.Join(err, s.mover.Keeper.Close())
+	}
+	return err
 }
 
 // errIdle is what calls are told where nothing is touched.
