@@ -151,7 +151,8 @@ func (o *Observer) keyOf(m *msg.Message, via *msg.Via, method []byte) []byte {
 // before returns the hop that a request took before this one: its second Via names it.
 func (o *Observer) before(m *Message) (leg, bool) {
 	v := m.Values(msg.ViaName)
-	if !v.Next() || !v.Next() {
+	v.Next()
+	if !v.Next() {
 		return leg{}, false
 	}
 	via, err := msg.ParseVia(v.Value())
