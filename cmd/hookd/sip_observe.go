@@ -70,3 +70,19 @@ func (o *sipObserver) write(w io.Writer) {
 		{st.HeldOver, "dropped behind handlers that wait"},
 	})
 }
+
+// messages gives each the latest messages that passed, oldest first.
+func (o *sipObserver) messages(each func(m *sip.Kept)) {
+	for seq := uint64(0); ; {
+		o.shard.Enter()
+		list, next := o.observer.Kept(seq, 64)
+		o.shard.Leave()
+		if len(list) == 0 {
+			return
+		}
+		for i := range list {
+			each(&list[i])
+		}
+		seq = next
+	}
+}

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event/sipev"
+	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/edge"
+	"github.com/hookd/hookd/stacks/sip/ladder"
 	"github.com/hookd/hookd/stacks/sip/services"
 )
 
@@ -59,4 +62,31 @@ func (st *sipStatus) write(w io.Writer) {
 		fmt.Fprintf(w, "SIP listener %s: %s at %s, %d connections\n", l.Name, l.URL, l.Addr, l.Conns)
 	}
 	fmt.Fprintf(w, "%d SIP requests, %d replies, %d transactions (%d open)\n", st.Requests, st.Replies, st.Began, st.Open)
+}
+
+// calls collects the calls whose Call-ID fits a glob, of the messages that are kept: of what
+// is served, and of what passes.
+func (d *daemon) calls(id string) []*ladder.Call {
+	book := ladder.NewBook((&ladderOptions{callID: id}).wanted)
+	add := func(m *sip.Kept) { book.Add(m.TS, m.From, m.To, m.Proto, m.Raw) }
+	d.sips.Messages(add)
+	if d.seen != nil {
+		d.seen.messages(add)
+	}
+	return book.Calls
+}
+
+// ladder draws those calls for who sits at a console.
+func (d *daemon) ladder(id string, width int) (string, error) {
+	calls := d.calls(id)
+	if len(calls) == 0 {
+		return "", fmt.Errorf("no message is kept of a call %s; max_kept says how many are", id)
+	}
+	var b strings.Builder
+	for _, c := range calls {
+		if err := c.Draw(&b, ladder.Style{Width: width}); err != nil {
+			return "", err
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
 }

@@ -44,6 +44,8 @@ type Config struct {
 	MaxBranches int
 	// MaxHeld bounds how many messages wait while a handler of their transaction does.
 	MaxHeld int
+	// MaxKept bounds how many of the latest messages are kept, for [Stack.Kept].
+	MaxKept int
 	// Limits bound one message.
 	Limits msg.Limits
 	// Key makes branch parameters unguessable: 16 bytes that nobody else knows.
@@ -55,7 +57,7 @@ func DefaultConfig() Config {
 	return Config{
 		T1: 500 * time.Millisecond, T2: 4 * time.Second, T4: 5 * time.Second,
 		FR: 32 * time.Second, FRInv: 185 * time.Second, MaxInv: 15 * time.Minute, Linger: 32 * time.Second,
-		MaxTransactions: 200_000, MaxBranches: 12, MaxHeld: 16,
+		MaxTransactions: 200_000, MaxBranches: 12, MaxHeld: 16, MaxKept: 2000,
 		Limits: msg.DefaultLimits(),
 	}
 }
@@ -86,6 +88,7 @@ func (c Config) orDefaults() Config {
 		{&c.MaxTransactions, &d.MaxTransactions},
 		{&c.MaxBranches, &d.MaxBranches},
 		{&c.MaxHeld, &d.MaxHeld},
+		{&c.MaxKept, &d.MaxKept},
 		{&c.Limits.Size, &d.Limits.Size},
 		{&c.Limits.Head, &d.Limits.Head},
 		{&c.Limits.Fields, &d.Limits.Fields},

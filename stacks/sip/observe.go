@@ -86,11 +86,17 @@ func Wanted(sh *event.Shard) bool { return points.Wanted(sh) }
 
 // Pass takes a message that passed: from.Remote sent it to from.Local. raw is not used
 // once it returned. The shard's clock stands at the time when it passed.
-func (o *Observer) Pass(from Hop, raw []byte) {
+func (o *Observer) Pass(from Hop, raw []byte) { o.pass(from, raw, true) }
+
+// pass takes a message that passes now, or was held since.
+func (o *Observer) pass(from Hop, raw []byte, now bool) {
 	s, m := o.s, &o.s.in
 	if err := m.load(raw, from, s.cfg.Limits); err != nil {
 		s.stats.Malformed++
 		return
+	}
+	if now {
+		s.note(&from, raw, false)
 	}
 	if m.IsRequest() {
 		s.stats.Requests++
@@ -184,7 +190,7 @@ func (o *Observer) letOn(t *Tx) {
 	for len(t.held) != 0 && t.waits == waitsNot {
 		h := t.held[0]
 		t.held = t.held[1:]
-		o.Pass(h.from, h.raw)
+		o.pass(h.from, h.raw, false)
 	}
 }
 
