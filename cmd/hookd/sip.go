@@ -27,7 +27,7 @@ func newSIP() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSIPLadder())
+	cmd.AddCommand(newSIPLadder(), newSIPParse())
 	return cmd
 }
 
