@@ -94,10 +94,17 @@ type sorter struct {
 	parcel  flow.Parcel
 }
 
-// add puts a packet on its shard's load.
+// add puts a frame, or each packet of several in it, on its shard's load.
 func (s *sorter) add(f *capture.Frame) {
 	s.now = max(s.now, f.TS)
 	s.front.Sort(&s.parcel, uint16(f.Link), f.Data, f.WireLen, f.TS)
+	for more := true; more; more = s.front.Next(&s.parcel) {
+		s.put()
+	}
+}
+
+// put puts the parcel at hand on its shard's load.
+func (s *sorter) put() {
 	i := s.parcel.Shard()
 	l := s.open[i]
 	if len(l.parcels) == s.batch || len(l.parcels) > 0 && len(l.buf)+s.parcel.Size() > loadBytes {

@@ -72,7 +72,7 @@ func (d *Desk) Start(input *Input, more func(), ended func(Outcome)) *Evaluation
 	fn.Env = d.env
 	co.task.Thread().Push(fn)
 	limits := &in.prog.rt.cfg.Limits
-	co.leave(co.task.StartSliced(limits.ConsoleInstructions, limits.ConsoleSlice, "the evaluation", 0, 0))
+	co.leave(co.task.StartSliced(limits.ConsoleInstructions, limits.ConsoleSlice, "the evaluation", 0))
 	return e
 }
 

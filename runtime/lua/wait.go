@@ -50,18 +50,14 @@ func (in *instance) Wait(L *glua.LState, what string, start func(done func(resul
 	co.call.Waiter = &w.Waiter
 	start(func(results ...glua.LValue) { co.done(w, results) })
 	co.call.Waiter = nil
-	results := w.results
 	if !w.done {
 		co.wait = w
-		var err error
-		if results, err = co.vm.Wait(); err != nil {
-			L.RaiseError("%s", err.Error())
-		}
+		return co.vm.Wait(L)
 	}
-	for _, r := range results {
+	for _, r := range w.results {
 		L.Push(r)
 	}
-	return len(results)
+	return len(w.results)
 }
 
 // cannotWait raises that the running call cannot wait.
@@ -116,7 +112,7 @@ func (co *coroutine) begin() {
 }
 
 func (co *coroutine) run() {
-	co.leave(co.task.Start(co.in.prog.rt.cfg.Limits.HandlerInstructions, co.what, co.nargs, 1))
+	co.leave(co.task.Start(co.in.prog.rt.cfg.Limits.HandlerInstructions, co.what, co.nargs))
 }
 
 // Cancel implements [engine.Suspended].

@@ -333,7 +333,7 @@ function settings(decl) end
 ---@field dropped integer at hookd.reloaded
 ---@field duration number at hookd.reloaded, hookd.reload_failed
 ---@field failure string at loop.close
----@field fault loop.fault at loop.error
+---@field fault string|loop.fault at flow.orphan, loop.error
 ---@field file string at hookd.script_error
 ---@field from string at loop.limit, loop.tls_hello
 ---@field functions integer at hookd.reloaded
@@ -366,7 +366,7 @@ function settings(decl) end
 ---@field prefix string at flow.block_start, flow.block_end, flow.blocked
 ---@field protocols string[] at loop.tls_hello
 ---@field qos integer at loop.mqtt_subscribe, loop.mqtt_publish, loop.mqtt_message
----@field reason flow.error_reason|flow.end_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
+---@field reason flow.error_reason|flow.end_reason|flow.orphan_reason|string|flow.unblock_reason|hookd.stop_reason at flow.error, flow.side_closed, flow.conn_end, flow.udp_end, flow.orphan, flow.block_start, flow.block_end, flow.blocked, hookd.stop, hookd.handler_dropped, loop.connect, loop.close
 ---@field records integer at hookd.reloaded
 ---@field recursion boolean at loop.dns_query
 ---@field restoring boolean at sock.before
@@ -420,11 +420,17 @@ this = {}
 ---Why a prefix is no longer blocked.
 ---@alias flow.unblock_reason "none"|"expired"|"unblocked"
 
+---Why a packet belongs to no TCP connection. none: it is whole, and of another protocol.
+---no_connection: nothing is known of its connection. checksum: it is wrong, and verify_checksums is
+---set.
+---@alias flow.orphan_reason "none"|"no_connection"|"checksum"|"fragment"|"truncated"|"malformed"
+
 ---What was sent again.
 ---@alias flow.rexmit_kind "data"|"syn"|"fin"|"keepalive"|"probe"
 
----A way in which IP travels inside IP.
----@alias flow.tunnel "none"|"ipip"|"gre"|"mpls"|"vxlan"|"geneve"|"gtpu"|"teredo"|"l2tp"|"lisp"|"ayiya"|"ipcomp"
+---A way in which IP travels inside IP. sflow: the packet is a sample in a report, and passes
+---elsewhere.
+---@alias flow.tunnel "none"|"ipip"|"gre"|"mpls"|"vxlan"|"geneve"|"gtpu"|"teredo"|"l2tp"|"lisp"|"ayiya"|"ipcomp"|"wlan"|"sflow"
 
 ---What verifying a checksum shows. none: the sender of a UDP datagram computed none. partial: the
 ---sending host leaves it to its network card. Only bad speaks against a packet.
@@ -583,7 +589,7 @@ function flow_stream:gaps() end
 ---@field mpls_label integer The outermost MPLS label, else 0. Valid: mpls_labels is 1 or more.
 ---@field tunnel flow.tunnel The innermost tunnel that was entered; all fields of IP and of what follows are those of the packet inside.
 ---@field tunnel_depth integer How many tunnels were entered.
----@field tunnel_id integer What the tunnel's header calls it: key of GRE, VNI of VXLAN and GENEVE, TEID of GTP-U and the like, else 0. Valid: tunnel is not none.
+---@field tunnel_id integer What the tunnel's header calls it: key of GRE, VNI of VXLAN and GENEVE, TEID of GTP-U, data source of sFlow and the like, else 0. Valid: tunnel is not none.
 ---@field outer_src? string Source address of the outermost IP header, nil outside tunnels.
 ---@field outer_dst? string Destination address of the outermost IP header, nil outside tunnels.
 ---@field ip_version integer 4 or 6.
@@ -603,9 +609,9 @@ function flow_stream:gaps() end
 ---@field dst string Destination address.
 ---@field proto integer Protocol number of the payload of IP, after extension headers.
 ---@field ttl integer Time to live or hop limit.
----@field fragment boolean It is a fragment of a datagram.
----@field src_port integer Source port, else 0. Valid: tcp, udp or sctp, and no later fragment.
----@field dst_port integer Destination port, else 0. Valid: tcp, udp or sctp, and no later fragment.
+---@field fragment boolean It is a fragment of a datagram; with fragment_read_cut, of TCP and the like too.
+---@field src_port integer Source port, of a malformed header too; else 0. Valid: tcp, udp or sctp, and no later fragment.
+---@field dst_port integer Destination port, of a malformed header too; else 0. Valid: tcp, udp or sctp, and no later fragment.
 ---@field seq integer Sequence number. Valid: proto is 6.
 ---@field ack integer Acknowledgment number. Valid: proto is 6.
 ---@field flags integer TCP flags: 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK, 32 URG, 64 ECE, 128 CWR. Valid: proto is 6.

@@ -82,7 +82,7 @@ func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	f.frames++
 	p := &f.pkt
 	p.Decode(link, data, wireLen, ts)
-	first := f.stackOf(p)
+	first := f.common.stackOf(p)
 	first.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
 	first.begin(f.frames)
 	if f.cfg.Blocks.n.Load() > 0 {
@@ -92,8 +92,16 @@ func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
 		}
 	}
 	f.unpack.add(p)
-	s := f.stackOf(p)
-	s.frame, s.outcome, s.said = f.frames, first.outcome, first.said
+	if f.unpack.inside.Open(p) {
+		f.common.takeInside(first, f.unpack, p)
+		return
+	}
+	s := f.common.stackOf(p)
+	s.outcome = first.outcome
+	if s != first {
+		s.turn(f.frames)
+		s.said = first.said
+	}
 	s.pkt.p = *p
 	s.take(&s.pkt.p)
 }
@@ -106,11 +114,14 @@ func (f *Front) Frames() uint64 {
 	return f.frames
 }
 
-// Parcel is a frame on its way to its stack.
+// Parcel is a frame on its way to its stack, or one of the packets in it.
 type Parcel struct {
-	shard int
-	pkt   packet.Packet
-	whole []byte // the datagram that was put together or inflated
+	shard   int
+	pkt     packet.Packet
+	whole   []byte         // the datagram that was put together or inflated
+	inside  *packet.Inside // nil where what carries several packets is not entered
+	several bool           // the frame carries several packets, which inside goes through
+	further bool           // it is none of these but the first
 }
 
 // Shard returns the number of the shard that takes the parcel.
@@ -128,12 +139,39 @@ func (p *Parcel) Keep(buf []byte) []byte {
 // Size is how many bytes [Parcel.Keep] copies.
 func (p *Parcel) Size() int { return len(p.pkt.Data) }
 
-// Sort decodes a frame into p and finds its shard. Several goroutines may sort, each into parcels of
+// Sort decodes a frame into p and finds its shard; [Front.Next] does so for what else the frame carries. Several goroutines may sort, each into parcels of
 // its own, which it uses again: fragments meet whoever reads them. What belongs together has to be
 // sorted by one of them, in the order of capture, or in that order by several.
 func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64) {
 	p.pkt.Decap = f.cfg.Decap
 	p.pkt.Decode(link, data, wireLen, ts)
+	f.put(p)
+	if p.further = false; f.cfg.Decap&(packet.WLAN|packet.SFlow) == 0 {
+		return
+	}
+	if p.inside == nil {
+		p.inside = new(packet.Inside)
+	}
+	if p.several = p.inside.Open(&p.pkt); p.several {
+		f.put(p)
+	}
+}
+
+// Next makes of p, into which a frame was sorted, the next packet that the frame carries beside the first, and
+// finds its shard; false if there is none. The frame's bytes are still lent. Where shards are driven apart,
+// what becomes of each such packet is told as if it were a frame.
+func (f *Front) Next(p *Parcel) bool {
+	if !p.several || !p.inside.Next(&p.pkt) {
+		p.several = false
+		return false
+	}
+	p.further = true
+	f.put(p)
+	return true
+}
+
+// put unpacks what is in p, and finds its shard.
+func (f *Front) put(p *Parcel) {
 	if f.unpack.concerns(&p.pkt) {
 		f.whole.Lock()
 		if f.unpack.add(&p.pkt) {
@@ -142,7 +180,7 @@ func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64)
 		}
 		f.whole.Unlock()
 	}
-	p.shard = f.stackOf(&p.pkt).sh.Index()
+	p.shard = f.common.stackOf(&p.pkt).sh.Index()
 }
 
 // Take runs a frame that was sorted through the pipeline of its stack. The caller has entered its
@@ -152,8 +190,12 @@ func (f *Front) Take(p *Parcel) {
 	s.sh.Advance(p.pkt.TS)
 	s.outcome = Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS}
 	s.begin(s.frame + 1)
+	if p.further {
+		s.stats.Frames--
+		s.stats.Inside++
+	}
 	s.pkt.p = p.pkt
-	if s.cfg.Blocks.n.Load() > 0 && s.blocked(&s.pkt.p) {
+	if s.cfg.Blocks.n.Load() > 0 && !p.pkt.Sampled && s.blocked(&s.pkt.p) {
 		s.pkt.p.Data = nil
 		return
 	}
@@ -161,9 +203,9 @@ func (f *Front) Take(p *Parcel) {
 }
 
 // stackOf returns the stack that has to take a packet.
-func (f *Front) stackOf(p *packet.Packet) *Stack {
-	if !p.IsIP() {
-		return f.common.stacks[0]
+func (c *common) stackOf(p *packet.Packet) *Stack {
+	if len(c.stacks) == 1 || !p.IsIP() {
+		return c.stacks[0]
 	}
 	var k key
 	switch p.Class {
@@ -174,7 +216,7 @@ func (f *Front) stackOf(p *packet.Packet) *Stack {
 	default:
 		k, _ = keyOf(p)
 	}
-	return f.common.holder(&k)
+	return c.holder(&k)
 }
 
 // icmpKey returns the key of what an ICMP message belongs to: of the packet that an error quotes, of

@@ -167,7 +167,7 @@ func (l *lentPacket) IPID() uint32 {
 func (l *lentPacket) DontFragment() bool { return l.p.IPVersion == 4 && l.ip()[6]&0x40 != 0 }
 
 // MoreFragments reports that fragments follow.
-func (l *lentPacket) MoreFragments() bool { return l.p.Class == packet.Fragment && l.p.FragMore }
+func (l *lentPacket) MoreFragments() bool { return l.p.FragMore }
 
 // FragmentOffset returns the fragment's place.
 func (l *lentPacket) FragmentOffset() uint16 {

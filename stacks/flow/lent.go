@@ -23,7 +23,7 @@ func (l *lentPacket) Src() netip.Addr  { return l.p.Src.Netip(l.p.IPVersion) }
 func (l *lentPacket) Dst() netip.Addr  { return l.p.Dst.Netip(l.p.IPVersion) }
 func (l *lentPacket) Proto() uint8     { return l.p.Proto }
 func (l *lentPacket) TTL() uint8       { return l.p.TTL }
-func (l *lentPacket) Fragment() bool   { return l.p.Class == packet.Fragment }
+func (l *lentPacket) Fragment() bool   { return l.p.Class == packet.Fragment || l.p.FragMore }
 func (l *lentPacket) Seq() uint32      { return l.p.Seq }
 func (l *lentPacket) Ack() uint32      { return l.p.Ack }
 func (l *lentPacket) Flags() uint8     { return uint8(l.p.TCPFlags) }

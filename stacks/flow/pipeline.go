@@ -104,7 +104,7 @@ func (s *Stack) find(st *step, p *packet.Packet) *Conn {
 	case s.cfg.PickUp:
 		c = s.adopt(&k, hash, low, p)
 	default:
-		s.flow(nil)
+		s.flow(nil, flowev.OrphanReasonNoConnection)
 		return nil
 	}
 	if opens {
@@ -145,7 +145,7 @@ func (s *Stack) giveUpBefore(st *step) {
 
 // deliver takes the segment to the receiver's stack and reports whether it stays there.
 func (s *Stack) deliver(st *step) bool {
-	if s.cfg.Verdicts == Apply {
+	if s.applies() {
 		s.remember(st)
 	}
 	s.receive(st)
@@ -166,7 +166,7 @@ func (s *Stack) after(st *step, passed bool) {
 		c.reset = true
 	}
 	switch {
-	case s.cfg.Verdicts == Apply && c.decided >= flowev.VerdictCut:
+	case s.applies() && c.decided >= flowev.VerdictCut:
 		s.cut(c, st)
 	case c.reset && s.cfg.ResetLinger <= 0:
 		s.end(c, flowev.EndReasonRst)

@@ -124,11 +124,14 @@ func (s *Stack) raiseEnd(c *Conn, why flowev.EndReason) {
 	}
 }
 
-// orphan raises the current packet as one that belongs to no connection.
-func (s *Stack) orphan() {
+// orphan raises the current packet as one that belongs to no connection, and why.
+func (s *Stack) orphan(why flowev.OrphanReason) {
 	s.stats.Orphans++
 	if flowev.OnOrphan.Wanted(s.sh) {
-		s.ev.orphan = flowev.Orphan{Pkt: &s.pkt}
+		s.ev.orphan = flowev.Orphan{Pkt: &s.pkt, Reason: why}
+		if why == flowev.OrphanReasonMalformed {
+			s.ev.orphan.Fault, s.ev.orphan.HasFault = s.pkt.p.Err.String(), true
+		}
 		s.decide(nil, flowev.OnOrphan.Emit(s.sh, &s.ev.orphan))
 	}
 }

@@ -132,7 +132,7 @@ func (r *replacing) begin() {
 
 // changes reports whether there is something to replace, and that is followed.
 func (s *Stack) changes() bool {
-	return s.cfg.Verdicts == Apply && s.said == flowev.VerdictReplace && !s.repl.todo.Nothing()
+	return s.applies() && s.said == flowev.VerdictReplace && !s.repl.todo.Nothing()
 }
 
 // rewrite does to the frame at hand what rules said so far, which the receiver's stack then gets.

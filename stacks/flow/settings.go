@@ -17,7 +17,7 @@ import (
 func (c *Config) settings() setting.Table {
 	overlaps := []string{"first", "last"}
 	return setting.Table{
-		{Name: "decap", Doc: "tunnels that are entered, so that connections are those inside: " + packet.AllTunnels.String() + ", or all or none", Value: tunnels{&c.Decap}},
+		{Name: "decap", Doc: "tunnels that are entered, so that connections are those inside: " + packet.AllTunnels.String() + ", or all or none. Not of all: sflow, for packets that reports sample, which pass elsewhere or passed already", Value: tunnels{&c.Decap}},
 		{Name: "verify_checksums", Doc: "packets with a wrong checksum are orphans", Value: setting.Flag(&c.VerifyChecksums)},
 		{Name: "pick_up", Doc: "packets whose connection began before make one: conn_adopted", Value: setting.Flag(&c.PickUp)},
 		{Name: "rst", Doc: "which RSTs count: those in the window, those with the exact number, any", Value: word{(*uint8)(&c.RST), []string{"window", "exact", "any"}}},
@@ -36,6 +36,7 @@ func (c *Config) settings() setting.Table {
 		{Name: "fragment_datagrams", Doc: "IP datagrams that wait for fragments", Limit: true, Value: setting.Count(&c.Fragments.Datagrams)},
 		{Name: "fragment_timeout", Doc: "how long they wait", Value: wait{dst: &c.Fragments.Timeout}},
 		{Name: "fragment_overlap", Doc: "which bytes hold where fragments overlap: as this system does, the first, the last, or the datagram is given up", Value: word{(*uint8)(&c.Fragments.Overlap), fragment.OverlapNames()}},
+		{Name: "fragment_read_cut", Doc: "first fragments that the capture cut, and that no datagram can be made with, are read as the packets that they begin", Value: setting.Flag(&c.Fragments.ReadCut)},
 		{Name: "handshake_timeout", Doc: "silence that ends an unfinished handshake", Value: wait{dst: &c.HandshakeTimeout}},
 		{Name: "idle_timeout", Doc: "silence that ends a connection", Value: wait{dst: &c.IdleTimeout}},
 		{Name: "close_timeout", Doc: "silence that ends a connection whose last FIN was not acknowledged", Value: wait{dst: &c.CloseTimeout}},
@@ -173,7 +174,7 @@ func setTunnels(dst *packet.Tunnels, value any) error {
 		case name == "none" || name == "":
 			t = 0
 		case !ok:
-			return fmt.Errorf("%q is no tunnel: %s, all or none expected", name, packet.AllTunnels)
+			return fmt.Errorf("%q is no tunnel: %s, all or none expected", name, packet.KnownTunnels)
 		}
 		set |= t
 	}

@@ -75,7 +75,7 @@ func newStack(sh *event.Shard, cfg Config, c *common) *Stack {
 // LINKTYPE_ number): data is what was captured of its wireLen bytes. First the timers run that are
 // due by then, as for every timestamp greater than those before; a smaller one moves no clock. Then
 // the frame runs through the whole pipeline; a fragment that makes its datagram whole does as the
-// datagram. data is not kept.
+// datagram, and of several packets in the frame each does. data is not kept.
 func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
 	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
@@ -87,12 +87,21 @@ func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 		return
 	}
 	s.unpack.add(p)
+	if s.unpack.inside.Open(p) {
+		s.common.takeInside(s, s.unpack, p)
+		return
+	}
 	s.take(p)
 }
 
 // begin prepares for the frame of that number.
 func (s *Stack) begin(frame uint64) {
 	s.stats.Frames++
+	s.turn(frame)
+}
+
+// turn prepares for a packet of that frame.
+func (s *Stack) turn(frame uint64) {
 	s.frame, s.said = frame, event.None
 	s.repl.begin()
 	s.exch.at = nil
@@ -104,17 +113,17 @@ func (s *Stack) take(p *packet.Packet) {
 	switch {
 	case s.cfg.VerifyChecksums && !p.ChecksumOK():
 		s.stats.BadChecksums++
-		s.flow(nil)
+		s.flow(nil, flowev.OrphanReasonChecksum)
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
 		x := s.datagram(p)
 		s.readDatagram(p)
-		s.flow(x)
+		s.flow(x, flowev.OrphanReasonNone)
 	case p.Class == packet.ICMP:
-		s.flow(s.icmp(p))
+		s.flow(s.icmp(p), flowev.OrphanReasonNone)
 	case p.IsIP():
-		s.flow(nil)
+		s.flow(nil, unreadable[p.Class])
 	default:
 		s.unread(p)
 		s.report(nil, false)
@@ -123,10 +132,16 @@ func (s *Stack) take(p *packet.Packet) {
 	s.sh.Changed()
 }
 
-// flow ends the pipeline for a packet outside TCP; x is its UDP or ICMP flow, or what it is an error
-// for.
-func (s *Stack) flow(x flowev.Conn) {
-	s.orphan()
+// unreadable says why a packet could not be read to its end; none where it could.
+var unreadable = [...]flowev.OrphanReason{
+	packet.Fragment: flowev.OrphanReasonFragment, packet.Truncated: flowev.OrphanReasonTruncated,
+	packet.Malformed: flowev.OrphanReasonMalformed, packet.OtherIP: flowev.OrphanReasonNone,
+}
+
+// flow ends the pipeline for a packet that no TCP connection gets, for a reason; x is its UDP or ICMP flow, or
+// what it is an error for.
+func (s *Stack) flow(x flowev.Conn, why flowev.OrphanReason) {
+	s.orphan(why)
 	var own flowev.Conn
 	if s.exch.at != nil {
 		own = s.exch.at

@@ -5,11 +5,12 @@ import (
 	"github.com/hookd/hookd/stacks/flow/ipcomp"
 )
 
-// Stats counts what a stack did since it was made. Every frame is in exactly one of NotIP,
-// Malformed, Truncated, Orphans, TCP, Swallowed and Blocked; what has no IP header that could be read raises
-// nothing.
+// Stats counts what a stack did since it was made. Every frame, and every further packet in one, is in
+// exactly one of NotIP, Malformed, Truncated, Orphans, TCP, Swallowed and Blocked; what has no IP header that
+// could be read raises nothing.
 type Stats struct {
 	Frames    uint64 // given to Frame
+	Inside    uint64 // packets that frames carry beyond one: samples, and those of aggregates
 	NotIP     uint64 // no IP in it
 	Malformed uint64 // no IP header could be read: it contradicts itself or the frame
 	Truncated uint64 // no IP header could be read: the capture cut it off
@@ -77,6 +78,7 @@ type Stats struct {
 func (st *Stats) add(o *Stats) {
 	for _, n := range [...]struct{ to, from *uint64 }{
 		{&st.Frames, &o.Frames},
+		{&st.Inside, &o.Inside},
 		{&st.NotIP, &o.NotIP},
 		{&st.Malformed, &o.Malformed},
 		{&st.Truncated, &o.Truncated},

@@ -1,14 +1,11 @@
 package flow_test
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +28,7 @@ type account struct {
 	hash           [2]hash.Hash // of the bytes before the first gap
 	gap            [2]bool
 	matched        bool
+	stray          bool // of segments whose header is malformed, and which no connection has
 }
 
 // sum returns the digest as the tables have it.
@@ -43,29 +41,43 @@ func (a *account) sum(i int) string {
 
 // accounts collects the connections of one capture.
 type accounts struct {
-	list  []*account
-	byID  map[uint64]*account
-	stats flow.Stats
-	// How many segments were read, one direction a key.
-	segments map[string]int
-	broken   map[string]int // the same of segments whose header is malformed
-	packed   []packed       // what carries packets and is no tunnel
-}
-
-// packed is bytes in which segments lie that no connection has.
-type packed struct {
-	kind  string
-	bytes []byte
+	list     []*account
+	byID     map[uint64]*account
+	strays   map[[2]string]*account // of segments whose header is malformed: no connection has them
+	segments map[string]int         // how many were read, one direction a key
+	stats    flow.Stats
 }
 
 func (a *accounts) of(c flowev.Conn) *account {
 	acc := a.byID[c.ID()]
 	if acc == nil {
-		acc = &account{hash: [2]hash.Hash{sha256.New(), sha256.New()}}
+		acc = a.add()
 		a.byID[c.ID()] = acc
-		a.list = append(a.list, acc)
 	}
 	return acc
+}
+
+func (a *accounts) add() *account {
+	acc := &account{hash: [2]hash.Hash{sha256.New(), sha256.New()}}
+	a.list = append(a.list, acc)
+	return acc
+}
+
+// stray takes a packet of which an orphan event says that its TCP header is malformed: it has ends, and no
+// byte that could be read.
+func (a *accounts) stray(p flowev.Packet) {
+	src, dst := ends(p)
+	a.segments[src+">"+dst]++
+	if a.strays[[2]string{src, dst}] == nil {
+		acc := a.add()
+		acc.client, acc.server, acc.stray = src, dst, true
+		a.strays[[2]string{src, dst}], a.strays[[2]string{dst, src}] = acc, acc
+	}
+}
+
+// ends are a packet's source and destination with their ports.
+func ends(p flowev.Packet) (src, dst string) {
+	return netip.AddrPortFrom(p.Src(), p.SrcPort()).String(), netip.AddrPortFrom(p.Dst(), p.DstPort()).String()
 }
 
 func (a *accounts) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
@@ -74,7 +86,12 @@ func (a *accounts) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdi
 		if id != flowev.OnPktInSnd.ID() {
 			break
 		}
-		a.segments[fmt.Sprintf("%v>%v", netip.AddrPortFrom(e.Pkt.Src(), e.Pkt.SrcPort()), netip.AddrPortFrom(e.Pkt.Dst(), e.Pkt.DstPort()))]++
+		src, dst := ends(e.Pkt)
+		a.segments[src+">"+dst]++
+	case *flowev.Orphan:
+		if e.Reason == flowev.OrphanReasonMalformed && strings.HasPrefix(e.Fault, "tcp ") {
+			a.stray(e.Pkt)
+		}
 	case *flowev.NewData:
 		if acc, i := a.of(e.C), e.D.From()-1; !acc.gap[i] {
 			acc.hash[i].Write(e.D.Peek(0, false))
@@ -104,59 +121,40 @@ func waiting(s flowev.Stream) (n int) {
 	return n
 }
 
-// replay runs a capture through a stack.
-func replay(t testing.TB, path string, cfg flow.Config) *accounts {
-	a := &accounts{byID: map[uint64]*account{}, segments: map[string]int{}, broken: map[string]int{}}
+// replay runs a capture through a stack. With lastOnly of each frame that carries several packets only the last
+// is given to it, as a frame of its own.
+func replay(t testing.TB, path string, cfg flow.Config, lastOnly bool) *accounts {
+	a := &accounts{byID: map[uint64]*account{}, strays: map[[2]string]*account{}, segments: map[string]int{}}
 	sh := event.NewShard(0)
 	sh.Bind(a, func(event.PointID) bool { return true })
 	s := flow.New(sh, cfg)
-	p := packet.Packet{}
 	eachFrame(t, path, func(f *capture.Frame) {
+		if p, ok := last(f, cfg.Decap); lastOnly && ok {
+			s.Frame(packet.LinkRaw, p, len(p), f.TS)
+			return
+		}
 		s.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
-		p.Decode(uint16(f.Link), f.Data, f.WireLen, f.TS)
-		a.note(&p)
 	})
 	s.Close()
 	a.stats = s.Stats()
 	return a
 }
 
-// note keeps what the stack raised no segment for.
-func (a *accounts) note(p *packet.Packet) {
-	keep := func(kind string) { a.packed = append(a.packed, packed{kind, bytes.Clone(p.Data)}) }
-	switch {
-	case p.Err == packet.ErrTCPDataOffset && p.IPVersion == 4:
-		tcp := p.Data[p.ErrOff:]
-		src, dst := netip.AddrPortFrom(p.Src.Netip(4), binary.BigEndian.Uint16(tcp)), netip.AddrPortFrom(p.Dst.Netip(4), binary.BigEndian.Uint16(tcp[2:]))
-		a.broken[fmt.Sprintf("%v>%v", src, dst)]++
-	case p.Class == packet.UDP && p.DstPort == 6343:
-		keep("sflow")
-	case p.Class == packet.Fragment && p.Cut() && p.FragOff == 0:
-		keep("fragment")
-	case p.Class == packet.OtherIP && p.Proto == 47 && bytes.HasPrefix(p.Payload(), []byte("\x00\x00\x82\x40")):
-		keep("aruba")
+// last returns the last packet of a frame that carries several.
+func last(f *capture.Frame, decap packet.Tunnels) (ip []byte, ok bool) {
+	var in packet.Inside
+	p := packet.Packet{Decap: decap}
+	p.Decode(uint16(f.Link), f.Data, f.WireLen, f.TS)
+	if !in.Open(&p) {
+		return nil, false
 	}
-}
-
-// carried reports whether a segment of the row's client lies in one of the packets of that kind: the addresses,
-// and the ports behind them.
-func (a *accounts) carried(kind string, r truthRow) bool {
-	want := func(ends ...string) []byte {
-		var b []byte
-		for _, e := range ends {
-			b = append(b, netip.MustParseAddr(e).AsSlice()...)
-		}
-		return b
+	for q := p; in.Next(&q); {
+		p, ok = q, true
 	}
-	src, sport, _ := strings.Cut(r["a"], " ")
-	dst, dport, _ := strings.Cut(r["b"], " ")
-	s, err1 := strconv.ParseUint(sport, 10, 16)
-	d, err2 := strconv.ParseUint(dport, 10, 16)
-	if err1 != nil || err2 != nil {
-		return false
+	if !ok {
+		return nil, false
 	}
-	segment := append(want(src, dst), byte(s>>8), byte(s), byte(d>>8), byte(d))
-	return slices.ContainsFunc(a.packed, func(p packed) bool { return p.kind == kind && bytes.Contains(p.bytes, segment) })
+	return p.Data[p.IPOff : p.PayloadOff+p.PayloadCap], true
 }
 
 // endpointOf turns "10.0.0.1 80" into "10.0.0.1:80".
@@ -221,13 +219,6 @@ func (a *accounts) between(t testing.TB, r truthRow) (same []*account) {
 func (a *accounts) read(t testing.TB, r truthRow) bool {
 	there, back := ways(t, r)
 	return a.segments[there] >= r.n("pkts_ab") && a.segments[back] >= r.n("pkts_ba")
-}
-
-// malformed reports whether the stream is nothing but segments with malformed headers, and without a byte.
-func (a *accounts) malformed(t testing.TB, r truthRow) bool {
-	there, back := ways(t, r)
-	return a.broken[there] == r.n("pkts_ab") && a.broken[back] == r.n("pkts_ba") &&
-		r.either("uniq") == 0 && r["sha256_contig_first_ab"] == "-" && r["sha256_contig_first_ba"] == "-"
 }
 
 // ways are the two directions of a row, as segments are counted.

@@ -3,6 +3,7 @@ package flow_test
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
+	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
@@ -92,14 +94,17 @@ func readTruth(t testing.TB, path string) []truthRow {
 const forever = 100 * 365 * 24 * time.Hour
 
 var (
-	// ordinary are the defaults.
+	// ordinary judges numbers as the defaults do. What carries packets is opened as TShark opens it, samples in
+	// reports too.
 	ordinary = flow.Config{
-		PickUp: true, Decap: packet.AllTunnels, HandshakeTimeout: forever, IdleTimeout: forever, CloseTimeout: forever,
+		PickUp: true, Decap: packet.KnownTunnels, Fragments: fragment.Config{ReadCut: true},
+		HandshakeTimeout: forever, IdleTimeout: forever, CloseTimeout: forever,
 	}
-	// asTShark reads numbers as TShark and the tables do: what is missing is waited for to the end, a segment
+	// asTShark judges numbers as TShark and the tables do: what is missing is waited for to the end, a segment
 	// counts wherever it lies near its stream, and no stream jumps.
 	asTShark = flow.Config{
-		PickUp: true, Decap: packet.AllTunnels, HandshakeTimeout: forever, IdleTimeout: forever, CloseTimeout: forever,
+		PickUp: true, Decap: packet.KnownTunnels, Fragments: fragment.Config{ReadCut: true},
+		HandshakeTimeout: forever, IdleTimeout: forever, CloseTimeout: forever,
 		GapWait: forever, ReorderSide: 1 << 30, ReorderTotal: 1 << 30, WindowSlack: 16 << 20, MaxJump: 16 << 20,
 	}
 )
@@ -111,7 +116,7 @@ var differing = []struct {
 	name string
 	is   func(r truthRow, same []*account, all *accounts) bool
 }{
-	{"max_jump: the client took the second of two SYN/ACKs, TShark the first", func(r truthRow, same []*account, _ *accounts) bool {
+	{"max_jump: the client took the second of two answers to its SYN, TShark the first", func(r truthRow, same []*account, _ *accounts) bool {
 		return len(same) == 1 && r.n("synack_ba") > 1 && r["follow_ba"] == "gap" && same[0].equals(r, 0) && same[0].seen[1] > r.n("uniq_ba")
 	}},
 	{"max_jump: more than 4 GiB, where TShark's places wrap", func(r truthRow, same []*account, _ *accounts) bool {
@@ -133,36 +138,25 @@ func (a *accounts) why(t testing.TB, r truthRow) string {
 	return ""
 }
 
-// noTraffic are the rows that are no streams, with the reason: nobody sent such segments where the capture
-// was made.
-var noTraffic = []struct {
-	name string
-	is   func(r truthRow, all *accounts) bool
-}{
-	{"a sample of a packet, in a report (sFlow)", func(r truthRow, all *accounts) bool {
-		return all.carried("sflow", r)
-	}},
-	{"one of several packets in one radio frame, of which TShark's fields have the last (A-MSDU in Aruba's GRE)", func(r truthRow, all *accounts) bool {
-		return all.carried("aruba", r)
-	}},
-	{"a first fragment that the frame cuts: its datagram never gets whole", func(r truthRow, all *accounts) bool {
-		return all.carried("fragment", r) && all.stats.Fragments.Cut > 0 && r.n("pkts_ab")+r.n("pkts_ba") == 1
-	}},
-}
-
 // tally counts how streams compare.
 type tally struct {
-	total, equal      int
-	rexmits, gaps     int // equal in these too
-	sure, sureEqual   int // directions that TShark itself reads in two ways with the same result
-	captures, exact   int
-	extras, malformed int
-	classes, without  map[string]int
+	total, equal    int
+	rexmits, gaps   int // equal in these too
+	sure, sureEqual int // directions that TShark itself reads in two ways with the same result
+	captures, exact int
+	malformed       int // of the equal ones, nothing but segments whose header is malformed
+	lastOnly        int // compared by the last packet of each frame
+	extras          int
+	crowded         int // captures of which more than one stream in a hundred differs
+	classes         map[string]int
 }
 
-// TestTruth compares the connections of every ordinary capture with TShark's streams. At the ordinary settings
-// all directions are equal that TShark itself reads in two ways with the same result; read as TShark reads
-// them, all streams are, in each capture.
+// TestTruth compares the connections of every ordinary capture with TShark's streams: every row of the table.
+// Directions that TShark itself reads in two ways with the same result are equal without exception, whatever
+// the settings. Read as TShark reads numbers, so is every stream, so that none differs in any
+// capture. Where numbers are judged as ends judge them, streams may differ by the classes above, two of a
+// thousand of all; they cannot be held to one of a hundred in each capture, since the captures in which ends
+// contradict each other so were made to show that, and have one stream or two.
 func TestTruth(t *testing.T) {
 	t.Parallel()
 	dir := corporaDir(t)
@@ -175,23 +169,29 @@ func TestTruth(t *testing.T) {
 		name    string
 		cfg     flow.Config
 		differ  int // rows that may, of a thousand
+		crowded int // captures in which more than one of a hundred may
 		rexmits int // rows equal in these too, of a hundred
-	}{{"ordinary", ordinary, 2, 96}, {"as tshark", asTShark, 0, 98}} {
+	}{{"ordinary", ordinary, 2, 3, 96}, {"as tshark", asTShark, 0, 0, 98}} {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
-			n := tally{classes: map[string]int{}, without: map[string]int{}}
+			n := tally{classes: map[string]int{}}
+			rows := 0
 			for _, sum := range summaries {
 				name := sum["pcap"]
 				if sum["class"] == "normal" && len(streams[name]) > 0 {
-					n.compare(t, name, streams[name], replay(t, filepath.Join(dir, name), way.cfg), sum.n("snaplen_cut_pkts") > 0)
+					rows += len(streams[name])
+					n.compare(t, filepath.Join(dir, name), streams[name], way.cfg, sum.n("snaplen_cut_pkts") > 0)
 				}
 			}
 			differ := n.log(t)
-			if n.total < 2790 || differ*1000 > way.differ*n.total || n.sure < 3650 {
-				t.Error("too few streams are equal")
+			if n.total != rows || n.total < 2800 || n.equal+differ != n.total || differ*1000 > way.differ*n.total || n.crowded > way.crowded {
+				t.Errorf("of %d streams, %d were compared, and %d differ; more than one of a hundred in %d captures", rows, n.total, differ, n.crowded)
 			}
-			if n.rexmits*100 < n.equal*way.rexmits || n.gaps*100 < n.equal*99 || n.extras*100 > n.total {
-				t.Error("too few are equal in retransmissions and gaps, or there are too many connections")
+			if n.sure < 3650 || n.sureEqual != n.sure || n.extras > differ {
+				t.Errorf("%d of %d sure directions are equal; %d connections are no stream", n.sureEqual, n.sure, n.extras)
+			}
+			if n.rexmits*100 < n.equal*way.rexmits || n.gaps*100 < n.equal*99 {
+				t.Error("too few are equal in retransmissions and gaps")
 			}
 		})
 	}
@@ -201,70 +201,55 @@ func TestTruth(t *testing.T) {
 func (n *tally) log(t *testing.T) (differ int) {
 	t.Logf("%d of %d streams equal in endpoints, bytes and content (%.2f %%), %d of them in retransmissions, %d in gaps",
 		n.equal, n.total, 100*float64(n.equal)/float64(n.total), n.rexmits, n.gaps)
-	t.Logf("%d of %d sure directions equal; %d of %d captures exact; %d connections that are no stream; %d streams of malformed headers, without a byte in both",
-		n.sureEqual, n.sure, n.exact, n.captures, n.extras, n.malformed)
+	t.Logf("%d of %d sure directions equal; %d of %d captures exact; %d connections that are no stream", n.sureEqual, n.sure, n.exact, n.captures, n.extras)
+	t.Logf("of the equal ones, %d are of malformed headers, without a byte in both; %d streams of frames with several packets, of which the table has the last", n.malformed, n.lastOnly)
 	for why, k := range n.classes {
 		differ += k
 		t.Logf("%3d differ: %s", k, why)
 	}
-	for why, k := range n.without {
-		t.Logf("%3d are no traffic: %s", k, why)
-	}
 	return differ
 }
 
-func (n *tally) compare(t *testing.T, name string, rows []truthRow, all *accounts, cut bool) {
-	before, of := n.equal, 0
+// compare compares the rows of one capture. Of packets that one frame carries TShark shows all, and the table
+// has the last, so that is what it is compared with.
+func (n *tally) compare(t *testing.T, path string, rows []truthRow, cfg flow.Config, cut bool) {
+	all := replay(t, path, cfg, false)
+	if all.stats.Inside > 0 {
+		all = replay(t, path, cfg, true)
+		n.lastOnly += len(rows)
+	}
+	equal := n.equal
 	for _, r := range rows {
-		if n.skips(t, name, r, all) {
-			continue
+		if !all.read(t, r) {
+			t.Errorf("%s stream %s is not read; %+v", path, r["tcp.stream"], all.stats)
 		}
-		of++
-		if a := all.find(t, r); a == nil {
+		if a := all.find(t, r); a != nil {
+			n.equals(a, r)
+		} else {
 			why := all.why(t, r)
 			if why == "" {
-				t.Errorf("%s stream %s: no connection equals it", name, r["tcp.stream"])
+				t.Errorf("%s stream %s: no connection equals it", path, r["tcp.stream"])
 			}
-			n.classes[why]++
-		} else {
-			n.equals(a, r)
+			n.classes[fmt.Sprintf("%s (of %d in its capture)", why, len(rows))]++
 		}
 		if !cut {
-			n.compareSure(t, name, r, all)
+			n.compareSure(t, path, r, all)
 		}
 	}
-	n.total += of
-	if of > 0 {
-		n.captures++
-		if n.equal-before == of {
-			n.exact++
-		}
+	n.total += len(rows)
+	n.captures++
+	differ := len(rows) - (n.equal - equal)
+	if differ == 0 {
+		n.exact++
+	}
+	if differ*100 > len(rows) {
+		n.crowded++
 	}
 	for _, a := range all.list {
 		if !a.matched && a.seen[0]+a.seen[1] > 0 {
 			n.extras++
 		}
 	}
-}
-
-// skips reports whether there is no connection of the row, and counts why. A segment whose header is malformed
-// makes a stream for TShark, of which neither it nor we read a byte: that is all there is to compare.
-func (n *tally) skips(t *testing.T, name string, r truthRow, all *accounts) bool {
-	if all.malformed(t, r) {
-		n.malformed++
-		return true
-	}
-	if all.read(t, r) {
-		return false
-	}
-	for _, u := range noTraffic {
-		if u.is(r, all) {
-			n.without[u.name]++
-			return true
-		}
-	}
-	t.Errorf("%s stream %s is not read; %+v", name, r["tcp.stream"], all.stats)
-	return true
 }
 
 // equals counts a row that a connection equals.
@@ -275,6 +260,9 @@ func (n *tally) equals(a *account, r truthRow) {
 	}
 	if a.gaps == [2]uint64{uint64(r.n("gaps_ab")), uint64(r.n("gaps_ba"))} {
 		n.gaps++
+	}
+	if a.stray {
+		n.malformed++
 	}
 }
 

@@ -11,15 +11,17 @@ import (
 type unpacker struct {
 	frags   *fragment.Table
 	inflate ipcomp.Inflater
+	inside  packet.Inside // where one goroutine unpacks
 }
 
 func newUnpacker(cfg *Config) *unpacker {
 	return &unpacker{frags: fragment.New(cfg.Fragments)}
 }
 
-// concerns reports whether add may do something to p.
+// concerns reports whether add may do something to p. What was unpacked is not unpacked again, for what it
+// lies in is lent; and what is sampled elsewhere does not meet what passes here.
 func (u *unpacker) concerns(p *packet.Packet) bool {
-	return p.Class == packet.Fragment || ipcomp.Compressed(p)
+	return (p.Class == packet.Fragment || ipcomp.Compressed(p)) && !p.Reassembled && !p.Sampled
 }
 
 // add makes of p what comes out of it, and reports whether that is other than p was: then its Data is lent

@@ -21,7 +21,8 @@ type Outcome struct {
 	// Verdict is the strictest that rules decided about the frame or, where the connection was cut
 	// before, about that. It is not followed in mode Record.
 	Verdict event.VerdictKind
-	// Conn is the connection, or the UDP or ICMP flow, nil for none.
+	// Conn is the connection, or the UDP or ICMP flow, nil for none; of several packets in the frame, the
+	// first that belongs to one has it.
 	Conn flowev.Conn
 	// Blocked is the prefix that blocked it, see [Blocks]; empty for none.
 	Blocked string
@@ -29,6 +30,8 @@ type Outcome struct {
 	Data    []byte // as captured, or as rules changed it
 	WireLen int
 	TS      int64 // nanoseconds since the epoch
+
+	parted bool // there are several packets in the frame, and it is told of when all are done with
 }
 
 // decide notes what rules said about the frame at hand and, where it holds for all of it, about c.
@@ -48,25 +51,42 @@ func (s *Stack) decide(c *Conn, v event.Verdict) {
 // stopped reports whether rules decided that the frame at hand does not pass, or changed in a way that
 // is not possible, and that is followed.
 func (s *Stack) stopped() bool {
-	return s.cfg.Verdicts == Apply && (s.said >= flowev.VerdictDrop || s.repl.failed)
+	return s.applies() && (s.said >= flowev.VerdictDrop || s.repl.failed)
 }
 
-// report tells what became of the frame at hand.
+// report tells what became of the frame at hand, or notes it where more packets are in it. What rules say
+// about a sample is said of none that passes here.
 func (s *Stack) report(c flowev.Conn, swallowed bool) {
-	action := Forwarded
+	o := &s.outcome
 	switch {
+	case s.pkt.p.Sampled:
+		return
 	case swallowed:
-		action = Dropped
+		o.Action = Dropped
 	case s.stopped():
-		s.stats.Dropped++
-		action = Dropped
+		if o.Action != Dropped {
+			s.stats.Dropped++
+		}
+		o.Action = Dropped
 	}
 	if s.cfg.Forward == nil {
 		return
 	}
-	s.outcome.Action, s.outcome.Verdict, s.outcome.Conn = action, s.said, c
-	s.cfg.Forward(&s.outcome)
-	s.outcome.Data = nil
+	o.Verdict = max(o.Verdict, s.said)
+	if o.Conn == nil {
+		o.Conn = c
+	}
+	if !o.parted {
+		s.tell()
+	}
+}
+
+// tell tells what became of the frame at hand.
+func (s *Stack) tell() {
+	if s.cfg.Forward != nil {
+		s.cfg.Forward(&s.outcome)
+		s.outcome.Data = nil
+	}
 }
 
 // before is what a segment changes at its receiver.

@@ -836,6 +836,36 @@ var orphanInfo = &event.Info{
 			},
 			Set: func(e, value any) error { return plain.SetObject(&e.(*Orphan).Pkt, value, "flow.packet", false) },
 		},
+		{
+			Name:   "reason",
+			Type:   event.Type{Kind: event.Enum, Names: OrphanReasonNames()},
+			Doc:    "Why no connection has it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*Orphan).Reason) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*Orphan).Reason, value, OrphanReasonNames()) },
+		},
+		{
+			Name:     "fault",
+			Type:     event.Type{Kind: event.String},
+			Doc:      `What contradicts itself, in words, such as "tcp data offset out of range"; nil unless reason is malformed.`,
+			Stable:   event.StableEvent,
+			Cost:     event.Copy,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*Orphan).Fault },
+				Present: func(e any) bool { return e.(*Orphan).HasFault },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*Orphan).HasFault = false
+					return nil
+				}
+				e.(*Orphan).HasFault = true
+				return plain.SetString(&e.(*Orphan).Fault, value)
+			},
+		},
 	},
 	Verdicts: []event.VerdictKind{VerdictReplace, VerdictDrop},
 	Since:    "0.1",

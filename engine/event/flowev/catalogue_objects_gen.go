@@ -613,7 +613,7 @@ var packetObject = &event.Object{
 		{
 			Name:   "tunnel_id",
 			Type:   event.Type{Kind: event.Uint, Bits: 32},
-			Doc:    "What the tunnel's header calls it: key of GRE, VNI of VXLAN and GENEVE, TEID of GTP-U and the like, else 0.",
+			Doc:    "What the tunnel's header calls it: key of GRE, VNI of VXLAN and GENEVE, TEID of GTP-U, data source of sFlow and the like, else 0.",
 			Valid:  "tunnel is not none",
 			Stable: event.StableEvent,
 			Get: event.Getter{
@@ -821,7 +821,7 @@ var packetObject = &event.Object{
 		{
 			Name:   "fragment",
 			Type:   event.Type{Kind: event.Bool},
-			Doc:    "It is a fragment of a datagram.",
+			Doc:    "It is a fragment of a datagram; with fragment_read_cut, of TCP and the like too.",
 			Stable: event.StableEvent,
 			Get: event.Getter{
 				Bool: func(o any) bool { return o.(Packet).Fragment() },
@@ -830,7 +830,7 @@ var packetObject = &event.Object{
 		{
 			Name:   "src_port",
 			Type:   event.Type{Kind: event.Uint, Bits: 16},
-			Doc:    "Source port, else 0.",
+			Doc:    "Source port, of a malformed header too; else 0.",
 			Valid:  "tcp, udp or sctp, and no later fragment",
 			Stable: event.StableEvent,
 			Get: event.Getter{
@@ -840,7 +840,7 @@ var packetObject = &event.Object{
 		{
 			Name:   "dst_port",
 			Type:   event.Type{Kind: event.Uint, Bits: 16},
-			Doc:    "Destination port, else 0.",
+			Doc:    "Destination port, of a malformed header too; else 0.",
 			Valid:  "tcp, udp or sctp, and no later fragment",
 			Stable: event.StableEvent,
 			Get: event.Getter{

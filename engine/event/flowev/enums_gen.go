@@ -355,6 +355,52 @@ func ParseUnblockReason(word string) (UnblockReason, bool) {
 // UnblockReasonNames returns the words by value. The slice is shared: do not change it.
 func UnblockReasonNames() []string { return unblockReasonNames[:] }
 
+// OrphanReason is flow.orphan_reason. Why a packet belongs to no TCP
+// connection. none: it is whole, and of another protocol. no_connection:
+// nothing is known of its connection. checksum: it is wrong, and
+// verify_checksums is set.
+type OrphanReason uint8
+
+// The values of OrphanReason.
+const (
+	OrphanReasonNone OrphanReason = iota
+	OrphanReasonNoConnection
+	OrphanReasonChecksum
+	OrphanReasonFragment
+	OrphanReasonTruncated
+	OrphanReasonMalformed
+)
+
+var orphanReasonNames = [...]string{
+	"none",
+	"no_connection",
+	"checksum",
+	"fragment",
+	"truncated",
+	"malformed",
+}
+
+// String returns the word that scripts and records use for v.
+func (v OrphanReason) String() string {
+	if int(v) < len(orphanReasonNames) {
+		return orphanReasonNames[v]
+	}
+	return "orphan_reason(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseOrphanReason returns the value that the word names.
+func ParseOrphanReason(word string) (OrphanReason, bool) {
+	for i, name := range orphanReasonNames {
+		if name == word {
+			return OrphanReason(i), true
+		}
+	}
+	return 0, false
+}
+
+// OrphanReasonNames returns the words by value. The slice is shared: do not change it.
+func OrphanReasonNames() []string { return orphanReasonNames[:] }
+
 // RexmitKind is flow.rexmit_kind. What was sent again.
 type RexmitKind uint8
 
@@ -396,7 +442,8 @@ func ParseRexmitKind(word string) (RexmitKind, bool) {
 // RexmitKindNames returns the words by value. The slice is shared: do not change it.
 func RexmitKindNames() []string { return rexmitKindNames[:] }
 
-// Tunnel is flow.tunnel. A way in which IP travels inside IP.
+// Tunnel is flow.tunnel. A way in which IP travels inside IP. sflow: the packet
+// is a sample in a report, and passes elsewhere.
 type Tunnel uint8
 
 // The values of Tunnel.
@@ -413,6 +460,8 @@ const (
 	TunnelLisp
 	TunnelAyiya
 	TunnelIpcomp
+	TunnelWlan
+	TunnelSflow
 )
 
 var tunnelNames = [...]string{
@@ -428,6 +477,8 @@ var tunnelNames = [...]string{
 	"lisp",
 	"ayiya",
 	"ipcomp",
+	"wlan",
+	"sflow",
 }
 
 // String returns the word that scripts and records use for v.

@@ -290,6 +290,12 @@ type Orphan struct {
 	C Conn
 	// The packet.
 	Pkt Packet
+	// Why no connection has it.
+	Reason OrphanReason
+	// What contradicts itself, in words, such as "tcp data offset out of range";
+	// nil unless reason is malformed.
+	Fault    string
+	HasFault bool
 }
 
 // BlockStart is flow.block_start. A script blocked an address or a prefix that

@@ -90,7 +90,7 @@ func TestAppendJSON(t *testing.T) {
 		},
 		{
 			"flow.orphan", &flowev.Orphan{Pkt: &packet{}},
-			`,"src":"::1","dst":null,"ip_proto":17,"src_port":53,"dst_port":1234,"len":90`,
+			`,"src":"::1","dst":null,"ip_proto":17,"src_port":53,"dst_port":1234,"len":90,"reason":"none"`,
 		},
 	} {
 		got := string(info(t, test.name).AppendJSON(nil, test.e))

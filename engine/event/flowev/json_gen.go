@@ -217,6 +217,12 @@ func appendOrphan(b []byte, e *Orphan) []byte {
 	b = strconv.AppendUint(b, uint64(e.Pkt.DstPort()), 10)
 	b = append(b, `,"len":`...)
 	b = strconv.AppendUint(b, uint64(e.Pkt.Len()), 10)
+	b = append(b, `,"reason":`...)
+	b = event.AppendJSONString(b, e.Reason.String())
+	if e.HasFault {
+		b = append(b, `,"fault":`...)
+		b = event.AppendJSONString(b, e.Fault)
+	}
 	return b
 }
 

@@ -149,7 +149,8 @@ type Packet interface {
 	// TunnelDepth: How many tunnels were entered.
 	TunnelDepth() uint8
 	// TunnelID: What the tunnel's header calls it: key of GRE, VNI of VXLAN and
-	// GENEVE, TEID of GTP-U and the like, else 0. Valid: tunnel is not none.
+	// GENEVE, TEID of GTP-U, data source of sFlow and the like, else 0. Valid:
+	// tunnel is not none.
 	TunnelID() uint32
 	// OuterSrc: Source address of the outermost IP header, nil outside tunnels.
 	OuterSrc() (netip.Addr, bool)
@@ -193,12 +194,14 @@ type Packet interface {
 	Proto() uint8
 	// TTL: Time to live or hop limit.
 	TTL() uint8
-	// Fragment: It is a fragment of a datagram.
+	// Fragment: It is a fragment of a datagram; with fragment_read_cut, of TCP and
+	// the like too.
 	Fragment() bool
-	// SrcPort: Source port, else 0. Valid: tcp, udp or sctp, and no later fragment.
+	// SrcPort: Source port, of a malformed header too; else 0. Valid: tcp, udp or
+	// sctp, and no later fragment.
 	SrcPort() uint16
-	// DstPort: Destination port, else 0. Valid: tcp, udp or sctp, and no later
-	// fragment.
+	// DstPort: Destination port, of a malformed header too; else 0. Valid: tcp, udp
+	// or sctp, and no later fragment.
 	DstPort() uint16
 	// Seq: Sequence number. Valid: proto is 6.
 	Seq() uint32

@@ -22,6 +22,8 @@ var flowErrorReasonWords = words(flowev.ErrorReasonNames())
 
 var flowUnblockReasonWords = words(flowev.UnblockReasonNames())
 
+var flowOrphanReasonWords = words(flowev.OrphanReasonNames())
+
 var flowRexmitKindWords = words(flowev.RexmitKindNames())
 
 var flowTunnelWords = words(flowev.TunnelNames())
@@ -2357,6 +2359,20 @@ func flowOrphanNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	return dst, true
 }
 
+func flowOrphanThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*flowev.Orphan)
+	switch key {
+	case "reason":
+		return fromEnum(flowOrphanReasonWords, v.Reason), true
+	case "fault":
+		if !v.HasFault {
+			return lua.LNil, true
+		}
+		return fromString(v.Fault), true
+	}
+	return nil, false
+}
+
 func flowBlockStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.BlockStart)
 	switch key {
@@ -2497,7 +2513,7 @@ func flowEvents() []*EventType {
 			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush, Numbers: flowICMPErrorNumbers,
 		},
 		{
-			Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: noFields,
+			Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: flowOrphanThis,
 			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush, Numbers: flowOrphanNumbers,
 		},
 		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},

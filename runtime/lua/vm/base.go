@@ -130,6 +130,12 @@ func (v *VM) where(L *glua.LState, level int) string {
 		}
 		level -= levels
 		L = L.Parent
+		if v.isParked(L) {
+			// Its pcall is a level too, which returned to be made anew.
+			if level--; level < 0 {
+				return ""
+			}
+		}
 	}
 	dbg, ok := L.GetStack(level)
 	if !ok {

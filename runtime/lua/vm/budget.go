@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	glua "github.com/yuin/gopher-lua"
 )
 
 const (
@@ -34,6 +36,10 @@ type budget struct {
 	// two of them; it is nil whenever a call starts.
 	pause func() error
 	slice int
+	// enters is a thread that goes on: with its next instruction it is inside outer, and
+	// held instructions are left.
+	enters, outer *glua.LState
+	held          int
 }
 
 var _ context.Context = (*budget)(nil)
@@ -47,6 +53,15 @@ func newBudget() budget {
 // reset starts a call of n instructions.
 func (b *budget) reset(n int, what string) {
 	b.left, b.more, b.limit, b.what, b.allot, b.cause = n, 0, n, what, 0, nil
+	b.enters = nil
+}
+
+// enter has extend be asked at the next instruction, which is the first of a thread
+// that goes on. Who resumes a thread of gopher-lua becomes what is outside of it,
+// and nothing else of ours is called before its code runs.
+func (b *budget) enter(th, outer *glua.LState) {
+	b.enters, b.outer = th, outer
+	b.held, b.left = b.left, 0
 }
 
 // kill lets no further instruction run: each raises cause.
@@ -79,6 +94,12 @@ func (b *budget) Done() <-chan struct{} {
 
 // extend opens the next slice and reports whether there is one.
 func (b *budget) extend() bool {
+	if b.enters != nil {
+		b.enters.Parent, b.enters, b.outer = b.outer, nil, nil
+		if b.left += b.held; b.left >= 0 {
+			return true
+		}
+	}
 	if b.more <= 0 || b.cause != nil || b.late() {
 		return false
 	}

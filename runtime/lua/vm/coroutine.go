@@ -81,7 +81,7 @@ var stock = sync.OnceValues(func() (create, resume glua.LGFunction) {
 // newCoroutine returns a suspended thread with the given body, a Lua function.
 func (v *VM) newCoroutine(body *glua.LFunction) *glua.LState {
 	L := v.root
-	L.Options.RegistrySize = registryThread
+	L.Options.RegistrySize = registrySmall
 	L.Push(body)
 	v.stockCreate(L)
 	th := L.Get(-1).(*glua.LState)
@@ -153,22 +153,30 @@ func (v *VM) create(L *glua.LState, fn string) *glua.LState {
 }
 
 // run resumes the coroutine at index 1 of L with the arguments after it and
-// leaves what coroutine.resume returns, as many values as it returns.
-func (v *VM) run(L, th *glua.LState) int {
+// leaves what coroutine.resume returns, as many values as it returns; -1 where the
+// thread is left as a call of the kind because something waits.
+func (v *VM) run(L, th *glua.LState, kind callKind) int {
 	if s := v.status(th); s != "suspended" {
 		L.Push(glua.LFalse)
 		L.Push(glua.LString("cannot resume " + s + " coroutine"))
 		return 2
 	}
 	v.enter(L, "coroutine.resume")
-	defer func() { v.depth-- }()
+	defer func() {
+		if !v.leaving {
+			v.depth--
+		}
+	}()
 	n := v.stockResume(L)
+	if v.leaving {
+		return v.parkAround(L, parkedCall{kind: kind, inside: th})
+	}
 	v.yielded = nil
 	if th.Dead {
 		delete(v.co.live, weak.Make(th))
 	}
 	if L.Get(-n) == glua.LFalse {
-		v.rephrase(L)
+		L.Replace(-1, v.rephrased(L.Get(-1)))
 	}
 	return n
 }
@@ -178,14 +186,17 @@ func (v *VM) coResume(L *glua.LState) int {
 	if !ok {
 		argError(L, 1, "resume", "coroutine expected")
 	}
-	return v.run(L, th)
+	return v.run(L, th, resumeCall)
 }
 
 func (v *VM) coWrap(L *glua.LState) int {
 	th := v.create(L, "wrap")
 	L.Push(v.root.NewFunction(func(L *glua.LState) int {
 		L.Insert(th, 1)
-		n := v.run(L, th)
+		n := v.run(L, th, wrapCall)
+		if n < 0 {
+			return n
+		}
 		if L.Get(-n) == glua.LFalse {
 			L.Error(L.Get(-1), 0)
 		}

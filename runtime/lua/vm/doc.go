@@ -19,8 +19,8 @@
 // A call that may wait is a [Task]: it is left where it waits and entered again
 // there, from wherever it called, while others run.
 //
-// Goroutines: a VM and all its values belong to one goroutine at a time. A task
-// has a goroutine of its own, which runs only while its caller is held in
+// Goroutines: a VM and all its values belong to one goroutine at a time. Tasks run on
+// goroutines of the machine, of which one runs only while its caller is held in
 // [Task.Start], [Task.Resume] or [Task.Cancel]; [VM.Close] waits for those that
 // are left, and tasks that wait are to be canceled before.
 package vm

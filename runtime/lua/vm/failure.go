@@ -131,6 +131,8 @@ func (v *VM) recovered(cause any) error {
 	}
 	f.Message = v.explain(f.Chunk, f.Line, f.Message)
 	v.trace, v.guards, v.guarded, v.depth, v.yielded = nil, guards{}, nil, 0, nil
+	v.parked, v.entered, v.leaving = nil, 0, false
+	v.budget.enters, v.budget.outer = nil, nil
 	v.co.wait = 0 // what the call held is free now
 	return f
 }

@@ -42,8 +42,8 @@ func (v *VM) enter(L *glua.LState, what string) {
 
 // protect runs the function and arguments that make up the frame of L and
 // leaves true and its results there, or false and the error. It returns how
-// many values it left.
-func (v *VM) protect(L *glua.LState, what string) int {
+// many values it left, -1 where the thread is left as c because something waits.
+func (v *VM) protect(L *glua.LState, what string, c parkedCall) int {
 	if fn := L.Get(1); !callable(L, fn) {
 		L.SetTop(0)
 		L.Push(glua.LFalse)
@@ -51,24 +51,28 @@ func (v *VM) protect(L *glua.LState, what string) int {
 		return 2
 	}
 	v.enter(L, what)
-	g := &v.guards
 	active := len(v.guarded)
-	defer func() { v.depth, v.guarded = v.depth-1, v.guarded[:active] }()
-	for i := 1; i <= L.GetTop(); i++ {
-		g.next = append(g.next, L.Get(i))
-	}
-	th := v.guard()
-	v.guarded = append(v.guarded, th)
-	L.SetTop(0)
-	L.Push(th)
-	n := v.stockResume(L)
-	if L.Get(-n) == glua.LTrue {
-		if len(g.spare) < maxSpareGuards {
-			g.spare = append(g.spare, th)
+	defer func() {
+		if !v.leaving {
+			v.depth, v.guarded = v.depth-1, v.guarded[:active]
 		}
-		return n
+	}()
+	for i := 1; i <= L.GetTop(); i++ {
+		v.guards.next = append(v.guards.next, L.Get(i))
 	}
-	v.rephrase(L)
+	c.inside = v.guard()
+	v.guarded = append(v.guarded, c.inside)
+	L.SetTop(0)
+	L.Push(c.inside)
+	n := v.stockResume(L)
+	switch {
+	case v.leaving:
+		return v.parkAround(L, c)
+	case L.Get(-n) == glua.LTrue:
+		v.spareGuard(c.inside)
+	default:
+		L.Replace(-1, v.rephrased(L.Get(-1)))
+	}
 	return n
 }
 
@@ -89,6 +93,13 @@ func (v *VM) guard() *glua.LState {
 	return v.newCoroutine(v.loop)
 }
 
+// spareGuard keeps the thread of a protected call that succeeded for the next one.
+func (v *VM) spareGuard(th *glua.LState) {
+	if g := &v.guards; len(g.spare) < maxSpareGuards {
+		g.spare = append(g.spare, th)
+	}
+}
+
 // caught words the text of an error that a script catches as it would read had
 // nothing caught it, with its position.
 func (v *VM) caught(text string) string {
@@ -107,11 +118,11 @@ const stepsPerError = 3200
 // it may.
 const stepsPerOverflow = 150_000
 
-// rephrase puts an error text that a script catches, on top of L, into words.
-func (v *VM) rephrase(L *glua.LState) {
-	text, ok := L.Get(-1).(glua.LString)
+// rephrased puts an error that a script catches into words, if it is a text.
+func (v *VM) rephrased(value glua.LValue) glua.LValue {
+	text, ok := value.(glua.LString)
 	if !ok {
-		return
+		return value
 	}
 	// An error is dear to make, and its text may be long. That it was too much
 	// shows at the next instruction.
@@ -123,9 +134,9 @@ func (v *VM) rephrase(L *glua.LState) {
 		text, v.yielded = lostYield, nil
 	}
 	if said := v.caught(string(text)); said != string(text) {
-		L.Pop(1)
-		L.Push(glua.LString(said))
+		return glua.LString(said)
 	}
+	return text
 }
 
 // pcall is Lua's. What it calls runs in a thread of its own, because
@@ -135,8 +146,11 @@ func (v *VM) pcall(L *glua.LState) int {
 	if L.GetTop() == 0 {
 		argError(L, 1, "pcall", "value expected")
 	}
-	return v.protect(L, "pcall")
+	return v.protect(L, "pcall", parkedCall{kind: pcallCall})
 }
+
+// errorInHandling is what xpcall makes of an error of its handler.
+const errorInHandling = "error in error handling"
 
 // xpcall is Lua's. The handler is called when the calls that failed are gone,
 // which it could tell by the debug library only.
@@ -146,8 +160,8 @@ func (v *VM) xpcall(L *glua.LState) int {
 	}
 	handler := L.Get(2)
 	L.SetTop(1)
-	n := v.protect(L, "xpcall")
-	if L.Get(-n) == glua.LTrue {
+	n := v.protect(L, "xpcall", parkedCall{kind: xpcallCall, handler: handler})
+	if n < 0 || L.Get(-n) == glua.LTrue {
 		return n
 	}
 	value := L.Get(-1)
@@ -155,13 +169,15 @@ func (v *VM) xpcall(L *glua.LState) int {
 	L.Push(handler)
 	L.Push(value)
 	if handler.Type() == glua.LTFunction {
-		n = v.protect(L, "xpcall")
+		if n = v.protect(L, "xpcall", parkedCall{kind: handlerCall}); n < 0 {
+			return n
+		}
 		L.SetTop(L.GetTop() - n + 2)
 	} else {
 		L.Replace(1, glua.LFalse)
 	}
 	if L.Get(-2) == glua.LFalse {
-		L.Replace(-1, glua.LString("error in error handling"))
+		L.Replace(-1, glua.LString(errorInHandling))
 	}
 	L.Replace(-2, glua.LFalse)
 	return 2

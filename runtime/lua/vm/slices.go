@@ -3,8 +3,8 @@ package vm
 // StartSliced is [Task.Start] for a call that others are served during: after
 // each slice of instructions it is left, and [Task.Resume] goes on with what is
 // left of its one budget. [Task.Paused] tells such a stop from a wait.
-func (t *Task) StartSliced(budget, slice int, what string, nargs, nret int) (ended bool) {
-	t.nargs, t.nret, t.started = nargs, nret, true
+func (t *Task) StartSliced(budget, slice int, what string, nargs int) (ended bool) {
+	t.nargs = int32(nargs)
 	own := newBudget()
 	own.resetSliced(budget, slice, what, t.pause)
 	t.own = &own
@@ -22,8 +22,7 @@ func (t *Task) pause() error {
 		return nil // a protected call is about to take its arguments, which are the machine's
 	}
 	t.paused = true
-	t.leave <- struct{}{}
-	<-t.enter
+	t.runner.leave()
 	t.paused = false
 	return t.canceled
 }

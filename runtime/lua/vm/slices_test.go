@@ -38,7 +38,7 @@ func TestSlices(t *testing.T) {
 				w.said[task] = &strings.Builder{}
 				task.Thread().Push(fn)
 				pauses := 0
-				for ended := task.StartSliced(1_000_000, size, "evaluation", 0, 1); !ended; {
+				for ended := task.StartSliced(1_000_000, size, "evaluation", 0); !ended; {
 					if task.Paused() {
 						pauses++
 						L := w.Begin(10_000, "handler")
@@ -77,7 +77,7 @@ func TestSlicesEnd(t *testing.T) {
 	}
 	task.Thread().Push(fn)
 	slices := 1
-	for ended := task.StartSliced(100_000, 1000, "the evaluation", 0, 1); !ended; slices++ {
+	for ended := task.StartSliced(100_000, 1000, "the evaluation", 0); !ended; slices++ {
 		ended = task.Resume(0, "")
 	}
 	if _, err := task.Result(1); err == nil || err.Error() != "line 1: the evaluation went over its budget of 100000 instructions" {
@@ -91,7 +91,7 @@ func TestSlicesEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	task.Thread().Push(fn)
-	task.StartSliced(100_000, 1000, "the evaluation", 0, 1)
+	task.StartSliced(100_000, 1000, "the evaluation", 0)
 	before := w.Globals().RawGetString("n")
 	task.Cancel(errors.New("interrupted"))
 	if _, err := task.Result(1); err == nil || !strings.Contains(err.Error(), "interrupted") {

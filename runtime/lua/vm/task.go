@@ -11,55 +11,52 @@ import (
 // under way: one runs, the others wait in their tasks.
 type activity struct {
 	main    *glua.LState   // the call runs on it; replaced when one fails
-	counted bool           // the main thread counts its instructions
 	trace   []Frame        // of the error that ends the call
 	guarded []*glua.LState // threads of running protected calls, the innermost last
 	depth   int            // of threads running inside one another
 	yielded *glua.LState   // by coroutine.yield, until its resumer has the values
 	current *glua.LState   // the thread that waits, while the activity does
+	// parked are the calls that a task without a goroutine waits in.
+	parked []parkedCall
+	// entered is how many calls are parked around the thread that was entered last.
+	entered int
+	leaving bool // its goroutine, because something waits
+	counted bool // the main thread counts its instructions
 }
 
 // Task is a call that may wait: it goes on where it was when what it waits for is
 // there, while other calls run in between.
 //
-// gopher-lua keeps part of a running call on Go's stack, so a call that waits can
-// be left and entered again only with that stack. A task therefore has a
-// goroutine of its own, and exactly one of it and its caller runs at a time: the
-// machine still belongs to one of them. That makes waiting possible wherever a
-// function can be called: in pcall, in the iterator of a loop, in a metamethod,
-// in what sort and gsub call.
+// A task runs on a goroutine of the machine, and exactly one of them and their caller
+// runs at a time: the machine still belongs to one. Where only Lua functions, protected
+// calls and coroutines stand between its beginning and what waits, it leaves the
+// goroutine to others and is no more than its threads. gopher-lua keeps every other
+// call on Go's stack, and can be left and entered again only with that: in the
+// iterator of a loop, in a metamethod, in what sort and gsub call a task keeps the
+// goroutine while it waits. So waiting is possible wherever a function can be called.
 type Task struct {
 	vm *VM
 	activity
-	enter chan struct{} // closed when there is nothing left to do
-	leave chan struct{}
+	runner *runner // where the task runs, or keeps its place while it waits
 
-	nargs, nret int
-	values      []glua.LValue // what the wait returns
-	err         error         // of the call
-	canceled    error
-	started     bool
-	ended       bool
+	values   []glua.LValue // what the wait returns
+	err      error         // of the call
+	canceled error
 	// own is the budget of a task that runs in slices, nil of others.
-	own *budget
+	own     *budget
+	nargs   int32
+	started bool
+	ended   bool
 	// paused: it waits for nothing but its next slice.
 	paused bool
 }
 
-// maxSpareTasks is how many goroutines wait for the next task.
+// maxSpareTasks is how many threads, and how many goroutines, wait for the next
+// task.
 const maxSpareTasks = 4
 
-// registryTask is how many values a task has room for at first, and by how many that
-// grows: what waits is mostly a handler and little more.
-const registryTask = 32
-
-// Why [VM.Wait] returns at once.
-var (
-	// ErrNoTask: the running call is none of a task.
-	ErrNoTask = errors.New("vm: a call that is no task cannot wait")
-	// ErrCoroutines: there are as many coroutines as there may be.
-	ErrCoroutines = errors.New("vm: too many coroutines")
-)
+// ErrCoroutines: there are as many coroutines as there may be.
+var ErrCoroutines = errors.New("vm: too many coroutines")
 
 // NewTask returns a task whose function and arguments the caller pushes on
 // [Task.Thread]. It counts as a coroutine until it ended; the error is
@@ -75,23 +72,21 @@ func (v *VM) NewTask() (*Task, error) {
 		t.started, t.ended, t.own = false, false, nil
 		return t, nil
 	}
-	t := &Task{vm: v, enter: make(chan struct{}), leave: make(chan struct{})}
-	v.root.Options.RegistryGrowStep = registryTask
-	t.main = v.newThread(registryTask)
-	v.root.Options.RegistryGrowStep = registryGrowth
+	t := &Task{vm: v}
+	t.main = v.newSmall()
 	t.main.Panic, t.counted, t.current = v.fail, true, t.main
-	go t.run()
 	return t, nil
 }
 
-// run is the task's goroutine.
+// run is what a goroutine does for a task: up to where it leaves it or ends.
 func (t *Task) run() {
-	for range t.enter {
-		t.err = t.vm.call(t.nargs, t.nret)
-		t.ended = true
-		t.leave <- struct{}{}
+	if t.started {
+		t.err = t.vm.proceed(t.values)
+	} else {
+		t.started = true
+		t.err = t.vm.call(int(t.nargs))
 	}
-	close(t.leave)
+	t.ended = !t.vm.leaving
 }
 
 // Thread returns the thread that the task's function, its arguments and then its
@@ -100,8 +95,8 @@ func (t *Task) Thread() *glua.LState { return t.main }
 
 // Start runs the function that was pushed below its nargs arguments, with a
 // budget of its own, and reports whether it ended; else it waits.
-func (t *Task) Start(budget int, what string, nargs, nret int) (ended bool) {
-	t.nargs, t.nret, t.started = nargs, nret, true
+func (t *Task) Start(budget int, what string, nargs int) (ended bool) {
+	t.nargs = int32(nargs)
 	return t.step(budget, what)
 }
 
@@ -112,22 +107,25 @@ func (t *Task) Resume(budget int, what string, values ...glua.LValue) (ended boo
 	return t.step(budget, what)
 }
 
-// Cancel ends a task that waits: its wait raises cause, and so does every
-// instruction after it, so that nothing the script catches goes on. One that was
-// not started never is.
+// Cancel ends a task that waits. One that has kept its goroutine raises cause where
+// it waits, and at every instruction after that, so that nothing the script catches
+// goes on; of others nothing runs any more. One that was not started never is.
 func (t *Task) Cancel(cause error) {
 	switch {
 	case t.ended:
-	case !t.started:
-		t.ended = true
-		t.vm.co.tasks--
-	default:
+	case t.runner != nil:
 		t.canceled = cause
 		t.step(0, "")
+	default:
+		t.ended = true
+		t.vm.co.tasks--
+		if t.started {
+			t.err = &Failure{Message: cause.Error(), Chunk: t.vm.cfg.Chunk, Canceled: true}
+		}
 	}
 }
 
-// step lets the task's goroutine run until it waits again or ended.
+// step lets the task run until it waits again or ended.
 func (t *Task) step(budget int, what string) bool {
 	v, g := t.vm, t.vm.root.G
 	before, main, current := v.activity, g.MainThread, g.CurrentThread
@@ -141,8 +139,13 @@ func (t *Task) step(budget int, what string) bool {
 	if t.canceled != nil {
 		v.budget.kill(t.canceled)
 	}
-	t.enter <- struct{}{}
-	<-t.leave
+	if t.runner == nil {
+		t.runner = v.newRunner(t)
+	}
+	if !t.runner.enter() {
+		v.spare(t.runner)
+		t.runner = nil
+	}
 	if t.own != nil {
 		*t.own = v.budget
 		v.budget.pause = nil
@@ -171,7 +174,7 @@ func (t *Task) Result(i int) (glua.LValue, error) {
 func (t *Task) End() {
 	v := t.vm
 	if t.err != nil || v.closed || len(v.spareTasks) >= maxSpareTasks {
-		t.stop()
+		t.activity = activity{}
 		return
 	}
 	t.main.SetTop(0)
@@ -179,45 +182,11 @@ func (t *Task) End() {
 	v.spareTasks = append(v.spareTasks, t)
 }
 
-// stop ends the goroutine of a task that runs nothing and waits for it.
-func (t *Task) stop() {
-	close(t.enter)
-	<-t.leave
-	t.activity = activity{}
-}
-
 // CanWait reports whether the call that runs is one of a task.
 func (v *VM) CanWait() bool { return v.task != nil }
 
 // Task returns the task that runs, nil outside of one.
 func (v *VM) Task() *Task { return v.task }
-
-// Wait is called by a Go function that the running task called. It leaves the task
-// until [Task.Resume] and returns the values that were passed there, or the cause
-// that was passed to [Task.Cancel]: that is to be raised.
-func (v *VM) Wait() ([]glua.LValue, error) {
-	t := v.task
-	switch {
-	case t == nil:
-		return nil, ErrNoTask
-	case t.canceled != nil:
-		return nil, t.canceled
-	}
-	t.leave <- struct{}{}
-	<-t.enter
-	values := t.values
-	t.values = nil
-	return values, t.canceled
-}
-
-// stopTasks ends the goroutines that wait for a task.
-func (v *VM) stopTasks() {
-	v.closed = true
-	for _, t := range v.spareTasks {
-		t.stop()
-	}
-	v.spareTasks = nil
-}
 
 // isGuard reports whether L runs a protected call of the running activity.
 func (v *VM) isGuard(L *glua.LState) bool { return slices.Contains(v.guarded, L) }

@@ -56,6 +56,30 @@ var positions = []struct{ name, src string }{
 		repeat n = n - 1 until wait(n) == 0 say(n, wait(nil) or wait "or", not wait(1), #wait "four", wait(2) ^ wait(3))
 		for i = wait(1), wait(3), wait(1) do say(i) end
 		local a, b = wait(1), wait(2) a, b = b, wait(a) say(a, b, "x" .. wait "y" .. wait(1))`},
+	{"results that are too many or too few", `local a, b, c = wait(1) say(a, b, c) local d = wait(1, 2, 3) say(d) wait(1, 2)
+		local x, y, z = 7, wait() say(x, y, z) say(wait(1, 2, 3)) say((wait())) local t = { wait(), wait(nil, 2), wait() } say(#t, t[1], t[2])
+		local mt = setmetatable({}, { __index = function(t, k) return k end }) local p, q = wait() say(p, q, mt.x, mt.y, p, q)`},
+	{"deep down", `local function f(n, ...) if n == 0 then return wait(...) end local a, b = f(n - 1, n, ...) return a, b, n end
+		say(f(40)) say(pcall(f, 30, 1, 2)) local function g(n) if n > 0 then return (g(n - 1)) end wait() error "deep" end say(pcall(g, 25)) g(20)`},
+	{"errors through threads", `say(type(select(2, pcall(coroutine.wrap(function() wait() error { 1 } end)))))
+		say(pcall(function() local f = coroutine.wrap(function() wait(1)
+			error("in it") end) f() end))
+		say(coroutine.resume(coroutine.create(function() pcall(error, "x") wait() local ok, err = pcall(function() wait() error "y" end) wait() return ok, err end)))
+		say(xpcall(function() wait() error "z" end, function(e) wait() error(e) end)) say(xpcall(function() wait() error "z" end, 5))
+		say(xpcall(function() wait() return 1, nil end, error)) say(select("#", pcall(function() wait() end)), select("#", xpcall(function() error() end, function() wait() end)))
+		local f = coroutine.wrap(function() wait() error "uncaught" end)
+		f()
+		say "never"`},
+	{"coroutines and waits in turn", `local gen = coroutine.wrap(function(a) for i = 1, 3 do a = coroutine.yield(wait(a, i)) end return "last" end)
+		for i = 1, 4 do say(gen(wait(i * 10))) end say(pcall(gen))
+		local outer = coroutine.create(function() local inner = coroutine.create(function() coroutine.yield(wait(1)) wait() return 2 end)
+			say(coroutine.resume(inner)) coroutine.yield("between") say(coroutine.resume(inner)) say(coroutine.status(inner), coroutine.running() ~= nil) return wait("o") end)
+		say(coroutine.resume(outer)) say(coroutine.status(outer)) say(coroutine.resume(outer)) say(coroutine.status(outer)) say(coroutine.resume(outer))`},
+	{"what waits is all there is", `say(coroutine.wrap(wait)(1, 2)) say(pcall(coroutine.wrap(wait), 3)) say(coroutine.wrap(function(...) return wait(...) end)(4, 5))
+		say(coroutine.wrap(function() return pcall(wait, 6) end)()) local co = coroutine.create(wait) say(coroutine.resume(co, 7)) say(coroutine.status(co)) say(coroutine.resume(co))
+		return pcall(wait, 8)`},
+	{"upvalues that outlive", `local function make() local n = wait(1) local function inc() n = n + 1 return n end wait() inc() return inc, function() return n end end
+		local inc, get = make() wait() say(inc(), get(), wait(get())) for i = 1, 2 do local j = i pcall(function() wait() j = j + inc() end) say(j) end`},
 	{"closures and upvalues", `local fs = {} for i = 1, 3 do local x = wait(i) fs[i] = function() x = x + 1 return x end wait() end
 		say(fs[1](), fs[1](), fs[2](), wait(fs[3]()))`},
 }
@@ -79,10 +103,10 @@ func newWaiting(tb testing.TB, limits Limits) *waiting {
 		}
 		if t := w.Task(); t != nil {
 			w.held[t] = args
-			var err error
-			if args, err = w.Wait(); err != nil {
-				L.RaiseError("%s", err.Error())
+			if _, parks := w.parkable(L); parks != (interpreters() == 1+w.depth-w.entered) {
+				tb.Errorf("parks: %t, with %d interpreters on the stack for %d threads", parks, interpreters(), 1+w.depth-w.entered)
 			}
+			return w.Wait(L)
 		}
 		for _, a := range args {
 			L.Push(a)
@@ -103,6 +127,22 @@ func newWaiting(tb testing.TB, limits Limits) *waiting {
 	return w
 }
 
+// interpreters returns how many loops of gopher-lua run on this goroutine, one for each
+// thread and one for each call that Go code of it made.
+func interpreters() (n int) {
+	pcs := make([]uintptr, 2000)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	for {
+		frame, more := frames.Next()
+		if frame.Function == "github.com/yuin/gopher-lua.mainLoopWithContext" {
+			n++
+		}
+		if !more {
+			return n
+		}
+	}
+}
+
 // start begins a task and reports whether it ended at once.
 func (w *waiting) start(tb testing.TB, fn *glua.LFunction) *Task {
 	tb.Helper()
@@ -112,7 +152,7 @@ func (w *waiting) start(tb testing.TB, fn *glua.LFunction) *Task {
 	}
 	w.said[t] = &strings.Builder{}
 	t.Thread().Push(fn)
-	t.Start(200_000, "handler", 0, 1)
+	t.Start(200_000, "handler", 0)
 	return t
 }
 
@@ -151,7 +191,7 @@ func TestWaitingChangesNothing(t *testing.T) {
 			w := newWaiting(t, Limits{})
 			fn := load(t, w.VM, p.src)
 			want := w.direct(fn)
-			if failed := strings.Contains(want, "failed: "); failed != (p.name == "error after wait") {
+			if failed := strings.Contains(want, "failed: "); failed != (p.name == "error after wait" || p.name == "deep down" || p.name == "errors through threads") {
 				t.Fatalf("without waiting: %s", want)
 			}
 			if diff := cmp.Diff(want, w.finish(w.start(t, fn))); diff != "" {
@@ -277,8 +317,9 @@ func TestTasksAreLimited(t *testing.T) {
 func TestWaitOutsideOfATask(t *testing.T) {
 	t.Parallel()
 	w := newWaiting(t, Limits{})
-	if _, err := w.Wait(); !errors.Is(err, ErrNoTask) {
-		t.Errorf("got %v", err)
+	w.Globals().RawSetString("hold", w.State().NewFunction(w.Wait))
+	if got := w.direct(load(t, w.VM, `say(pcall(hold)) hold()`)); !strings.Contains(got, "false\ta call that is no task cannot wait\t\nfailed: line 1: a call that is no task") {
+		t.Errorf("got %s", got)
 	}
 }
 
@@ -324,44 +365,50 @@ func TestCostOfACoroutine(t *testing.T) {
 	w.End()
 }
 
-// TestCostOfATask measures what a suspended task holds.
+// TestCostOfATask measures what a suspended task holds, of heap and of Go's stacks.
 func TestCostOfATask(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector's memory counts too")
 	}
-	tasks := uint64(10_000)
-	if testing.Short() {
-		tasks = 1000
-	}
-	w := newWaiting(t, Limits{Coroutines: int(tasks) + 1})
-	fn := load(t, w.VM, `local a, b, c = 1, 2, 3 local r, err = wait(a) return r, err, b + c`)
-	w.finish(w.start(t, fn))
-	list := make([]*Task, 0, tasks)
-	before := memory()
-	for range tasks {
-		task, err := w.NewTask()
-		if err != nil {
-			t.Fatal(err)
+	for _, tt := range []struct {
+		name, src string
+		most      int64
+	}{
+		{"in its function", `local a, b, c = 1, 2, 3 local r, err = wait(a) return r, err, b + c`, 3600},
+		{"two functions down", `local function f(x) return (wait(x)) end local function g(x) return { f(x) } end return g(1)`, 4 << 10},
+		{"in pcall", `local a = 1 return pcall(function() return wait(a) end)`, 13 << 9},
+		{"in two pcalls", `return pcall(function() return pcall(function(x) return x, wait(x) end, 1) end)`, 10 << 10},
+		{"in a coroutine", `return coroutine.wrap(function(x) return wait(x) end)(1)`, 7 << 10},
+		// Go's smallest stack, 2 KiB, has room for 1.2: the interpreter's own frames down to
+		// the wait take more.
+		{"in an iterator", `for x in function() return wait(1) end do return end`, 9 << 10},
+	} {
+		tasks := int64(2000)
+		w := newWaiting(t, Limits{Coroutines: 2*int(tasks) + 1})
+		fn := load(t, w.VM, tt.src)
+		w.finish(w.start(t, fn))
+		list := make([]*Task, 0, tasks)
+		before := memory()
+		for range tasks {
+			task, err := w.NewTask()
+			if err != nil {
+				t.Fatal(err)
+			}
+			task.Thread().Push(fn)
+			task.Start(200_000, "handler", 0)
+			list = append(list, task)
 		}
-		task.Thread().Push(fn)
-		task.Start(200_000, "handler", 0, 1)
-		list = append(list, task)
-	}
-	clear(w.held)
-	after := memory()
-	heap, stack := (after.HeapAlloc-before.HeapAlloc)/tasks, (after.StackInuse-before.StackInuse)/tasks
-	t.Logf("a suspended task holds %d bytes of heap and %d of stack", heap, stack)
-	if heap > 9<<9 {
-		t.Errorf("a suspended task holds %d bytes of heap, more than 4.5 KiB", heap)
-	}
-	// Go's smallest stack, 2 KiB, has room for 1.2: the interpreter's own frames down to
-	// the wait take more.
-	if stack > 9<<9 {
-		t.Errorf("a suspended task holds %d bytes of stack, more than 4.5 KiB", stack)
-	}
-	for _, task := range list {
-		task.Resume(200_000, "handler")
-		task.End()
+		clear(w.held)
+		after := memory()
+		heap, stack := int64(after.HeapAlloc-before.HeapAlloc)/tasks, int64(after.StackInuse-before.StackInuse)/tasks
+		t.Logf("%s: a suspended task holds %d bytes of heap and %d of stack", tt.name, heap, stack)
+		if each := heap + max(stack, 0); each > tt.most {
+			t.Errorf("%s: a suspended task holds %d bytes, more than %d", tt.name, each, tt.most)
+		}
+		for _, task := range list {
+			task.Cancel(errors.New("over"))
+			task.End()
+		}
 	}
 }
 
@@ -384,7 +431,7 @@ func BenchmarkTask(b *testing.B) {
 					b.Fatal(err)
 				}
 				task.Thread().Push(fn)
-				for ended := task.Start(200_000, "handler", 0, 0); !ended; {
+				for ended := task.Start(200_000, "handler", 0); !ended; {
 					ended = task.Resume(200_000, "handler")
 				}
 				task.End()

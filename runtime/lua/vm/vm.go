@@ -44,9 +44,11 @@ type VM struct {
 	strs   strlib.Limits
 	rand   random
 
-	task       *Task // that runs; nil outside of one
-	spareTasks []*Task
-	closed     bool
+	task         *Task // that runs; nil outside of one
+	spareTasks   []*Task
+	spareRunners []*runner
+	pier         *glua.LState // see dock
+	closed       bool
 
 	// gopher-lua's own, and the library's functions in Lua.
 	stockCreate, stockResume glua.LGFunction
@@ -67,6 +69,9 @@ const (
 	registryMain   = 256
 	registryThread = 128
 	registryGrowth = 128
+	// registrySmall is what those begin with that may wait, mostly with little on them;
+	// a task's own grows by as much.
+	registrySmall = 32
 	// depthRoot is how deep calls nest on the state that owns the globals, on
 	// which nothing runs.
 	depthRoot = 8
@@ -158,6 +163,14 @@ func (v *VM) newThread(registry int) *glua.LState {
 	return L
 }
 
+// newSmall makes a thread for what may wait.
+func (v *VM) newSmall() *glua.LState {
+	v.root.Options.RegistryGrowStep = registrySmall
+	L := v.newThread(registrySmall)
+	v.root.Options.RegistryGrowStep = registryGrowth
+	return L
+}
+
 // AddChunk names a further source whose code runs here, so that positions in it
 // are known for what they are.
 func (v *VM) AddChunk(name string) {
@@ -169,7 +182,7 @@ func (v *VM) AddChunk(name string) {
 // Close releases the machine. Its values must not be used afterwards, and no task
 // may wait.
 func (v *VM) Close() {
-	v.stopTasks()
+	v.stopRunners()
 	if !v.root.IsClosed() {
 		v.root.Close()
 	}
@@ -227,17 +240,17 @@ func (v *VM) Call(nargs, nret int) (err error) {
 	return nil
 }
 
-// call is Call of a task.
-func (v *VM) call(nargs, nret int) (err error) {
+// call is Call of a task, which leaves all results.
+func (v *VM) call(nargs int) (err error) {
 	done := false
 	defer func() {
 		if !done {
 			err = v.recovered(recover())
 		}
 	}()
-	L := v.main
-	L.Call(nargs, nret)
-	done = L.GetTop() == nret && v.root.G.CurrentThread == L
+	v.leaving, v.entered = false, 0
+	v.main.Call(nargs, glua.MultRet)
+	done = v.ranOut()
 	return nil
 }
 

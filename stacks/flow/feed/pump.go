@@ -118,9 +118,16 @@ func (p *pump) hand() {
 		return
 	}
 	front.Sort(&p.parcel, uint16(f.Link), f.Data, f.WireLen, f.TS)
+	for more := true; more; more = front.Next(&p.parcel) {
+		p.give()
+	}
+}
+
+// give hands the parcel at hand to its shard, or puts it on the load for that.
+func (p *pump) give() {
 	at := p.parcel.Shard()
 	if at == p.shard.Index() {
-		front.Take(&p.parcel)
+		p.cfg.Front.Take(&p.parcel)
 		return
 	}
 	l := &p.loads[at]

@@ -18,6 +18,10 @@ type Config struct {
 	Timeout time.Duration
 	// Overlap is the policy for fragments that overlap; OverlapBSD by default.
 	Overlap Overlap
+	// ReadCut reads a first fragment of which the capture has only a part as the packet that it begins, as
+	// Wireshark does. It is put together with others in no case, so that its datagram will not get whole
+	// unless it comes again.
+	ReadCut bool
 }
 
 // minMemory is enough for one datagram of the largest size and a header in a block of its own.
@@ -52,6 +56,7 @@ type Stats struct {
 	Late          uint64 // refused: their datagram was given up for an overlap
 	Nested        uint64 // refused: made of fragments of fragments, more than 4 deep
 
+	Read      uint64 // of those cut, read as what they begin
 	Overlaps  uint64 // fragments, of those taken or late, that brought also bytes that were there
 	Conflicts uint64 // fragments with other values for bytes that were there; Overlap says which hold
 	Trimmed   uint64 // IPv4 fragments of odd length that more follow: cut to a multiple of 8, as Linux does

@@ -19,9 +19,12 @@ const (
 	Refused
 	// Whole is a fragment that was its datagram's last missing one: the packet is the datagram now.
 	Whole
+	// Start is a first fragment that was refused, being cut, and that by Config.ReadCut is the packet now that
+	// it begins.
+	Start
 )
 
-var resultNames = [...]string{"no fragment", "held", "refused", "whole"}
+var resultNames = [...]string{"no fragment", "held", "refused", "whole", "start"}
 
 // String returns the result in words.
 func (r Result) String() string {
@@ -89,6 +92,10 @@ func (t *Table) Add(p *packet.Packet) Result {
 	t.Advance(p.TS)
 	for range maxNested {
 		d, result := t.take(p)
+		if d == nil && t.cfg.ReadCut && p.Cut() && p.ReadStart() {
+			t.stats.Read++
+			return Start
+		}
 		if d == nil {
 			return result
 		}

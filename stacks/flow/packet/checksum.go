@@ -69,7 +69,7 @@ func (p *Packet) Checksum() Checksum {
 	if p.Class == UDP && have == 0 {
 		return ChecksumNone
 	}
-	if p.Cut() {
+	if p.Cut() || p.FragMore {
 		return ChecksumUnknown
 	}
 	if p.Class == ICMP && p.IPVersion == 4 {

@@ -194,6 +194,23 @@ func (p *Packet) other(proto uint8, off, end int) {
 	}
 }
 
+// ReadStart reads a first fragment as the packet that it begins: what its TCP or UDP header says, and what is
+// there of the payload, which counts as cut where the header names its length. It reports whether that
+// could be done; if not, p is what it was. It is for fragments of which no datagram will be made.
+func (p *Packet) ReadStart() bool {
+	if p.Class != Fragment || p.FragOff != 0 {
+		return false
+	}
+	was := *p
+	p.Data = p.Data[:p.PayloadOff+p.PayloadCap] // what else is in the frame is padding
+	if p.upper(p.Proto, int(p.L4Off), int(p.L4Off+p.PayloadLen)); p.Class <= Fragment {
+		*p = was
+		return false
+	}
+	p.Data = was.Data
+	return true
+}
+
 // ports reads the ports with which TCP, UDP and SCTP headers begin, if they were captured.
 func (p *Packet) ports() {
 	if b := p.Payload(); len(b) >= 4 {

@@ -135,17 +135,20 @@ type Packet struct {
 	Tunnel Tunnels
 	// TunnelID is what the innermost tunnel's header calls it: the key of GRE (NVGRE: the network in
 	// the upper 24 bits; PPTP: the call; ERSPAN: the session), the VNI of VXLAN and GENEVE, the TEID of
-	// GTP-U, tunnel and session of L2TP, the label of MPLS, the CPI of IPComp; 0 if it has none. Valid with Tunnel.
+	// GTP-U, tunnel and session of L2TP, the label of MPLS, the CPI of IPComp, the data source of sFlow; 0 if
+	// it has none. Valid with Tunnel.
 	TunnelID uint32
 	// OuterSrc and OuterDst are the addresses of the outermost IP header, and OuterVersion its
 	// version; valid if TunnelDepth > 0.
 	OuterVersion       uint8
 	OuterSrc, OuterDst Addr
+	// Sampled reports that the packet is in a report of somebody who saw it: it passes nowhere. Always valid.
+	Sampled bool
 
 	// IPVersion is 4 or 6 if the fixed IP header was whole and of that version, else 0.
 	IPVersion uint8
 	// Proto is the upper protocol, behind IPv6 extension headers and AH: valid if IPVersion > 0
-	// and Class is none of Malformed and Truncated.
+	// and Class is none of Malformed and Truncated, or ErrOff is of a TCP or UDP header; else 0.
 	Proto uint8
 	// TTL is the time to live or hop limit, valid if IPVersion > 0.
 	TTL uint8
@@ -166,8 +169,8 @@ type Packet struct {
 
 	// Src and Dst are the IP addresses, valid if IPVersion > 0.
 	Src, Dst Addr
-	// SrcPort and DstPort are valid for TCP and UDP, and as far as they were captured for SCTP and for
-	// first fragments of the three; else 0.
+	// SrcPort and DstPort are valid for TCP and UDP, and as far as they were captured for SCTP, for first
+	// fragments of the three, and for headers of TCP and UDP that are Malformed or Truncated; else 0.
 	SrcPort, DstPort uint16
 	// Window is the TCP window as sent, not scaled; valid for TCP.
 	Window uint16
@@ -176,9 +179,10 @@ type Packet struct {
 
 	// FragOff is the fragment's place in its datagram in bytes, valid for Fragment.
 	FragOff uint16
-	// FragMore reports that further fragments follow, valid for Fragment.
+	// FragMore reports that further fragments follow, valid for Fragment and, behind ReadStart, for what
+	// a fragment begins; else false.
 	FragMore bool
-	// FragID is the datagram's identification, 16 bits in IPv4; valid for Fragment.
+	// FragID is the datagram's identification, 16 bits in IPv4; valid for Fragment, and as FragMore is.
 	FragID uint32
 	// Reassembled reports that fragments were put together, or a payload was inflated, to make this
 	// packet: it is not in the frame. Always valid.

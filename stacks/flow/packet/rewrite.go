@@ -76,7 +76,7 @@ func (p *Packet) refuses(c *Change) error {
 	quotes := p.Class == ICMP && p.quote() != nil
 	onlyTTL := !c.Src.IsValid() && !c.Dst.IsValid() && !c.HasSrcPort && !c.HasDstPort && c.Payload == nil
 	switch {
-	case p.Class < Fragment || p.Class == Fragment && !onlyTTL || p.Reassembled:
+	case p.Class < Fragment || (p.Class == Fragment || p.FragMore) && !onlyTTL || p.Reassembled:
 		return ErrNotWhole
 	case p.TunnelDepth > 0:
 		return ErrInTunnel

@@ -25,15 +25,21 @@ const (
 	LISP                       // RFC 9300, UDP 4341
 	AYIYA                      // draft-massar-v6ops-ayiya, UDP 5072
 	IPComp                     // RFC 3173 with DEFLATE; Decode leaves it to who calls Expand
+	WLAN                       // radio frames (IEEE 802.11) in GRE, as Aruba's base stations send them; see Inside
+	SFlow                      // packets that a report samples (sFlow version 5, UDP 6343); Decode leaves it to Inside
 )
 
-// AllTunnels is every tunnel that is known; inUDP those that only their port tells.
+// KnownTunnels is every tunnel; AllTunnels those through which traffic goes, which samples are not; inUDP
+// those that only their port tells.
 const (
-	AllTunnels = IPComp<<1 - 1
-	inUDP      = GRE | MPLS | VXLAN | GENEVE | GTPU | Teredo | L2TP | LISP | AYIYA
+	KnownTunnels = SFlow<<1 - 1
+	AllTunnels   = KnownTunnels &^ SFlow
+	inUDP        = GRE | MPLS | VXLAN | GENEVE | GTPU | Teredo | L2TP | LISP | AYIYA
 )
 
-var tunnelNames = [...]string{"ipip", "gre", "mpls", "vxlan", "geneve", "gtpu", "teredo", "l2tp", "lisp", "ayiya", "ipcomp"}
+var tunnelNames = [...]string{
+	"ipip", "gre", "mpls", "vxlan", "geneve", "gtpu", "teredo", "l2tp", "lisp", "ayiya", "ipcomp", "wlan", "sflow",
+}
 
 // String returns the names of the set's tunnels with commas between them, "none" for the empty set.
 func (t Tunnels) String() string {
@@ -132,10 +138,19 @@ func (p *Packet) enter(kind Tunnels, id uint32, t uint16, off int) {
 		return
 	}
 	outer := *p
-	cut := kind == GTPU && int(binary.BigEndian.Uint16(p.Data[p.PayloadOff+2:]))+8 == int(p.PayloadLen)
+	cut := p.FragMore || kind == GTPU && int(binary.BigEndian.Uint16(p.Data[p.PayloadOff+2:]))+8 == int(p.PayloadLen)
 	end := int(p.PayloadOff + p.PayloadLen)
-	p.WireLen = min(p.WireLen, end)
-	p.Data = p.Data[:min(len(p.Data), end)]
+	p.open(kind, id, t, off, min(p.WireLen, end), min(len(p.Data), end))
+	wrong := p.Class == Malformed || p.Err != outer.Err && !(cut && p.Err == ErrIPBeyondFrame)
+	if p.IPVersion == 0 || wrong && outer.Class == UDP {
+		*p = outer
+	}
+}
+
+// open decodes what a tunnel carries at off, which ended at place wire and was captured up to place have.
+func (p *Packet) open(kind Tunnels, id uint32, t uint16, off, wire, have int) {
+	outer := *p
+	p.WireLen, p.Data = wire, p.Data[:have]
 	p.Tunnel, p.TunnelID = kind, id
 	p.TunnelDepth++
 	if p.TunnelDepth == 1 {
@@ -147,11 +162,6 @@ func (p *Packet) enter(kind Tunnels, id uint32, t uint16, off int) {
 
 	p.carried(t, off)
 
-	wrong := p.Class == Malformed || p.Err != outer.Err && !(cut && p.Err == ErrIPBeyondFrame)
-	if p.IPVersion == 0 || wrong && outer.Class == UDP {
-		*p = outer
-		return
-	}
 	p.Data, p.WireLen = outer.Data, outer.WireLen
 	p.EtherType, p.VLANs, p.VLAN, p.VLANInner = outer.EtherType, outer.VLANs, outer.VLAN, outer.VLANInner
 	p.Labels, p.Label = outer.Labels, outer.Label
@@ -169,38 +179,56 @@ func (p *Packet) carried(t uint16, off int) {
 	}
 }
 
-// gre reads the header of RFC 2784 with the fields of RFC 2890, and PPTP's of RFC 2637 section 4.1.
+// greHeader is what the header of GRE says.
+type greHeader struct {
+	carries uint16 // EtherType
+	size    int    // of the header
+	key     uint32
+	seq     bool // it has a sequence number
+}
+
+// readGRE reads the header of RFC 2784 with the fields of RFC 2890, and PPTP's of RFC 2637 section 4.1.
 // Source routes (RFC 1701) are not read.
-func (p *Packet) gre(b []byte, off int) {
+func readGRE(b []byte) (g greHeader, ok bool) {
 	const sum, routes, key, seq, ack, version = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080, 7
 	if len(b) < 4 {
-		return
+		return g, false
 	}
-	flags, t := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	flags := binary.BigEndian.Uint16(b)
+	g.carries, g.seq = binary.BigEndian.Uint16(b[2:]), flags&seq != 0
 	pptp := flags&version == 1
-	if flags&routes != 0 || flags&version > 1 || pptp != (t == typePPP) {
-		return
+	if flags&routes != 0 || flags&version > 1 || pptp != (g.carries == typePPP) {
+		return g, false
 	}
-	size := 4 + 4*bits.OnesCount16(flags&(sum|key|seq))
+	g.size = 4 + 4*bits.OnesCount16(flags&(sum|key|seq))
 	if pptp {
-		size += 4 * bits.OnesCount16(flags&ack)
+		g.size += 4 * bits.OnesCount16(flags&ack)
 	}
-	if len(b) < size {
-		return
+	if len(b) < g.size {
+		return g, false
 	}
-	var id uint32
 	if flags&key != 0 {
-		at := 4 + 4*bits.OnesCount16(flags&sum)
-		id = binary.BigEndian.Uint32(b[at:])
+		g.key = binary.BigEndian.Uint32(b[4+4*bits.OnesCount16(flags&sum):])
 		if pptp {
-			id &= 0xffff // below the payload's length
+			g.key &= 0xffff // below the payload's length
 		}
 	}
-	switch {
+	return g, true
+}
+
+// gre enters what GRE carries.
+func (p *Packet) gre(b []byte, off int) {
+	g, ok := readGRE(b)
+	if !ok {
+		return
+	}
+	switch t := g.carries; {
 	case t == 0x88be || t == 0x22eb:
-		p.erspan(t, flags&seq != 0, b[size:], off+size)
+		p.erspan(t, g.seq, b[g.size:], off+g.size)
+	case radioType(t):
+		p.radio(g.key, b[g.size:], off+g.size)
 	case t > maxLength:
-		p.enter(GRE, id, t, off+size)
+		p.enter(GRE, g.key, t, off+g.size)
 	}
 }
 

@@ -298,7 +298,8 @@ func TestTunnelsString(t *testing.T) {
 	t.Parallel()
 	for set, want := range map[packet.Tunnels]string{
 		0: "none", packet.GRE: "gre", packet.IPIP | packet.VXLAN: "ipip,vxlan",
-		packet.AllTunnels: "ipip,gre,mpls,vxlan,geneve,gtpu,teredo,l2tp,lisp,ayiya,ipcomp",
+		packet.AllTunnels:   "ipip,gre,mpls,vxlan,geneve,gtpu,teredo,l2tp,lisp,ayiya,ipcomp,wlan",
+		packet.KnownTunnels: "ipip,gre,mpls,vxlan,geneve,gtpu,teredo,l2tp,lisp,ayiya,ipcomp,wlan,sflow",
 	} {
 		if got := set.String(); got != want {
 			t.Errorf("%#x: %q, want %q", uint16(set), got, want)

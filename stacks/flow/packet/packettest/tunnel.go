@@ -121,3 +121,66 @@ func GTPU(src, dst netip.AddrPort, teid uint32, ip []byte, ext [][]byte, opts ..
 	be.PutUint16(b[2:], uint16(len(b)-8))
 	return UDP(src, dst, b, opts...)
 }
+
+// Radio returns a data frame of IEEE 802.11 to a station, with QoS, in GRE as Aruba's base stations send it: of
+// one packet, or an aggregate of several. The packets begin with IP, or with what ipType knows no name for.
+func Radio(src, dst netip.Addr, packets [][]byte, opts ...Option) []byte {
+	b := []byte{0x88, 0x02, 0, 0, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0}
+	if len(packets) > 1 {
+		b[24] = 0x80
+	}
+	for _, p := range packets {
+		llc := binary.BigEndian.AppendUint16([]byte{0xaa, 0xaa, 3, 0, 0, 0}, ipType(p))
+		if len(packets) > 1 {
+			for at := len(b) - 26; at%4 != 0; at++ {
+				b = append(b, 0)
+			}
+			b = append(b, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 3)
+			b = binary.BigEndian.AppendUint16(b, uint16(len(llc)+len(p)))
+		}
+		b = append(append(b, llc...), p...)
+	}
+	return GRE(src, dst, GREHeader{Proto: 0x8240}, b, opts...)
+}
+
+// Sample is what a report says of one packet.
+type Sample struct {
+	Kind     uint32 // of the header, 1 for Ethernet; 0 says nothing of it, as a sample of counters does
+	Header   []byte // the packet's first bytes
+	Length   uint32 // of the packet, that of Header where it is 0
+	Source   uint32 // the interface
+	Expanded bool
+}
+
+// SFlow returns a report of version 5.
+func SFlow(src, dst netip.AddrPort, samples []Sample, opts ...Option) []byte {
+	be := binary.BigEndian
+	words := func(b []byte, list ...uint32) []byte {
+		for _, w := range list {
+			b = be.AppendUint32(b, w)
+		}
+		return b
+	}
+	b := words(nil, 5, 1, 0x0a000001, 0, 1, 1000, uint32(len(samples)))
+	for i, s := range samples {
+		if s.Kind == 0 {
+			b = words(b, 2, 12, uint32(i), s.Source, 0)
+			continue
+		}
+		if s.Length == 0 {
+			s.Length = uint32(len(s.Header))
+		}
+		padded := append(append([]byte(nil), s.Header...), make([]byte, (4-len(s.Header)%4)%4)...)
+		raw := append(words(nil, 1, uint32(16+len(s.Header)), s.Kind, s.Length+4, 4, uint32(len(s.Header))), padded...)
+		record := append(words(nil, 1001, 4, 0), raw...) // behind one of another kind
+		head := words(nil, uint32(i), s.Source, 400, 800, 0, 1, 2, 2)
+		if format := uint32(1); s.Expanded {
+			head = words(nil, uint32(i), s.Source>>24, s.Source&0xffffff, 400, 800, 0, 0, 1, 0, 2, 2)
+			b = words(b, format+2, uint32(len(head)+len(record)))
+		} else {
+			b = words(b, format, uint32(len(head)+len(record)))
+		}
+		b = append(append(b, head...), record...)
+	}
+	return UDP(src, dst, b, opts...)
+}
