@@ -24,18 +24,30 @@ type sippRig struct {
 	edge, callee   int
 }
 
-func newSippRig(t *testing.T) *sippRig {
+func newSippRig(t *testing.T) *sippRig { return sippWith(t, "../../examples/sip-relay/main.lua") }
+
+// sippWith serves a script, and what stands beside it, at other ports: 15060 and 5060
+// become that of the listener, 15080 and 5080 those of a callee.
+func sippWith(t *testing.T, script string, beside ...string) *sippRig {
 	t.Helper()
 	_, err := exec.LookPath("sipp")
 	testbed.Need(t, "sipp (sip-tester)", err)
-	text, err := os.ReadFile("../../examples/sip-relay/main.lua")
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	r := &sippRig{t: t, script: filepath.Join(dir, "relay.lua"), edge: freePort(t), callee: freePort(t)}
-	r.policy = strings.NewReplacer("127.0.0.1:15060", fmt.Sprint("127.0.0.1:", r.edge), "127.0.0.1:15080", fmt.Sprint("127.0.0.1:", r.callee)).Replace(string(text))
-	writeFile(t, r.script, r.policy)
+	edge, callee := fmt.Sprint("127.0.0.1:", r.edge), fmt.Sprint("127.0.0.1:", r.callee)
+	ports := strings.NewReplacer("127.0.0.1:15060", edge, "127.0.0.1:15080", callee, "0.0.0.0:5060", edge, "192.0.2.10:5080", callee)
+	for i, path := range append([]string{script}, beside...) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			r.policy = ports.Replace(string(text))
+			writeFile(t, r.script, r.policy)
+		} else {
+			writeFile(t, filepath.Join(dir, filepath.Base(path)), ports.Replace(string(text)))
+		}
+	}
 	r.p = start(t, dir, r.script)
 	return r
 }
@@ -114,6 +126,13 @@ func (r *sippRig) calls(uac, uas string, n, rate int, more ...string) sippCount 
 		_ = answers.Wait()
 	}()
 	awaitPort(r.t, r.callee)
+	return r.call(uac, n, rate, more...)
+}
+
+// call has one sipp call, or whatever its scenario does.
+func (r *sippRig) call(uac string, n, rate int, more ...string) sippCount {
+	r.t.Helper()
+	dir := r.t.TempDir()
 	limit := time.Duration(n/rate+20) * time.Second
 	args := append([]string{
 		fmt.Sprint("127.0.0.1:", r.edge), "-sf", uac, "-s", "svc", "-p", fmt.Sprint(freePort(r.t)), "-nostdin", "-i", "127.0.0.1",

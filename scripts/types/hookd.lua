@@ -317,11 +317,13 @@ function settings(decl) end
 ---The call in progress. Which of the fields below have a value depends on the event.
 ---@class hookd.this: hookd.call
 ---@field after number at sock.first_ack, sock.first_data, sock.stalled
+---@field aor string at sip.contact
 ---@field at string at sock.error
 ---@field bindings integer at hookd.handler_dropped
 ---@field branch integer at sip.request_fwded, sip.request_out, sip.request_sent, sip.response_in, sip.response_fwded, sip.on_branch_failure
 ---@field by string at flow.block_start
 ---@field bytes integer at sock.queue
+---@field change sip.contact_change at sip.contact
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish
 ---@field code integer at flow.icmp_error
@@ -332,6 +334,7 @@ function settings(decl) end
 ---@field draining integer at hookd.reloaded
 ---@field dropped integer at hookd.reloaded
 ---@field duration number at hookd.reloaded, hookd.reload_failed
+---@field expires number at sip.contact
 ---@field failure string at loop.close
 ---@field fault string|loop.fault at flow.orphan, loop.error
 ---@field file string at hookd.script_error
@@ -385,6 +388,7 @@ function settings(decl) end
 ---@field ttl number at flow.block_start
 ---@field type integer|loop.ws_type at flow.icmp_error, loop.ws_message, loop.ws_fragment
 ---@field unchanged integer at hookd.reloaded
+---@field uri string at sip.contact
 ---@field url string at loop.http_response
 ---@field user string at loop.mqtt_connect, loop.socks_request
 ---@field version integer at loop.mqtt_connect
@@ -1478,6 +1482,10 @@ loop = {}
 ---up. send: the request could not be sent.
 ---@alias sip.faked_by "none"|"timer"|"local"|"merged"|"remap"|"cancel"|"send"
 
+---What became of a contact. added: it is new. updated: it was registered again. removed: it was taken
+---back. expired: nobody registered it again in time.
+---@alias sip.contact_change "added"|"updated"|"removed"|"expired"
+
 ---A transaction: a request, the branches to which it was forwarded, and the reply that the caller
 ---gets.
 ---@class sip.tx
@@ -1787,6 +1795,11 @@ local sip_branch = {}
 ---@class sip.local_completed.point: hookd.point
 ---@alias sip.local_completed.handler fun(tx: sip.tx, m: sip.message)
 
+---A contact of an address of record was bound, bound again, taken back, or ended; once the handler
+---that did it has returned.
+---@class sip.contact.point: hookd.point
+---@alias sip.contact.handler fun(contact: any)
+
 ---@class sip.relay.args
 ---@field to? string A URI, which becomes the request's URI.
 ---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
@@ -1825,6 +1838,7 @@ local sip_branch = {}
 ---@field local_response_in sip.local_response_in.point A reply to a request of this server's own came (TMCB_LOCAL_RESPONSE_IN), first or copy.
 ---@field local_response_out sip.local_response_out.point A provisional reply to a request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).
 ---@field local_completed sip.local_completed.point A request of this server's own got its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE once for each To tag, after its ACK was sent.
+---@field contact sip.contact.point A contact of an address of record was bound, bound again, taken back, or ended; once the handler that did it has returned.
 ---@field reply fun(code: integer, reason?: string, headers?: any): hookd.verdict Answers the request. Nothing is forwarded, branches that are open are cancelled.
 ---@field relay fun(args: sip.relay.args): hookd.verdict Forwards the request: to where `to` says, to all of `fork` at the same time, or to where its Route or URI says.
 ---@field drop hookd.verdict Does nothing more about the message: a request is not answered, a branch is not sent, a provisional reply goes no further.
@@ -2597,6 +2611,54 @@ function http.request(args) end
 ---@return any declare What takes its table: { url = "udp://127.0.0.1:5060", advertise = "sip.example.com", names = { "example.com" }, idle = "10m", cert = "cert.pem", key = "key.pem", ca = "ca.pem" }. advertise is what Via and Record-Route show, names are further hosts that mean this server, ca holds whom it trusts where it connects by TLS itself, by default whom the system trusts.
 function sip.listen(name) end
 
+---@class location
+location = {}
+
+---@class location.save.args
+---@field message sip.message The REGISTER.
+---@field aor? string Address of record, user@host; that of To when absent, whatever its scheme, port and parameters.
+---@field min? number|string A contact that asks for less is refused with 423; 60 s when absent.
+---@field max? number|string One that asks for more gets this; 1 h when absent.
+---@field default? number|string What one gets that asks for nothing; 1 h when absent.
+---@field contacts? integer How many contacts the address may have, up to the setting max_contacts, which is meant when absent; more are refused with 403.
+---@field nat? boolean The client is behind a NAT: requests to it are sent to where this one came from.
+
+---Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return
+---sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or
+---none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A
+---contact of a client by TCP, TLS or WebSocket is reached by that connection.
+---@param args location.save.args
+---@return integer? code Status: 200, or why not.
+---@return string? reason Reason phrase, empty for the usual one.
+---@return any? headers Header fields: all contacts of the address as they stand, Min-Expires, Path and so on.
+---@return string? message
+function location.save(args) end
+
+---Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the
+---first step, and so on; of the flows of one instance one after the other.
+---@param aor string The address: user@host, or a URI.
+---@return any contacts A list, empty where nobody is registered: { uri, next_hop, route, socket, step } and of what is known aor, q, expires (seconds that are left), since and ends (times), instance, reg_id, call_id, cseq, agent.
+function location.lookup(aor) end
+
+---Lists all contacts, by address of record, as `location.lookup` does.
+---@param limit? integer How many at most; 1,000 when absent.
+---@return any contacts The list.
+function location.contacts(limit) end
+
+---Takes contacts of an address of record away.
+---@param aor string The address: user@host, or a URI.
+---@param uri? string The contact of this URI; all when absent.
+---@return integer? count How many there were.
+---@return string? message
+function location.remove(aor, uri) end
+
+---Makes a contact of what `location.lookup` and `sip.contact` say of one, for the rest of its time:
+---with a store that persists, contacts live longer than the process.
+---@param contact any { aor, uri, ends, … } with the time when it ends, or expires in seconds from now.
+---@return true? done
+---@return string? message
+function location.restore(contact) end
+
 ---@class sip.request.args
 ---@field method string Its method, OPTIONS.
 ---@field uri string Where to: its URI, unless a Route among headers says another.
@@ -2702,6 +2764,31 @@ function digest.ha1(user, realm, password, algorithm) end
 ---@return any? headers A table of header fields; nil and why where there is no challenge that can be met.
 ---@return string? why What is wrong.
 function digest.answer(args) end
+
+---@class nat
+nat = {}
+
+---Says why the sender of a message seems to be behind a NAT: "contact" and "sdp", a private address
+---there which it did not send from; "via", it believes to have sent from another address or port.
+---@param message sip.message The message.
+---@return string[] signs The signs, empty if there are none.
+function nat.signs(message) end
+
+---Adds to the Contact of a request or reply where it came from, as `;alias=ADDRESS~PORT~TRANSPORT`
+---(Kamailio's set_contact_alias): later requests of the dialog, which have it in their URI, go there
+---when their route ends here.
+---@param message sip.message The message, where it may be changed.
+---@return true? done
+---@return string? message
+function nat.alias(message) end
+
+---Makes the session description of a message say that media come to another address: in all its c=
+---lines but those that put on hold. Ports stay.
+---@param message sip.message The message, where it may be changed.
+---@param address? string The address; where the message came from when absent.
+---@return boolean? changed Whether there was one to change.
+---@return string? message
+function nat.fix_sdp(message, address) end
 
 ---Lists TCP connections of this host that a process holds, in the order of their addresses.
 ---@param filter? any Which ones: { port = 5060, peer_ip = "192.0.2.1", address = …, peer = …, pid = …, owner = "name", state = "established" }, all that are named. Absent: all but listening ones.

@@ -96,17 +96,20 @@ func (s *Stack) forwardAck(m *Message) {
 		return
 	}
 	id := branchID{route: s.routeHash(&m.Message)}
-	out, strict, err := s.onward(&m.Message, m.RequestURI(), true, nil)
+	p, err := s.onward(&m.Message, m.RequestURI(), true, nil)
 	if err != nil {
 		s.stats.Stray++
 		return
 	}
-	out = append([]byte(nil), out...)
+	out := append([]byte(nil), p.out...)
 	w := &s.trial
 	if w.load(out, Hop{}, s.replyLimits()) != nil {
 		return
 	}
-	target := append([]byte(nil), nextHop(&w.Message, strict)...)
+	target := p.next
+	if target == nil {
+		target = append(target, nextHop(&w.Message, p.strict)...)
+	}
 	if s.self(target) {
 		s.stats.Stray++
 		return

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/msg"
+	"github.com/hookd/hookd/stacks/sip/nat"
 )
 
 // relay forwards a request: it begins a step of branches, one for each target. All are
@@ -78,13 +79,16 @@ func (t *Tx) addBranch(to *target) {
 	if u, err := msg.ParseURI(target); err != nil || u.Scheme == msg.OtherScheme {
 		return
 	}
-	out, strict, err := s.onward(&m.Message, target, to.uri == "", to.route)
+	p, err := s.onward(&m.Message, target, to.uri == "", to.route)
 	if err != nil {
 		return
 	}
 	b := &Branch{
-		tx: t, index: uint8(len(t.branches)), uri: string(target), recordRoute: t.recordRoute, strict: strict,
-		next: to.next, socket: to.socket, out: append([]byte(nil), out...),
+		tx: t, index: uint8(len(t.branches)), uri: string(target), recordRoute: t.recordRoute, strict: p.strict,
+		next: to.next, socket: to.socket, out: append([]byte(nil), p.out...),
+	}
+	if b.next == nil {
+		b.next = p.next
 	}
 	t.branches = append(t.branches, b)
 	if !sipev.OnRequestFwded.Wanted(s.shard) {
@@ -105,34 +109,46 @@ func (t *Tx) addBranch(to *target) {
 	}
 }
 
-// onward makes of a request what goes to the next hop, all but Via (RFC 3261, 16.4,
-// 16.6): its URI, one hop less, Route without what names this server. strict: it goes to
-// its URI, whatever Route says, since a strict router is next. pushed is put in front of
-// Route. The result is valid until the next call.
-func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []string) (out []byte, strict bool, err error) {
+// passage is a request that is ready to leave, all but its Via.
+type passage struct {
+	out    []byte // valid until the next one is made
+	strict bool   // it goes to its URI, whatever Route says, since a strict router is next
+	next   []byte // URI of where it goes, if not to where it says itself
+}
+
+// onward makes of a request what goes to the next hop (RFC 3261, 16.4, 16.6): its URI,
+// one hop less, Route without what names this server. pushed is put in front of Route.
+// routed: the target is the request's own. One of a dialog whose URI has an alias goes
+// where that leads, when its route ends here (see [nat.Alias]).
+func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []string) (p passage, err error) {
 	e := &s.edits
 	e.Reset(m)
 	route := s.routes(m)
 	for i := range pushed {
 		if err := e.Before(msg.Route, "Route", []byte(pushed[i])); err != nil {
-			return nil, false, err
+			return p, err
 		}
 	}
 	uri := target
 	if routed {
 		uri = s.strictTarget(m, e, &route)
 	}
-	if strict = route.next != nil && !loose(route.next); strict {
+	if p.strict = route.next != nil && !loose(route.next); p.strict {
 		// A strict router wants its own URI in the request line (16.6, step 6).
 		route.own++
 		if err := e.Append("Route", bracket(uri)); err != nil {
-			return nil, false, err
+			return p, err
 		}
 		uri = route.next
 	}
+	if routed && route.next == nil && ofDialog(m) {
+		if bare, next, ok := nat.Split(string(uri)); ok {
+			uri, p.next = []byte(bare), []byte(next)
+		}
+	}
 	e.Pop(msg.Route, route.own)
 	if err := e.SetRequestURI(uri); err != nil {
-		return nil, false, err
+		return p, err
 	}
 	hops, ok, _ := m.MaxForwards()
 	if ok {
@@ -141,10 +157,17 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []stri
 		err = e.Append("Max-Forwards", []byte("70"))
 	}
 	if err != nil {
-		return nil, false, err
+		return p, err
 	}
 	s.text = e.AppendTo(s.text[:0])
-	return s.text, strict, nil
+	p.out = s.text
+	return p, nil
+}
+
+// ofDialog reports whether a request belongs to a dialog.
+func ofDialog(m *msg.Message) bool {
+	to, err := m.Address(msg.To)
+	return err == nil && to.Tag() != nil
 }
 
 // routing is what the Route of a request says.

@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/sipev"
@@ -172,6 +173,9 @@ func (m *Message) Size() uint32 { return uint32(len(m.Raw())) }
 
 // Source implements [sipev.Message].
 func (m *Message) Source() sipev.Hop { return &m.from }
+
+// CameTo returns the address of ours that it came to; none where no packet brought it.
+func (m *Message) CameTo() netip.AddrPort { return m.from.Local }
 
 // Faked implements [sipev.Message].
 func (m *Message) Faked() bool { return m.fakedBy != sipev.FakedByNone }

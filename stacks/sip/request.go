@@ -110,8 +110,7 @@ func (t *Tx) decide(d event.Verdict) {
 // this server is goes where its route says, another is answered.
 func (t *Tx) unrouted() {
 	m := t.view()
-	to, err := m.Message.Address(msg.To)
-	if err == nil && to.Tag() != nil && t.stack.inPath(&m.Message) {
+	if ofDialog(&m.Message) && t.stack.inPath(&m.Message) {
 		t.relay(nil)
 		return
 	}

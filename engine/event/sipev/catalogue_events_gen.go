@@ -1122,3 +1122,74 @@ var localCompletedInfo = &event.Info{
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendLocalCompleted(b, e.(*LocalCompleted)) },
 }
+
+var contactInfo = &event.Info{
+	Family: "sip",
+	Name:   "sip.contact",
+	Doc:    "A contact of an address of record was bound, bound again, taken back, or ended; once the handler that did it has returned.",
+	Points: []event.PointInfo{
+		{ID: OnContact.ID(), Name: "sip.contact", Doc: "A contact of an address of record was bound, bound again, taken back, or ended; once the handler that did it has returned."},
+	},
+	Args: []string{"contact"},
+	Fields: []event.Field{
+		{
+			Name:   "contact",
+			Type:   event.Type{Kind: event.Plain},
+			Doc:    "The contact, as location.lookup lists it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*Contact).Contact },
+			},
+			Set: func(e, value any) error { return plain.SetAny(&e.(*Contact).Contact, value) },
+		},
+		{
+			Name:   "change",
+			Type:   event.Type{Kind: event.Enum, Names: ContactChangeNames()},
+			Doc:    "What became of it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*Contact).Change) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*Contact).Change, value, ContactChangeNames()) },
+		},
+		{
+			Name:   "aor",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The address of record, user@host.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*Contact).Aor },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*Contact).Aor, value) },
+		},
+		{
+			Name:   "uri",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "URI of the contact.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*Contact).URI },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*Contact).URI, value) },
+		},
+		{
+			Name:   "expires",
+			Type:   event.Type{Kind: event.Duration},
+			Doc:    "How long it is bound; 0 where it is no more.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Int: func(e any) int64 { return int64(e.(*Contact).Expires) },
+			},
+			Set: func(e, value any) error { return plain.SetDuration(&e.(*Contact).Expires, value) },
+		},
+	},
+	Since: "0.3",
+	Example: `rule "registrar" { on = sip.request_in, match = { method = "REGISTER" }, run = function(tx, m) return sip.reply(location.save { message = m }) end }
+rule "told" { on = sip.contact, run = function(contact) log.info("contact", { aor = this.aor, change = this.change, agent = contact.agent }) end }`,
+	New: func() any { return new(Contact) },
+	Clone: func(e any) any {
+		v := *e.(*Contact)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendContact(b, e.(*Contact)) },
+}

@@ -37,6 +37,7 @@ var Family = &event.Family{
 		localResponseInInfo,
 		localResponseOutInfo,
 		localCompletedInfo,
+		contactInfo,
 	},
 	Objects: []*event.Object{
 		txObject,
@@ -60,6 +61,80 @@ var Family = &event.Family{
 			Since:  "0.2",
 			Example: `sip.listen "edge" { url = "udp://127.0.0.1:0" }
 rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) return sip.relay { to = "sip:192.0.2.1", record_route = true } end }`,
+		},
+		{
+			Name: "location.save",
+			Doc:  "Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A contact of a client by TCP, TLS or WebSocket is reached by that connection.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The REGISTER."},
+				{Name: "aor", Type: event.Type{Kind: event.String}, Doc: "Address of record, user@host; that of To when absent, whatever its scheme, port and parameters.", Optional: true},
+				{Name: "min", Type: event.Type{Kind: event.Duration}, Doc: "A contact that asks for less is refused with 423; 60 s when absent.", Optional: true},
+				{Name: "max", Type: event.Type{Kind: event.Duration}, Doc: "One that asks for more gets this; 1 h when absent.", Optional: true},
+				{Name: "default", Type: event.Type{Kind: event.Duration}, Doc: "What one gets that asks for nothing; 1 h when absent.", Optional: true},
+				{Name: "contacts", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many contacts the address may have, up to the setting max_contacts, which is meant when absent; more are refused with 403.", Optional: true},
+				{Name: "nat", Type: event.Type{Kind: event.Bool}, Doc: "The client is behind a NAT: requests to it are sent to where this one came from.", Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "code", Type: event.Type{Kind: event.Uint, Bits: 16}, Doc: "Status: 200, or why not."},
+				{Name: "reason", Type: event.Type{Kind: event.String}, Doc: "Reason phrase, empty for the usual one."},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Header fields: all contacts of the address as they stand, Min-Expires, Path and so on."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "registrar" { on = sip.request_in, match = { method = "REGISTER" }, run = function(tx, m) return sip.reply(location.save { message = m, max = "10m" }) end }`,
+		},
+		{
+			Name: "location.lookup",
+			Doc:  "Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the first step, and so on; of the flows of one instance one after the other.",
+			Args: []event.Param{
+				{Name: "aor", Type: event.Type{Kind: event.String}, Doc: "The address: user@host, or a URI."},
+			},
+			Results: []event.Param{
+				{Name: "contacts", Type: event.Type{Kind: event.Plain}, Doc: "A list, empty where nobody is registered: { uri, next_hop, route, socket, step } and of what is known aor, q, expires (seconds that are left), since and ends (times), instance, reg_id, call_id, cseq, agent."},
+			},
+			Since: "0.3",
+			Example: `rule "to-user" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  local contacts = location.lookup(m.ruri.text)
+  if #contacts == 0 then return sip.reply(404) end
+  return sip.relay { targets = contacts, record_route = true }
+end }`,
+		},
+		{
+			Name: "location.contacts",
+			Doc:  "Lists all contacts, by address of record, as `location.lookup` does.",
+			Args: []event.Param{
+				{Name: "limit", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many at most; 1,000 when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "contacts", Type: event.Type{Kind: event.Plain}, Doc: "The list."},
+			},
+			Since:   "0.3",
+			Example: `timer "registered" { every = "1m", run = function() log.info("registered", { contacts = #location.contacts(10000) }) end }`,
+		},
+		{
+			Name: "location.remove",
+			Doc:  "Takes contacts of an address of record away.",
+			Args: []event.Param{
+				{Name: "aor", Type: event.Type{Kind: event.String}, Doc: "The address: user@host, or a URI."},
+				{Name: "uri", Type: event.Type{Kind: event.String}, Doc: "The contact of this URI; all when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "count", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many there were."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "out" { on = hookd.start, run = function() location.remove("alice@example.com") end }`,
+		},
+		{
+			Name: "location.restore",
+			Doc:  "Makes a contact of what `location.lookup` and `sip.contact` say of one, for the rest of its time: with a store that persists, contacts live longer than the process.",
+			Args: []event.Param{
+				{Name: "contact", Type: event.Type{Kind: event.Plain}, Doc: "{ aor, uri, ends, … } with the time when it ends, or expires in seconds from now."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "again" { on = hookd.start, run = function() location.restore { aor = "bob@example.com", uri = "sip:bob@192.0.2.7", expires = 600 } end }`,
 		},
 		{
 			Name: "sip.request",
@@ -212,6 +287,45 @@ rule "out" { on = sip.request_in, match = { method = "INVITE" }, run = function(
 rule "credentials" { on = sip.request_fwded, run = function(tx, m)
   for name, value in pairs(tx.data.login or {}) do m:set_header(name, value) end
 end }`,
+		},
+		{
+			Name: "nat.signs",
+			Doc:  `Says why the sender of a message seems to be behind a NAT: "contact" and "sdp", a private address there which it did not send from; "via", it believes to have sent from another address or port.`,
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The message."},
+			},
+			Results: []event.Param{
+				{Name: "signs", Type: event.Type{Kind: event.Strings}, Doc: "The signs, empty if there are none."},
+			},
+			Since: "0.3",
+			Example: `rule "nat" { on = sip.request_in, match = { method = "REGISTER" }, run = function(tx, m)
+  return sip.reply(location.save { message = m, nat = #nat.signs(m) > 0 })
+end }`,
+		},
+		{
+			Name: "nat.alias",
+			Doc:  "Adds to the Contact of a request or reply where it came from, as `;alias=ADDRESS~PORT~TRANSPORT` (Kamailio's set_contact_alias): later requests of the dialog, which have it in their URI, go there when their route ends here.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The message, where it may be changed."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "caller" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) if #nat.signs(m) > 0 then nat.alias(m) end end }
+rule "callee" { on = sip.response_fwded, match = { method = "INVITE" }, run = function(tx, m) if #nat.signs(m) > 0 then nat.alias(m) end end }`,
+		},
+		{
+			Name: "nat.fix_sdp",
+			Doc:  "Makes the session description of a message say that media come to another address: in all its c= lines but those that put on hold. Ports stay.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The message, where it may be changed."},
+				{Name: "address", Type: event.Type{Kind: event.IP}, Doc: "The address; where the message came from when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "changed", Type: event.Type{Kind: event.Bool}, Doc: "Whether there was one to change."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "media" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) nat.fix_sdp(m) end }`,
 		},
 	},
 	Verdicts: []event.VerdictInfo{

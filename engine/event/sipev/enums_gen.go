@@ -96,3 +96,44 @@ func ParseFakedBy(word string) (FakedBy, bool) {
 
 // FakedByNames returns the words by value. The slice is shared: do not change it.
 func FakedByNames() []string { return fakedByNames[:] }
+
+// ContactChange is sip.contact_change. What became of a contact. added: it is
+// new. updated: it was registered again. removed: it was taken back. expired:
+// nobody registered it again in time.
+type ContactChange uint8
+
+// The values of ContactChange.
+const (
+	ContactChangeAdded ContactChange = iota
+	ContactChangeUpdated
+	ContactChangeRemoved
+	ContactChangeExpired
+)
+
+var contactChangeNames = [...]string{
+	"added",
+	"updated",
+	"removed",
+	"expired",
+}
+
+// String returns the word that scripts and records use for v.
+func (v ContactChange) String() string {
+	if int(v) < len(contactChangeNames) {
+		return contactChangeNames[v]
+	}
+	return "contact_change(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseContactChange returns the value that the word names.
+func ParseContactChange(word string) (ContactChange, bool) {
+	for i, name := range contactChangeNames {
+		if name == word {
+			return ContactChange(i), true
+		}
+	}
+	return 0, false
+}
+
+// ContactChangeNames returns the words by value. The slice is shared: do not change it.
+func ContactChangeNames() []string { return contactChangeNames[:] }

@@ -3,6 +3,8 @@
 package sipev
 
 import (
+	"time"
+
 	"github.com/hookd/hookd/engine/event"
 )
 
@@ -111,6 +113,9 @@ var (
 	// its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE
 	// once for each To tag, after its ACK was sent.
 	OnLocalCompleted = event.MakePoint[LocalCompleted](88)
+	// OnContact is sip.contact. A contact of an address of record was bound, bound
+	// again, taken back, or ended; once the handler that did it has returned.
+	OnContact = event.MakePoint[Contact](89)
 )
 
 // RequestIn is sip.request_in. A request began a transaction (TMCB_REQUEST_IN):
@@ -382,4 +387,19 @@ type LocalCompleted struct {
 	Tx Tx
 	// The reply. It is read-only.
 	M Message
+}
+
+// Contact is sip.contact. A contact of an address of record was bound, bound
+// again, taken back, or ended; once the handler that did it has returned.
+type Contact struct {
+	// The contact, as location.lookup lists it.
+	Contact any
+	// What became of it.
+	Change ContactChange
+	// The address of record, user@host.
+	Aor string
+	// URI of the contact.
+	URI string
+	// How long it is bound; 0 where it is no more.
+	Expires time.Duration
 }

@@ -3,6 +3,7 @@
 package sipev
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -58,6 +59,28 @@ func (a *RelayArgs) EachHandler(do func(point string, handler any)) {
 // Functions are what scripts call of the sip family. Plain arguments (any)
 // arrive as [event.KV] says.
 type Functions interface {
+	// LocationSave is location.save. Does what a REGISTER says (RFC 3261, 10.3),
+	// and returns what it is to be answered with: `return sip.reply(location.save {
+	// message = m })`. Contacts are bound, bound again or taken away, all or none;
+	// one without Contact only asks. Path (RFC 3327) and flows of instances (RFC
+	// 5626) are kept. A contact of a client by TCP, TLS or WebSocket is reached by
+	// that connection. It has effects.
+	LocationSave(c *event.Caller, message Message, aor string, min time.Duration, hasMin bool, max time.Duration, hasMax bool, defaultArg time.Duration, hasDefault bool, contacts uint32, hasContacts bool, nat bool) (code uint16, reason string, headers any, err error)
+	// LocationLookup is location.lookup. Lists the contacts of an address of
+	// record, as targets of `sip.relay`: those of the highest q in the first step,
+	// and so on; of the flows of one instance one after the other.
+	LocationLookup(c *event.Caller, aor string) any
+	// LocationContacts is location.contacts. Lists all contacts, by address of
+	// record, as `location.lookup` does.
+	LocationContacts(c *event.Caller, limit uint32, hasLimit bool) any
+	// LocationRemove is location.remove. Takes contacts of an address of record
+	// away. It has effects.
+	LocationRemove(c *event.Caller, aor string, uri string) (count uint32, err error)
+	// LocationRestore is location.restore. Makes a contact of what
+	// `location.lookup` and `sip.contact` say of one, for the rest of its time:
+	// with a store that persists, contacts live longer than the process. It has
+	// effects.
+	LocationRestore(c *event.Caller, contact any) error
 	// Request is sip.request. Sends a request of this server's own and waits for
 	// its final reply. Nobody answers: that is a 408 with faked_by = "timer". The
 	// ACK of a 2xx is sent by itself; an INVITE that nobody waits for any more is
@@ -88,4 +111,17 @@ type Functions interface {
 	// challenges of a 401 or 407, as a client: Authorization and
 	// Proxy-Authorization. Of several challenges of a realm the strongest is met.
 	DigestAnswer(c *event.Caller, message Message, user string, password string, ha1 any, method string, uri string, realm string, body []byte) (headers any, why string, hasWhy bool)
+	// NatSigns is nat.signs. Says why the sender of a message seems to be behind a
+	// NAT: "contact" and "sdp", a private address there which it did not send from;
+	// "via", it believes to have sent from another address or port.
+	NatSigns(c *event.Caller, message Message) []string
+	// NatAlias is nat.alias. Adds to the Contact of a request or reply where it
+	// came from, as `;alias=ADDRESS~PORT~TRANSPORT` (Kamailio's set_contact_alias):
+	// later requests of the dialog, which have it in their URI, go there when their
+	// route ends here. It has effects.
+	NatAlias(c *event.Caller, message Message) error
+	// NatFixSDP is nat.fix_sdp. Makes the session description of a message say that
+	// media come to another address: in all its c= lines but those that put on
+	// hold. Ports stay. It has effects.
+	NatFixSDP(c *event.Caller, message Message, address netip.Addr) (changed bool, err error)
 }

@@ -212,3 +212,15 @@ func appendLocalCompleted(b []byte, e *LocalCompleted) []byte {
 	b = AppendMessageJSON(b, e.M)
 	return b
 }
+
+func appendContact(b []byte, e *Contact) []byte {
+	b = append(b, `,"aor":`...)
+	b = event.AppendJSONString(b, e.Aor)
+	b = append(b, `,"uri":`...)
+	b = event.AppendJSONString(b, e.URI)
+	b = append(b, `,"change":`...)
+	b = event.AppendJSONString(b, e.Change.String())
+	b = append(b, `,"expires":`...)
+	b = event.AppendJSONTime(b, int64(e.Expires))
+	return b
+}

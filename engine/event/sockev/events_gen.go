@@ -20,65 +20,65 @@ const (
 var (
 	// OnSelect is sock.select. A connection is about to be taken; nothing is done
 	// yet, and the process that holds it still runs.
-	OnSelect = event.MakePoint[Select](89)
+	OnSelect = event.MakePoint[Select](90)
 	// OnBefore is sock.before. A connection is about to be taken or restored: the
 	// plan stands, nothing is done. In restores its socket does not exist yet.
-	OnBefore = event.MakePoint[Before](90)
+	OnBefore = event.MakePoint[Before](91)
 	// OnDrain is sock.drain. The queues of a connection that is to be taken are not
 	// empty yet, each time it is looked at. A veto ends the waiting.
-	OnDrain = event.MakePoint[Drain](91)
+	OnDrain = event.MakePoint[Drain](92)
 	// OnLocked is sock.locked. The packets of a connection that is being taken are
 	// blocked.
-	OnLocked = event.MakePoint[Locked](92)
+	OnLocked = event.MakePoint[Locked](93)
 	// OnPause is sock.pause. The socket is in repair mode.
-	OnPause = event.MakePoint[Pause](93)
+	OnPause = event.MakePoint[Pause](94)
 	// OnDump is sock.dump. Numbers and queues were read.
-	OnDump = event.MakePoint[Dump](94)
+	OnDump = event.MakePoint[Dump](95)
 	// OnQueue is sock.queue. A queue was read that is not empty, receive queue
 	// first.
-	OnQueue = event.MakePoint[Queue](95)
+	OnQueue = event.MakePoint[Queue](96)
 	// OnImageWritten is sock.image_written. The image is where it is to go; nothing
 	// is lost that the peer was told is here.
-	OnImageWritten = event.MakePoint[ImageWritten](96)
+	OnImageWritten = event.MakePoint[ImageWritten](97)
 	// OnClosing is sock.closing. The last moment to go back: next the socket is
 	// closed, silently.
-	OnClosing = event.MakePoint[Closing](97)
+	OnClosing = event.MakePoint[Closing](98)
 	// OnClosed is sock.closed. The connection is out of the kernel; its image is
 	// all there is of it.
-	OnClosed = event.MakePoint[Closed](98)
+	OnClosed = event.MakePoint[Closed](99)
 	// OnResume is sock.resume. A connection goes on in its place, after a failure,
 	// a veto, or s:resume().
-	OnResume = event.MakePoint[Resume](99)
+	OnResume = event.MakePoint[Resume](100)
 	// OnRestoreUnbound is sock.restore_unbound. The numbers of a restored socket
 	// are set; it is not bound yet.
-	OnRestoreUnbound = event.MakePoint[RestoreUnbound](100)
+	OnRestoreUnbound = event.MakePoint[RestoreUnbound](101)
 	// OnRestoreBound is sock.restore_bound. A restored socket is bound and
 	// connected, without a packet.
-	OnRestoreBound = event.MakePoint[RestoreBound](101)
+	OnRestoreBound = event.MakePoint[RestoreBound](102)
 	// OnRestoreNoq is sock.restore_noq. What the ends had negotiated is set.
-	OnRestoreNoq = event.MakePoint[RestoreNoq](102)
+	OnRestoreNoq = event.MakePoint[RestoreNoq](103)
 	// OnRestoreQueue is sock.restore_queue. Both queues are filled.
-	OnRestoreQueue = event.MakePoint[RestoreQueue](103)
+	OnRestoreQueue = event.MakePoint[RestoreQueue](104)
 	// OnRestored is sock.restored. The socket is whole and still in repair mode.
-	OnRestored = event.MakePoint[Restored](104)
+	OnRestored = event.MakePoint[Restored](105)
 	// OnUnlocked is sock.unlocked. The packets of a restored connection pass again.
-	OnUnlocked = event.MakePoint[Unlocked](105)
+	OnUnlocked = event.MakePoint[Unlocked](106)
 	// OnUp is sock.up. A restored connection goes on.
-	OnUp = event.MakePoint[Up](106)
+	OnUp = event.MakePoint[Up](107)
 	// OnFirstAck is sock.first_ack. The peer of a restored connection showed that
 	// it is there: it acknowledged what waited, or any segment of it came.
-	OnFirstAck = event.MakePoint[FirstAck](107)
+	OnFirstAck = event.MakePoint[FirstAck](108)
 	// OnFirstData is sock.first_data. The first new bytes of the peer came on a
 	// restored connection.
-	OnFirstData = event.MakePoint[FirstData](108)
+	OnFirstData = event.MakePoint[FirstData](109)
 	// OnStalled is sock.stalled. The peer of a restored connection gave no sign for
 	// two seconds.
-	OnStalled = event.MakePoint[Stalled](109)
+	OnStalled = event.MakePoint[Stalled](110)
 	// OnLeaseExpired is sock.lease_expired. The block of a connection ended before
 	// it was taken; it goes on in its place.
-	OnLeaseExpired = event.MakePoint[LeaseExpired](110)
+	OnLeaseExpired = event.MakePoint[LeaseExpired](111)
 	// OnError is sock.error. Taking or restoring a connection failed.
-	OnError = event.MakePoint[Error](111)
+	OnError = event.MakePoint[Error](112)
 )
 
 // Select is sock.select. A connection is about to be taken; nothing is done

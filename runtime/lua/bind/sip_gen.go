@@ -12,6 +12,8 @@ var sipTransportWords = words(sipev.TransportNames())
 
 var sipFakedByWords = words(sipev.FakedByNames())
 
+var sipContactChangeWords = words(sipev.ContactChangeNames())
+
 func sipTxIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(sipev.Tx)
 	switch key {
@@ -7380,6 +7382,26 @@ func sipLocalCompletedNumbers(dst []float64, e any, groups []Group) ([]float64, 
 	return dst, true
 }
 
+func sipContactArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*sipev.Contact)
+	return append(dst, Value(h, L, v.Contact))
+}
+
+func sipContactThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*sipev.Contact)
+	switch key {
+	case "change":
+		return fromEnum(sipContactChangeWords, v.Change), true
+	case "aor":
+		return fromString(v.Aor), true
+	case "uri":
+		return fromString(v.URI), true
+	case "expires":
+		return fromDuration(v.Expires), true
+	}
+	return nil, false
+}
+
 func sipEvents() []*EventType {
 	return []*EventType{
 		{
@@ -7486,6 +7508,7 @@ func sipEvents() []*EventType {
 			Info: sipev.Family.Events[25], Args: sipLocalCompletedArgs, This: noFields,
 			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Numbers: sipLocalCompletedNumbers,
 		},
+		{Info: sipev.Family.Events[26], Args: sipContactArgs, This: sipContactThis},
 	}
 }
 
@@ -7494,6 +7517,60 @@ func sipEvents() []*EventType {
 func SIPFunctions(fn sipev.Functions) []Function {
 	return []Function{
 		{Info: sipev.Family.Functions[1], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "location.save")
+			call := funcArg(h, L, "location.save", 1)
+			named := call.table("message", "aor", "min", "max", "default", "contacts", "nat")
+			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)
+			aor := orZero(call.named(named, "aor"), toString)
+			min, hasMin := optional(call.named(named, "min"), toDuration)
+			max, hasMax := optional(call.named(named, "max"), toDuration)
+			defaultArg, hasDefault := optional(call.named(named, "default"), toDuration)
+			contacts, hasContacts := optional(call.named(named, "contacts"), toUint[uint32])
+			nat := orZero(call.named(named, "nat"), toBool)
+			rCode, rReason, rHeaders, err := fn.LocationSave(h.Caller(L), message, aor, min, hasMin, max, hasMax, defaultArg, hasDefault, contacts, hasContacts, nat)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(fromUint(rCode))
+			L.Push(fromString(rReason))
+			L.Push(Value(h, L, rHeaders))
+			return 3
+		}},
+		{Info: sipev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+			aor := toString(funcArg(h, L, "location.lookup", 1))
+			rContacts := fn.LocationLookup(h.Caller(L), aor)
+			L.Push(Value(h, L, rContacts))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+			limit, hasLimit := optional(funcArg(h, L, "location.contacts", 1), toUint[uint32])
+			rContacts := fn.LocationContacts(h.Caller(L), limit, hasLimit)
+			L.Push(Value(h, L, rContacts))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "location.remove")
+			aor := toString(funcArg(h, L, "location.remove", 1))
+			uri := orZero(funcArg(h, L, "location.remove", 2), toString)
+			rCount, err := fn.LocationRemove(h.Caller(L), aor, uri)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(fromUint(rCount))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "location.restore")
+			contact := toPlain(funcArg(h, L, "location.restore", 1))
+			if !h.Does("location.restore") {
+				return succeed(L)
+			}
+			if err := fn.LocationRestore(h.Caller(L), contact); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: sipev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "sip.request")
 			call := funcArg(h, L, "sip.request", 1)
 			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
@@ -7522,7 +7599,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 				})
 			})
 		}},
-		{Info: sipev.Family.Functions[2], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "sip.send")
 			call := funcArg(h, L, "sip.send", 1)
 			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
@@ -7543,7 +7620,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(h.Object(SIPTx, rTx))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
 			message := toObject[sipev.Message](funcArg(h, L, "digest.user", 1), SIPMessage)
 			realm := toString(funcArg(h, L, "digest.user", 2))
 			proxy := orZero(funcArg(h, L, "digest.user", 3), toBool)
@@ -7555,7 +7632,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 1
 		}},
-		{Info: sipev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "digest.check")
 			call := funcArg(h, L, "digest.check", 1)
 			named := call.table("message", "realm", "password", "ha1", "proxy", "same_uri")
@@ -7572,7 +7649,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromString(rUser))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[10], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.challenge", 1)
 			named := call.table("realm", "proxy", "stale", "algorithms", "qop")
 			realm := toString(call.named(named, "realm"))
@@ -7589,7 +7666,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[11], Call: func(h Host, L *lua.LState) int {
 			user := toString(funcArg(h, L, "digest.ha1", 1))
 			realm := toString(funcArg(h, L, "digest.ha1", 2))
 			password := toString(funcArg(h, L, "digest.ha1", 3))
@@ -7607,7 +7684,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[12], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.answer", 1)
 			named := call.table("message", "user", "password", "ha1", "method", "uri", "realm", "body")
 			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)
@@ -7626,6 +7703,34 @@ func SIPFunctions(fn sipev.Functions) []Function {
 				L.Push(lua.LNil)
 			}
 			return 2
+		}},
+		{Info: sipev.Family.Functions[13], Call: func(h Host, L *lua.LState) int {
+			message := toObject[sipev.Message](funcArg(h, L, "nat.signs", 1), SIPMessage)
+			rSigns := fn.NatSigns(h.Caller(L), message)
+			L.Push(fromStrings(L, rSigns))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[14], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "nat.alias")
+			message := toObject[sipev.Message](funcArg(h, L, "nat.alias", 1), SIPMessage)
+			if !h.Does("nat.alias") {
+				return succeed(L)
+			}
+			if err := fn.NatAlias(h.Caller(L), message); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: sipev.Family.Functions[15], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "nat.fix_sdp")
+			message := toObject[sipev.Message](funcArg(h, L, "nat.fix_sdp", 1), SIPMessage)
+			address := orZero(funcArg(h, L, "nat.fix_sdp", 2), toIP)
+			rChanged, err := fn.NatFixSDP(h.Caller(L), message, address)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(fromBool(rChanged))
+			return 1
 		}},
 	}
 }

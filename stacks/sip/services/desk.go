@@ -4,8 +4,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/setting"
 	"github.com/hookd/hookd/stacks/sip/digest"
+	"github.com/hookd/hookd/stacks/sip/location"
 )
 
 // Config are a desk's settings. Zero fields stand for the defaults of
@@ -16,11 +18,13 @@ type Config struct {
 	// MaxNonces bounds how many nonces in use are remembered, so that none is played
 	// back.
 	MaxNonces int
+	// Locations bound who is registered.
+	Locations location.Limits
 }
 
 // DefaultConfig returns what holds where nothing else is said.
 func DefaultConfig() Config {
-	return Config{NonceLife: 5 * time.Minute, MaxNonces: 100_000}
+	return Config{NonceLife: 5 * time.Minute, MaxNonces: 100_000, Locations: location.DefaultLimits()}
 }
 
 func (c Config) orDefaults() Config {
@@ -30,6 +34,9 @@ func (c Config) orDefaults() Config {
 	}
 	for _, f := range []struct{ have, def *int }{
 		{&c.MaxNonces, &d.MaxNonces},
+		{&c.Locations.Contacts, &d.Locations.Contacts},
+		{&c.Locations.Total, &d.Locations.Total},
+		{&c.Locations.Paths, &d.Locations.Paths},
 	} {
 		if *f.have == 0 {
 			*f.have = *f.def
@@ -42,6 +49,9 @@ func (c *Config) settings() setting.Table {
 	return setting.Table{
 		{Name: "nonce_life", Doc: "how long a nonce of digest.challenge is good", Value: setting.Time(&c.NonceLife, time.Second, 24*time.Hour)},
 		{Name: "max_nonces", Doc: "nonces in use; beyond, the oldest are used up early", Limit: true, Value: setting.Count(&c.MaxNonces)},
+		{Name: "max_contacts", Doc: "contacts of one address of record; a REGISTER for more is answered with 403", Limit: true, Value: setting.Count(&c.Locations.Contacts)},
+		{Name: "max_registered", Doc: "contacts in all; a REGISTER for more is answered with 503", Limit: true, Value: setting.Count(&c.Locations.Total)},
+		{Name: "max_path", Doc: "bytes of the Path of a REGISTER; one with more is answered with 403", Limit: true, Value: setting.Count(&c.Locations.Paths)},
 	}
 }
 
@@ -66,21 +76,34 @@ type Stats struct {
 	NoncesCrowded  uint64 // nonces used up early, since too many were in use
 	AuthRight      uint64 // credentials that were right
 	AuthWrong      uint64 // and that were wrong
+
+	AORs, Contacts   int    // who is registered, and by how many contacts
+	Registers        uint64 // that were answered with 200
+	RegistersRefused uint64 // that were not
+	ContactsExpired  uint64 // that nobody registered again
+	ContactsTooMany  uint64 // refused for max_contacts
+	ContactsNoRoom   uint64 // refused for max_registered
 }
 
 // Desk is what scripts call.
 type Desk struct {
-	cfg Config
-
 	mu     sync.Mutex // of what follows
 	nonces *digest.Nonces
+	places *location.Table
 	stats  Stats
+	at     int64 // the time of the change that is being made
+	news   []contactChange
+	waking int64 // when the timer is due, 0: it is not set
+
+	timer event.Timer // of the first shard, which is entered
 }
 
 // New returns a desk that knows nothing yet.
 func New(cfg Config) *Desk {
 	cfg = cfg.orDefaults()
-	return &Desk{cfg: cfg, nonces: digest.NewNonces(cfg.NonceLife, cfg.MaxNonces)}
+	s := &Desk{nonces: digest.NewNonces(cfg.NonceLife, cfg.MaxNonces)}
+	s.places = location.New(cfg.Locations, s.noted)
+	return s
 }
 
 // Stats returns what was counted so far. Any goroutine.
@@ -90,5 +113,8 @@ func (s *Desk) Stats() Stats {
 	st := s.stats
 	n := s.nonces.Stats()
 	st.NoncesKnown, st.NoncesStale, st.NoncesReplayed, st.NoncesCrowded = n.Known, n.Stale, n.Replayed, n.Crowded
+	p := s.places.Stats()
+	st.AORs, st.Contacts, st.Registers, st.RegistersRefused = p.AORs, p.Contacts, p.Registers, p.Refused
+	st.ContactsExpired, st.ContactsTooMany, st.ContactsNoRoom = p.Expired, p.TooMany, p.NoRoom
 	return st
 }

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+)
+
+// scenarioOf returns the path of one of our own.
+func scenarioOf(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("testdata/sipp", name+".xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestSippEdge has sipp's phones log in at the stock policy: they register and call by
+// challenges that sipp answers, and those with a wrong password do not.
+func TestSippEdge(t *testing.T) {
+	t.Parallel()
+	r := sippWith(t, "../../scripts/edge/edge.lua", "../../scripts/edge/users.txt")
+	uas := scenario(t, "uas")
+	register := func(password string, calls int) sippCount {
+		return r.call(scenarioOf(t, "login_uac"), calls, 20, "-s", "bob", "-au", "bob", "-ap", password, "-key", "callee", fmt.Sprint(r.callee))
+	}
+	if c := register("bob", 5); c.ok != 5 || c.failed != 0 {
+		t.Errorf("%+v of 5 registrations", c)
+	}
+	if c := r.calls(scenarioOf(t, "login_call_uac"), uas, 10, 50, "-s", "bob"); c.ok != 10 || c.failed != 0 {
+		t.Errorf("%+v of 10 calls", c)
+	}
+}

@@ -1,0 +1,73 @@
+script { doc = "An edge proxy with a registrar: users log in, are found where they registered, and call each other", tags = { "sip" } }
+
+local domain = "example.com"
+
+sip.listen "edge" { url = "udp://0.0.0.0:5060", names = { domain } }
+sip.listen "edge-tcp" { url = "tcp://0.0.0.0:5060", names = { domain } }
+
+-- A user a line: the name, and what digest.ha1(name, domain, password) returns.
+local users = store "edge.users" { kind = "map", key = "string", file = "users.txt" }
+local kept = store "edge.contacts" { kind = "map", key = "string", persist = true }
+
+-- Returns who sent a request, or nil and the answer that asks for it.
+local function login(m, proxy)
+  local name = digest.user(m, domain, proxy)
+  local user, why = digest.check { message = m, realm = domain, ha1 = name and users:get(name), proxy = proxy }
+  if user then return user end
+  if why == "wrong" then log.warn("wrong credentials", { user = name, source = m.source.endpoint, method = m.method }) end
+  return nil, sip.reply(proxy and 407 or 401, nil, digest.challenge { realm = domain, proxy = proxy, stale = why == "stale", algorithms = { "MD5" } })
+end
+
+rule "register" {
+  doc = "Users bind contacts to their own address, and to no other.",
+  on = sip.request_in, match = { method = "REGISTER" }, priority = 10,
+  run = function(tx, m)
+    if m.to.host ~= domain then return sip.reply(404) end
+    local user, ask = login(m)
+    if not user then return ask end
+    if user ~= m.to.user then return sip.reply(403) end
+    return sip.reply(location.save { message = m, nat = #nat.signs(m) > 0 })
+  end,
+}
+
+rule "route" {
+  doc = "Who calls as a user of the domain logs in. Calls go to the domain's users, those of its users anywhere.",
+  on = sip.request_in, match = { method = { "INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "PUBLISH", "REFER", "INFO", "NOTIFY" } },
+  run = function(tx, m)
+    if m.to.tag ~= "" then return end
+    local own = m.from.host == domain
+    if own then
+      local user, ask = login(m, true)
+      if not user then return ask end
+      if user ~= m.from.user then return sip.reply(403) end
+      m:remove_header "Proxy-Authorization"
+    end
+    if #nat.signs(m) > 0 and m.contact.uri ~= "" then nat.alias(m) end
+    if m.ruri.host ~= domain then
+      if not own then return sip.reply(403, "Relaying Denied") end
+      return sip.relay { record_route = true }
+    end
+    if m.ruri.user == "" then return sip.reply(m.method == "OPTIONS" and 200 or 404) end
+    if not users:has(m.ruri.user) then return sip.reply(404) end
+    return sip.relay { targets = location.lookup(m.ruri.text), record_route = true, timeout = "60s" }
+  end,
+}
+
+rule "callee" {
+  doc = "A callee behind a NAT is reached later where it answers from.",
+  on = sip.response_fwded, match = { method = { "INVITE", "SUBSCRIBE" } },
+  run = function(tx, m)
+    if m.code < 300 and m.contact.uri ~= "" and #nat.signs(m) > 0 then nat.alias(m) end
+  end,
+}
+
+rule "keep" {
+  doc = "Contacts outlive the process, with --state.",
+  on = sip.contact,
+  run = function(contact)
+    local key = this.aor .. " " .. this.uri
+    if this.expires > 0 then kept:put(key, contact, this.expires) else kept:remove(key) end
+  end,
+}
+
+rule "again" { on = hookd.start, run = function() for _, contact in kept:each() do location.restore(contact) end end }
