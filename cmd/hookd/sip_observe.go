@@ -25,10 +25,16 @@ func observeSIP(e *engine.Engine, sink engine.Sink, transactions sip.Config, loo
 	set := e.Shards()
 	o := &sipObserver{shard: set.At(0), observer: sip.NewObserver(set.At(0), transactions)}
 	o.observer.Changed = func(c *event.Caller, what string) {
-		sink.Decision(&engine.DecisionRecord{
+		r := engine.DecisionRecord{
 			Origin: engine.Origin{TS: c.Shard.Now(), Gen: c.Gen, Script: c.Script, Rule: c.Rule, Line: c.At()},
-			Point:  c.Point, Verdict: "sip.edit", Detail: what,
-		})
+			Point:  c.Point, Verdict: "sip.edit", Change: true, Args: edited(what),
+		}
+		if info, _, err := e.Catalogue().Find(c.Point); err == nil && info.Subject() != nil {
+			if r.Subject, _ = info.Subject().Get.Object(c.Event).(event.Kept); r.Subject != nil {
+				r.Conn = r.Subject.ID()
+			}
+		}
+		sink.Decision(&r)
 	}
 	apart := set.Drive() == event.Apart
 	look.Elsewhere = look.Elsewhere && !apart // what is elsewhere may be in any shard
@@ -41,6 +47,12 @@ func observeSIP(e *engine.Engine, sink engine.Sink, transactions sip.Config, loo
 	}
 	return o
 }
+
+// edited is what a rule changed, as the argument of a decision.
+type edited string
+
+// String implements [fmt.Stringer].
+func (e edited) String() string { return string(e) }
 
 // close ends the transactions that are left. Nobody has entered a shard.
 func (o *sipObserver) close() {
