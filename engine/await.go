@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/fiber"
 )
 
 // awaited is an event that was raised for handlers that may wait.
@@ -21,25 +22,41 @@ type held struct {
 	queue []awaited
 }
 
-// walk is the way of one event through the rules of its point. It has a goroutine
-// of its own, which runs only while whoever entered the shard lets it: where a
-// handler waits, the walk is left with all that the engine was about to do, and
-// entered again there.
+// walk is the way of one event through the rules of its point. Where a handler waits,
+// the walk is left, with all that the engine was about to do, and goes on there. Where
+// that was a rule's turn it is no more than its place; among events that a handler
+// raised on its own event, and that were being delivered, it keeps a goroutine.
 type walk struct {
 	shard   *shard
 	outcome outcome
 	gen     *Generation
-	enter   chan struct{} // closed when there is nothing left to do
-	leave   chan struct{}
-	waits   Suspended // what the handler that runs waits for
+	fiber   *fiber.Fiber // where the walk runs, or keeps its place
+	waits   Suspended    // what the handler that runs waits for
+	begun   bool
 	ended   bool
+	plain   bool // nothing is asked but the rules of the point itself
+	always  bool // the turn is that of the rules which always run
+	at      progress
+	inside  int // how many raised events are being delivered
+	// turns is the rule's run that waits, if the walk has no goroutine.
+	turns *ruleRun
 	// What the shard had in hand when the walk was left.
 	depth   int
 	payload any
 	memo    []Answer
 }
 
-// maxSpareWalks is how many goroutines wait for the next event.
+// ruleRun is the run of a rule, or of the handler that b binds, which may wait.
+type ruleRun struct {
+	en       *entry
+	b        *binding
+	decision Decision
+	err      error
+	over     bool // what it came to is known
+	left     bool // the walk is
+}
+
+// maxSpareWalks is how many walks are kept for the next event.
 const maxSpareWalks = 4
 
 // errCanceled ends a handler whose subject or engine ended.
@@ -100,7 +117,7 @@ func (s *shard) await(a awaited) bool {
 		return true
 	}
 	w := s.newWalk()
-	w.gen, w.ended = s.gen, false
+	w.gen = s.gen
 	w.outcome = outcome{plan: p, event: a.info.Clone(a.event), walk: w}
 	if w.step() {
 		s.finish(w, a.then)
@@ -145,11 +162,9 @@ func (s *shard) finish(w *walk, then func(event.Verdict, error)) {
 	if w.outcome.canceled {
 		v, err = event.Verdict{}, event.ErrCanceled
 	}
-	w.outcome, w.gen = outcome{}, nil
-	if len(s.spareWalks) < maxSpareWalks && !s.closed {
+	if len(s.spareWalks) < maxSpareWalks {
+		*w = walk{shard: s, memo: w.memo[:0]}
 		s.spareWalks = append(s.spareWalks, w)
-	} else {
-		w.stop()
 	}
 	then(v, err)
 }
@@ -160,19 +175,44 @@ func (s *shard) newWalk() *walk {
 		s.spareWalks = s.spareWalks[:n-1]
 		return w
 	}
-	w := &walk{shard: s, enter: make(chan struct{}), leave: make(chan struct{})}
-	go w.run()
-	return w
+	return &walk{shard: s}
 }
 
-// run is the walk's goroutine.
-func (w *walk) run() {
-	for range w.enter {
-		w.shard.raiseAt(&w.outcome)
-		w.ended = true
-		w.leave <- struct{}{}
+// Run implements [fiber.Work]: it goes on with the walk until a rule waits whose turn
+// it is, or to its end.
+func (w *walk) Run() {
+	s, o := w.shard, &w.outcome
+	if !w.begun {
+		w.begun = true
+		w.plain = s.open(o)
+		w.at.bound = o.bound
 	}
-	close(w.leave)
+	if r := w.turns; r != nil {
+		w.turns, o.left = nil, false
+		s.ran(o, r)
+	}
+	w.ended = w.on()
+}
+
+// on asks the rules whose turn is to come, and reports whether none is left.
+func (w *walk) on() bool {
+	s, o := w.shard, &w.outcome
+	root := &o.plan.root
+	if !w.always {
+		if s.walk(o, root, &w.at); o.left {
+			return false
+		}
+		s.drain(o)
+		w.always, w.at = true, progress{}
+	}
+	if s.walkAlways(o, root, &w.at); o.left {
+		return false
+	}
+	s.drain(o)
+	if !w.plain {
+		s.end(o)
+	}
+	return true
 }
 
 // step lets the walk go on until a handler waits or it came to its end, which it
@@ -181,48 +221,45 @@ func (w *walk) step() bool {
 	s := w.shard
 	depth, payload, memo, busy := s.depth, s.payload, s.memo, s.busy
 	s.depth, s.payload, s.memo, s.busy = w.depth, w.payload, w.memo, true
-	w.enter <- struct{}{}
-	<-w.leave
+	if w.fiber == nil {
+		w.fiber = s.fibers.Take(w)
+	}
+	if !w.fiber.Enter() {
+		s.fibers.Put(w.fiber)
+		w.fiber = nil
+	}
 	w.depth, w.payload, w.memo = s.depth, s.payload, s.memo
 	s.depth, s.payload, s.memo, s.busy = depth, payload, memo, busy
 	return w.ended
 }
 
-// stop ends the goroutine of a walk that came to its end.
-func (w *walk) stop() {
-	close(w.enter)
-	<-w.leave
-}
-
-// runWaiting calls a handler of a walk, which may wait, and returns when the
-// handler returned.
-func (s *shard) runWaiting(o *outcome, sc *script, fn FuncID, call *Call) (*Decision, error) {
-	var d Decision
-	var err error
-	w, own, over, left := o.walk, *call, false, false
-	waits := sc.instance.Start(fn, &own, func(decision Decision, failed error) {
-		d, err, over = decision, failed, true
-		if left && w.step() {
+// runWaiting calls the handler of a rule on a walk, which may wait. It returns nil
+// where it does, and the walk is to be left.
+func (s *shard) runWaiting(o *outcome, en *entry, b *binding, call *Call) *ruleRun {
+	w, own := o.walk, *call
+	r := &ruleRun{en: en, b: b}
+	waits := en.rule.script.instance.Start(en.rule.run, &own, func(d Decision, err error) {
+		r.decision, r.err, r.over = d, err, true
+		if r.left && w.step() {
 			s.walks[w]()
 		}
 	})
-	if !over {
+	if !r.over {
 		s.drainBefore(o)
 	}
-	if !over && o.canceled {
+	if !r.over && o.canceled {
 		waits.Cancel(errCanceled)
 	}
-	if !over {
-		left, w.waits = true, waits
-		w.leave <- struct{}{}
-		<-w.enter
-		w.waits = nil
+	if r.over {
+		return r
 	}
-	if errors.Is(err, errCanceled) {
-		o.canceled, o.decided = true, true
-		return nil, nil
+	r.left, w.waits = true, waits
+	if w.inside == 0 {
+		w.turns, o.left = r, true
+		return nil
 	}
-	return &d, err
+	w.fiber.Leave()
+	return r
 }
 
 // drainBefore delivers what a handler caused before it waits.

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,4 +203,70 @@ func TestWhatAHandlerRaisedBeforeItWaits(t *testing.T) {
 		t.Errorf("%d wait", st.Waiting)
 	}
 	p.advance(time.Second)
+}
+
+// TestWaitingKeepsTheOrder has rules, handlers bound to the connection, rules of events
+// below the point and those that always run wait, each in its turn: it is the one in which they run
+// where none waits.
+func TestWaitingKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	even, odd := newConn(2, "10.0.0.1:1", "10.0.0.2:2"), newConn(1, "10.0.0.1:1", "10.0.0.2:2")
+	p := newPatientRig(t, engine.Limits{}, func(p *patientRig, vm *fakeVM) {
+		rule := func(name, on string, priority int, edit func(*engine.RuleDecl)) {
+			vm.rule(name, []string{on}, func(d *engine.RuleDecl) {
+				d.Run, d.Priority = p.waits(vm, name), priority
+				edit(d)
+			})
+		}
+		plain := func(*engine.RuleDecl) {}
+		vm.event("mine", "flow.conn_start", vm.when(true))
+		vm.event("inner", "event.mine", vm.when(true))
+		rule("low", "flow.conn_start", -2, plain)
+		rule("high", "flow.conn_start", 5, plain)
+		rule("inner", "event.inner", 2, plain)
+		rule("mine", "event.mine", 4, plain)
+		for i, name := range []string{"first always", "second always"} {
+			rule(name, "flow.conn_start", i, func(d *engine.RuleDecl) { d.Always = true })
+		}
+		bound := map[string]string{"flow.conn_start": "h3", "event.mine": "h-9"}
+		rule("h3", "flow.conn_start", 3, func(d *engine.RuleDecl) { d.Handler = true })
+		rule("h-9", "event.mine", -9, func(d *engine.RuleDecl) { d.Handler = true })
+		vm.rule("bind", []string{"flow.conn_start"}, func(d *engine.RuleDecl) {
+			d.Priority = 9
+			d.Run = vm.fn(func(c *engine.Call) (engine.Decision, error) {
+				at := &engine.Attachment{Object: c.Event.(*flowev.ConnStart).C.(*conn), Type: "flow.conn"}
+				for point, name := range bound {
+					if at.Object.(*conn).slots.Get("bound "+name) != nil {
+						continue // what is bound anew does not run at this event
+					}
+					at.Object.(*conn).slots.Set("bound "+name, true)
+					if err := vm.env.Services.Bind(c, at, point, &engine.Handler{Name: name}); err != nil {
+						t.Error(err)
+					}
+				}
+				return engine.Decision{}, nil
+			})
+		})
+	})
+	order := func(c *conn) []string {
+		p.log = nil
+		p.await(c, "end")
+		for len(p.vms[0].waits) > 0 {
+			before := len(p.log)
+			p.end(0, 0, engine.Decision{}, nil)
+			if c == odd && len(p.log) > before+1 && p.log[len(p.log)-1] != "end: kind 0, <nil>" {
+				t.Errorf("goes on while one waits: %q", p.log[before:])
+			}
+		}
+		return p.log
+	}
+	for round := range 2 {
+		want, got := order(even), order(odd)
+		for i := range want {
+			want[i] = strings.TrimSuffix(want[i], " 2") + map[bool]string{true: " 1"}[i < len(want)-1]
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(want) != 7+2*round {
+			t.Errorf("round %d, where none waits and where all do:\n%s\nof %q", round, diff, want)
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
 )
@@ -76,9 +78,11 @@ type outcome struct {
 	verdict event.Verdict
 	// decided ends a point that combines by first.
 	decided bool
-	// walk is set where handlers may wait; canceled where that was ended.
+	// walk is set where handlers may wait; canceled where that was ended. left says
+	// that one waits, and that who asks the rules is to return.
 	walk     *walk
 	canceled bool
+	left     bool
 	// met is the entry whose first filter is known to hold, if any.
 	met *entry
 	// bound are the handlers bound to the event's subject at this point.
@@ -143,26 +147,34 @@ func (s *shard) rested() {
 
 // raiseAt shows an event to all that is bound to its point.
 func (s *shard) raiseAt(o *outcome) {
-	p := o.plan
-	s.events++
-	if len(p.taps) > 0 {
-		s.tapped(p, o.event)
-	}
-	plain := p.nodes == 0 && s.dynamic[p.where.ID] == 0
-	if !plain {
-		s.begin(o, p.where.ID)
-	}
-	s.walk(o, &p.root)
+	root := &o.plan.root
+	plain := s.open(o)
+	s.walk(o, root, &progress{bound: o.bound})
 	if s.queue.len() > 0 {
 		s.drain(o)
 	}
-	if len(p.root.last) > 0 {
-		s.walkAlways(o, &p.root)
+	if len(root.last) > 0 {
+		s.walkAlways(o, root, &progress{})
 		s.drain(o)
 	}
 	if !plain {
 		s.end(o)
 	}
+}
+
+// open counts an event, shows it to who looks on, and makes ready for what its rules
+// ask, unless they are plain: then there is nothing to end.
+func (s *shard) open(o *outcome) (plain bool) {
+	p := o.plan
+	s.events++
+	if len(p.taps) > 0 {
+		s.tapped(p, o.event)
+	}
+	if p.nodes == 0 && s.dynamic[p.where.ID] == 0 {
+		return true
+	}
+	s.begin(o, p.where.ID)
+	return false
 }
 
 // begin looks for what is bound to the event's subject and makes room for the
@@ -187,80 +199,6 @@ func (n *node) from() *node {
 }
 
 func (s *shard) end(o *outcome) { s.memo = s.memo[:o.memo] }
-
-// walk runs the rules of n and of the user-defined events below it that hold,
-// and the handlers bound to the subject, in one order, until the point is
-// decided.
-func (s *shard) walk(o *outcome, n *node) {
-	bound, from := o.bound, n.from()
-	for _, en := range n.order {
-		for len(bound) > 0 && !inOrder(en.rule, bound[0].entry.rule) {
-			s.tryBound(o, bound[0], n)
-			bound = bound[1:]
-		}
-		if o.decided {
-			return
-		}
-		if en.node == from || s.reached(o, en.node, from) {
-			s.try(o, en, nil)
-		}
-	}
-	for _, b := range bound {
-		s.tryBound(o, b, n)
-	}
-}
-
-// walkAlways runs the rules of n and below it that run whatever was decided.
-func (s *shard) walkAlways(o *outcome, n *node) {
-	for _, en := range n.last {
-		if s.reached(o, en.node, n.from()) {
-			s.try(o, en, nil)
-		}
-	}
-}
-
-// reached reports whether n is from, or an event below it that holds with all
-// those between. Nil stands for the hook point, which is above all events.
-func (s *shard) reached(o *outcome, n, from *node) bool {
-	return n == from || n != nil && s.reached(o, n.parent, from) && s.holds(o, n)
-}
-
-// holds asks a user-defined event's own filters, once an event.
-func (s *shard) holds(o *outcome, n *node) bool {
-	if s.memo[o.memo+n.index] == Ask {
-		answer := No
-		if s.ask(o, n) {
-			answer = Yes
-		}
-		s.memo[o.memo+n.index] = answer
-	}
-	return s.memo[o.memo+n.index] == Yes
-}
-
-// ask evaluates a user-defined event's own filters.
-func (s *shard) ask(o *outcome, n *node) bool {
-	if n.matches != nil && !n.matches(o.event) {
-		return false
-	}
-	if n.decl.When == 0 {
-		return true
-	}
-	if n.health.suspended() {
-		return false
-	}
-	if answer := s.native(n.when, o.event); answer != Ask {
-		return answer == Yes
-	}
-	ok, err := n.script.instance.Filter(n.decl.When, s.prepareNode(o, n))
-	if err == nil {
-		err = s.compare(n.when, o.event, "when", ok)
-	}
-	if err != nil {
-		s.failEvent(o, n, err)
-		return false
-	}
-	return ok
-}
 
 // try runs one rule, or the handler that b binds: its filters, cheapest first,
 // then what it decides.
@@ -332,21 +270,38 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 	var err error
 	switch {
 	case o.walk != nil: // it may wait
-		d, err = s.runWaiting(o, r.script, r.run, call)
+		if run := s.runWaiting(o, en, b, call); run != nil {
+			s.ran(o, run)
+		}
+		return
 	case s.sampled(r.state):
 		d, err = s.timed(r, call)
 	default:
 		d, err = r.script.instance.Run(r.run, call)
 	}
-	if d == nil && err == nil {
+	if d != nil || err != nil {
+		s.returned(o, en, b, d, err)
+	}
+}
+
+// ran ends a run that may have waited.
+func (s *shard) ran(o *outcome, r *ruleRun) {
+	o.walk.waits = nil
+	if errors.Is(r.err, errCanceled) {
+		o.canceled, o.decided = true, true
 		return
 	}
+	s.returned(o, r.en, r.b, &r.decision, r.err)
+}
+
+// returned takes what a rule's function came to.
+func (s *shard) returned(o *outcome, en *entry, b *binding, d *Decision, err error) {
 	if err == nil {
 		err = s.accept(o, en, b, d)
 	}
 	if err != nil {
-		s.fail(o, r, err)
-		s.decide(o, en, r.onError)
+		s.fail(o, en.rule, err)
+		s.decide(o, en, en.rule.onError)
 		return
 	}
 	s.decide(o, en, d.Verdict)

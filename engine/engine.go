@@ -9,6 +9,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/hookdev"
+	"github.com/hookd/hookd/engine/fiber"
 	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/engine/statedir"
 	"github.com/hookd/hookd/engine/store"
@@ -126,6 +127,7 @@ type shard struct {
 	held       map[event.Kept]*held
 	walks      map[*walk]func() // left where a handler waits, with what ends them
 	spareWalks []*walk
+	fibers     fiber.Pool // that walks run on
 	closed     bool
 
 	canceled, queueRefused uint64
@@ -303,7 +305,7 @@ func (e *Engine) Close() {
 			sc.instance.Close()
 		}
 		s.closeDraining()
-		s.closeWalks()
+		s.fibers.Close()
 		s.Leave()
 	}
 }

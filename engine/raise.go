@@ -59,8 +59,10 @@ func (s *shard) drain(o *outcome) {
 		case r.node != nil && o != nil && r.event == o.event:
 			memo := o.memo // what comes with a raised event may change the answers
 			s.begin(o, o.plan.where.ID)
-			s.walk(o, r.node)
-			s.walkAlways(o, r.node)
+			s.inside(o, 1)
+			s.walk(o, r.node, &progress{bound: o.bound})
+			s.walkAlways(o, r.node, &progress{})
+			s.inside(o, -1)
 			s.end(o)
 			o.memo = memo
 		default:
@@ -72,12 +74,19 @@ func (s *shard) drain(o *outcome) {
 				on.events++
 				on.tapped(r.plan, r.event)
 			}
-			on.walk(&own, root)
-			on.walkAlways(&own, root)
+			on.walk(&own, root, &progress{bound: own.bound})
+			on.walkAlways(&own, root, &progress{})
 			on.end(&own)
 		}
 	}
 	s.depth, s.payload = 0, nil
+}
+
+// inside counts the raised events that a walk delivers.
+func (s *shard) inside(o *outcome, n int) {
+	if o.walk != nil {
+		o.walk.inside += n
+	}
 }
 
 // emit raises one of the engine's own events; the caller has entered the shard.

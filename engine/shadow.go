@@ -316,7 +316,7 @@ func endShadows(list []*shadow) (skipped uint64) {
 		for _, sc := range sh.trial.gen.order {
 			sh.within(sc.instance.Close)
 		}
-		sh.within(func() { sh.trial.closeDraining(); sh.trial.closeWalks() })
+		sh.within(func() { sh.trial.closeDraining(); sh.trial.fibers.Close() })
 		for more := true; more; {
 			sh.within(func() { more = sh.clean(200) })
 		}

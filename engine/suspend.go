@@ -148,14 +148,6 @@ func (s *shard) sweep() {
 	}
 }
 
-// closeWalks ends the goroutines that wait for an event.
-func (s *shard) closeWalks() {
-	for _, w := range s.spareWalks {
-		w.stop()
-	}
-	s.spareWalks = nil
-}
-
 // cancel ends what waits in a machine and returns how much that is.
 func (s *shard) cancel(in Instance) uint64 {
 	n := uint64(in.Waiting())

@@ -48,6 +48,32 @@ func loopExample(t *testing.T, name string, change ...string) *loopHouse {
 	return h
 }
 
+// TestExampleSpecs runs the specs of the examples that have no capture, and wants one
+// of each that listens.
+func TestExampleSpecs(t *testing.T) {
+	mains, err := filepath.Glob("../../examples/*/main.lua")
+	if err != nil || len(mains) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, main := range mains {
+		dir := filepath.Dir(main)
+		text, err := os.ReadFile(main)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(text, []byte("loop.listen")) {
+			continue
+		}
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if code := run([]string{"test", dir}, nil, &out, &out); code != exitDone || strings.HasPrefix(out.String(), "0 passed") {
+				t.Errorf("exit %d\n%s", code, &out)
+			}
+		})
+	}
+}
+
 func (h *loopHouse) applyAll(sources []engine.Source) {
 	h.t.Helper()
 	if _, diags := h.engine.Apply(sources); diags.HasErrors() {

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,10 +25,17 @@ func TestGuides(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for line, block := range luaBlocks(string(text)) {
+		script := ""
+		blocks := luaBlocks(string(text))
+		for _, line := range slices.Sorted(maps.Keys(blocks)) {
+			block := blocks[line]
 			if strings.Contains(block, "describe(") {
-				continue // runs with a script of its own
+				if script != "" {
+					t.Run(fmt.Sprintf("%s:%d", filepath.Base(page), line), func(t *testing.T) { runsSpec(t, script, block) })
+				}
+				continue
 			}
+			script = block
 			t.Run(fmt.Sprintf("%s:%d", filepath.Base(page), line), func(t *testing.T) {
 				t.Chdir(t.TempDir())
 				if err := os.WriteFile("block.lua", []byte(block), 0o644); err != nil {
@@ -38,6 +47,20 @@ func TestGuides(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// runsSpec runs a spec with the block of Lua that stands before it on the page.
+func runsSpec(t *testing.T, script, spec string) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"main.lua": script, "main_spec.lua": spec} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	if code := run([]string{"test", dir}, nil, &out, &out); code != exitDone {
+		t.Errorf("exit %d\n%s", code, &out)
 	}
 }
 

@@ -29,6 +29,9 @@ func (d *daemon) writeMetrics(w *metrics.Writer) {
 	w.Counts("hookd_engine", "Counted by the engine", es)
 	w.Counts("hookd_flow", "Counted by the flow stack", d.feed.Stats())
 	w.Counts("hookd_loop", "Counted by the event loop", d.loops.Stats())
+	d.loops.Counted(func(protocol string, stats any) {
+		w.Counts("hookd_"+protocol, "Counted by "+protocol+" on the event loop", stats)
+	})
 	w.Counts("hookd_sip", "Counted by the SIP stack", d.sips.Stats())
 	w.Counts("hookd_sip", "Counted beside the SIP stack", d.opts.desk.Stats())
 	w.Counts("hookd_sock", "Counted of connections that scripts move", d.socks.Stats())

@@ -123,25 +123,25 @@ func (o *online) answers(ctx context.Context, asks []*question) {
 }
 
 // HTTPGet implements [loopev.Functions].
-func (o *online) HTTPGet(by *event.Caller, url string, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, most int64, hasMax bool, done func(any, error)) {
+func (o *online) HTTPGet(by *event.Caller, url string, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, most int64, hasMax bool, tls any, done func(any, error)) {
 	o.ask(by, done, func(by *event.Caller, done func(any, error)) {
-		o.loops.HTTPGet(by, url, headers, timeout, hasTimeout, redirects, hasRedirects, most, hasMax, done)
+		o.loops.HTTPGet(by, url, headers, timeout, hasTimeout, redirects, hasRedirects, most, hasMax, tls, done)
 	})
 }
 
 // HTTPPost implements [loopev.Functions].
-func (o *online) HTTPPost(by *event.Caller, url string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, most int64, hasMax bool, done func(any, error)) {
+func (o *online) HTTPPost(by *event.Caller, url string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, most int64, hasMax bool, tls any, done func(any, error)) {
 	body = append([]byte(nil), body...)
 	o.ask(by, done, func(by *event.Caller, done func(any, error)) {
-		o.loops.HTTPPost(by, url, body, headers, timeout, hasTimeout, redirects, hasRedirects, most, hasMax, done)
+		o.loops.HTTPPost(by, url, body, headers, timeout, hasTimeout, redirects, hasRedirects, most, hasMax, tls, done)
 	})
 }
 
 // HTTPRequest implements [loopev.Functions].
-func (o *online) HTTPRequest(by *event.Caller, url, method string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, most int64, hasMax bool, done func(any, error)) {
+func (o *online) HTTPRequest(by *event.Caller, url, method string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, most int64, hasMax bool, tls any, done func(any, error)) {
 	body = append([]byte(nil), body...)
 	o.ask(by, done, func(by *event.Caller, done func(any, error)) {
-		o.loops.HTTPRequest(by, url, method, body, headers, timeout, hasTimeout, redirects, hasRedirects, most, hasMax, done)
+		o.loops.HTTPRequest(by, url, method, body, headers, timeout, hasTimeout, redirects, hasRedirects, most, hasMax, tls, done)
 	})
 }
 

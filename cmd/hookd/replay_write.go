@@ -196,8 +196,7 @@ func (h *house) forwarded(w io.Writer, fs flow.Stats) {
 	if h.stack.Verdicts != flow.Apply {
 		return
 	}
-	dropped := fs.Dropped + fs.Swallowed
-	fmt.Fprintf(w, "verdicts applied: %d packets forwarded, %d dropped", fs.Frames-dropped, dropped)
+	fmt.Fprintf(w, "verdicts applied: %d packets forwarded, %d dropped", fs.Frames-fs.Stopped, fs.Stopped)
 	if fs.Swallowed > 0 {
 		fmt.Fprintf(w, " (%d of connections cut before)", fs.Swallowed)
 	}

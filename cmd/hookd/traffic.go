@@ -7,33 +7,45 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/runtime/lua/spec"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/craft"
+	"github.com/hookd/hookd/stacks/loop/farend"
+	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/phone"
 	"github.com/hookd/hookd/stacks/sip/sniff"
 )
 
-// specHost makes what specs run on.
+// specHost makes what specs run on: the flow stack by itself, phones around that of SIP,
+// and event loops in a network in memory.
 func specHost() spec.Host {
-	return spec.Host{New: newTraffic, Words: []string{"phone"}}
+	return spec.Host{Open: openTraffic, Words: append(farend.WordNames(), "phone")}
 }
 
-// newTraffic makes the engine of one spec, and its stacks.
-func newTraffic(sink engine.Sink, tick func() int64) (*engine.Engine, spec.Traffic) {
-	t := &traffic{fns: flow.NewFunctions(), phones: phone.New(sip.Config{}, tick), tick: tick}
-	e := newEngine(engineOptions{sips: t.phones.Group()}, sink, t.fns)
-	if err := t.phones.Start(e.Shards()); err != nil {
-		panic(fmt.Sprintf("hookd: %v", err)) // it opens nothing and is started once
+// openTraffic makes the engine of one test, and its stacks.
+func openTraffic(env spec.Env) (*engine.Engine, spec.Traffic, error) {
+	t := &traffic{fns: flow.NewFunctions(), phones: phone.New(sip.Config{}, env.Tick), tick: env.Tick}
+	var err error
+	if t.loops, err = farend.New(netio.NewMemory()); err != nil {
+		return nil, nil, err
 	}
+	group := newLoops(t.loops.Config(env.Clock))
+	e := newEngine(engineOptions{loops: group, sips: t.phones.Group()}, env.Sink, t.fns)
+	if err := errors.Join(t.phones.Start(e.Shards()), group.Start(e.Shards())); err != nil {
+		e.Close()
+		return nil, nil, err
+	}
+	t.loops.Use(group)
+	t.shard = e.Shard(0)
 	var cfg flow.Config
-	t.seen = observeSIP(e, sink, sip.Config{}, sniff.DefaultConfig(), &cfg)
-	t.stack = flow.New(e.Shard(0), cfg)
+	t.seen = observeSIP(e, env.Sink, sip.Config{}, sniff.DefaultConfig(), &cfg)
+	t.stack = flow.New(t.shard, cfg)
 	t.stack.WantStreams(true)
 	t.fns.Install(t.stack)
-	return e, t
+	return e, t, nil
 }
 
 // verify runs the specs of changed scripts before those go live.
@@ -41,17 +53,27 @@ func verify(sources []engine.Source, changed []string) diag.List {
 	return spec.Verify(specHost(), sources, changed)
 }
 
-// traffic is the stacks of one spec.
+// traffic is the stacks of one test.
 type traffic struct {
+	shard  *event.Shard
 	stack  *flow.Stack
 	fns    *flow.Functions
 	phones *phone.Switchboard
 	seen   *sipObserver
+	loops  *farend.World
 	tick   func() int64
 }
 
+// Settle implements [spec.Traffic].
+func (t *traffic) Settle() (bool, error) { return t.loops.Settle() }
+
 // Word implements [spec.Traffic].
-func (t *traffic) Word(string) func([]any) (any, error) { return t.phones.Word }
+func (t *traffic) Word(name string) any {
+	if name == "phone" {
+		return t.phones.Word
+	}
+	return t.loops.Word(name)
+}
 
 // Replay implements [spec.Traffic].
 func (t *traffic) Replay(path string, start func(ts int64)) error {
@@ -88,6 +110,9 @@ func (t *traffic) Connect(cfg spec.ConnConfig) (spec.Conn, error) {
 
 // Close implements [spec.Traffic].
 func (t *traffic) Close() {
+	t.loops.Close()
+	t.shard.Enter()
+	defer t.shard.Leave()
 	t.phones.Close()
 	t.stack.Close()
 	t.seen.observer.Close()

@@ -41,10 +41,15 @@ type Decision struct {
 	// Subject puts the connection into words, as who made the comparison asked.
 	Subject string
 	Point   string
-	Verdict string // "flow.cut"
+	Verdict string // "flow.cut", "sip.reply 403 Forbidden"
+	// Change: it is a change of what the event is about, not a verdict.
+	Change bool
 	// Rules are those that gave a verdict here, in their order.
 	Rules []Rule
 }
+
+// spot is where the decision was made.
+func (d *Decision) spot() spot { return spot{d.Conn, d.Point, d.Change} }
 
 // Rule names a rule and what it said.
 type Rule struct {
@@ -100,7 +105,7 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 	i, ok := s.index[at]
 	if !ok {
 		s.index[at] = len(s.decided)
-		s.decided = append(s.decided, Decision{Conn: r.Conn, Subject: s.subject(&r.Origin), Point: r.Point, Verdict: told(r), Rules: []Rule{rule}})
+		s.decided = append(s.decided, Decision{Conn: r.Conn, Subject: s.subject(&r.Origin), Point: r.Point, Verdict: told(r), Change: r.Change, Rules: []Rule{rule}})
 		return
 	}
 	d := &s.decided[i]

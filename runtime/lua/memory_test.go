@@ -73,6 +73,9 @@ func TestMemoryOfWaiting(t *testing.T) {
 		name, body string
 		most       int64
 	}{
+		{"a handler", `sleep "1h"`, 6 << 10},
+		{"a handler's function", `local id = c.id local function rest(n) local ok, err = sleep "1h" return ok, err, n, id end return rest(1)`, 6 << 10},
+		{"a handler in a protected call", `local ok, err = pcall(function() return sleep "1h" end)`, 17 << 9},
 		{"a task", `spawn(function(n) sleep "1h" print(n) end, c.id)`, 6 << 10},
 		{"a task in a protected call", `spawn(function(n) print(pcall(function() sleep "1h" return n end)) end, c.id)`, 15 << 9},
 		{"a task in a coroutine", `spawn(function(n) coroutine.wrap(function() sleep "1h" end)() end, c.id)`, 15 << 9},

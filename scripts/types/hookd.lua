@@ -327,6 +327,7 @@ function settings(decl) end
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish
 ---@field code integer at flow.icmp_error
+---@field complete boolean at loop.http_part_end
 ---@field compressed boolean at loop.ws_open
 ---@field conns integer at loop.accept
 ---@field copy boolean at sip.request_sent, sip.response_sent
@@ -338,6 +339,7 @@ function settings(decl) end
 ---@field failure string at loop.close
 ---@field fault string|loop.fault at flow.orphan, loop.error
 ---@field file string at hookd.script_error
+---@field filename string at loop.http_part_begin
 ---@field from string at loop.limit, loop.tls_hello
 ---@field functions integer at hookd.reloaded
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
@@ -356,10 +358,10 @@ function settings(decl) end
 ---@field message string at hookd.reload_failed, hookd.script_error, hookd.rule_suspended, loop.error, loop.http_error, sock.error
 ---@field method string at loop.http_headers, loop.http_request, loop.ws_handshake
 ---@field mtu integer at flow.icmp_error
----@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
+---@field name string at hookd.script_error, hookd.handler_dropped, hookd.rule_suspended, loop.http_part_data
 ---@field new flow.tcp_state at flow.tcp_state_change
 ---@field observe boolean at flow.block_start
----@field offset integer at flow.gap, loop.http_chunk
+---@field offset integer at flow.gap, loop.http_chunk, loop.http_part_data
 ---@field old flow.tcp_state|flow.data at flow.tcp_state_change, flow.rexmit
 ---@field overrun boolean at hookd.script_error
 ---@field password string at loop.mqtt_connect, loop.socks_request
@@ -378,6 +380,7 @@ function settings(decl) end
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
 ---@field side flow.side|sock.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error, sock.queue
+---@field size integer at loop.http_part_end
 ---@field states integer at hookd.reloaded
 ---@field status integer at loop.http_response, loop.http_error
 ---@field stores integer at hookd.reloaded
@@ -386,7 +389,7 @@ function settings(decl) end
 ---@field timers integer at hookd.reloaded
 ---@field took number at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
 ---@field ttl number at flow.block_start
----@field type integer|loop.ws_type at flow.icmp_error, loop.ws_message, loop.ws_fragment
+---@field type integer|string|loop.ws_type at flow.icmp_error, loop.http_part_begin, loop.ws_message, loop.ws_fragment
 ---@field unchanged integer at hookd.reloaded
 ---@field uri string at sip.contact
 ---@field url string at loop.http_response
@@ -1085,6 +1088,9 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.close.point, handler: loop.close.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_headers.point, handler: loop.http_headers.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_chunk.point, handler: loop.http_chunk.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_part_begin.point, handler: loop.http_part_begin.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_part_data.point, handler: loop.http_part_data.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.http_part_end.point, handler: loop.http_part_end.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_request.point, handler: loop.http_request.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_response.point, handler: loop.http_response.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.http_error.point, handler: loop.http_error.handler|hookd.handler|string|nil, param?: any): true?, string?
@@ -1353,6 +1359,21 @@ function loop_response:header(name) end
 ---@class loop.http_chunk.point: hookd.point
 ---@alias loop.http_chunk.handler fun(c: loop.conn, req: loop.request, chunk: string)
 
+---A part of a form began that comes as multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there.
+---Where anything is bound to the events of parts, they are told as the body comes; with loop.stream at
+---http_headers nothing is kept of it, so that an upload may be of any length. http_request follows the
+---last part. A body that is malformed, or has more than 1,000 parts, is answered 400.
+---@class loop.http_part_begin.point: hookd.point
+---@alias loop.http_part_begin.handler fun(c: loop.conn, req: loop.request, name: string)
+
+---Bytes of a part came (MG_EV_HTTP_PART_DATA), in pieces as they come.
+---@class loop.http_part_data.point: hookd.point
+---@alias loop.http_part_data.handler fun(c: loop.conn, req: loop.request, chunk: string)
+
+---A part ended (MG_EV_HTTP_PART_END), also where the body was cut.
+---@class loop.http_part_end.point: hookd.point
+---@alias loop.http_part_end.handler fun(c: loop.conn, req: loop.request, name: string)
+
 ---An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it
 ---is 404.
 ---@class loop.http_request.point: hookd.point
@@ -1441,6 +1462,9 @@ function loop_response:header(name) end
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
 ---@field http_headers loop.http_headers.point The head of an HTTP request is there, before its body. Who answers here keeps the body from being read.
 ---@field http_chunk loop.http_chunk.point A part of a request's body came, decoded. Where c.delete_chunk is set, or http_headers decided loop.stream, it is not kept for the whole.
+---@field http_part_begin loop.http_part_begin.point A part of a form began that comes as multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there. Where anything is bound to the events of parts, they are told as the body comes; with loop.stream at http_headers nothing is kept of it, so that an upload may be of any length. http_request follows the last part. A body that is malformed, or has more than 1,000 parts, is answered 400.
+---@field http_part_data loop.http_part_data.point Bytes of a part came (MG_EV_HTTP_PART_DATA), in pieces as they come.
+---@field http_part_end loop.http_part_end.point A part ended (MG_EV_HTTP_PART_END), also where the body was cut.
 ---@field http_request loop.http_request.point An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
 ---@field http_response loop.http_response.point A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
 ---@field http_error loop.http_error.point A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends.
@@ -2489,7 +2513,7 @@ function loop.listen(name) end
 
 ---Begins a connection. `loop.connect` tells what became of it; what is sent before goes out first.
 ---@param url string Where to: "tcp://127.0.0.1:80", "udp://127.0.0.1:53", "unix:///run/x.sock", or by a protocol that is known, "http://127.0.0.1".
----@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.
+---@param options? any { connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, tls = { ca = "ca.pem", cert, key, name, verify, alpn, min }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.
 ---@return loop.conn? conn The connection.
 ---@return string? message
 function loop.dial(url, options) end
@@ -2564,6 +2588,7 @@ http = {}
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server for a resource and waits for the response. Connections are used again where they may
 ---be. In a replay there is no network, but with --online: it fails.
@@ -2579,6 +2604,7 @@ function http.get(args) end
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Sends a server something and waits for the response. Connections are used again where they may be.
 ---In a replay there is no network, but with --online: it fails.
@@ -2595,6 +2621,7 @@ function http.post(args) end
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
 ---@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server by any method and waits for the response. Connections are used again where they may
 ---be. In a replay there is no network, but with --online: it fails.

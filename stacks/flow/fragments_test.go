@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/fragment"
@@ -125,5 +126,72 @@ func TestChecksums(t *testing.T) {
 		if s := n.s.Stats(); (s.BadChecksums == 1) != verify || s.TCP+s.Orphans != 4 {
 			t.Errorf("verified %v: %+v", verify, s)
 		}
+	}
+}
+
+// TestDatagramsMove has a datagram whose fragments come to another shard's stack than the datagram does: that
+// one has nothing left of its frame before.
+func TestDatagramsMove(t *testing.T) {
+	t.Parallel()
+	set := event.NewShards(8, event.Together, 0)
+	var told []flow.Outcome
+	f := flow.NewFront(set, flow.Config{Verdicts: flow.Apply, Forward: func(o *flow.Outcome) { told = append(told, *o) }})
+	for i := range 8 {
+		set.At(i).Bind(refuser{}, func(event.PointID) bool { return true })
+	}
+	set.At(0).Enter()
+	defer set.At(0).Leave()
+	a, b := netip.MustParseAddrPort("10.0.0.1:4000"), netip.MustParseAddrPort("10.0.0.2:80")
+	for i := range 50 {
+		a := netip.AddrPortFrom(a.Addr(), a.Port()+uint16(i))
+		for _, frame := range [][]byte{
+			pt.UDP(a, b, "a datagram", pt.Fragment(uint32(i), 0, 16)), pt.UDP(a, b, "replace"), pt.UDP(a, b, "a datagram", pt.Fragment(uint32(i), 16, 99)),
+		} {
+			f.Frame(packet.LinkEthernet, frame, len(frame), start)
+		}
+		if n := len(told); n != 3*i+3 || told[n-3].Action != flow.Forwarded || told[n-2].Action != flow.Dropped || told[n-1].Action != flow.Forwarded {
+			t.Fatalf("from port %d: %+v", a.Port(), told[max(0, n-3):])
+		}
+	}
+}
+
+// refuser replaces in some packets what cannot be replaced.
+type refuser struct{}
+
+func (refuser) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
+	if d, ok := e.(*flowev.Datagram); ok && string(d.Pkt.Payload()) == "replace" {
+		return event.Verdict{Kind: flowev.VerdictReplace, Args: &flowev.ReplaceArgs{Src: netip.MustParseAddr("::1")}}
+	}
+	return event.Verdict{}
+}
+
+// TestStatsUnderTraffic asks what was counted while somebody drives shards together and puts fragments together; the
+// race detector says whether that is safe.
+func TestStatsUnderTraffic(t *testing.T) {
+	t.Parallel()
+	for _, shards := range []int{1, 4} {
+		set := event.NewShards(shards, event.Together, 0)
+		f := flow.NewFront(set, flow.Config{})
+		const frames = 2000
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for i := range frames {
+				ends := netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(i))
+				b := pt.TCP(ends, netip.MustParseAddrPort("10.0.0.2:80"), 5, 0, syn, "hello, hello", pt.Fragment(uint32(i/2), i%2*24, 24))
+				set.At(0).Enter()
+				f.Frame(packet.LinkEthernet, b, len(b), start+int64(i))
+				set.At(0).Leave()
+			}
+		}()
+		var last uint64
+		for last < frames {
+			s := f.Stats()
+			if s.Frames < last || s.Fragments.Fragments != s.Frames {
+				t.Fatalf("%d shards: %d frames, %d fragments, %d frames before", shards, s.Frames, s.Fragments.Fragments, last)
+			}
+			last = s.Frames
+		}
+		<-done
 	}
 }

@@ -139,20 +139,23 @@ func (p *Parcel) Keep(buf []byte) []byte {
 // Size is how many bytes [Parcel.Keep] copies.
 func (p *Parcel) Size() int { return len(p.pkt.Data) }
 
-// Sort decodes a frame into p and finds its shard; [Front.Next] does so for what else the frame carries. Several goroutines may sort, each into parcels of
-// its own, which it uses again: fragments meet whoever reads them. What belongs together has to be
-// sorted by one of them, in the order of capture, or in that order by several.
+// Sort decodes a frame into p and finds its shard; [Front.Next] does so for what else the frame carries.
+// Several goroutines may sort, each into parcels of its own, which it uses again: fragments meet whoever
+// reads them. What belongs together has to be sorted by one of them, in the order of capture, or in that
+// order by several.
 func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64) {
 	p.pkt.Decap = f.cfg.Decap
 	p.pkt.Decode(link, data, wireLen, ts)
 	f.put(p)
-	if p.further = false; f.cfg.Decap&(packet.WLAN|packet.SFlow) == 0 {
+	p.further = false
+	if f.cfg.Decap&(packet.WLAN|packet.SFlow) == 0 {
 		return
 	}
 	if p.inside == nil {
 		p.inside = new(packet.Inside)
 	}
-	if p.several = p.inside.Open(&p.pkt); p.several {
+	p.several = p.inside.Open(&p.pkt)
+	if p.several {
 		f.put(p)
 	}
 }
@@ -189,10 +192,11 @@ func (f *Front) Take(p *Parcel) {
 	s := f.common.stacks[p.shard]
 	s.sh.Advance(p.pkt.TS)
 	s.outcome = Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS}
-	s.begin(s.frame + 1)
 	if p.further {
-		s.stats.Frames--
 		s.stats.Inside++
+		s.turn(s.frame + 1)
+	} else {
+		s.begin(s.frame + 1)
 	}
 	s.pkt.p = p.pkt
 	if s.cfg.Blocks.n.Load() > 0 && !p.pkt.Sampled && s.blocked(&s.pkt.p) {
@@ -279,18 +283,30 @@ func (f *Front) oldest() (of *Stack) {
 	return of
 }
 
-// Stats returns what all stacks counted. Nobody has entered a shard.
-func (f *Front) Stats() Stats {
-	var sum Stats
-	for _, s := range f.common.stacks {
-		s.sh.Enter()
+// Stats returns what all stacks counted; the caller has entered no shard. Where shards are driven together, it is
+// of one moment.
+func (f *Front) Stats() (sum Stats) {
+	add := func(s *Stack) {
 		st := s.counted()
-		s.sh.Leave()
 		sum.add(&st)
 	}
+	if f.common.apart {
+		for _, s := range f.common.stacks {
+			s.sh.Enter()
+			add(s)
+			s.sh.Leave()
+		}
+		f.whole.Lock()
+		defer f.whole.Unlock()
+	} else { // one lock is for all shards, and for what stands before them
+		sh := f.set.At(0)
+		sh.Enter()
+		defer sh.Leave()
+		for _, s := range f.common.stacks {
+			add(s)
+		}
+	}
 	u := &f.common.used
-	f.whole.Lock()
-	defer f.whole.Unlock()
 	f.unpack.count(&sum)
 	sum.Blocks = f.cfg.Blocks.Stats()
 	sum.Held, sum.Peak, sum.Kept = u.of(waiting), u.most(), u.of(readable)

@@ -10,6 +10,8 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/fragment"
+	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
 // way is a way to run a stack.
@@ -23,8 +25,13 @@ type way struct {
 var settings = []way{
 	{},
 	{cfg: flow.Config{MaxConns: 3, ReorderSide: 4096, ReorderTotal: 8192, TimeWait: time.Second, IdleTimeout: time.Second, GapWait: -1}, streams: true},
-	{cfg: flow.Config{PickUp: true, MaxConns: 50, BufferSide: 4096, BufferTotal: 65536, ClientOverlap: flow.OverlapLast, RST: flow.RSTExact}, streams: true},
-	{cfg: flow.Config{PickUp: true, Verdicts: flow.Apply, CutLinger: time.Second, RST: flow.RSTAny, ServerOverlap: flow.OverlapLast}, streams: true, rules: true},
+	{cfg: flow.Config{PickUp: true, MaxConns: 50, BufferSide: 4096, BufferTotal: 65536, ClientOverlap: flow.OverlapLast, RST: flow.RSTExact, Decap: packet.KnownTunnels}, streams: true},
+	{
+		cfg: flow.Config{
+			PickUp: true, Verdicts: flow.Apply, CutLinger: time.Second, RST: flow.RSTAny, ServerOverlap: flow.OverlapLast,
+			Decap: packet.KnownTunnels, Fragments: fragment.Config{ReadCut: true},
+		}, streams: true, rules: true,
+	},
 }
 
 // checker holds what is true of the events of any input, and fails the test where it is not.
@@ -271,8 +278,9 @@ func (k *checker) done(s *flow.Stack) {
 	st := s.Stats()
 	if k.ended != len(k.conns) || st.Conns != st.Ended || st.Conns != uint64(k.ended) || st.Open != 0 || st.Remembered != 0 ||
 		st.Held != 0 || st.Kept != 0 || st.Datagrams+st.ICMPErrors > st.Orphans || st.UDPFlows+st.ICMPFlows > st.Conns ||
-		k.forwarded+k.dropped != st.Frames || k.dropped != st.Dropped+st.Swallowed || k.injected != st.Injected ||
-		st.Frames != st.NotIP+st.Malformed+st.Truncated+st.Orphans+st.TCP+st.Swallowed {
+		k.forwarded+k.dropped != st.Frames || k.dropped != st.Stopped || k.injected != st.Injected ||
+		st.Stopped > st.Dropped+st.Swallowed || st.Inside == 0 && st.Stopped != st.Dropped+st.Swallowed ||
+		st.Frames+st.Inside != st.NotIP+st.Malformed+st.Truncated+st.Orphans+st.TCP+st.Swallowed {
 		k.t.Errorf("%d of %d connections ended: %+v", k.ended, len(k.conns), st)
 	}
 }

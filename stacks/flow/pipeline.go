@@ -25,6 +25,8 @@ type step struct {
 	ignored bool // it is a SYN that contradicts the connection
 	usable  bool // its bytes and FIN count for the receiver
 	outside bool // they do not: they lie outside the receiver's window
+	// It acknowledges something that y sent.
+	acks bool
 	// It acknowledges the FIN that y's SYN carried.
 	endedBefore bool
 	// Its bytes lie at off..end in x's stream; those of data were captured.

@@ -20,7 +20,7 @@ func (s *Stack) receive(st *step) {
 	if st.p.TCPFlags.Has(packet.SYN) {
 		st.receiveSYN()
 	}
-	if st.p.TCPFlags.Has(packet.ACK) && y.sent.known && y.sent.heard {
+	if st.acks {
 		y.apply(recvACK, &st.rcv)
 	}
 	if st.endedBefore {

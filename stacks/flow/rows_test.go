@@ -146,6 +146,7 @@ func TestResetRefused(t *testing.T) {
 	n.play([]row{
 		{"in the past", n.srv(4, 1, rst, ""), ignored, "established established"},
 		{"far beyond the window", n.srv(1<<20, 1, rst, ""), ignored, "established established"},
+		{"as if it answered the SYN", pt.TCP(n.server, n.client, 0, n.cisn+1, rst|ack, ""), ignored, "established established"},
 	})
 	// A client that forgot a connection after its FIN repeats the number of the FIN, which the server
 	// has already.
@@ -157,7 +158,7 @@ func TestResetRefused(t *testing.T) {
 			"pkt_in.snd/C state.snd/C:fin_wait_1>closed pkt_in.rcv/S state.rcv/S:close_wait>closed side_closed/S:rst conn_end:rst", "closed closed",
 		},
 	})
-	if got := n.s.Stats().BadResets; got != 5 {
+	if got := n.s.Stats().BadResets; got != 6 {
 		t.Errorf("%d RSTs counted as ignored", got)
 	}
 }

@@ -121,7 +121,7 @@ func (st *step) acknowledge() {
 	window := x.announce(p.Window, syn)
 	t.window = max(t.window, window)
 	t.right = max(t.right, at+int64(window))
-	t.heard = true
+	t.heard, st.acks = true, true
 	x.apply(sendACK, &st.snd)
 	if t.synFIN && t.fin < 0 && at == t.max+1 {
 		t.fin, st.endedBefore = t.max, true
@@ -230,7 +230,7 @@ func (s *Stack) sendRST(st *step) {
 		at := t.place(p.Seq)
 		st.resets = at == t.expected() || s.cfg.RST == RSTWindow && at > t.expected() && st.x.inWindow(at, at)
 	}
-	if !st.resets && (!t.known || p.Seq == 0) && p.TCPFlags.Has(packet.ACK) {
+	if !st.resets && (!t.known || p.Seq == 0 && st.y.state == synSent) && p.TCPFlags.Has(packet.ACK) {
 		st.resets = other.covers(p.Ack)
 	}
 	if !st.resets {

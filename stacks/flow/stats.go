@@ -63,7 +63,8 @@ type Stats struct {
 	Sent    uint64 // packets that scripts sent
 	Unsent  uint64 // packets that scripts could not send
 
-	Dropped     uint64 // frames of connections, or orphans, that did not pass, swallowed ones not counted
+	Stopped     uint64 // frames that did not pass
+	Dropped     uint64 // of these, but for those that were swallowed: connections' and orphans
 	Replaced    uint64 // frames that rules changed; those that two hook points changed count twice
 	NotReplaced uint64 // frames that could not be changed as rules said, and did not pass
 	Conflicts   uint64 // fields that a second rule would have replaced otherwise
@@ -113,6 +114,7 @@ func (st *Stats) add(o *Stats) {
 		{&st.GapBytes, &o.GapBytes},
 		{&st.NotHeld, &o.NotHeld},
 		{&st.Slid, &o.Slid},
+		{&st.Stopped, &o.Stopped},
 		{&st.Dropped, &o.Dropped},
 		{&st.Injected, &o.Injected},
 		{&st.NotInjected, &o.NotInjected},

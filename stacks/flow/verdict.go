@@ -61,13 +61,14 @@ func (s *Stack) report(c flowev.Conn, swallowed bool) {
 	switch {
 	case s.pkt.p.Sampled:
 		return
+	case o.Action == Dropped: // another packet in it must not pass
 	case swallowed:
 		o.Action = Dropped
+		s.stats.Stopped++
 	case s.stopped():
-		if o.Action != Dropped {
-			s.stats.Dropped++
-		}
 		o.Action = Dropped
+		s.stats.Stopped++
+		s.stats.Dropped++
 	}
 	if s.cfg.Forward == nil {
 		return

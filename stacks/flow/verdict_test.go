@@ -392,3 +392,17 @@ func checksumsHold(ip []byte) bool {
 	tcp := ip[40:]
 	return sum(ip[8:40], []byte{0, 6, 0, byte(len(tcp))}, tcp) == 0
 }
+
+// TestUndoneAck drops the ACK that ends the handshake: one that acknowledges nothing does not take its place.
+func TestUndoneAck(t *testing.T) {
+	t.Parallel()
+	n := newNet(t, flow.Config{Verdicts: flow.Apply})
+	n.send(n.c(0, 0, syn, ""), n.srv(0, 1, syn|ack, ""))
+	n.rec.rule = func(string) event.VerdictKind { return flowev.VerdictDrop }
+	n.send(n.c(1, 1, ack, ""))
+	n.rec.rule = nil
+	n.send(n.c(1, 1<<30, ack, ""))
+	n.want("of nothing", n.states(), "established syn_received")
+	n.send(n.c(1, 1, ack, ""))
+	n.want("of the SYN", n.states(), "established established")
+}

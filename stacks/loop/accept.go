@@ -41,7 +41,7 @@ func (s *Stack) accepted(p *port, n *netio.Conn) *Conn {
 		kind = loopev.KindUnix
 	}
 	c := s.add(kind)
-	c.c, c.lis, c.inbound, c.path, c.secure = n, p.l, true, n.Path(), n.Encrypted()
+	c.c, c.lis, c.inbound, c.path, c.secure = n, p.l, true, n.Path(), n.Encrypted() || s.group.cfg.Memory != nil && p.spec.tls != nil
 	n.Data = c
 	c.client.at = unmap(n.Remote())
 	c.limits = &p.spec.bounds

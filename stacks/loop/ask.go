@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -25,23 +26,26 @@ type Ask struct {
 	Timeout   time.Duration
 	Redirects int
 	Max       int64
+	// TLS is the table tls of loop.dial, nil for none; Dir is where files are that it names.
+	TLS any
+	Dir string
 }
 
 var errNoAsker = errors.New("no protocol here asks servers")
 
 // HTTPGet implements [loopev.Functions].
-func (g *Group) HTTPGet(by *event.Caller, url string, headers any, timeout time.Duration, _ bool, redirects uint32, _ bool, most int64, _ bool, done func(any, error)) {
-	g.ask(by, Ask{Method: "GET", URL: url, Headers: headers, Timeout: timeout, Redirects: int(redirects), Max: most}, done)
+func (g *Group) HTTPGet(by *event.Caller, url string, headers any, timeout time.Duration, _ bool, redirects uint32, _ bool, most int64, _ bool, tls any, done func(any, error)) {
+	g.ask(by, Ask{Method: "GET", URL: url, Headers: headers, Timeout: timeout, Redirects: int(redirects), Max: most, TLS: tls}, done)
 }
 
 // HTTPPost implements [loopev.Functions].
-func (g *Group) HTTPPost(by *event.Caller, url string, body []byte, headers any, timeout time.Duration, _ bool, redirects uint32, _ bool, most int64, _ bool, done func(any, error)) {
-	g.ask(by, Ask{Method: "POST", URL: url, Body: body, Headers: headers, Timeout: timeout, Redirects: int(redirects), Max: most}, done)
+func (g *Group) HTTPPost(by *event.Caller, url string, body []byte, headers any, timeout time.Duration, _ bool, redirects uint32, _ bool, most int64, _ bool, tls any, done func(any, error)) {
+	g.ask(by, Ask{Method: "POST", URL: url, Body: body, Headers: headers, Timeout: timeout, Redirects: int(redirects), Max: most, TLS: tls}, done)
 }
 
 // HTTPRequest implements [loopev.Functions].
-func (g *Group) HTTPRequest(by *event.Caller, url, method string, body []byte, headers any, timeout time.Duration, _ bool, redirects uint32, _ bool, most int64, _ bool, done func(any, error)) {
-	g.ask(by, Ask{Method: method, URL: url, Body: body, Headers: headers, Timeout: timeout, Redirects: int(redirects), Max: most}, done)
+func (g *Group) HTTPRequest(by *event.Caller, url, method string, body []byte, headers any, timeout time.Duration, _ bool, redirects uint32, _ bool, most int64, _ bool, tls any, done func(any, error)) {
+	g.ask(by, Ask{Method: method, URL: url, Body: body, Headers: headers, Timeout: timeout, Redirects: int(redirects), Max: most, TLS: tls}, done)
 }
 
 func (g *Group) ask(by *event.Caller, q Ask, done func(any, error)) {
@@ -52,7 +56,7 @@ func (g *Group) ask(by *event.Caller, q Ask, done func(any, error)) {
 	}
 	for _, p := range g.cfg.Protocols {
 		if a, ok := p.(Asker); ok {
-			q.Body = append([]byte(nil), q.Body...)
+			q.Body, q.Dir = append([]byte(nil), q.Body...), filepath.Dir(by.Script)
 			a.Ask(by, s, q, done)
 			return
 		}

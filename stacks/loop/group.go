@@ -26,8 +26,10 @@ type Config struct {
 	PollInterval time.Duration
 	// Portable takes goroutines over package net where epoll would be taken.
 	Portable bool
-	// Clock is netio.Config's.
-	Clock func() int64
+	// Clock and Memory are netio.Config's. In a network in memory no files of
+	// certificates are read, and what is declared as TLS counts as such.
+	Clock  func() int64
+	Memory *netio.Memory
 	// Names is how names are found out about; by default as the system does it.
 	Names dns.Config
 	// Log gets what an operator should know; by default none.
@@ -144,6 +146,27 @@ func (g *Group) Run(ctx context.Context) error {
 	}
 	g.close()
 	return errors.Join(errs...)
+}
+
+// Turn is a turn of each loop that waits for nothing, for who drives a group that is not
+// run, and reports whether there was anything to do. The caller has entered no shard.
+func (g *Group) Turn() (worked bool, err error) {
+	for _, s := range g.list() {
+		did, failed := s.io.Turn()
+		worked, err = worked || did, errors.Join(err, failed)
+	}
+	return worked, err
+}
+
+// Busy reports whether a goroutine of a protocol is at work, which will have the loops
+// turn when it is done.
+func (g *Group) Busy() bool {
+	for _, p := range g.cfg.Protocols {
+		if b, ok := p.(interface{ Busy() bool }); ok && b.Busy() {
+			return true
+		}
+	}
+	return false
 }
 
 // Close frees a group that was started and never ran.

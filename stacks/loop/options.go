@@ -57,6 +57,28 @@ func (g *Group) parseURL(text string) (place, error) {
 	return p, nil
 }
 
+// Place is where a URL points.
+type Place struct {
+	// Network is "tcp", "udp" or "unix", Address "host:port" or a path, Path what stands
+	// behind that.
+	Network, Address, Path string
+	// Protocol is the name of the scheme's protocol, empty for none.
+	Protocol string
+}
+
+// Where takes a URL apart as listeners and loop.dial do. Any goroutine may ask.
+func (g *Group) Where(url string) (Place, error) {
+	at, err := g.parseURL(url)
+	if err != nil {
+		return Place{}, err
+	}
+	p := Place{Network: at.network, Address: at.address, Path: at.path}
+	if at.protocol != nil {
+		p.Protocol = at.protocol.Name()
+	}
+	return p, nil
+}
+
 // bounds are what the table limits says.
 type bounds struct {
 	conns, perIP int

@@ -42,7 +42,7 @@ func newStack(g *Group, sh *event.Shard) (*Stack, error) {
 	s := &Stack{group: g, sh: sh, conns: map[uint64]*Conn{}}
 	var err error
 	s.io, err = netio.New(netio.Config{
-		Shard: sh, Budget: g.budget, Portable: g.cfg.Portable, Clock: g.cfg.Clock, Turn: s.turned, Log: g.cfg.Log,
+		Shard: sh, Budget: g.budget, Portable: g.cfg.Portable, Clock: g.cfg.Clock, Memory: g.cfg.Memory, Turn: s.turned, Log: g.cfg.Log,
 	})
 	if err != nil {
 		return nil, err

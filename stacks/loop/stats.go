@@ -44,6 +44,16 @@ func (g *Group) Stats() Stats {
 	return t
 }
 
+// Counted calls f for each protocol that counts, with its name and a struct of counters.
+// Any goroutine that has entered no shard.
+func (g *Group) Counted(f func(protocol string, stats any)) {
+	for _, p := range g.cfg.Protocols {
+		if c, ok := p.(interface{ Stats() any }); ok {
+			f(p.Name(), c.Stats())
+		}
+	}
+}
+
 func (t *Stats) add(s netio.Stats) {
 	sum, more := reflect.ValueOf(&t.Stats).Elem(), reflect.ValueOf(s)
 	addUp(sum, more)

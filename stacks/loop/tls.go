@@ -74,7 +74,7 @@ func (g *Group) parseTLS(v any, dir string, server bool) (cfg *tls.Config, certs
 			return nil, nil, fmt.Errorf("tls: %s: %w", f.Key, err)
 		}
 	}
-	if cfg, certs, err = s.load(dir, server, len(g.list()) > 0); err != nil {
+	if cfg, certs, err = s.load(dir, server, len(g.list()) > 0 && g.cfg.Memory == nil); err != nil {
 		return nil, nil, fmt.Errorf("tls: %w", err)
 	}
 	return cfg, certs, nil

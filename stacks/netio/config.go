@@ -18,6 +18,9 @@ type Config struct {
 	Budget *Budget
 	// Portable takes goroutines over package net where epoll would be taken.
 	Portable bool
+	// Memory takes a network in memory in the place of the machine's. TLS is left out on it,
+	// and names are looked up in it.
+	Memory *Memory
 	// Clock returns the time in nanoseconds since the Unix epoch and never goes back; by
 	// default the time at New and what the monotonic clock counted since.
 	Clock func() int64

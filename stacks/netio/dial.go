@@ -55,6 +55,9 @@ func (l *Loop) Dial(cfg DialConfig, h Handler) (*Conn, error) {
 	if l.stopping {
 		return nil, fmt.Errorf("netio: dial: %w", ErrClosed)
 	}
+	if l.cfg.Memory != nil {
+		cfg.TLS = nil
+	}
 	d := &dialing{cfg: cfg, cancel: func() {}}
 	if cfg.Socks != nil {
 		if err := d.viaSocks(); err != nil {
@@ -129,6 +132,10 @@ func (l *Loop) begin(d *dialing, h Handler, host string) (*Conn, error) {
 // resolve has a goroutine look a name up and post what it found.
 func (c *Conn) resolve(host string) {
 	l, d := c.loop, c.dial
+	if m := l.cfg.Memory; m != nil {
+		c.resolved(m.lookup(host))
+		return
+	}
 	if l.lookups >= l.cfg.Lookups {
 		l.stats.LookupsRefused++
 		d.last = Reason{Why: Limit, What: "resolve"}

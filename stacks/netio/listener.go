@@ -60,6 +60,9 @@ func (l *Loop) Open(cfg SocketConfig) (*Socket, error) {
 		cfg.Backlog = defaultBacklog
 	}
 	cfg.opt = cfg.Options.withDefaults()
+	if l.cfg.Memory != nil {
+		cfg.TLS = nil
+	}
 	if err := cfg.checkProxies(); err != nil {
 		return nil, fmt.Errorf("netio: listen: %w", err)
 	}

@@ -64,7 +64,9 @@ func New(cfg Config) (*Loop, error) {
 	cfg = cfg.withDefaults()
 	l := &Loop{cfg: cfg, sh: cfg.Shard, read: make([]byte, turnRead), vec: make([][]byte, 0, 16)}
 	var err error
-	if l.io, err = newBackend(cfg.Portable); err != nil {
+	if cfg.Memory != nil {
+		l.io = newMemory(cfg.Memory)
+	} else if l.io, err = newBackend(cfg.Portable); err != nil {
 		return nil, fmt.Errorf("netio: new loop: %w", err)
 	}
 	l.sh.WakeBy(l.io.wake)
@@ -166,6 +168,24 @@ func (l *Loop) finish() {
 	_ = l.io.close()
 }
 
+// Turn is one turn that waits for nothing, for who turns a loop by hand that is not
+// run, and reports whether there was anything to do. The caller has not entered the shard.
+func (l *Loop) Turn() (worked bool, err error) {
+	n, woken, err := l.io.wait(l.events[:], 0)
+	if err != nil || n == 0 && !woken && !l.due() {
+		return false, err
+	}
+	l.serve(n)
+	return true, nil
+}
+
+// due reports whether something is to be done although no socket is ready.
+func (l *Loop) due() bool {
+	l.sh.Enter()
+	defer l.sh.Leave()
+	return l.sleep() == 0
+}
+
 // once is one turn: what is ready, then what is due. It returns for how long the
 // next may wait.
 func (l *Loop) once(timeout time.Duration) (time.Duration, error) {
@@ -173,6 +193,11 @@ func (l *Loop) once(timeout time.Duration) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	return l.serve(n), nil
+}
+
+// serve is a turn in which n sockets are ready.
+func (l *Loop) serve(n int) (timeout time.Duration) {
 	for i := 0; ; {
 		l.sh.Enter()
 		l.turning = true
@@ -197,7 +222,7 @@ func (l *Loop) once(timeout time.Duration) (time.Duration, error) {
 		l.turning = false
 		l.sh.Leave()
 		if last {
-			return timeout, nil
+			return timeout
 		}
 	}
 }

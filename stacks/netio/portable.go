@@ -60,6 +60,13 @@ func (s *sensed) change(set, clear readiness) {
 	s.list()
 }
 
+// sense is change for who does not hold p.mu.
+func (s *sensed) sense(set, clear readiness) {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.change(set, clear)
+}
+
 func (s *sensed) list() {
 	if s.listed || s.told() == 0 {
 		return

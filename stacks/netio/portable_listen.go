@@ -118,12 +118,6 @@ func (d *netDoor) seat(conn net.Conn) bool {
 	return false
 }
 
-func (s *netSeat) sense(set, clear readiness) {
-	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
-	s.change(set, clear)
-}
-
 func (d *netDoor) sit(b backend) (seat, error) {
 	p, ok := b.(*portable)
 	if !ok {

@@ -1374,6 +1374,235 @@ var httpChunkInfo = &event.Info{
 	AppendJSON: func(b []byte, e any) []byte { return appendHTTPChunk(b, e.(*HTTPChunk)) },
 }
 
+var httpPartBeginInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_part_begin",
+	Doc:    "A part of a form began that comes as multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there. Where anything is bound to the events of parts, they are told as the body comes; with loop.stream at http_headers nothing is kept of it, so that an upload may be of any length. http_request follows the last part. A body that is malformed, or has more than 1,000 parts, is answered 400.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPPartBegin.ID(), Name: "loop.http_part_begin", Doc: "A part of a form began that comes as multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there. Where anything is bound to the events of parts, they are told as the body comes; with loop.stream at http_headers nothing is kept of it, so that an upload may be of any length. http_request follows the last part. A body that is malformed, or has more than 1,000 parts, is answered 400."},
+	},
+	Args: []string{"c", "req", "name"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPPartBegin).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPPartBegin).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPPartBegin).Req },
+			},
+			Set: func(e, value any) error {
+				return plain.SetObject(&e.(*HTTPPartBegin).Req, value, "loop.request", false)
+			},
+		},
+		{
+			Name:   "name",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The field's name, empty for none.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPPartBegin).Name },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPPartBegin).Name, value) },
+		},
+		{
+			Name:     "filename",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "The file's name, as the client says; nil of what is no file.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*HTTPPartBegin).Filename },
+				Present: func(e any) bool { return e.(*HTTPPartBegin).HasFilename },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*HTTPPartBegin).HasFilename = false
+					return nil
+				}
+				e.(*HTTPPartBegin).HasFilename = true
+				return plain.SetString(&e.(*HTTPPartBegin).Filename, value)
+			},
+		},
+		{
+			Name:     "type",
+			Type:     event.Type{Kind: event.String},
+			Doc:      "The content type, nil where none is said.",
+			Stable:   event.StableEvent,
+			Optional: true,
+			Get: event.Getter{
+				String:  func(e any) string { return e.(*HTTPPartBegin).Type },
+				Present: func(e any) bool { return e.(*HTTPPartBegin).HasType },
+			},
+			Set: func(e, value any) error {
+				if value == nil {
+					e.(*HTTPPartBegin).HasType = false
+					return nil
+				}
+				e.(*HTTPPartBegin).HasType = true
+				return plain.SetString(&e.(*HTTPPartBegin).Type, value)
+			},
+		},
+	},
+	Since: "0.2",
+	Example: `rule "any-length" { on = loop.http_headers, match = { path = "/upload" }, verdict = loop.stream }
+rule "begin" { on = loop.http_part_begin, run = function(c, req, name) log.info("upload", { name = name, file = this.filename }) end }`,
+	New: func() any { return new(HTTPPartBegin) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPPartBegin)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPPartBegin(b, e.(*HTTPPartBegin)) },
+}
+
+var httpPartDataInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_part_data",
+	Doc:    "Bytes of a part came (MG_EV_HTTP_PART_DATA), in pieces as they come.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPPartData.ID(), Name: "loop.http_part_data", Doc: "Bytes of a part came (MG_EV_HTTP_PART_DATA), in pieces as they come."},
+	},
+	Args: []string{"c", "req", "chunk"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPPartData).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPPartData).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPPartData).Req },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPPartData).Req, value, "loop.request", false) },
+		},
+		{
+			Name: "chunk",
+			Type: event.Type{Kind: event.Bytes},
+			Doc:  "The bytes.",
+			Cost: event.Copy,
+			Get: event.Getter{
+				Bytes: func(e any) []byte { return e.(*HTTPPartData).Chunk },
+			},
+			Set: func(e, value any) error { return plain.SetBytes(&e.(*HTTPPartData).Chunk, value) },
+		},
+		{
+			Name:   "name",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The field's name, empty for none.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPPartData).Name },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPPartData).Name, value) },
+		},
+		{
+			Name:   "offset",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "How many bytes of the part came before.",
+			Unit:   "bytes",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*HTTPPartData).Offset },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HTTPPartData).Offset, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "count" { on = loop.http_part_data, run = function(c, req, chunk) c.data.got = (c.data.got or 0) + #chunk end }`,
+	New:     func() any { return new(HTTPPartData) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPPartData)
+		v.Chunk = bytes.Clone(v.Chunk)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPPartData(b, e.(*HTTPPartData)) },
+}
+
+var httpPartEndInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.http_part_end",
+	Doc:    "A part ended (MG_EV_HTTP_PART_END), also where the body was cut.",
+	Points: []event.PointInfo{
+		{ID: OnHTTPPartEnd.ID(), Name: "loop.http_part_end", Doc: "A part ended (MG_EV_HTTP_PART_END), also where the body was cut."},
+	},
+	Args: []string{"c", "req", "name"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPPartEnd).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPPartEnd).C, value, "loop.conn", false) },
+		},
+		{
+			Name: "req",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.request"},
+			Doc:  "The request.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*HTTPPartEnd).Req },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*HTTPPartEnd).Req, value, "loop.request", false) },
+		},
+		{
+			Name:   "name",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The field's name, empty for none.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*HTTPPartEnd).Name },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*HTTPPartEnd).Name, value) },
+		},
+		{
+			Name:   "size",
+			Type:   event.Type{Kind: event.Uint, Bits: 64},
+			Doc:    "How many bytes it has.",
+			Unit:   "bytes",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return e.(*HTTPPartEnd).Size },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*HTTPPartEnd).Size, value) },
+		},
+		{
+			Name:   "complete",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "Its end came; false where the client left, was answered before, or sent what is malformed.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(e any) bool { return e.(*HTTPPartEnd).Complete },
+			},
+			Set: func(e, value any) error { return plain.SetBool(&e.(*HTTPPartEnd).Complete, value) },
+		},
+	},
+	Since: "0.2",
+	Example: `rule "end" { on = loop.http_part_end, run = function(c, req, name) log.info("uploaded", { name = name, bytes = this.size, whole = this.complete }) end }
+rule "thanks" { on = loop.http_request, match = { path = "/upload" }, run = function(c, req) return loop.reply(200, "thanks\n") end }`,
+	New: func() any { return new(HTTPPartEnd) },
+	Clone: func(e any) any {
+		v := *e.(*HTTPPartEnd)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendHTTPPartEnd(b, e.(*HTTPPartEnd)) },
+}
+
 var httpRequestInfo = &event.Info{
 	Family: "loop",
 	Name:   "loop.http_request",

@@ -34,6 +34,9 @@ var Family = &event.Family{
 		closeInfo,
 		httpHeadersInfo,
 		httpChunkInfo,
+		httpPartBeginInfo,
+		httpPartDataInfo,
+		httpPartEndInfo,
 		httpRequestInfo,
 		httpResponseInfo,
 		httpErrorInfo,
@@ -71,7 +74,7 @@ rule "echo" { on = loop.recv, match = { listener = "echo" }, run = function(c) c
 			Doc:  "Begins a connection. `loop.connect` tells what became of it; what is sent before goes out first.",
 			Args: []event.Param{
 				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "tcp://127.0.0.1:80", "udp://127.0.0.1:53", "unix:///run/x.sock", or by a protocol that is known, "http://127.0.0.1".`},
-				{Name: "options", Type: event.Type{Kind: event.Plain}, Doc: `{ connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.`, Optional: true},
+				{Name: "options", Type: event.Type{Kind: event.Plain}, Doc: `{ connect = "3s", bind = "127.0.0.1:0", broadcast = true, limits = { … }, tls = { ca = "ca.pem", cert, key, name, verify, alpn, min }, socks = "127.0.0.1:1080" }, with limits as loop.listen has them, socks for a SOCKS 5 server to go through, or { address, user, password } of one, and the protocol's own.`, Optional: true},
 			},
 			Results: []event.Param{
 				{Name: "conn", Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"}, Doc: "The connection."},
@@ -194,6 +197,7 @@ rule "tick" { on = loop.timer, match = { kind = "timer" }, run = function(t) t:t
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long to wait for the whole of it; 10 s when absent.", Optional: true},
 				{Name: "redirects", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many redirections are followed; none when absent.", Optional: true},
 				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be; 1 MiB when absent.", Optional: true},
+				{Name: "tls", Type: event.Type{Kind: event.Plain}, Doc: `Of https: { ca = "ca.pem" }, as loop.dial has it.`, Optional: true},
 			},
 			Named: true,
 			Results: []event.Param{
@@ -217,6 +221,7 @@ end) end }`,
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long to wait for the whole of it; 10 s when absent.", Optional: true},
 				{Name: "redirects", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many redirections are followed; none when absent.", Optional: true},
 				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be; 1 MiB when absent.", Optional: true},
+				{Name: "tls", Type: event.Type{Kind: event.Plain}, Doc: `Of https: { ca = "ca.pem" }, as loop.dial has it.`, Optional: true},
 			},
 			Named: true,
 			Results: []event.Param{
@@ -240,6 +245,7 @@ end) end }`,
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long to wait for the whole of it; 10 s when absent.", Optional: true},
 				{Name: "redirects", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many redirections are followed; none when absent.", Optional: true},
 				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be; 1 MiB when absent.", Optional: true},
+				{Name: "tls", Type: event.Type{Kind: event.Plain}, Doc: `Of https: { ca = "ca.pem" }, as loop.dial has it.`, Optional: true},
 			},
 			Named: true,
 			Results: []event.Param{

@@ -148,41 +148,54 @@ var (
 	// Where c.delete_chunk is set, or http_headers decided loop.stream, it is not
 	// kept for the whole.
 	OnHTTPChunk = event.MakePoint[HTTPChunk](52)
+	// OnHTTPPartBegin is loop.http_part_begin. A part of a form began that comes as
+	// multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there. Where
+	// anything is bound to the events of parts, they are told as the body comes;
+	// with loop.stream at http_headers nothing is kept of it, so that an upload may
+	// be of any length. http_request follows the last part. A body that is
+	// malformed, or has more than 1,000 parts, is answered 400.
+	OnHTTPPartBegin = event.MakePoint[HTTPPartBegin](53)
+	// OnHTTPPartData is loop.http_part_data. Bytes of a part came
+	// (MG_EV_HTTP_PART_DATA), in pieces as they come.
+	OnHTTPPartData = event.MakePoint[HTTPPartData](54)
+	// OnHTTPPartEnd is loop.http_part_end. A part ended (MG_EV_HTTP_PART_END), also
+	// where the body was cut.
+	OnHTTPPartEnd = event.MakePoint[HTTPPartEnd](55)
 	// OnHTTPRequest is loop.http_request. An HTTP request is there with its body
 	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
-	OnHTTPRequest = event.MakePoint[HTTPRequest](53)
+	OnHTTPRequest = event.MakePoint[HTTPRequest](56)
 	// OnHTTPResponse is loop.http_response. A response came to what http.get and
 	// the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
-	OnHTTPResponse = event.MakePoint[HTTPResponse](54)
+	OnHTTPResponse = event.MakePoint[HTTPResponse](57)
 	// OnHTTPError is loop.http_error. A request was refused before a rule could
 	// answer, or its answer failed: it is malformed, too long, too late, or a
 	// rule's answer was none. The client was told the status, and the connection
 	// ends.
-	OnHTTPError = event.MakePoint[HTTPError](55)
+	OnHTTPError = event.MakePoint[HTTPError](58)
 	// OnWSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
 	// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
 	// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
 	// else it is a request like any other.
-	OnWSHandshake = event.MakePoint[WSHandshake](56)
+	OnWSHandshake = event.MakePoint[WSHandshake](59)
 	// OnWSOpen is loop.ws_open. A WebSocket is open
 	// (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
-	OnWSOpen = event.MakePoint[WSOpen](57)
+	OnWSOpen = event.MakePoint[WSOpen](60)
 	// OnWSMessage is loop.ws_message. A WebSocket message came, put together from
 	// its fragments (MG_EV_WEBSOCKET_FRAME).
-	OnWSMessage = event.MakePoint[WSMessage](58)
+	OnWSMessage = event.MakePoint[WSMessage](61)
 	// OnWSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
 	// where c.ws_no_defrag is set, and then ws_message is not raised.
-	OnWSFragment = event.MakePoint[WSFragment](59)
+	OnWSFragment = event.MakePoint[WSFragment](62)
 	// OnWSPing is loop.ws_ping. A ping came, and was answered
 	// (MG_EV_WEBSOCKET_CONTROL_FRAME).
-	OnWSPing = event.MakePoint[WSPing](60)
+	OnWSPing = event.MakePoint[WSPing](63)
 	// OnWSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
 	// that is silent for 30 s is pinged by itself, and given up after as long
 	// again.
-	OnWSPong = event.MakePoint[WSPong](61)
+	OnWSPong = event.MakePoint[WSPong](64)
 	// OnWSClose is loop.ws_close. A WebSocket is over, once: by a close frame,
 	// which was answered, or without one. The end of the connection follows.
-	OnWSClose = event.MakePoint[WSClose](62)
+	OnWSClose = event.MakePoint[WSClose](65)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -484,6 +497,58 @@ type HTTPChunk struct {
 	Chunk []byte
 	// How much of the body came before. In bytes.
 	Offset uint64
+}
+
+// HTTPPartBegin is loop.http_part_begin. A part of a form began that comes as
+// multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there. Where
+// anything is bound to the events of parts, they are told as the body comes;
+// with loop.stream at http_headers nothing is kept of it, so that an upload may
+// be of any length. http_request follows the last part. A body that is
+// malformed, or has more than 1,000 parts, is answered 400.
+type HTTPPartBegin struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// The field's name, empty for none.
+	Name string
+	// The file's name, as the client says; nil of what is no file.
+	Filename    string
+	HasFilename bool
+	// The content type, nil where none is said.
+	Type    string
+	HasType bool
+}
+
+// HTTPPartData is loop.http_part_data. Bytes of a part came
+// (MG_EV_HTTP_PART_DATA), in pieces as they come.
+type HTTPPartData struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// The bytes.
+	Chunk []byte
+	// The field's name, empty for none.
+	Name string
+	// How many bytes of the part came before. In bytes.
+	Offset uint64
+}
+
+// HTTPPartEnd is loop.http_part_end. A part ended (MG_EV_HTTP_PART_END), also
+// where the body was cut.
+type HTTPPartEnd struct {
+	// The connection.
+	C Conn
+	// The request.
+	Req Request
+	// The field's name, empty for none.
+	Name string
+	// How many bytes it has. In bytes.
+	Size uint64
+	// Its end came; false where the client left, was answered before, or sent what
+	// is malformed.
+	Complete bool
 }
 
 // HTTPRequest is loop.http_request. An HTTP request is there with its body

@@ -150,15 +150,15 @@ type Functions interface {
 	// Connections are used again where they may be. In a replay there is no
 	// network, but with --online: it fails. It has effects. It may wait: done is
 	// called once, in the shard of c, perhaps before the call returns.
-	HTTPGet(c *event.Caller, url string, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, done func(response any, err error))
+	HTTPGet(c *event.Caller, url string, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, tls any, done func(response any, err error))
 	// HTTPPost is http.post. Sends a server something and waits for the response.
 	// Connections are used again where they may be. In a replay there is no
 	// network, but with --online: it fails. It has effects. It may wait: done is
 	// called once, in the shard of c, perhaps before the call returns.
-	HTTPPost(c *event.Caller, url string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, done func(response any, err error))
+	HTTPPost(c *event.Caller, url string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, tls any, done func(response any, err error))
 	// HTTPRequest is http.request. Asks a server by any method and waits for the
 	// response. Connections are used again where they may be. In a replay there is
 	// no network, but with --online: it fails. It has effects. It may wait: done is
 	// called once, in the shard of c, perhaps before the call returns.
-	HTTPRequest(c *event.Caller, url string, method string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, done func(response any, err error))
+	HTTPRequest(c *event.Caller, url string, method string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, tls any, done func(response any, err error))
 }

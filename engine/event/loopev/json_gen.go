@@ -230,6 +230,37 @@ func appendHTTPChunk(b []byte, e *HTTPChunk) []byte {
 	return b
 }
 
+func appendHTTPPartBegin(b []byte, e *HTTPPartBegin) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"name":`...)
+	b = event.AppendJSONString(b, e.Name)
+	if e.HasFilename {
+		b = append(b, `,"filename":`...)
+		b = event.AppendJSONString(b, e.Filename)
+	}
+	return b
+}
+
+func appendHTTPPartData(b []byte, e *HTTPPartData) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"name":`...)
+	b = event.AppendJSONString(b, e.Name)
+	b = append(b, `,"offset":`...)
+	b = strconv.AppendUint(b, e.Offset, 10)
+	return b
+}
+
+func appendHTTPPartEnd(b []byte, e *HTTPPartEnd) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"name":`...)
+	b = event.AppendJSONString(b, e.Name)
+	b = append(b, `,"size":`...)
+	b = strconv.AppendUint(b, e.Size, 10)
+	b = append(b, `,"complete":`...)
+	b = strconv.AppendBool(b, e.Complete)
+	return b
+}
+
 func appendHTTPRequest(b []byte, e *HTTPRequest) []byte {
 	b = AppendConnJSON(b, e.C)
 	b = append(b, `,"method":`...)

@@ -20,65 +20,65 @@ const (
 var (
 	// OnSelect is sock.select. A connection is about to be taken; nothing is done
 	// yet, and the process that holds it still runs.
-	OnSelect = event.MakePoint[Select](90)
+	OnSelect = event.MakePoint[Select](93)
 	// OnBefore is sock.before. A connection is about to be taken or restored: the
 	// plan stands, nothing is done. In restores its socket does not exist yet.
-	OnBefore = event.MakePoint[Before](91)
+	OnBefore = event.MakePoint[Before](94)
 	// OnDrain is sock.drain. The queues of a connection that is to be taken are not
 	// empty yet, each time it is looked at. A veto ends the waiting.
-	OnDrain = event.MakePoint[Drain](92)
+	OnDrain = event.MakePoint[Drain](95)
 	// OnLocked is sock.locked. The packets of a connection that is being taken are
 	// blocked.
-	OnLocked = event.MakePoint[Locked](93)
+	OnLocked = event.MakePoint[Locked](96)
 	// OnPause is sock.pause. The socket is in repair mode.
-	OnPause = event.MakePoint[Pause](94)
+	OnPause = event.MakePoint[Pause](97)
 	// OnDump is sock.dump. Numbers and queues were read.
-	OnDump = event.MakePoint[Dump](95)
+	OnDump = event.MakePoint[Dump](98)
 	// OnQueue is sock.queue. A queue was read that is not empty, receive queue
 	// first.
-	OnQueue = event.MakePoint[Queue](96)
+	OnQueue = event.MakePoint[Queue](99)
 	// OnImageWritten is sock.image_written. The image is where it is to go; nothing
 	// is lost that the peer was told is here.
-	OnImageWritten = event.MakePoint[ImageWritten](97)
+	OnImageWritten = event.MakePoint[ImageWritten](100)
 	// OnClosing is sock.closing. The last moment to go back: next the socket is
 	// closed, silently.
-	OnClosing = event.MakePoint[Closing](98)
+	OnClosing = event.MakePoint[Closing](101)
 	// OnClosed is sock.closed. The connection is out of the kernel; its image is
 	// all there is of it.
-	OnClosed = event.MakePoint[Closed](99)
+	OnClosed = event.MakePoint[Closed](102)
 	// OnResume is sock.resume. A connection goes on in its place, after a failure,
 	// a veto, or s:resume().
-	OnResume = event.MakePoint[Resume](100)
+	OnResume = event.MakePoint[Resume](103)
 	// OnRestoreUnbound is sock.restore_unbound. The numbers of a restored socket
 	// are set; it is not bound yet.
-	OnRestoreUnbound = event.MakePoint[RestoreUnbound](101)
+	OnRestoreUnbound = event.MakePoint[RestoreUnbound](104)
 	// OnRestoreBound is sock.restore_bound. A restored socket is bound and
 	// connected, without a packet.
-	OnRestoreBound = event.MakePoint[RestoreBound](102)
+	OnRestoreBound = event.MakePoint[RestoreBound](105)
 	// OnRestoreNoq is sock.restore_noq. What the ends had negotiated is set.
-	OnRestoreNoq = event.MakePoint[RestoreNoq](103)
+	OnRestoreNoq = event.MakePoint[RestoreNoq](106)
 	// OnRestoreQueue is sock.restore_queue. Both queues are filled.
-	OnRestoreQueue = event.MakePoint[RestoreQueue](104)
+	OnRestoreQueue = event.MakePoint[RestoreQueue](107)
 	// OnRestored is sock.restored. The socket is whole and still in repair mode.
-	OnRestored = event.MakePoint[Restored](105)
+	OnRestored = event.MakePoint[Restored](108)
 	// OnUnlocked is sock.unlocked. The packets of a restored connection pass again.
-	OnUnlocked = event.MakePoint[Unlocked](106)
+	OnUnlocked = event.MakePoint[Unlocked](109)
 	// OnUp is sock.up. A restored connection goes on.
-	OnUp = event.MakePoint[Up](107)
+	OnUp = event.MakePoint[Up](110)
 	// OnFirstAck is sock.first_ack. The peer of a restored connection showed that
 	// it is there: it acknowledged what waited, or any segment of it came.
-	OnFirstAck = event.MakePoint[FirstAck](108)
+	OnFirstAck = event.MakePoint[FirstAck](111)
 	// OnFirstData is sock.first_data. The first new bytes of the peer came on a
 	// restored connection.
-	OnFirstData = event.MakePoint[FirstData](109)
+	OnFirstData = event.MakePoint[FirstData](112)
 	// OnStalled is sock.stalled. The peer of a restored connection gave no sign for
 	// two seconds.
-	OnStalled = event.MakePoint[Stalled](110)
+	OnStalled = event.MakePoint[Stalled](113)
 	// OnLeaseExpired is sock.lease_expired. The block of a connection ended before
 	// it was taken; it goes on in its place.
-	OnLeaseExpired = event.MakePoint[LeaseExpired](111)
+	OnLeaseExpired = event.MakePoint[LeaseExpired](114)
 	// OnError is sock.error. Taking or restoring a connection failed.
-	OnError = event.MakePoint[Error](112)
+	OnError = event.MakePoint[Error](115)
 )
 
 // Select is sock.select. A connection is about to be taken; nothing is done

@@ -3446,6 +3446,363 @@ func loopHTTPChunkThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 	return nil, false
 }
 
+func loopHTTPPartBeginArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.HTTPPartBegin)
+	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromString(v.Name))
+}
+
+func loopHTTPPartBeginPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPPartBegin)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopHTTPPartBeginNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPPartBegin)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
+}
+
+func loopHTTPPartBeginThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.HTTPPartBegin)
+	switch key {
+	case "filename":
+		if !v.HasFilename {
+			return lua.LNil, true
+		}
+		return fromString(v.Filename), true
+	case "type":
+		if !v.HasType {
+			return lua.LNil, true
+		}
+		return fromString(v.Type), true
+	}
+	return nil, false
+}
+
+func loopHTTPPartDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.HTTPPartData)
+	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromBytes(v.Chunk))
+}
+
+func loopHTTPPartDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPPartData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopHTTPPartDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPPartData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
+}
+
+func loopHTTPPartDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.HTTPPartData)
+	switch key {
+	case "name":
+		return fromString(v.Name), true
+	case "offset":
+		return fromUint(v.Offset), true
+	}
+	return nil, false
+}
+
+func loopHTTPPartEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.HTTPPartEnd)
+	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromString(v.Name))
+}
+
+func loopHTTPPartEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPPartEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopHTTPPartEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.HTTPPartEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
+}
+
+func loopHTTPPartEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.HTTPPartEnd)
+	switch key {
+	case "size":
+		return fromUint(v.Size), true
+	case "complete":
+		return fromBool(v.Complete), true
+	}
+	return nil, false
+}
+
 func loopHTTPRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.HTTPRequest)
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
@@ -4613,43 +4970,55 @@ func loopEvents() []*EventType {
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Numbers: loopHTTPChunkNumbers,
 		},
 		{
-			Info: loopev.Family.Events[23], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
+			Info: loopev.Family.Events[23], Args: loopHTTPPartBeginArgs, This: loopHTTPPartBeginThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartBeginPush, Numbers: loopHTTPPartBeginNumbers,
+		},
+		{
+			Info: loopev.Family.Events[24], Args: loopHTTPPartDataArgs, This: loopHTTPPartDataThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartDataPush, Numbers: loopHTTPPartDataNumbers,
+		},
+		{
+			Info: loopev.Family.Events[25], Args: loopHTTPPartEndArgs, This: loopHTTPPartEndThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartEndPush, Numbers: loopHTTPPartEndNumbers,
+		},
+		{
+			Info: loopev.Family.Events[26], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Numbers: loopHTTPRequestNumbers,
 		},
 		{
-			Info: loopev.Family.Events[24], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
+			Info: loopev.Family.Events[27], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Numbers: loopHTTPResponseNumbers,
 		},
 		{
-			Info: loopev.Family.Events[25], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
+			Info: loopev.Family.Events[28], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[26], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
+			Info: loopev.Family.Events[29], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Numbers: loopWSHandshakeNumbers,
 		},
 		{
-			Info: loopev.Family.Events[27], Args: loopWSOpenArgs, This: loopWSOpenThis,
+			Info: loopev.Family.Events[30], Args: loopWSOpenArgs, This: loopWSOpenThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Numbers: loopWSOpenNumbers,
 		},
 		{
-			Info: loopev.Family.Events[28], Args: loopWSMessageArgs, This: loopWSMessageThis,
+			Info: loopev.Family.Events[31], Args: loopWSMessageArgs, This: loopWSMessageThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Numbers: loopWSMessageNumbers,
 		},
 		{
-			Info: loopev.Family.Events[29], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
+			Info: loopev.Family.Events[32], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Numbers: loopWSFragmentNumbers,
 		},
 		{
-			Info: loopev.Family.Events[30], Args: loopWSPingArgs, This: noFields,
+			Info: loopev.Family.Events[33], Args: loopWSPingArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Numbers: loopWSPingNumbers,
 		},
 		{
-			Info: loopev.Family.Events[31], Args: loopWSPongArgs, This: noFields,
+			Info: loopev.Family.Events[34], Args: loopWSPongArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Numbers: loopWSPongNumbers,
 		},
 		{
-			Info: loopev.Family.Events[32], Args: loopWSCloseArgs, This: loopWSCloseThis,
+			Info: loopev.Family.Events[35], Args: loopWSCloseArgs, This: loopWSCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Numbers: loopWSCloseNumbers,
 		},
 	}
@@ -4764,17 +5133,18 @@ func LoopFunctions(fn loopev.Functions) []Function {
 		{Info: loopev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.get")
 			call := funcArg(h, L, "http.get", 1)
-			named := call.table("url", "headers", "timeout", "redirects", "max")
+			named := call.table("url", "headers", "timeout", "redirects", "max", "tls")
 			url := toString(call.named(named, "url"))
 			headers := orZero(call.named(named, "headers"), toPlain)
 			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
 			redirects, hasRedirects := optional(call.named(named, "redirects"), toUint[uint32])
 			max, hasMax := optional(call.named(named, "max"), toSize)
+			tls := orZero(call.named(named, "tls"), toPlain)
 			if !h.Does("http.get") {
 				return fail(L, ErrShadow)
 			}
 			return h.Wait(L, "http.get", func(done func(results ...lua.LValue)) {
-				fn.HTTPGet(h.Caller(L), url, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, func(rResponse any, err error) {
+				fn.HTTPGet(h.Caller(L), url, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, tls, func(rResponse any, err error) {
 					if err != nil {
 						done(lua.LNil, lua.LString(err.Error()))
 						return
@@ -4788,18 +5158,19 @@ func LoopFunctions(fn loopev.Functions) []Function {
 		{Info: loopev.Family.Functions[10], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.post")
 			call := funcArg(h, L, "http.post", 1)
-			named := call.table("url", "body", "headers", "timeout", "redirects", "max")
+			named := call.table("url", "body", "headers", "timeout", "redirects", "max", "tls")
 			url := toString(call.named(named, "url"))
 			body := orZero(call.named(named, "body"), toBytes)
 			headers := orZero(call.named(named, "headers"), toPlain)
 			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
 			redirects, hasRedirects := optional(call.named(named, "redirects"), toUint[uint32])
 			max, hasMax := optional(call.named(named, "max"), toSize)
+			tls := orZero(call.named(named, "tls"), toPlain)
 			if !h.Does("http.post") {
 				return fail(L, ErrShadow)
 			}
 			return h.Wait(L, "http.post", func(done func(results ...lua.LValue)) {
-				fn.HTTPPost(h.Caller(L), url, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, func(rResponse any, err error) {
+				fn.HTTPPost(h.Caller(L), url, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, tls, func(rResponse any, err error) {
 					if err != nil {
 						done(lua.LNil, lua.LString(err.Error()))
 						return
@@ -4813,7 +5184,7 @@ func LoopFunctions(fn loopev.Functions) []Function {
 		{Info: loopev.Family.Functions[11], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "http.request")
 			call := funcArg(h, L, "http.request", 1)
-			named := call.table("url", "method", "body", "headers", "timeout", "redirects", "max")
+			named := call.table("url", "method", "body", "headers", "timeout", "redirects", "max", "tls")
 			url := toString(call.named(named, "url"))
 			method := toString(call.named(named, "method"))
 			body := orZero(call.named(named, "body"), toBytes)
@@ -4821,11 +5192,12 @@ func LoopFunctions(fn loopev.Functions) []Function {
 			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
 			redirects, hasRedirects := optional(call.named(named, "redirects"), toUint[uint32])
 			max, hasMax := optional(call.named(named, "max"), toSize)
+			tls := orZero(call.named(named, "tls"), toPlain)
 			if !h.Does("http.request") {
 				return fail(L, ErrShadow)
 			}
 			return h.Wait(L, "http.request", func(done func(results ...lua.LValue)) {
-				fn.HTTPRequest(h.Caller(L), url, method, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, func(rResponse any, err error) {
+				fn.HTTPRequest(h.Caller(L), url, method, body, headers, timeout, hasTimeout, redirects, hasRedirects, max, hasMax, tls, func(rResponse any, err error) {
 					if err != nil {
 						done(lua.LNil, lua.LString(err.Error()))
 						return

@@ -55,8 +55,9 @@ type Runner struct {
 	cases   []testCase
 	world   *world // of the running `it`
 	printed []string
-	checked bool // the running `it` looked at the script errors
-	open    bool // declarations are taken
+	calling *glua.LState // who called the word that runs
+	checked bool         // the running `it` looked at the script errors
+	open    bool         // declarations are taken
 }
 
 // scope is a describe: its name, and the scripts that run in it.
@@ -138,7 +139,7 @@ func (r *Runner) now() int64 {
 	if r.world == nil {
 		return epoch
 	}
-	return max(r.world.now, r.world.shard.Now())
+	return r.world.clock()
 }
 
 // call runs a function of the spec; a failure comes as a diagnostic at its line

@@ -46,6 +46,8 @@ func (r *Runner) inTest(name string, fn glua.LGFunction) glua.LGFunction {
 		if r.world == nil {
 			L.RaiseError("%s belongs inside it(…)", name)
 		}
+		defer func(before *glua.LState) { r.calling = before }(r.calling)
+		r.calling = L
 		return fn(L)
 	}
 }

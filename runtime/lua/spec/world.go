@@ -8,24 +8,32 @@ import (
 	"slices"
 	"time"
 
+	glua "github.com/yuin/gopher-lua"
+
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/hookdev"
 )
 
-// Traffic makes a stack's events happen. The caller of the package implements
-// it over its stacks; its calls are made with the shard entered.
+// Traffic makes the stacks' events happen. The caller of the package implements
+// it over its stacks.
 type Traffic interface {
-	// Replay runs a capture; start is called with the time of its first packet
-	// before that is handled.
+	// Replay runs a capture, with the shard entered; start is called with the time of its
+	// first packet before that is handled.
 	Replay(path string, start func(ts int64)) error
-	// Connect returns a connection made by hand, which has sent nothing yet.
+	// Connect returns a connection made by hand, which has sent nothing yet and whose calls
+	// are made with the shard entered.
 	Connect(cfg ConnConfig) (Conn, error)
-	// Word returns one of [Host.Words]: a function that is called with the shard entered.
-	// It takes plain data and objects and returns one, or nil.
-	Word(name string) func(args []any) (any, error)
-	// Close ends what is still open.
+	// Settle does a part of what there is to do at the world's time, and reports whether
+	// there was anything: a turn of event loops, an answer of those whom scripts ask. No
+	// shard is entered.
+	Settle() (worked bool, err error)
+	// Word returns one of [Host].Words, over these stacks: a func(args []any) (any, error),
+	// which is called with the shard entered, takes plain data and objects and returns one,
+	// or nil; or a [verb.Word], which can do more.
+	Word(name string) any
+	// Close ends what is still open. No shard is entered.
 	Close()
 }
 
@@ -50,12 +58,20 @@ type Conn interface {
 
 // Host makes what a world consists of.
 type Host struct {
-	// New returns an engine, its runtime given, that writes to sink, and the stacks over
-	// its first shard; tick is asked for the time of each packet or message that is made
-	// by hand.
-	New func(sink engine.Sink, tick func() int64) (*engine.Engine, Traffic)
-	// Words names what the stacks add to the language of specs.
+	// Open returns an engine, its runtime given, and the stacks over its shard.
+	Open func(Env) (*engine.Engine, Traffic, error)
+	// Words are the names of those that the stacks add to specs.
 	Words []string
+}
+
+// Env is what a world has for what it consists of.
+type Env struct {
+	// Sink is where the engine writes.
+	Sink engine.Sink
+	// Clock returns the world's time, in nanoseconds since the Unix epoch.
+	Clock func() int64
+	// Tick moves it on by what a frame takes, and returns it.
+	Tick func() int64
 }
 
 // Time of a world before anything gives it another one, and how much of it a
@@ -83,6 +99,7 @@ type world struct {
 	errors    []*engine.ErrorRecord
 	events    []seenEvent
 	watched   map[event.PointID]bool
+	things    map[Object]*glua.LUserData
 	lost      int
 }
 
@@ -94,17 +111,30 @@ type seenEvent struct {
 
 // newWorld loads the sources into a fresh engine.
 func newWorld(h Host, sources []engine.Source) (*world, diag.List) {
-	w := &world{now: epoch, watched: map[event.PointID]bool{}}
-	w.engine, w.traffic = h.New(w, func() int64 {
+	w := &world{now: epoch, watched: map[event.PointID]bool{}, things: map[Object]*glua.LUserData{}}
+	var err error
+	w.engine, w.traffic, err = h.Open(Env{Sink: w, Clock: w.clock, Tick: func() int64 {
 		w.now = max(w.now+tick, w.shard.Now())
 		return w.now
-	})
+	}})
+	if err != nil {
+		return nil, diag.List{{Msg: err.Error()}}
+	}
 	w.shard = w.engine.Shard(0)
 	if _, diags := w.engine.Apply(sources); diags.HasErrors() {
+		w.traffic.Close()
 		w.engine.Close()
 		return nil, diags
 	}
 	return w, nil
+}
+
+// clock returns the world's time.
+func (w *world) clock() int64 {
+	if w.shard == nil {
+		return w.now
+	}
+	return max(w.now, w.shard.Now())
 }
 
 // start begins event time at ts unless it has begun.
@@ -116,9 +146,31 @@ func (w *world) start(ts int64) {
 	}
 }
 
-// in runs fn with the shard entered, having started time.
+// maxRounds bounds how long a world comes to rest.
+const maxRounds = 100_000
+
+// settle has the stacks do all there is to do at the world's time.
+func (w *world) settle() error {
+	for range maxRounds {
+		worked, err := w.traffic.Settle()
+		if err != nil || !worked {
+			return err
+		}
+	}
+	return fmt.Errorf("the traffic does not come to rest in %d rounds: what is sent for ever is answered for ever", maxRounds)
+}
+
+// in runs fn with the shard entered, having started time, and has the stacks do what
+// follows.
 func (w *world) in(fn func() error) error {
 	w.start(epoch)
+	if err := w.enter(fn); err != nil {
+		return err
+	}
+	return w.settle()
+}
+
+func (w *world) enter(fn func() error) error {
 	w.shard.Enter()
 	defer w.shard.Leave()
 	return fn()
@@ -126,34 +178,51 @@ func (w *world) in(fn func() error) error {
 
 // replay runs a capture.
 func (w *world) replay(path string) error {
-	w.shard.Enter()
-	defer w.shard.Leave()
-	err := w.traffic.Replay(path, func(ts int64) {
-		if w.started {
-			return
-		}
-		w.shard.Leave()
-		w.start(ts)
-		w.shard.Enter()
+	err := w.enter(func() error {
+		return w.traffic.Replay(path, func(ts int64) {
+			if w.started {
+				return
+			}
+			w.shard.Leave()
+			w.start(ts)
+			w.shard.Enter()
+		})
 	})
 	w.now = w.shard.Now()
-	return err
+	if err != nil {
+		return err
+	}
+	return w.settle()
 }
 
-// advance moves event time on.
+// maxSteps is in how many steps time is moved on at most; the last is as long as it
+// has to be.
+const maxSteps = 100_000
+
+// advance moves event time on, from one timer to the next, so that what one sends is
+// answered before the next is due.
 func (w *world) advance(d time.Duration) error {
-	return w.in(func() error {
-		now := max(w.now, w.shard.Now())
-		switch {
-		case d < 0:
-			return fmt.Errorf("time does not go back: %s", d)
-		case int64(d) > math.MaxInt64-now:
-			return fmt.Errorf("%s from now is behind the end of time", d)
+	w.start(epoch)
+	now := w.clock()
+	switch {
+	case d < 0:
+		return fmt.Errorf("time does not go back: %s", d)
+	case int64(d) > math.MaxInt64-now:
+		return fmt.Errorf("%s from now is behind the end of time", d)
+	}
+	end := now + int64(d)
+	for step := 1; ; step++ {
+		if err := w.in(func() error {
+			w.now = end
+			if when, ok := w.shard.Timers().Next(); ok && when < end && step < maxSteps {
+				w.now = max(when, w.shard.Now())
+			}
+			w.shard.Advance(w.now)
+			return nil
+		}); err != nil || w.now == end {
+			return err
 		}
-		w.now = now + int64(d)
-		w.shard.Advance(w.now)
-		return nil
-	})
+	}
 }
 
 // emit raises an event whose fields are given by name.
@@ -263,9 +332,7 @@ func (w *world) seen(pattern string) ([]map[string]any, error) {
 
 // close ends traffic and engine.
 func (w *world) close() {
-	w.shard.Enter()
 	w.traffic.Close()
-	w.shard.Leave()
 	w.engine.Stop(hookdev.StopReasonDone)
 	w.engine.Close()
 }

@@ -48,7 +48,7 @@ func (v *VM) Wait(L *glua.LState) int {
 		if want, ok := v.parkable(L); ok {
 			return v.park(L, parkedCall{want: want})
 		}
-		t.runner.leave()
+		t.fiber.Leave()
 	}
 	if t.canceled != nil {
 		L.RaiseError("%s", t.canceled.Error())

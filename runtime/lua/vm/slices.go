@@ -22,7 +22,7 @@ func (t *Task) pause() error {
 		return nil // a protected call is about to take its arguments, which are the machine's
 	}
 	t.paused = true
-	t.runner.leave()
+	t.fiber.Leave()
 	t.paused = false
 	return t.canceled
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	glua "github.com/yuin/gopher-lua"
+
+	"github.com/hookd/hookd/engine/fiber"
 )
 
 // activity is what the machine keeps of the call that runs on it. Several may be
@@ -37,7 +39,7 @@ type activity struct {
 type Task struct {
 	vm *VM
 	activity
-	runner *runner // where the task runs, or keeps its place while it waits
+	fiber *fiber.Fiber // where the task runs, or keeps its place while it waits
 
 	values   []glua.LValue // what the wait returns
 	err      error         // of the call
@@ -51,8 +53,7 @@ type Task struct {
 	paused bool
 }
 
-// maxSpareTasks is how many threads, and how many goroutines, wait for the next
-// task.
+// maxSpareTasks is how many threads wait for the next task.
 const maxSpareTasks = 4
 
 // ErrCoroutines: there are as many coroutines as there may be.
@@ -78,8 +79,8 @@ func (v *VM) NewTask() (*Task, error) {
 	return t, nil
 }
 
-// run is what a goroutine does for a task: up to where it leaves it or ends.
-func (t *Task) run() {
+// Run implements [fiber.Work]: it runs the task up to where it is parked or ends.
+func (t *Task) Run() {
 	if t.started {
 		t.err = t.vm.proceed(t.values)
 	} else {
@@ -113,7 +114,7 @@ func (t *Task) Resume(budget int, what string, values ...glua.LValue) (ended boo
 func (t *Task) Cancel(cause error) {
 	switch {
 	case t.ended:
-	case t.runner != nil:
+	case t.fiber != nil:
 		t.canceled = cause
 		t.step(0, "")
 	default:
@@ -139,12 +140,12 @@ func (t *Task) step(budget int, what string) bool {
 	if t.canceled != nil {
 		v.budget.kill(t.canceled)
 	}
-	if t.runner == nil {
-		t.runner = v.newRunner(t)
+	if t.fiber == nil {
+		t.fiber = v.fibers.Take(t)
 	}
-	if !t.runner.enter() {
-		v.spare(t.runner)
-		t.runner = nil
+	if !t.fiber.Enter() {
+		v.fibers.Put(t.fiber)
+		t.fiber = nil
 	}
 	if t.own != nil {
 		*t.own = v.budget

@@ -7,6 +7,7 @@ import (
 
 	glua "github.com/yuin/gopher-lua"
 
+	"github.com/hookd/hookd/engine/fiber"
 	"github.com/hookd/hookd/runtime/lua/lib/strlib"
 )
 
@@ -44,11 +45,11 @@ type VM struct {
 	strs   strlib.Limits
 	rand   random
 
-	task         *Task // that runs; nil outside of one
-	spareTasks   []*Task
-	spareRunners []*runner
-	pier         *glua.LState // see dock
-	closed       bool
+	task       *Task // that runs; nil outside of one
+	spareTasks []*Task
+	fibers     fiber.Pool
+	pier       *glua.LState // see dock
+	closed     bool
 
 	// gopher-lua's own, and the library's functions in Lua.
 	stockCreate, stockResume glua.LGFunction
@@ -182,13 +183,13 @@ func (v *VM) AddChunk(name string) {
 // Close releases the machine. Its values must not be used afterwards, and no task
 // may wait.
 func (v *VM) Close() {
-	v.stopRunners()
+	v.fibers.Close()
 	if !v.root.IsClosed() {
 		v.root.Close()
 	}
 	// Who still refers to the machine, as what stands for idle objects does, keeps none
 	// of its functions: each leads to the globals, and they to everything.
-	*v = VM{root: &glua.LState{G: &glua.Global{}}, closed: true}
+	*v = VM{root: &glua.LState{G: &glua.Global{}}, fibers: v.fibers, closed: true}
 }
 
 // Begin starts a call of at most budget instructions, which what names in the

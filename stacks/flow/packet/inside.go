@@ -22,7 +22,11 @@ type Inside struct {
 // is to be looked at: of an aggregate, which exists but for what is in it, the first that is IP; a
 // report is a datagram of its own, so p stays that, and what it samples follows. What p was stays p's Data.
 func (in *Inside) Open(p *Packet) bool {
-	return p.Decap&(WLAN|SFlow) != 0 && p.TunnelDepth < maxTunnels && (in.openReport(p) || in.openAggregate(p))
+	return p.Decap&(WLAN|SFlow) != 0 && in.open(p)
+}
+
+func (in *Inside) open(p *Packet) bool {
+	return p.TunnelDepth < maxTunnels && (in.openReport(p) || in.openAggregate(p))
 }
 
 // Next makes of p the next packet; false if there is none, p then is what it was before Open.

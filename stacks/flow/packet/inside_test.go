@@ -65,6 +65,8 @@ func TestInside(t *testing.T) {
 	vxlan := report(pt.Sample{Kind: 1, Header: pt.VXLAN(oc6, to(os6, 4789), 8, eth("deep")), Source: 5})
 	lies := report(pt.Sample{Kind: 1, Header: eth("hello"), Source: 5})
 	lies[14+28+27] = 200 // samples
+	endless := report(pt.Sample{Kind: 1, Header: eth("hello"), Source: 5})
+	copy(endless[14+28+28+8+28:], "\xff\xff\xff\xff") // records
 	for name, c := range map[string]struct {
 		frame []byte
 		want  []string
@@ -82,6 +84,7 @@ func TestInside(t *testing.T) {
 		"report of a tunnel":                     {vxlan, []string{first(vxlan), tcp(80, "deep", 4, 4, "{vxlan 2 8 192.0.2.1 192.0.2.2} sampled")}},
 		"report with fewer samples than it says": {lies, []string{first(lies), tcp(80, "hello", 5, 5, sample)}},
 		"report of a report":                     {report(pt.Sample{Kind: 1, Header: wide, Source: 5}), nil},
+		"report with fewer records":              {endless, []string{first(endless), tcp(80, "hello", 5, 5, sample)}},
 		"report of an older version":             {pt.UDP(oc4, collector, "\x00\x00\x00\x04\x00\x00\x00\x01\x0a\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01"), nil},
 		"report of counters":                     {report(pt.Sample{}), []string{first(report(pt.Sample{}))}},
 		"dns at that port":                       {pt.UDP(collector, to(oc4, 53), "a question"), nil},

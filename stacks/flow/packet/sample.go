@@ -44,7 +44,7 @@ func (in *Inside) openReport(p *Packet) bool {
 // nextSample makes of p the next packet that is IP and of which a sample has the first bytes.
 func (in *Inside) nextSample(p *Packet) bool {
 	for {
-		if in.records > 0 {
+		if in.records > 0 && in.at < in.sample { // however many the report claims
 			in.records--
 			if format, off, end := in.item(&in.at, in.sample); format == rawHeader && in.header(p, off, end) {
 				return true

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"container/list"
 	"strconv"
 	"strings"
 
@@ -16,42 +17,33 @@ const (
 	maxLevels        = 64    // of a filter
 )
 
-// message is what is published. It does not change.
-type message struct {
-	topic      string
-	payload    []byte
-	qos        byte
-	retain     bool
-	properties mqttwire.Properties
-	from       *server // nil: not a client of this shard
-	// encoded are the bytes for those who get it with quality 0 and not as retained, by
-	// version; made when first needed.
-	encoded [2][]byte
-}
-
 // broker passes messages between the clients of a shard, and to the brokers of others.
 type broker struct {
 	p        *Protocol
 	stack    *loop.Stack
 	root     level
-	clients  map[string]*server
+	sessions map[string]*session
+	away     list.List // of sessions without a connection, the one left longest ago first
 	retained map[string]*message
 	bytes    int // of retained messages
 	next     uint64
 }
 
 func newBroker(p *Protocol, s *loop.Stack) *broker {
-	return &broker{p: p, stack: s, clients: map[string]*server{}, retained: map[string]*message{}}
+	return &broker{p: p, stack: s, sessions: map[string]*session{}, retained: map[string]*message{}}
 }
+
+// now is event time.
+func (b *broker) now() int64 { return b.stack.Loop().Now() }
 
 // level is a level of the filters that clients subscribed to.
 type level struct {
 	below map[string]*level
-	subs  map[*server]mqttwire.Filter
+	subs  map[*session]mqttwire.Filter
 }
 
 // subscribe adds a filter, and reports whether it is a new one.
-func (b *broker) subscribe(s *server, f mqttwire.Filter) (fresh bool) {
+func (b *broker) subscribe(s *session, f mqttwire.Filter) (fresh bool) {
 	l := &b.root
 	for name := range strings.SplitSeq(f.Topic, "/") {
 		next := l.below[name]
@@ -65,7 +57,7 @@ func (b *broker) subscribe(s *server, f mqttwire.Filter) (fresh bool) {
 		l = next
 	}
 	if l.subs == nil {
-		l.subs = map[*server]mqttwire.Filter{}
+		l.subs = map[*session]mqttwire.Filter{}
 	}
 	_, had := l.subs[s]
 	l.subs[s] = f
@@ -73,11 +65,11 @@ func (b *broker) subscribe(s *server, f mqttwire.Filter) (fresh bool) {
 }
 
 // unsubscribe takes a filter away, and what is empty then.
-func (b *broker) unsubscribe(s *server, filter string) bool {
+func (b *broker) unsubscribe(s *session, filter string) bool {
 	return b.root.remove(s, strings.Split(filter, "/"))
 }
 
-func (l *level) remove(s *server, path []string) bool {
+func (l *level) remove(s *session, path []string) bool {
 	if len(path) == 0 {
 		_, had := l.subs[s]
 		delete(l.subs, s)
@@ -95,7 +87,7 @@ func (l *level) remove(s *server, path []string) bool {
 }
 
 // match calls f for each subscription to a topic.
-func (l *level) match(path []string, first bool, f func(*server, mqttwire.Filter)) {
+func (l *level) match(path []string, first bool, f func(*session, mqttwire.Filter)) {
 	wild := !first || !strings.HasPrefix(path[0], "$")
 	if all := l.below["#"]; all != nil && wild {
 		for s, sub := range all.subs {
@@ -138,8 +130,8 @@ func (b *broker) deliver(m *message) int {
 	if m.retain {
 		b.keep(m)
 	}
-	best := map[*server]mqttwire.Filter{}
-	b.root.match(strings.Split(m.topic, "/"), true, func(s *server, f mqttwire.Filter) {
+	best := map[*session]mqttwire.Filter{}
+	b.root.match(strings.Split(m.topic, "/"), true, func(s *session, f mqttwire.Filter) {
 		if f.NoLocal && s == m.from {
 			return
 		}
@@ -149,7 +141,7 @@ func (b *broker) deliver(m *message) int {
 		}
 	})
 	for s, f := range best {
-		s.link.publish(m, min(m.qos, f.QoS), m.retain && f.AsPublished)
+		s.publish(m, min(m.qos, f.QoS), m.retain && f.AsPublished)
 	}
 	return len(best)
 }
@@ -157,62 +149,46 @@ func (b *broker) deliver(m *message) int {
 // keep replaces the message of a topic for those who subscribe later; one without
 // payload forgets it.
 func (b *broker) keep(m *message) {
-	if old := b.retained[m.topic]; old != nil {
-		b.bytes -= len(old.payload) + len(old.topic)
-		delete(b.retained, m.topic)
-	}
+	b.forget(m.topic)
 	size := len(m.payload) + len(m.topic)
-	if len(m.payload) == 0 || len(b.retained) >= maxRetained || b.bytes+size > maxRetainedBytes {
-		return
+	switch {
+	case len(m.payload) == 0:
+	case len(b.retained) >= maxRetained || b.bytes+size > maxRetainedBytes:
+		b.p.counts.retainedRefused.Add(1)
+	default:
+		b.retained[m.topic] = m
+		b.bytes += size
 	}
-	b.retained[m.topic] = m
-	b.bytes += size
+}
+
+func (b *broker) forget(topic string) {
+	if old := b.retained[topic]; old != nil {
+		b.bytes -= len(old.payload) + len(old.topic)
+		delete(b.retained, topic)
+	}
 }
 
 // recall gives a new subscriber what was kept.
-func (b *broker) recall(s *server, f mqttwire.Filter) {
+func (b *broker) recall(s *session, f mqttwire.Filter) {
 	if !strings.ContainsAny(f.Topic, "+#") {
-		if m := b.retained[f.Topic]; m != nil {
-			s.link.publish(m, min(m.qos, f.QoS), true)
-		}
+		b.recallOne(s, f, b.retained[f.Topic])
 		return
 	}
 	for topic, m := range b.retained {
 		if mqttwire.Match(f.Topic, topic) {
-			s.link.publish(m, min(m.qos, f.QoS), true)
+			b.recallOne(s, f, m)
 		}
 	}
 }
 
-// enter makes a client known. Another of that name, in whichever shard, has to go
-// (MQTT 5 section 3.1.4).
-func (b *broker) enter(s *server) {
-	if old := b.clients[s.id]; old != nil {
-		old.replaced()
+func (b *broker) recallOne(s *session, f mqttwire.Filter, m *message) {
+	switch {
+	case m == nil:
+	case m.expired(b.now()):
+		b.forget(m.topic)
+	default:
+		s.publish(m, min(m.qos, f.QoS), true)
 	}
-	b.clients[s.id] = s
-	id := s.id
-	b.p.brokers.Range(func(_, v any) bool {
-		if other := v.(*broker); other != b {
-			other.stack.Loop().Post(func() {
-				if old := other.clients[id]; old != nil {
-					old.replaced()
-				}
-			})
-		}
-		return true
-	})
-}
-
-// leave forgets a client and what it subscribed to.
-func (b *broker) leave(s *server) {
-	if b.clients[s.id] == s {
-		delete(b.clients, s.id)
-	}
-	for filter := range s.filters {
-		b.unsubscribe(s, filter)
-	}
-	s.filters = nil
 }
 
 // name makes a name for a client that has none.

@@ -2,10 +2,11 @@
 // that come in, a client for those that are dialled. Rules decide who may log in,
 // subscribe and publish.
 //
-// The broker keeps retained messages, wills and all qualities of service; a session
-// lasts as long as its connection, which clients of MQTT 5 are told. Shared
+// The broker keeps retained messages, wills and all qualities of service, and sessions
+// beyond their connections, in memory, for as long as the process lives. Shared
 // subscriptions and subscription identifiers are refused.
 //
 // Goroutines: none. Each shard has its broker, which belongs to who entered the shard;
-// what is published is posted to those of the others.
+// what is published is posted to those of the others. A session is in one shard, and
+// given to another by a post when its client comes back there.
 package mqtt

@@ -9,32 +9,23 @@ import (
 
 // Bounds of a connection.
 const (
-	maxPacket  = 256 << 10 // bytes of a packet
-	maxInbound = 1_000     // messages of quality 2 that a peer has not ended
-	window     = 100       // messages of quality 1 and 2 that are under way to a peer
-	maxWaiting = 1_000     // that wait for that
+	maxPacket = 256 << 10 // bytes of a packet
 	// maxQueued is how many bytes wait for a peer before messages of quality 0 are dropped.
 	maxQueued = 1 << 20
 )
 
-// link is what both ends of MQTT have: messages of the three qualities, both ways.
+// link is what both ends of MQTT have: messages of the three qualities, both ways, over
+// one connection.
 type link struct {
 	c       *loop.Conn
 	version byte
 	window  int
 	most    int // bytes of a packet that the peer takes; 0: any
-	next    uint16
-	sent    map[uint16]bool // by identifier; true: PUBREL is under way
-	waiting []*mqttwire.Packet
-	got     map[uint16]bool // of quality 2, not ended by their sender
-	dropped uint64
+	*flow
 }
 
 // drop counts a message that the peer does not get.
-func (l *link) drop() {
-	l.dropped++
-	l.c.Stack().Group().MessageRefused()
-}
+func (l *link) drop() { l.c.Stack().Group().MessageRefused() }
 
 // send queues a packet.
 func (l *link) send(p *mqttwire.Packet) {
@@ -56,61 +47,79 @@ func (l *link) write(b []byte) {
 
 var errWaiting = errors.New("mqtt: too many messages wait for the peer")
 
-// publish sends a message.
-func (l *link) publish(m *message, qos byte, retain bool) {
-	if qos == 0 && l.c.Net().Queued() > maxQueued {
+// publish sends a message that is encoded once for all who get it so, quality 0 and not
+// as retained.
+func (l *link) publish(m *message) {
+	if l.c.Net().Queued() > maxQueued {
 		l.drop()
 		return
 	}
-	if qos == 0 && !retain {
-		i := 0
-		if l.version == mqttwire.V5 {
-			i = 1
-		}
-		if m.encoded[i] == nil {
-			p := mqttwire.Packet{Type: mqttwire.Publish, Topic: m.topic, Payload: m.payload, Properties: m.properties}
-			m.encoded[i], _ = p.Append(nil, l.version) // a message that came in fits
-		}
-		l.write(m.encoded[i])
-		return
+	i := 0
+	if l.version == mqttwire.V5 {
+		i = 1
 	}
-	p := &mqttwire.Packet{Type: mqttwire.Publish, Topic: m.topic, Payload: m.payload, QoS: qos, Retain: retain, Properties: m.properties}
-	if err := l.deliver(p); err != nil {
-		l.drop()
+	if m.encoded[i] == nil {
+		m.encoded[i], _ = m.packet(0, false, 0).Append(nil, l.version) // a message that came in fits
 	}
+	l.write(m.encoded[i])
 }
 
-// deliver sends PUBLISH, or has it wait for its turn.
-func (l *link) deliver(p *mqttwire.Packet) error {
+// room returns how many more messages may be under way.
+func (l *link) room() int {
 	most := l.window
 	if most == 0 {
 		most = window
 	}
+	return most - (len(l.sent) - len(l.unsent))
+}
+
+// deliver sends PUBLISH, or has it wait for its turn, until some event time if not 0.
+func (l *link) deliver(p *mqttwire.Packet, until int64) error {
 	switch {
 	case p.QoS == 0:
 		l.send(p)
-	case len(l.sent) < most:
-		p.ID = l.number()
-		if l.sent == nil {
-			l.sent = map[uint16]bool{}
-		}
-		l.sent[p.ID] = false
-		l.send(p)
-	case len(l.waiting) >= maxWaiting:
+	case l.room() > 0 && len(l.unsent) == 0 && len(l.waiting) == 0:
+		l.begin(p)
+	case !l.wait(p, until):
 		return errWaiting
-	default:
-		l.waiting = append(l.waiting, p)
 	}
 	return nil
 }
 
-// number returns an identifier that nothing under way has.
-func (l *link) number() uint16 {
-	for {
-		l.next++
-		if _, taken := l.sent[l.next]; !taken && l.next != 0 {
-			return l.next
+// begin sends a message of quality 1 or 2. One that the peer does not take for its
+// length is nobody's to wait for.
+func (l *link) begin(p *mqttwire.Packet) {
+	l.track(p)
+	b, err := p.Append(nil, l.version)
+	if err != nil || l.most > 0 && len(b) > l.most {
+		l.done(p.ID)
+		l.drop()
+		return
+	}
+	// Where it cannot be queued, the connection ends, and the next one carries it.
+	_ = l.c.Net().Send(b)
+}
+
+// goOn sends what there is room for: first what an earlier connection did not bring to
+// its end, then what waits.
+func (l *link) goOn() {
+	for len(l.unsent) > 0 && l.room() > 0 {
+		id := l.unsent[0]
+		l.unsent = l.unsent[1:]
+		switch m := l.sent[id]; {
+		case m.released:
+			l.send(&mqttwire.Packet{Type: mqttwire.Pubrel, ID: id})
+		default:
+			m.p.Dup = true
+			l.send(m.p)
 		}
+	}
+	for len(l.unsent) == 0 && l.room() > 0 {
+		p := l.shift(l.c.Stack().Loop().Now())
+		if p == nil {
+			return
+		}
+		l.begin(p)
 	}
 }
 
@@ -120,13 +129,13 @@ func (l *link) acknowledged(p *mqttwire.Packet) bool {
 	switch p.Type {
 	case mqttwire.Puback, mqttwire.Pubcomp:
 	case mqttwire.Pubrec:
-		_, known := l.sent[p.ID]
-		if known && p.Reason < 0x80 {
-			l.sent[p.ID] = true
+		m := l.sent[p.ID]
+		if m != nil && p.Reason < 0x80 {
+			m.released, m.p = true, nil
 			l.send(&mqttwire.Packet{Type: mqttwire.Pubrel, ID: p.ID})
 			return true
 		}
-		if !known {
+		if m == nil {
 			l.send(&mqttwire.Packet{Type: mqttwire.Pubrel, ID: p.ID, Reason: mqttwire.PacketIDNotFound})
 			return true
 		}
@@ -141,15 +150,8 @@ func (l *link) acknowledged(p *mqttwire.Packet) bool {
 	default:
 		return false
 	}
-	if _, known := l.sent[p.ID]; known {
-		delete(l.sent, p.ID)
-		if len(l.waiting) > 0 {
-			next := l.waiting[0]
-			l.waiting[0] = nil
-			l.waiting = l.waiting[1:]
-			// There is room: the one that is acknowledged made it.
-			_ = l.deliver(next)
-		}
+	if l.done(p.ID) {
+		l.goOn()
 	}
 	return true
 }
@@ -189,15 +191,10 @@ func (l *link) received(p *mqttwire.Packet, reason byte) {
 	}
 }
 
-// Publish implements [loop.Messenger].
+// Publish sends a message that a script made.
 func (l *link) Publish(topic string, payload []byte, qos uint8, retain bool) error {
 	if err := check(topic, qos); err != nil {
 		return err
 	}
-	if l.version == 0 {
-		return errNotYet
-	}
-	return l.deliver(&mqttwire.Packet{Type: mqttwire.Publish, Topic: topic, Payload: append([]byte(nil), payload...), QoS: qos, Retain: retain})
+	return l.deliver(&mqttwire.Packet{Type: mqttwire.Publish, Topic: topic, Payload: append([]byte(nil), payload...), QoS: qos, Retain: retain}, 0)
 }
-
-var errNotYet = errors.New("mqtt: the client did not log in yet")

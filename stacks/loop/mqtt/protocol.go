@@ -15,6 +15,8 @@ import (
 // Protocol is "mqtt" for loop.Config.
 type Protocol struct {
 	brokers sync.Map // *loop.Stack -> *broker
+	homes   sync.Map // client's name -> *broker that has its session
+	counts  counts
 }
 
 var _ loop.Broker = (*Protocol)(nil)
@@ -121,7 +123,7 @@ func check(topic string, qos byte) error {
 func (p *Protocol) Attach(c *loop.Conn, given any) (loop.Session, error) {
 	if c.Inbound() {
 		s := &server{b: p.broker(c.Stack())}
-		s.link.c = c
+		s.link = link{c: c, flow: &flow{}}
 		return s, nil
 	}
 	o, _ := given.(*options)
@@ -129,7 +131,7 @@ func (p *Protocol) Attach(c *loop.Conn, given any) (loop.Session, error) {
 		o = &options{version: mqttwire.V311, keepAlive: time.Minute}
 	}
 	s := &client{opt: o}
-	s.link.c, s.link.version = c, o.version
+	s.link = link{c: c, version: o.version, flow: &flow{}}
 	return s, nil
 }
 

@@ -31,6 +31,9 @@ type rig struct {
 	mu     sync.Mutex // guards log
 	log    []string
 	decide func(name string, e any) event.VerdictKind
+	// hold has a handler wait, cancel ends its waiting with its connection; in the shard.
+	hold   func(name string, then func(event.Verdict, error)) bool
+	cancel func()
 }
 
 // Dispatch implements [event.Dispatcher].
@@ -63,11 +66,18 @@ func (r *rig) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
 
 // Await implements [event.Awaiter].
 func (r *rig) Await(sh *event.Shard, id event.PointID, e any, then func(event.Verdict, error)) {
-	then(r.Dispatch(sh, id, e), nil)
+	v := r.Dispatch(sh, id, e)
+	if r.hold == nil || !r.hold(r.points[id], then) {
+		then(v, nil)
+	}
 }
 
 // CancelWaits implements [event.Awaiter].
-func (r *rig) CancelWaits(*event.Shard, event.Kept) {}
+func (r *rig) CancelWaits(*event.Shard, event.Kept) {
+	if r.cancel != nil {
+		r.cancel()
+	}
+}
 
 func (r *rig) do(f func()) {
 	r.set.At(0).Enter()
@@ -136,8 +146,8 @@ func newRig(t *testing.T, shards int, decide func(name string, e any) event.Verd
 		live.Wait()
 		p.brokers.Range(func(_, v any) bool {
 			b := v.(*broker)
-			if len(b.clients) != 0 || len(b.root.below) != 0 || len(b.root.subs) != 0 {
-				t.Errorf("%d clients and some filters are left", len(b.clients))
+			if b.away.Len() == 0 && (len(b.sessions) != 0 || len(b.root.below) != 0 || len(b.root.subs) != 0) {
+				t.Errorf("%d sessions and some filters are left", len(b.sessions))
 			}
 			return true
 		})

@@ -22,10 +22,12 @@ type server struct {
 	b         *broker
 	id        string
 	in        bool // logged in
+	entering  bool // its session is being found
 	over      bool // nothing is read any more
+	gone      bool // the connection is no longer its
 	keepAlive time.Duration
 	will      *mqttwire.Will
-	filters   map[string]bool
+	session   *session // of one that is logged in
 }
 
 var _ loop.Messenger = (*server)(nil)
@@ -35,7 +37,7 @@ func (s *server) Open(c *loop.Conn) { c.Net().Deadline("login", loginTime) }
 
 // Recv takes packets, one after another.
 func (s *server) Recv(c *loop.Conn) {
-	for !c.Waiting() && !s.over && c.Session() == loop.Session(s) {
+	for !c.Waiting() && !s.over && !s.entering && c.Session() == loop.Session(s) {
 		p, n, err := mqttwire.Parse(c.Bytes(), s.version, maxPacket)
 		if err != nil {
 			s.fail(err)
@@ -71,10 +73,7 @@ func (s *server) packet(p *mqttwire.Packet) {
 	case p.Type == mqttwire.Pingreq:
 		s.send(&mqttwire.Packet{Type: mqttwire.Pingresp})
 	case p.Type == mqttwire.Disconnect:
-		if p.Reason != mqttwire.DisconnectWithWill {
-			s.will = nil
-		}
-		s.end()
+		s.disconnects(p)
 	default:
 		s.fail(&mqttwire.Error{Reason: mqttwire.ProtocolError, Text: p.Type.String() + " from a client"})
 	}
@@ -114,15 +113,41 @@ func (s *server) login(p *mqttwire.Packet) {
 	})
 }
 
-// admit lets a client in.
+// admit lets a client in, as soon as its session is there.
 func (s *server) admit(p *mqttwire.Packet) {
-	s.in, s.will = true, p.Will
+	s.entering = true
+	s.b.enter(s.id, p.Clean, func(ses *session, present bool) {
+		s.entering = false
+		ses.expiry = expiryOf(p)
+		if s.over || s.gone {
+			ses.leave(nil) // it left meanwhile
+			return
+		}
+		s.begin(p, ses, present)
+		s.c.Again()
+	})
+}
+
+// expiryOf returns for how many seconds a session is to outlive its connection.
+func expiryOf(p *mqttwire.Packet) uint32 {
+	switch {
+	case p.Version == mqttwire.V5:
+		return p.Properties.Num(mqttwire.SessionExpiry, 0)
+	case p.Clean:
+		return 0
+	}
+	return never
+}
+
+// begin serves a client that is let in.
+func (s *server) begin(p *mqttwire.Packet, ses *session, present bool) {
+	s.in, s.will, s.session, ses.s = true, p.Will, ses, s
+	s.flow = &ses.flow
 	s.keepAlive = time.Duration(p.KeepAlive) * time.Second
 	s.window = int(min(p.Properties.Num(mqttwire.ReceiveMaximum, window), window))
 	s.most = int(p.Properties.Num(mqttwire.MaximumPacketSize, 0))
-	s.b.enter(s)
 	s.c.Net().Deadline("keepalive", s.keepAlive+s.keepAlive/2)
-	ack := &mqttwire.Packet{Type: mqttwire.Connack}
+	ack := &mqttwire.Packet{Type: mqttwire.Connack, SessionPresent: present && s.version != mqttwire.V31}
 	if s.version == mqttwire.V5 {
 		ack.Properties = mqttwire.Properties{
 			{ID: mqttwire.ReceiveMaximum, Num: maxInbound},
@@ -130,14 +155,31 @@ func (s *server) admit(p *mqttwire.Packet) {
 			{ID: mqttwire.SubscriptionIDsAvail},
 			{ID: mqttwire.SharedAvailable},
 		}
-		if p.Properties.Num(mqttwire.SessionExpiry, 0) != 0 {
-			ack.Properties = append(ack.Properties, mqttwire.Property{ID: mqttwire.SessionExpiry})
+		if most := uint32(maxAway / time.Second); ses.expiry > most {
+			ack.Properties = append(ack.Properties, mqttwire.Property{ID: mqttwire.SessionExpiry, Num: most})
 		}
 		if p.ClientID == "" {
 			ack.Properties = append(ack.Properties, mqttwire.Property{ID: mqttwire.AssignedClientID, Data: []byte(s.id)})
 		}
 	}
 	s.send(ack)
+	s.again()
+	s.goOn()
+}
+
+// disconnects takes leave as the client says.
+func (s *server) disconnects(p *mqttwire.Packet) {
+	if p.Reason != mqttwire.DisconnectWithWill {
+		s.will = nil
+	}
+	if x, says := p.Properties.Get(mqttwire.SessionExpiry); says {
+		if s.session.expiry == 0 && x.Num != 0 {
+			s.fail(&mqttwire.Error{Reason: mqttwire.ProtocolError, Text: "a session that ends is to outlive its connection"})
+			return
+		}
+		s.session.expiry = x.Num
+	}
+	s.end()
 }
 
 // refuse answers a login that is not let in.
@@ -167,15 +209,18 @@ func (s *server) publishes(p *mqttwire.Packet) {
 		s.received(p, 0)
 		return
 	}
-	m := &message{topic: p.Topic, payload: p.Payload, qos: p.QoS, retain: p.Retain, properties: p.Properties, from: s}
+	m := messageOf(p, s.b.now())
+	m.from = s.session
 	if !loopev.OnMQTTPublish.Wanted(s.c.Shard()) {
 		s.accept(p, m)
 		return
 	}
+	got := s.flow
 	e := &loopev.MQTTPublish{C: s.c, Topic: p.Topic, Payload: p.Payload, Qos: p.QoS, Retain: p.Retain, ClientID: s.id}
 	loop.Await(s.c, loopev.OnMQTTPublish, e, func(v event.Verdict, err error) {
 		switch {
 		case errors.Is(err, event.ErrCanceled):
+			delete(got.got, p.ID) // nobody had it: the client sends it again
 		case err != nil:
 			s.received(p, mqttwire.UnspecifiedError)
 		case v.Kind == loopev.VerdictRefuse:
@@ -199,6 +244,9 @@ func (s *server) accept(p *mqttwire.Packet, m *message) {
 // subscribes asks the rules about the filters of SUBSCRIBE that have no answer yet, one
 // after another.
 func (s *server) subscribes(p *mqttwire.Packet, reasons []byte) {
+	if s.session == nil {
+		return // it went on by another connection
+	}
 	if len(reasons) == len(p.Filters) {
 		s.send(&mqttwire.Packet{Type: mqttwire.Suback, ID: p.ID, Reasons: reasons})
 		return
@@ -215,7 +263,7 @@ func (s *server) subscribes(p *mqttwire.Packet, reasons []byte) {
 	e := &loopev.MQTTSubscribe{C: s.c, Filter: f.Topic, Qos: f.QoS, ClientID: s.id}
 	loop.Await(s.c, loopev.OnMQTTSubscribe, e, func(v event.Verdict, err error) {
 		switch {
-		case errors.Is(err, event.ErrCanceled):
+		case errors.Is(err, event.ErrCanceled), s.session == nil:
 			return
 		case err != nil:
 			reasons = append(reasons, s.code(mqttwire.UnspecifiedError))
@@ -245,7 +293,10 @@ func (s *server) refused(p *mqttwire.Packet, f mqttwire.Filter) byte {
 		return mqttwire.NoSharedSubscriptions
 	case ids:
 		return mqttwire.NoSubscriptionIDs
-	case strings.Count(f.Topic, "/")+1 > maxLevels || len(s.filters) >= maxFilters && !s.filters[f.Topic]:
+	case strings.Count(f.Topic, "/")+1 > maxLevels:
+		return mqttwire.QuotaExceeded
+	}
+	if _, had := s.session.filters[f.Topic]; !had && len(s.session.filters) >= maxFilters {
 		return mqttwire.QuotaExceeded
 	}
 	return 0
@@ -253,12 +304,13 @@ func (s *server) refused(p *mqttwire.Packet, f mqttwire.Filter) byte {
 
 // subscribe adds a filter and sends what was kept for it.
 func (s *server) subscribe(f mqttwire.Filter) byte {
-	if s.filters == nil {
-		s.filters = map[string]bool{}
+	ses := s.session
+	if ses.filters == nil {
+		ses.filters = map[string]mqttwire.Filter{}
 	}
-	s.filters[f.Topic] = true
-	if fresh := s.b.subscribe(s, f); f.RetainHandling == 0 || f.RetainHandling == 1 && fresh {
-		s.b.recall(s, f)
+	ses.filters[f.Topic] = f
+	if fresh := s.b.subscribe(ses, f); f.RetainHandling == 0 || f.RetainHandling == 1 && fresh {
+		s.b.recall(ses, f)
 	}
 	return f.QoS
 }
@@ -267,14 +319,24 @@ func (s *server) unsubscribes(p *mqttwire.Packet) {
 	ack := &mqttwire.Packet{Type: mqttwire.Unsuback, ID: p.ID}
 	for _, f := range p.Filters {
 		reason := byte(mqttwire.NoSubscription)
-		if s.b.unsubscribe(s, f.Topic) {
+		if s.b.unsubscribe(s.session, f.Topic) {
 			reason = mqttwire.Success
 		}
-		delete(s.filters, f.Topic)
+		delete(s.session.filters, f.Topic)
 		ack.Reasons = append(ack.Reasons, reason)
 	}
 	s.send(ack)
 }
+
+// Publish implements [loop.Messenger].
+func (s *server) Publish(topic string, payload []byte, qos uint8, retain bool) error {
+	if !s.in {
+		return errNotYet
+	}
+	return s.link.Publish(topic, payload, qos, retain)
+}
+
+var errNotYet = errors.New("mqtt: the client is not logged in")
 
 // Subscribe is for clients only.
 func (s *server) Subscribe(string, uint8) error {
@@ -313,22 +375,17 @@ func (s *server) end() {
 	s.c.Net().Close()
 }
 
-// leave takes the client out of the broker, and publishes its will.
+// leave ends the client's connection with its session, which may outlive it.
 func (s *server) leave() {
+	s.gone = true
 	if !s.in {
 		return
 	}
 	s.in = false
-	s.b.leave(s)
-	if w := s.will; w != nil {
-		s.will = nil
-		var list mqttwire.Properties
-		for _, p := range w.Properties {
-			if p.ID != mqttwire.WillDelay { // a session ends with its connection
-				list = append(list, p)
-			}
-		}
-		s.b.publish(&message{topic: w.Topic, payload: w.Payload, qos: w.QoS, retain: w.Retain, properties: list})
+	ses, will := s.session, s.will
+	s.session, s.will, s.flow = nil, nil, &flow{}
+	if ses.s == s {
+		ses.leave(will)
 	}
 }
 

@@ -1,6 +1,9 @@
 package mqttwire
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Type is what a packet is (MQTT 5 section 2.1.2).
 type Type byte
@@ -144,3 +147,8 @@ type Packet struct {
 
 // MaxRemaining is how long a packet is at most behind its fixed header.
 const MaxRemaining = 268_435_455
+
+// Published returns the properties that the message of a will has: all but its delay.
+func (w *Will) Published() Properties {
+	return slices.DeleteFunc(slices.Clone(w.Properties), func(p Property) bool { return p.ID == WillDelay })
+}

@@ -25,9 +25,16 @@ func recordsOf(q dns.Question, a *loopev.AnswerArgs) ([]dns.Record, error) {
 	if a.HasTTL {
 		ttl = a.TTL
 	}
-	list, isList := a.Records.([]any)
+	return Records(q, a.Records, ttl)
+}
+
+// Records returns the records that values written by people mean as an answer to q: a
+// text, a table, or a list of those. Addresses of the family that was not asked for are
+// left out.
+func Records(q dns.Question, values any, ttl uint32) ([]dns.Record, error) {
+	list, isList := values.([]any)
 	if !isList {
-		list = []any{a.Records}
+		list = []any{values}
 	}
 	if len(list) > maxRecords {
 		return nil, fmt.Errorf("loop.answer: more than %d records", maxRecords)

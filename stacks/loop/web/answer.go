@@ -199,6 +199,7 @@ func (s *server) refusal(status int, what string, why netio.Reason) {
 		s.d.sent(out)
 	}
 	s.c.Skip(int(s.c.Unread()))
+	s.dropForm()
 	if s.req != nil && !s.running {
 		s.d.release(s.req)
 		s.req = nil

@@ -32,12 +32,16 @@ type asker struct {
 var _ loop.Session = (*asker)(nil)
 
 // dial begins a connection to a server.
-func (d *desk) dial(key string) (*asker, error) {
+func (d *desk) dial(q *query) (*asker, error) {
 	var a *asker
-	_, err := d.stack.Dial(loop.Dialing{URL: key, Protocol: d.p, Session: func(c *loop.Conn) loop.Session {
-		a = &asker{d: d, c: c, key: key, p: http1.NewParser(http1.Limits{})}
+	want := loop.Dialing{URL: q.server(), Dir: q.q.Dir, Protocol: d.p, Session: func(c *loop.Conn) loop.Session {
+		a = &asker{d: d, c: c, key: q.key(), p: http1.NewParser(http1.Limits{})}
 		return a
-	}})
+	}}
+	if q.q.TLS != nil && q.at.Scheme == "https" {
+		want.Options = []event.KV{{Key: "tls", Value: q.q.TLS}}
+	}
+	_, err := d.stack.Dial(want)
 	return a, err
 }
 

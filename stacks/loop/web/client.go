@@ -102,10 +102,9 @@ func (a *query) begin() {
 		a.end(nil, err)
 		return
 	}
-	key := a.at.Scheme + "://" + a.at.Host
-	c := a.d.free(key)
+	c := a.d.free(a.key())
 	if c == nil || a.fresh {
-		if c, err = a.d.dial(key); err != nil {
+		if c, err = a.d.dial(a); err != nil {
 			a.end(nil, fmt.Errorf("http: %w", err))
 			return
 		}
@@ -115,6 +114,17 @@ func (a *query) begin() {
 	// Where the connection is gone already its Close says so.
 	_ = c.c.Net().Send(out)
 	_ = c.c.Net().Send(a.q.Body)
+}
+
+// server is the URL of the server alone.
+func (a *query) server() string { return a.at.Scheme + "://" + a.at.Host }
+
+// key names the connections that serve the request.
+func (a *query) key() string {
+	if a.q.TLS == nil {
+		return a.server()
+	}
+	return fmt.Sprintf("%s %s %v", a.server(), a.q.Dir, a.q.TLS)
 }
 
 // head is the request up to its body.
@@ -231,6 +241,9 @@ func (a *query) again(h *http1.Head) bool {
 			}
 		}
 		a.q.Headers = kept
+	}
+	if from.Host != at.Host {
+		a.q.TLS = nil
 	}
 	a.redirects--
 	a.conn, a.fresh = nil, false

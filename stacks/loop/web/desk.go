@@ -28,6 +28,7 @@ type desk struct {
 	events struct {
 		headers  loopev.HTTPHeaders
 		chunk    loopev.HTTPChunk
+		data     loopev.HTTPPartData
 		request  loopev.HTTPRequest
 		response loopev.HTTPResponse
 		err      loopev.HTTPError

@@ -68,6 +68,7 @@ func (s *server) serveFile(v event.Verdict) {
 		return
 	}
 	s.d.files.Add(1)
+	s.d.p.reading.Add(1)
 	s.last = s.last || f.close
 	s.state = streaming
 	s.hold()
@@ -90,6 +91,7 @@ func (s *server) serveFile(v event.Verdict) {
 				s.endFile()
 			}
 		})
+		d.p.reading.Add(-1)
 		cancel()
 	})
 }
@@ -245,7 +247,11 @@ func (j *fileJob) run(do func(*server)) bool {
 			close(ready)
 			return
 		}
-		s.waiters = append(s.waiters, func(error) { close(ready) })
+		s.d.p.reading.Add(-1)
+		s.waiters = append(s.waiters, func(error) {
+			s.d.p.reading.Add(1)
+			close(ready)
+		})
 	})
 	select {
 	case <-ready:

@@ -2,6 +2,7 @@ package web
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/loop"
@@ -11,7 +12,9 @@ import (
 type Protocol struct {
 	desks sync.Map // *loop.Stack -> *desk
 	live  sync.WaitGroup
-	ws    Sockets
+	// reading is how many goroutines read files, and do not wait for a queue to be short.
+	reading atomic.Int64
+	ws      Sockets
 }
 
 var _ loop.Asker = (*Protocol)(nil)
@@ -54,6 +57,9 @@ func (p *Protocol) Attach(c *loop.Conn, given any) (loop.Session, error) {
 
 // Wait returns when no goroutine that reads a file is left: after the loops ended.
 func (p *Protocol) Wait() { p.live.Wait() }
+
+// Busy reports whether files are being read. The caller has entered no shard.
+func (p *Protocol) Busy() bool { return p.reading.Load() > 0 }
 
 // desk returns what the sessions of a shard share.
 func (p *Protocol) desk(s *loop.Stack) *desk {

@@ -35,6 +35,7 @@ type rig struct {
 	wait    func(e any) bool
 	pending map[event.Kept]func(event.Verdict, error)
 	log     []string
+	quiet   bool // about bytes of parts
 }
 
 // Dispatch implements [event.Dispatcher].
@@ -44,6 +45,14 @@ func (r *rig) Dispatch(_ *event.Shard, _ event.PointID, e any) event.Verdict {
 		r.log = append(r.log, fmt.Sprintf("error %d %s", e.Status, e.Message))
 	case *loopev.HTTPChunk:
 		r.log = append(r.log, fmt.Sprintf("chunk %d %q", e.Offset, e.Chunk))
+	case *loopev.HTTPPartBegin:
+		r.log = append(r.log, fmt.Sprintf("begin %s %s %s", e.Name, e.Filename, e.Type))
+	case *loopev.HTTPPartData:
+		if !r.quiet {
+			r.log = append(r.log, fmt.Sprintf("data %s %d %q", e.Name, e.Offset, e.Chunk))
+		}
+	case *loopev.HTTPPartEnd:
+		r.log = append(r.log, fmt.Sprintf("end %s %d %v", e.Name, e.Size, e.Complete))
 	case *loopev.Close:
 		r.log = append(r.log, "close "+e.Reason)
 	case *loopev.WSOpen:

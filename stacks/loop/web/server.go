@@ -43,6 +43,7 @@ type server struct {
 	until   deadline
 	waiters []func(error) // for what is queued to be written
 	file    *fileJob
+	form    *form // the body, where its parts are told
 	// askedHeaders and asked are what decided, made at the first request.
 	askedHeaders, asked func(event.Verdict, error)
 }
@@ -168,8 +169,12 @@ func (s *server) afterHeaders() bool {
 		s.refuse(http1.ErrBodyLong)
 		return false
 	}
+	if err := s.beginForm(); err != nil {
+		s.refuse(err)
+		return false
+	}
 	b := s.c.Bytes()
-	if end := int64(r.front) + r.p.Length; r.front > 0 && r.p.Framing == http1.ByLength && int64(len(b)) >= end && !loopev.OnHTTPChunk.Wanted(s.c.Shard()) {
+	if end := int64(r.front) + r.p.Length; s.form == nil && r.front > 0 && r.p.Framing == http1.ByLength && int64(len(b)) >= end && !loopev.OnHTTPChunk.Wanted(s.c.Shard()) {
 		if !s.discard {
 			r.body = b[r.front:end:end]
 		}
@@ -197,6 +202,10 @@ func (s *server) content(b []byte) bool {
 	}
 	s.c.Skip(n)
 	if s.body.Done() {
+		if err := s.endForm(); err != nil {
+			s.refuse(err)
+			return false
+		}
 		s.req.whole = true
 		s.ask()
 		return !s.c.Waiting()
@@ -216,6 +225,9 @@ func (s *server) part(data []byte) bool {
 		}
 	}
 	s.came += int64(len(data))
+	if s.form != nil && !s.takeApart(data) {
+		return false
+	}
 	if s.discard = s.discard || s.c.DeleteChunk(); s.discard {
 		return true
 	}
@@ -303,6 +315,7 @@ func (s *server) done() {
 		s.finished = true
 		return
 	}
+	s.dropForm()
 	r := s.req
 	s.req = nil
 	if r != nil {
@@ -375,6 +388,7 @@ func (s *server) end(err error) {
 		s.file = nil
 	}
 	s.wake(err)
+	s.dropForm()
 	if s.req != nil && !s.running {
 		s.d.release(s.req)
 	}

@@ -1,0 +1,251 @@
+package mqtt
+
+import (
+	"container/list"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/loop/mqttwire"
+)
+
+// Bounds of sessions whose clients are away.
+const (
+	maxSessions = 10_000             // of a shard; one more ends the one that was left longest ago
+	maxAway     = 7 * 24 * time.Hour // that a client may stay away
+	maxAwaySize = 64 << 20           // bytes that wait in all of them
+)
+
+// never is the expiry of a session that is to last for ever (MQTT 5 section 3.1.2.11.2).
+const never = 0xffffffff
+
+// counts are what the brokers of a process count.
+type counts struct {
+	sessions, away, queued, queuedBytes                      atomic.Int64
+	resumed, expired, evicted, queueRefused, retainedRefused atomic.Uint64
+}
+
+// Stats are what the brokers of a process have, and what they did.
+type Stats struct {
+	// Sessions is how many clients are known, Away how many of them are not there, Queued
+	// how many messages wait for those, with QueuedBytes.
+	Sessions, Away, Queued, QueuedBytes int64
+	// Resumed sessions went on by another connection; Expired and Evicted ones ended while
+	// their client was away, for the time and for the number of them.
+	Resumed, Expired, Evicted uint64
+	// QueueRefused messages found no room while their client was away, RetainedRefused ones
+	// none among those that are kept.
+	QueueRefused, RetainedRefused uint64
+}
+
+// Stats returns the counters so far. Any goroutine may ask.
+func (p *Protocol) Stats() any {
+	c := &p.counts
+	return Stats{
+		Sessions: c.sessions.Load(), Away: c.away.Load(), Queued: c.queued.Load(), QueuedBytes: c.queuedBytes.Load(),
+		Resumed: c.resumed.Load(), Expired: c.expired.Load(), Evicted: c.evicted.Load(),
+		QueueRefused: c.queueRefused.Load(), RetainedRefused: c.retainedRefused.Load(),
+	}
+}
+
+// session is what a broker knows of a client: for as long as its connection, or beyond
+// it (MQTT 3.1.1 section 3.1.2.4, MQTT 5 section 4.1).
+type session struct {
+	b       *broker
+	id      string
+	s       *server // nil while the client is away
+	filters map[string]mqttwire.Filter
+	flow    flow
+	expiry  uint32 // seconds that it outlives a connection
+	place   *list.Element
+	timer   event.Timer
+	will    *message // of a client that is away
+	willBy  event.Timer
+}
+
+// publish gives the client a message, or keeps it for a client that is away.
+func (s *session) publish(m *message, qos byte, retain bool) {
+	switch {
+	case s.s == nil:
+		if qos > 0 {
+			s.store(m, qos, retain)
+		}
+	case qos == 0 && !retain:
+		s.s.link.publish(m)
+	default:
+		if err := s.s.link.deliver(m.packet(qos, retain, s.b.now()), m.until); err != nil {
+			s.s.drop()
+		}
+	}
+}
+
+// store keeps a message for a client that is away.
+func (s *session) store(m *message, qos byte, retain bool) {
+	c := &s.b.p.counts
+	p := m.packet(qos, retain, 0)
+	if c.queuedBytes.Load()+int64(sizeOf(p)) > maxAwaySize || !s.flow.wait(p, m.until) {
+		c.queueRefused.Add(1)
+		return
+	}
+	c.queued.Add(1)
+	c.queuedBytes.Add(int64(sizeOf(p)))
+}
+
+// leave makes the client away, or ends the session with its connection.
+func (s *session) leave(will *mqttwire.Will) {
+	s.s = nil
+	b := s.b
+	if will != nil {
+		s.will = messageOf(&mqttwire.Packet{Topic: will.Topic, Payload: will.Payload, QoS: will.QoS, Retain: will.Retain, Properties: will.Published()}, b.now())
+		s.will.from = s
+	}
+	if s.expiry == 0 {
+		b.end(s)
+		return
+	}
+	c := &b.p.counts
+	c.away.Add(1)
+	c.queued.Add(int64(len(s.flow.waiting)))
+	c.queuedBytes.Add(int64(s.flow.size))
+	s.place = b.away.PushBack(s)
+	timers := b.stack.Shard().Timers()
+	timers.Arm(&s.timer, b.now()+int64(s.awayTime()), func(int64) {
+		c.expired.Add(1)
+		b.end(s)
+	})
+	if s.will != nil {
+		delay := time.Duration(will.Properties.Num(mqttwire.WillDelay, 0)) * time.Second
+		if delay == 0 {
+			s.tellWill()
+		} else {
+			timers.Arm(&s.willBy, b.now()+int64(delay), func(int64) { s.tellWill() })
+		}
+	}
+	if b.away.Len() > maxSessions {
+		c.evicted.Add(1)
+		b.end(b.away.Front().Value.(*session))
+	}
+	b.stack.Loop().Stir()
+}
+
+func (s *session) awayTime() time.Duration {
+	return min(maxAway, time.Duration(s.expiry)*time.Second)
+}
+
+// tellWill publishes the will of a client that is away.
+func (s *session) tellWill() {
+	if will := s.will; will != nil {
+		s.will = nil
+		will.until = 0
+		if x, ok := will.properties.Get(mqttwire.MessageExpiry); ok {
+			will.until = s.b.now() + int64(x.Num)*int64(time.Second)
+		}
+		s.b.publish(will)
+	}
+}
+
+// back takes a session out of those whose clients are away.
+func (s *session) back() {
+	b := s.b
+	timers := b.stack.Shard().Timers()
+	timers.Stop(&s.timer)
+	timers.Stop(&s.willBy)
+	if s.place == nil {
+		return
+	}
+	b.away.Remove(s.place)
+	s.place = nil
+	c := &b.p.counts
+	c.away.Add(-1)
+	c.queued.Add(-int64(len(s.flow.waiting)))
+	c.queuedBytes.Add(-int64(s.flow.size))
+}
+
+// end forgets a session whose client is away, and publishes the will that it still has
+// (MQTT 5 section 3.1.3.2.2).
+func (b *broker) end(s *session) {
+	s.back()
+	b.release(s)
+	b.p.homes.CompareAndDelete(s.id, b)
+	s.tellWill()
+}
+
+// release takes a session out of the broker, with what it subscribed to.
+func (b *broker) release(s *session) {
+	if b.sessions[s.id] == s {
+		delete(b.sessions, s.id)
+		b.p.counts.sessions.Add(-1)
+	}
+	for filter := range s.filters {
+		b.unsubscribe(s, filter)
+	}
+}
+
+// adopt takes a session in, with what it subscribed to.
+func (b *broker) adopt(s *session) {
+	s.b = b
+	b.sessions[s.id] = s
+	b.p.homes.LoadOrStore(s.id, b)
+	b.p.counts.sessions.Add(1)
+	for _, f := range s.filters {
+		b.subscribe(s, f)
+	}
+}
+
+// enter finds the session of a client that logs in, in whichever shard it is, and has it
+// begin in this one: at once, or when the other shard gave it up. With clean what there
+// is ends. Another connection of that name has to go (MQTT 5 section 3.1.4).
+func (b *broker) enter(id string, clean bool, then func(s *session, present bool)) {
+	old := b.giveUp(id)
+	before, _ := b.p.homes.Swap(id, b)
+	home, known := before.(*broker)
+	if !known || home == b {
+		b.begin(id, old, clean, then)
+		return
+	}
+	asked := home.stack.Loop().Post(func() {
+		theirs := home.giveUp(id)
+		b.stack.Loop().Post(func() { b.begin(id, theirs, clean, then) })
+	})
+	if !asked { // a shard that takes nothing any more: as if nothing had been there
+		b.begin(id, old, clean, then)
+	}
+}
+
+// giveUp takes a session out that goes on elsewhere, or by another connection; nil if
+// there is none, or none any more.
+func (b *broker) giveUp(id string) *session {
+	s := b.sessions[id]
+	if s == nil {
+		return nil
+	}
+	if s.s != nil {
+		s.s.replaced()
+		if b.sessions[id] != s {
+			return nil // it ended with its connection
+		}
+	}
+	s.back()
+	b.release(s)
+	return s
+}
+
+// begin begins the session of a client: what it had, or a new one.
+func (b *broker) begin(id string, old *session, clean bool, then func(*session, bool)) {
+	// One of that name may have come while the other shard was asked.
+	b.giveUp(id)
+	if old != nil && clean {
+		old.b = b
+		old.tellWill()
+		old = nil
+	}
+	s := old
+	if s == nil {
+		s = &session{id: id}
+	} else {
+		s.will = nil // it is back in time
+		b.p.counts.resumed.Add(1)
+	}
+	b.adopt(s)
+	then(s, old != nil)
+}
