@@ -61,11 +61,23 @@ func (o *sipObserver) close() {
 	o.shard.Leave()
 }
 
+// seenStats are the counters of SIP that passes.
+type seenStats struct {
+	Found        sniff.Stats
+	Transactions sip.Stats
+}
+
+// stats returns them. The caller has entered no shard.
+func (o *sipObserver) stats() seenStats {
+	o.shard.Enter()
+	defer o.shard.Leave()
+	return seenStats{o.finder.Stats(), o.observer.Stats()}
+}
+
 // write tells a person what was seen, if anything was.
 func (o *sipObserver) write(w io.Writer) {
-	o.shard.Enter()
-	found, st := o.finder.Stats(), o.observer.Stats()
-	o.shard.Leave()
+	seen := o.stats()
+	found, st := &seen.Found, &seen.Transactions
 	if found.Messages == 0 && found.Other == 0 {
 		return
 	}

@@ -202,3 +202,22 @@ func FuzzStreams(f *testing.F) {
 		}
 	})
 }
+
+// TestOtherTrafficCostsNothing passes what is no SIP, and SIP, without an allocation.
+func TestOtherTrafficCostsNothing(t *testing.T) {
+	sh := event.NewShard(0)
+	sh.Enter()
+	defer sh.Leave()
+	n := 0
+	f := New(DefaultConfig(), func(*event.Shard) bool { return true }, func(*event.Shard, *Message) { n++ })
+	from, to := netip.MustParseAddrPort("192.0.2.1:40000"), netip.MustParseAddrPort("192.0.2.2:7777")
+	c := connTo(1, 443)
+	rtp, sip := []byte("\x80\x08\x00\x01 media"), []byte(message(invite, "v=0"))
+	if a := testing.AllocsPerRun(100, func() {
+		f.Datagram(sh, from, to, rtp, false)
+		f.Datagram(sh, from, to, sip, false)
+		f.Bytes(sh, flowev.Conn(&c), flowev.SideClient, 0, rtp)
+	}); a != 0 || n != 101 {
+		t.Errorf("%v allocations, %d messages", a, n)
+	}
+}
