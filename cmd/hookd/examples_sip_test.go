@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -174,5 +176,32 @@ func TestSIPOnSeveralShards(t *testing.T) {
 	// On the port that is not SIP's nobody looks then.
 	if n, all := sipLines(two), sipLines(one); n >= all || n < all/2 {
 		t.Errorf("%d lines of SIP with two jobs, %d with one", n, all)
+	}
+}
+
+// TestSIPWaitsForHandlers has what passes meanwhile wait for handlers of its transaction.
+func TestSIPWaitsForHandlers(t *testing.T) {
+	t.Parallel()
+	script := filepath.Join(t.TempDir(), "slow.lua")
+	if err := os.WriteFile(script, []byte(`
+rule "slow" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) sleep "1s" tx.data.x = 1 end }
+rule "in" { on = sip.response_in, match = { method = "INVITE" }, run = function(tx, m) alert("in", { x = tx.data.x }) end }
+rule "fwd" { on = sip.request_fwded, match = { method = "INVITE" }, run = function(tx, m, b) alert("fwd", { x = tx.data.x }) end }
+rule "fail" { on = sip.on_failure, run = function(tx, m) tx.data.f = m.code sleep "2s" end }
+rule "out" { on = sip.response_out, match = { method = "INVITE" }, run = function(tx, m) alert("out", { x = tx.data.x, f = tx.data.f }) end }
+rule "ack" { on = sip.ack_neg_in, run = function(tx, m) alert("ack", { f = tx.data.f }) end }`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out, logs strings.Builder
+	if code := run([]string{"replay", "../../examples/sip-calls/capture.pcap", "-s", script}, nil, &out, &logs); code != exitDone {
+		t.Fatalf("exit %d\n%s", code, &logs)
+	}
+	for text, n := range map[string]int{`"name":"in","fields":{"x":1}`: 11, `"name":"fwd","fields":{"x":1}`: 3, `"name":"out","fields":{"x":1`: 4, `"name":"ack","fields":{"f":486}`: 1} {
+		if got := strings.Count(out.String(), text); got != n {
+			t.Errorf("%d times %s, want %d\n%s", got, text, n, &out)
+		}
+	}
+	if strings.Contains(logs.String(), "of nothing that was seen") {
+		t.Error(&logs)
 	}
 }

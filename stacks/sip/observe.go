@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"hash/maphash"
 	"strconv"
 
 	"github.com/hookd/hookd/engine/event"
@@ -24,6 +25,7 @@ type Observer struct {
 	s    *Stack
 	legs map[string]leg
 	key  []byte
+	seed maphash.Seed
 	// Changed, where set, is told what a rule changed of a message.
 	Changed func(c *event.Caller, what string)
 }
@@ -31,9 +33,10 @@ type Observer struct {
 // leg is a hop of a transaction.
 type leg struct {
 	tx     *Tx
-	branch int8 // -1: the hop that the request came by
+	branch int  // -1: the hop that the request came by
 	beyond bool // behind a branch: not told of
 	cancel bool // of a branch's CANCEL
+	held   bool // of a branch that is not told of yet, since a handler waits
 }
 
 // seen is what only an observed transaction has.
@@ -42,13 +45,13 @@ type seen struct {
 	legs   []string // its keys in legs
 	guess  bool     // its only branch stands for a hop that is not seen
 	acks   []string // branch parameters of ACKs that were told of, for each To tag
-	answer []byte   // latest reply that the caller got, as it passed
+	answer uint64   // hash of the latest reply that the caller got, as it passed
 }
 
 // NewObserver makes the observer of a shard. Of the settings the limits count, and the
 // times after which transactions end.
 func NewObserver(shard *event.Shard, cfg Config) *Observer {
-	return &Observer{s: New(shard, cfg, nobody{}), legs: map[string]leg{}}
+	return &Observer{s: New(shard, cfg, nobody{}), legs: map[string]leg{}, seed: maphash.MakeSeed()}
 }
 
 // nobody is the transport of who has no part in what passes.
@@ -95,13 +98,15 @@ func (o *Observer) pass(from Hop, raw []byte, now bool) {
 		s.stats.Malformed++
 		return
 	}
+	switch {
+	case !now: // it was counted when it came
+	case m.IsRequest():
+		s.stats.Requests++
+	default:
+		s.stats.Replies++
+	}
 	if now {
 		s.note(&from, raw, false)
-	}
-	if m.IsRequest() {
-		s.stats.Requests++
-	} else {
-		s.stats.Replies++
 	}
 	fault := m.Check()
 	if fault.Found() {
@@ -169,8 +174,15 @@ func (o *Observer) before(m *Message) (leg, bool) {
 	return l, ok
 }
 
+// maxLegs bounds how many hops a transaction is known by.
+const maxLegs = 64
+
 // add notes a hop of a transaction.
 func (o *Observer) add(key string, l leg) {
+	if len(l.tx.seen.legs) >= maxLegs {
+		o.s.stats.NoRoom++
+		return
+	}
 	o.legs[key] = l
 	l.tx.seen.legs = append(l.tx.seen.legs, key)
 }
@@ -215,12 +227,12 @@ func (o *Observer) begin(m *Message, key string) *Tx {
 		t.maxLife = max(s.cfg.FR*2, s.cfg.Linger)
 	}
 	o.add(key, leg{tx: t, branch: -1})
-	t.arm(t.maxLife, t.pass)
+	t.arm(t.maxLife, t.over)
 	return t
 }
 
-// pass ends an observed transaction.
-func (t *Tx) pass(int64) {
+// over ends an observed transaction.
+func (t *Tx) over(int64) {
 	s := t.stack
 	s.shard.CancelWaits(t)
 	if !t.final() {

@@ -1,7 +1,7 @@
 package sip
 
 import (
-	"bytes"
+	"hash/maphash"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/sipev"
@@ -54,17 +54,17 @@ func (b *Branch) came(m *Message, ofCancel bool) {
 // toCaller handles a reply that went to the caller.
 func (o *Observer) toCaller(t *Tx, m *Message) {
 	code := m.Status()
-	fresh := t.fresh(m)
-	switch {
-	case !fresh:
+	sum := maphash.Bytes(o.seed, m.Raw())
+	if !t.fresh(m, sum) {
 		t.raiseAnswered(m, true)
 		return
-	case code == 100:
-		t.code, t.seen.answer = code, append(t.seen.answer[:0], m.Raw()...)
+	}
+	t.seen.answer = sum
+	if code == 100 {
+		t.code = code
 		t.raiseAnswered(m, false)
 		return
 	}
-	t.seen.answer = append(t.seen.answer[:0], m.Raw()...)
 	var b *Branch
 	if t.method != msg.Cancel {
 		b = t.sender(m)
@@ -79,10 +79,10 @@ func (o *Observer) toCaller(t *Tx, m *Message) {
 	o.failure(t, b, m)
 }
 
-// fresh reports whether the caller has not had the reply yet. After its final one only
+// fresh reports whether the caller has not had the reply, whose hash sum is, yet. After its final one only
 // another 2xx to an INVITE is (RFC 3261, 16.7).
-func (t *Tx) fresh(m *Message) bool {
-	if bytes.Equal(t.seen.answer, m.Raw()) {
+func (t *Tx) fresh(m *Message, sum uint64) bool {
+	if t.seen.answer == sum {
 		return false
 	}
 	if !t.final() {
@@ -195,7 +195,7 @@ func (o *Observer) conclude(t *Tx, b *Branch, m *Message) {
 	}
 	t.raiseAnswered(m, false)
 	if code >= 200 && first {
-		t.arm(s.cfg.Linger, t.pass)
+		t.arm(s.cfg.Linger, t.over)
 		t.lean()
 	}
 }

@@ -1,6 +1,8 @@
 package sip
 
 import (
+	"math"
+
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/msg"
@@ -8,11 +10,11 @@ import (
 
 // request handles a request that is no ACK and no CANCEL.
 func (o *Observer) request(m *Message, key []byte) {
-	if l, ok := o.legs[string(key)]; ok {
+	own := string(key)
+	if l, ok := o.legs[own]; ok && !(l.held && l.tx.waits == waitsNot) {
 		o.again(l, m)
 		return
 	}
-	own := string(key)
 	if l, ok := o.before(m); ok {
 		o.forwarded(l, m, own)
 		return
@@ -85,18 +87,19 @@ func (o *Observer) forwarded(l leg, m *Message, key string) {
 		o.add(key, leg{tx: t, branch: l.branch, beyond: true})
 		return
 	case o.hold(t, m):
+		o.add(key, leg{tx: t, held: true})
 		return
 	}
 	if t.seen.guess {
 		t.branches, t.seen.guess = t.branches[:0], false
 	}
-	if len(t.branches) >= s.cfg.MaxBranches {
+	if len(t.branches) >= min(s.cfg.MaxBranches, math.MaxUint8) {
 		s.stats.NoRoom++
 		return
 	}
 	b := &Branch{tx: t, index: uint8(len(t.branches)), uri: string(m.RequestURI()), state: calling, sent: true}
 	t.branches = append(t.branches, b)
-	o.add(key, leg{tx: t, branch: int8(b.index)})
+	o.add(key, leg{tx: t, branch: int(b.index)})
 	m.open = true
 	b.raiseRequestFwded(m)
 	m.open = false
@@ -130,8 +133,8 @@ func (o *Observer) cancel(m *Message, via *msg.Via) {
 		if t := o.begin(m, key); t != nil {
 			o.admit(t)
 		}
-	case l.beyond:
-	case !o.hold(l.tx, m):
+	case l.beyond || o.hold(l.tx, m):
+	default:
 		b := l.tx.branches[l.branch]
 		b.unwanted, b.canceled = true, true
 		o.add(key, leg{tx: l.tx, branch: l.branch, cancel: true})

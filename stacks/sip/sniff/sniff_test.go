@@ -25,7 +25,7 @@ func (e end) Endpoint() netip.AddrPort { return e.at }
 type conn struct {
 	flowev.Conn
 	id             uint64
-	client, server end
+	client, server *end
 }
 
 func (c conn) ID() uint64          { return c.id }
@@ -33,7 +33,7 @@ func (c conn) Client() flowev.Peer { return c.client }
 func (c conn) Server() flowev.Peer { return c.server }
 
 func connTo(id uint64, port uint16) conn {
-	return conn{id: id, client: end{at: netip.MustParseAddrPort("192.0.2.1:40000")}, server: end{at: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.2"), port)}}
+	return conn{id: id, client: &end{at: netip.MustParseAddrPort("192.0.2.1:40000")}, server: &end{at: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.2"), port)}}
 }
 
 func message(name string, body string) string {
