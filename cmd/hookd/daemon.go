@@ -110,7 +110,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 			return d, fail(exitIO, err)
 		}
 	}
-	d.loops = newLoops(loop.Config{Log: slog.New(slog.NewTextHandler(d.logs, nil))})
+	d.loops = newLoops(loop.Config{Tuning: opts.loop, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.loops = d.loops
 	d.sips = edge.New(edge.Config{SIP: opts.sip, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.sips = d.sips

@@ -202,6 +202,7 @@ func docSettings(w io.Writer) error {
 		list  []setting.Doc
 	}{
 		{"the flow stack, in settings { flow = { NAME = VALUE } } or as --flow NAME=VALUE", flow.Config{}.Settings()},
+		{"the event loop, in settings { loop = { NAME = VALUE } }", loop.Tuning{}.Settings()},
 		{"the SIP stack, in settings { sip = { NAME = VALUE } }", sipSettings()},
 		{"moving connections, in settings { sock = { NAME = VALUE } }", scripted.Config{}.Settings()},
 	} {

@@ -76,6 +76,8 @@ type engineOptions struct {
 	checkNative bool
 	limits      engine.Limits
 	flow        flow.Config
+	// loop are the settings of the event loops.
+	loop loop.Tuning
 	// loops are the event loops; nil: no sockets are opened.
 	loops *loop.Group
 	// asks are what scripts call of the loops; nil: the loops' own.
@@ -114,7 +116,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, sniff: set.sniff, checkNative: o.checkNative, limits: set.limits, flow: set.flow, sip: set.sip, services: set.services, sock: set.sock}
+	opts := engineOptions{observe: set.observe, sniff: set.sniff, checkNative: o.checkNative, limits: set.limits, flow: set.flow, loop: set.loop, sip: set.sip, services: set.services, sock: set.sock}
 	if o.daemon && o.shards == 0 {
 		o.shards = set.shards
 	}

@@ -213,8 +213,8 @@ type talker struct {
 	buf  []byte
 }
 
-// joinChat opens a WebSocket.
-func joinChat(t *testing.T, at, target string) *talker {
+// openWebSocket opens one.
+func openWebSocket(t *testing.T, at, target string) *talker {
 	t.Helper()
 	conn, err := net.Dial("tcp", at)
 	if err != nil {
@@ -242,6 +242,14 @@ func (k *talker) say(text string) {
 // hear wants a message.
 func (k *talker) hear(want string) {
 	k.t.Helper()
+	if got := k.next(); got != want {
+		k.t.Errorf("heard %q, want %q", got, want)
+	}
+}
+
+// next waits for a message.
+func (k *talker) next() string {
+	k.t.Helper()
 	for {
 		m, used, ok, err := k.r.Next(k.buf)
 		if err != nil {
@@ -250,10 +258,7 @@ func (k *talker) hear(want string) {
 		got := string(m.Data)
 		k.buf = k.buf[used:]
 		if ok {
-			if got != want {
-				k.t.Errorf("heard %q, want %q", got, want)
-			}
-			return
+			return got
 		}
 		more := make([]byte, 4096)
 		n, err := k.in.Read(more)
@@ -269,9 +274,9 @@ func chat(t *testing.T, s *serving) {
 	if code, body := get(t, "http://"+at+"/"); code != 200 || !strings.Contains(body, "new WebSocket") {
 		t.Errorf("%d %s", code, body)
 	}
-	ann := joinChat(t, at, "/ws?name=ann")
+	ann := openWebSocket(t, at, "/ws?name=ann")
 	ann.hear("* ann is here")
-	bob := joinChat(t, at, "/ws?name=bob")
+	bob := openWebSocket(t, at, "/ws?name=bob")
 	ann.hear("* bob is here")
 	bob.hear("* bob is here")
 	ann.say("hello, bob")

@@ -16,6 +16,7 @@ import (
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/services"
 	"github.com/hookd/hookd/stacks/sip/sniff"
@@ -29,6 +30,7 @@ type settings struct {
 	metrics  string // where a daemon serves them; empty: nowhere
 	limits   engine.Limits
 	flow     flow.Config
+	loop     loop.Tuning
 	sip      sip.Config
 	services services.Config
 	sniff    sniff.Config
@@ -120,6 +122,7 @@ func setSIP(stack *sip.Config, beside *services.Config, look *sniff.Config, name
 func checks() map[string]func(string, any) error {
 	return map[string]func(string, any) error{
 		"flow": func(name string, value any) error { return set(new(flow.Config), name, value) },
+		"loop": func(name string, value any) error { return set(new(loop.Tuning), name, value) },
 		"sip": func(name string, value any) error {
 			return setSIP(new(sip.Config), new(services.Config), new(sniff.Config), name, value)
 		},
@@ -149,6 +152,8 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 			err = s.limits.Set(name, x.Value)
 		case "flow":
 			err = set(&s.flow, name, x.Value)
+		case "loop":
+			err = set(&s.loop, name, x.Value)
 		case "sip":
 			err = setSIP(&s.sip, &s.services, &s.sniff, name, x.Value)
 		case "sock":
@@ -188,7 +193,7 @@ func (s *settings) write(w io.Writer) error {
 	for _, stack := range []struct {
 		name string
 		list []setting.Doc
-	}{{"flow", s.flow.Settings()}, {"sip", s.sip.Settings()}, {"sip", s.services.Settings()}, {"sip", s.sniff.Settings()}, {"sock", s.sock.Settings()}} {
+	}{{"flow", s.flow.Settings()}, {"loop", s.loop.Settings()}, {"sip", s.sip.Settings()}, {"sip", s.services.Settings()}, {"sip", s.sniff.Settings()}, {"sock", s.sock.Settings()}} {
 		for _, f := range stack.list {
 			row(stack.name+"."+f.Name, f.Value)
 		}

@@ -1333,8 +1333,8 @@ function loop_response:header(name) end
 ---@class loop.mqtt_message.point: hookd.point
 ---@alias loop.mqtt_message.handler fun(c: loop.conn, topic: string, payload: string)
 
----A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it
----is refused.
+---A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts, or with another
+---server by loop.proxy; without one it is refused.
 ---@class loop.socks_request.point: hookd.point
 ---@alias loop.socks_request.handler fun(c: loop.conn, host: string): hookd.verdict?
 
@@ -1457,7 +1457,7 @@ function loop_response:header(name) end
 ---@field mqtt_publish loop.mqtt_publish.point A client of an MQTT listener publishes (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the verdict refuses, which the client is told as far as its version can be, or drops it.
 ---@field mqtt_connected loop.mqtt_connected.point The server that `loop.dial` went to by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it refused, the connection closes.
 ---@field mqtt_message loop.mqtt_message.point A message came from the server that `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules are done.
----@field socks_request loop.socks_request.point A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused.
+---@field socks_request loop.socks_request.point A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts, or with another server by loop.proxy; without one it is refused.
 ---@field dns_query loop.dns_query.point A name is asked for, over UDP or TCP, of a listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53 (MG_DNS_MESSAGE). The verdict answers; without one the question is refused. What is malformed was answered already, with FORMERR.
 ---@field close loop.close.point The connection ended (MG_EV_CLOSE): its last event, once, also after a connect that failed. What was received and not consumed can still be read.
 ---@field http_headers loop.http_headers.point The head of an HTTP request is there, before its body. Who answers here keeps the body from being read.

@@ -21,9 +21,7 @@ type Config struct {
 	// Conns is how many accepted connections there may be in all; what the limit on
 	// descriptors leaves by default.
 	Conns int
-	// PollInterval is how long at most the loop sleeps while something is bound to
-	// loop.poll; a second by default.
-	PollInterval time.Duration
+	Tuning
 	// Portable takes goroutines over package net where epoll would be taken.
 	Portable bool
 	// Clock and Memory are netio.Config's. In a network in memory no files of
@@ -62,7 +60,7 @@ type scheme struct {
 // that is there twice.
 func New(cfg Config) (*Group, error) {
 	if cfg.PollInterval <= 0 {
-		cfg.PollInterval = time.Second
+		cfg.PollInterval = defaultPoll
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -90,8 +90,9 @@ func (s *Stack) turned(now int64) {
 		*e = loopev.Poll{C: c, Now: now}
 		loopev.OnPoll.Emit(s.sh, e)
 	}
-	// The loop sleeps no longer than until its shard's next timer.
-	s.sh.Timers().Arm(&s.poll, s.sh.Now()+int64(s.group.cfg.PollInterval), func(int64) {})
+	// The loop sleeps no longer than until its shard's next timer, which is another's to
+	// run where it does not turn by itself.
+	s.sh.Timers().Arm(&s.poll, s.sh.Now()+int64(s.group.cfg.PollInterval), func(int64) { s.io.Stir() })
 }
 
 // quit ends what netio knows nothing of: listeners, and what only has timers.

@@ -1019,9 +1019,9 @@ var mqttMessageInfo = &event.Info{
 var socksRequestInfo = &event.Info{
 	Family: "loop",
 	Name:   "loop.socks_request",
-	Doc:    "A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused.",
+	Doc:    "A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts, or with another server by loop.proxy; without one it is refused.",
 	Points: []event.PointInfo{
-		{ID: OnSocksRequest.ID(), Name: "loop.socks_request", Doc: "A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts; without one it is refused."},
+		{ID: OnSocksRequest.ID(), Name: "loop.socks_request", Doc: "A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts, or with another server by loop.proxy; without one it is refused."},
 	},
 	Args: []string{"c", "host"},
 	Fields: []event.Field{
@@ -1093,7 +1093,7 @@ var socksRequestInfo = &event.Info{
 			},
 		},
 	},
-	Verdicts: []event.VerdictKind{VerdictAccept, VerdictRefuse},
+	Verdicts: []event.VerdictKind{VerdictAccept, VerdictRefuse, VerdictProxy},
 	Combine:  event.First,
 	Waits:    event.WaitsSuspend,
 	Since:    "0.2",

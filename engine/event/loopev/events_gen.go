@@ -130,7 +130,8 @@ var (
 	// are done.
 	OnMQTTMessage = event.MakePoint[MQTTMessage](47)
 	// OnSocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
-	// be connected. It is if the verdict accepts; without one it is refused.
+	// be connected. It is if the verdict accepts, or with another server by
+	// loop.proxy; without one it is refused.
 	OnSocksRequest = event.MakePoint[SocksRequest](48)
 	// OnDNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
 	// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
@@ -424,7 +425,8 @@ type MQTTMessage struct {
 }
 
 // SocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
-// be connected. It is if the verdict accepts; without one it is refused.
+// be connected. It is if the verdict accepts, or with another server by
+// loop.proxy; without one it is refused.
 type SocksRequest struct {
 	// The connection.
 	C Conn

@@ -181,11 +181,17 @@ func TestUnconsumed(t *testing.T) {
 	t.Parallel()
 	const listen = `loop.listen "a" { url = "tcp://127.0.0.1:7000" } `
 	for text, warned := range map[string]bool{
-		listen + `rule "r" { on = loop.recv, run = function(c) log.info(c:peek(3)) end }`:                     true,
-		listen + `rule "r" { on = loop.recv, run = function(c) c:send(c:take()) end }`:                        false,
-		listen + `rule "r" { on = loop.accept, run = function(c) c:send "x" end }`:                            false,
-		listen + `local m = "take" rule "r" { on = loop.recv, run = function(c) c[m](c) end }`:                false,
-		`rule "r" { on = loop.recv, run = function(c) log.info(c:peek(3)) end }`:                              false,
+		listen + `rule "r" { on = loop.recv, run = function(c) log.info(c:peek(3)) end }`:      true,
+		listen + `rule "r" { on = loop.recv, run = function(c) c:send(c:take()) end }`:         false,
+		listen + `rule "r" { on = loop.accept, run = function(c) c:send "x" end }`:             false,
+		listen + `local m = "take" rule "r" { on = loop.recv, run = function(c) c[m](c) end }`: false,
+		`rule "r" { on = loop.recv, run = function(c) log.info(c:peek(3)) end }`:               false,
+		`rule "d" { on = hookd.start, run = function() loop.dial "tcp://127.0.0.1:7000" end }
+		 rule "r" { on = loop.recv, run = function(c) log.info(c:peek(3)) end }`: true,
+		`rule "d" { on = hookd.start, run = function() loop.dial("mqtt://127.0.0.1") end }
+		 rule "r" { on = loop.recv, run = function(c) log.info(c:peek(3)) end }`: false,
+		`rule "d" { on = hookd.start, run = function() local c = loop.dial "127.0.0.1:7000"
+		   c:on(loop.recv, function(c) log.info(c:peek(3)) end) end }`: true,
 		`loop.listen "a" { url = "http://:80" } rule "r" { on = loop.recv, run = function(c) c:tag "x" end }`: false,
 	} {
 		chunk, diags := source.Parse("t.lua", []byte(text))

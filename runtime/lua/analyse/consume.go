@@ -16,11 +16,11 @@ var consuming = map[string]bool{
 	"pipe": true, "use": true, "close": true, "abort": true, "reset": true,
 }
 
-// unconsumed warns of a script that listens for bare bytes and is told of them, and
-// never consumes any: reading pauses when its limit is reached. It says nothing where
+// unconsumed warns of a script that listens for bare bytes, or dials for them, is told
+// of them, and never consumes any: reading pauses when its limit is reached. It says nothing where
 // a method's name is put together, or where the script calls what is not its own.
 func (c *checker) unconsumed() {
-	told, listens, consumes := 0, false, false
+	told, bare, consumes := 0, false, false
 	for _, h := range c.handlers {
 		for _, info := range h.Infos {
 			if info.Name == "loop.recv" && h.Key == "run" && told == 0 {
@@ -28,20 +28,22 @@ func (c *checker) unconsumed() {
 			}
 		}
 	}
-	if told == 0 {
-		return
-	}
 	syntax.All(c.chunk.Stmts, func(ast.Stmt) {}, func(x ast.Expr) {
 		switch x := x.(type) {
 		case *ast.FuncCallExpr:
 			consumes = consumes || consuming[x.Method] || syntax.IsName(x.Func, "require")
-			listens = listens || bareListener(x)
+			bare = bare || bareBytes(x)
+			if told == 0 && x.Method == "on" && len(x.Args) == 2 && dotted(x.Args[0]) == "loop.recv" {
+				if fn, ok := x.Args[1].(*ast.FunctionExpr); ok {
+					told = fn.Line()
+				}
+			}
 		case *ast.AttrGetExpr:
 			key, named := x.Key.(*ast.StringExpr)
 			consumes = consumes || !named || consuming[key.Value]
 		}
 	})
-	if listens && !consumes {
+	if told != 0 && bare && !consumes {
 		d := &diag.Diagnostic{
 			File: c.chunk.Name, Line: told, Severity: diag.Warning, Width: len("function"),
 			Msg: "nothing consumes what comes in: reading pauses at limits.recv", Hint: "as c:take() or c:discard() do",
@@ -51,8 +53,12 @@ func (c *checker) unconsumed() {
 	}
 }
 
-// bareListener reports whether a call declares a listener without a protocol.
-func bareListener(x *ast.FuncCallExpr) bool {
+// bareBytes reports whether a call declares a listener without a protocol, or dials
+// without one.
+func bareBytes(x *ast.FuncCallExpr) bool {
+	if dotted(x.Func) == "loop.dial" && len(x.Args) > 0 {
+		return bareURL(x.Args[0])
+	}
 	inner, ok := x.Func.(*ast.FuncCallExpr)
 	if !ok || dotted(inner.Func) != "loop.listen" || len(x.Args) != 1 {
 		return false
@@ -62,12 +68,20 @@ func bareListener(x *ast.FuncCallExpr) bool {
 		return false
 	}
 	for _, f := range t.Fields {
-		key, named := f.Key.(*ast.StringExpr)
-		url, written := f.Value.(*ast.StringExpr)
-		if named && written && key.Value == "url" {
-			scheme, _, has := strings.Cut(url.Value, "://")
-			return !has || scheme == "tcp" || scheme == "tls" || scheme == "unix"
+		if key, named := f.Key.(*ast.StringExpr); named && key.Value == "url" {
+			return bareURL(f.Value)
 		}
 	}
 	return false
+}
+
+// bareURL reports whether a URL that is written there has a scheme of streams without a
+// protocol.
+func bareURL(x ast.Expr) bool {
+	url, written := x.(*ast.StringExpr)
+	if !written {
+		return false
+	}
+	scheme, _, has := strings.Cut(url.Value, "://")
+	return !has || scheme == "tcp" || scheme == "tls" || scheme == "unix"
 }

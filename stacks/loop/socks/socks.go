@@ -182,23 +182,31 @@ func (s *session) ask(r socks5.Request) {
 		case errors.Is(err, event.ErrCanceled):
 		case err != nil:
 			s.refuse(socks5.Failure)
-		case v.Kind != loopev.VerdictAccept:
-			s.refuse(socks5.NotAllowed)
+		case v.Kind == loopev.VerdictAccept:
+			s.dial("tcp://"+net.JoinHostPort(r.Host(), strconv.Itoa(int(r.Port))), greetTime)
+		case v.Kind == loopev.VerdictProxy:
+			args := v.Args.(*loopev.ProxyArgs)
+			within := greetTime
+			if args.HasConnect {
+				within = args.Connect
+			}
+			s.dial(args.URL, within)
 		default:
-			s.dial(r)
+			s.refuse(socks5.NotAllowed)
 		}
 	})
 }
 
-// dial connects to where the client wants.
-func (s *session) dial(r socks5.Request) {
+// dial connects to where the client wants, or a rule.
+func (s *session) dial(url string, within time.Duration) {
 	s.c.Net().Deadline("socks", 0)
 	up, err := s.c.Stack().Dial(loop.Dialing{
-		URL:     "tcp://" + net.JoinHostPort(r.Host(), strconv.Itoa(int(r.Port))),
-		Options: []event.KV{{Key: "connect", Value: greetTime.String()}},
+		URL:     url,
+		Options: []event.KV{{Key: "connect", Value: within.String()}},
 		Session: func(*loop.Conn) loop.Session { return &upstream{s: s} },
 	})
 	if err != nil {
+		s.c.Fault(err.Error())
 		s.refuse(socks5.Failure)
 		return
 	}
