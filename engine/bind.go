@@ -164,6 +164,9 @@ func (s *shard) placeNamed(at *Attachment, point string) (place, error) {
 	if f := info.Subject(); f == nil || f.Type.Object != at.Type {
 		return place{}, fmt.Errorf("%s is not about a %s", point, at.Type)
 	}
+	if info.Global {
+		return place{}, fmt.Errorf("%s is global: it is the first event of a %s", point, at.Type)
+	}
 	return place{where.ID, user}, nil
 }
 

@@ -25,6 +25,7 @@ type loopHouse struct {
 	*house
 	t     testing.TB
 	loops *loop.Group
+	sips  *edge.Group // nil: none
 	lines *safeLines
 }
 
@@ -54,7 +55,7 @@ func newLoopHouse(t testing.TB, script string) *loopHouse {
 // newSocketHouse serves SIP too, if there is a group for that.
 func newSocketHouse(t testing.TB, script string, sips *edge.Group) *loopHouse {
 	t.Helper()
-	h := &loopHouse{t: t, loops: newLoops(loop.Config{}), lines: &safeLines{}}
+	h := &loopHouse{t: t, loops: newLoops(loop.Config{}), sips: sips, lines: &safeLines{}}
 	h.house = newHouse(engineOptions{loops: h.loops, sips: sips}, true, io.Discard, h.lines)
 	servers := []server{h.loops}
 	err := h.loops.Start(h.engine.Shards())

@@ -2,12 +2,18 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/sip/edge"
 	"github.com/hookd/hookd/stacks/sip/msg"
 )
@@ -129,5 +135,168 @@ rule "agent" { on = sip.local_request_in, run = function(tx, m) m:set_header("Us
 	h.said("code=487 tx=")
 	if n := h.engine.Stats().Errors; n != 0 {
 		t.Errorf("%d errors", n)
+	}
+}
+
+// TestSIPPolicyWaits asks an HTTP server, which takes 300 ms, about half of the calls: the
+// others take as long as when nobody is asked, and callers who give up meanwhile are
+// told so.
+func TestSIPPolicyWaits(t *testing.T) {
+	calls := 40
+	if testbed.Proving() {
+		calls = 200 * 15
+	}
+	policy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(300 * time.Millisecond)
+		_, _ = io.WriteString(w, "yes")
+	}))
+	defer policy.Close()
+	callee := newSIPPeer(t)
+	go callee.answerAll()
+	h := newSocketHouse(t, fmt.Sprintf(`
+sip.listen "edge" { url = "udp://127.0.0.1:0" }
+rule "slow" { on = sip.request_in, match = { method = "INVITE", ruri = { user = "slow" } }, run = function(tx, m)
+  local r, err = http.get { url = %q, timeout = "5s" }
+  if not r or r.body ~= "yes" then return sip.reply(503, err) end
+  return sip.relay { to = "sip:bob@%[2]s" }
+end }
+rule "fast" { on = sip.request_in, match = { method = "INVITE" }, verdict = sip.relay { to = "sip:bob@%[2]s" } }
+`, policy.URL, callee), edge.New(edge.Config{}))
+	at := netip.MustParseAddrPort(h.sips.Listeners()[0].Addr)
+	alone := callAll(t, at, calls, func(int) string { return "fast" })
+	mixed := callAll(t, at, calls, func(i int) string { return []string{"fast", "slow", "fast", "canceled"}[i%4] })
+	fast, slow, canceled := mixed["fast"], mixed["slow"], mixed["canceled"]
+	base := alone["fast"]
+	t.Logf("200 calls/s: alone %v in the middle, %v at the 99th percentile; beside calls that wait %v, %v; those %v; given up after %v",
+		base.at(50), base.at(99), fast.at(50), fast.at(99), slow.at(50), canceled.at(50))
+	if len(base) != calls || len(fast) != calls/2 || len(slow) != calls/4 || len(canceled) != calls/4 {
+		t.Errorf("%d, %d, %d and %d calls were answered", len(base), len(fast), len(slow), len(canceled))
+	}
+	if fast.at(50) > base.at(50)+20*time.Millisecond {
+		t.Errorf("beside calls that wait, others take %v, alone %v", fast.at(50), base.at(50))
+	}
+	if slow.at(1) < 300*time.Millisecond || canceled.at(50) > 250*time.Millisecond {
+		t.Errorf("calls that wait take %v, those that are given up meanwhile %v", slow.at(1), canceled.at(50))
+	}
+	if n := h.engine.Stats().Errors; n != 0 {
+		t.Errorf("%d errors", n)
+	}
+}
+
+// answerAll answers INVITEs, until the socket is closed.
+func (p *sipPeer) answerAll() {
+	buf := make([]byte, 65536)
+	for {
+		n, from, err := p.pc.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		var m msg.Message
+		if m.Parse(buf[:n], msg.DefaultLimits()) == nil && m.Method() == msg.Invite {
+			_, _ = p.pc.WriteToUDPAddrPort(msg.AppendReply(nil, &m, &msg.Reply{Code: 200, Reason: "OK", Tag: []byte("t")}), from)
+		}
+	}
+}
+
+// times are how long things took.
+type times []time.Duration
+
+// at returns a percentile.
+func (l times) at(percent int) time.Duration {
+	if len(l) == 0 {
+		return -1
+	}
+	return slices.Sorted(slices.Values(l))[(len(l)-1)*percent/100]
+}
+
+// callAll begins 200 calls a second, each of the kind that is asked for, and returns how
+// long each took up to its final reply. Callers of the kind canceled call who is slow
+// to answer, and give up after 100 ms; their time is up to the 487.
+func callAll(t *testing.T, at netip.AddrPort, calls int, kind func(int) string) map[string]times {
+	t.Helper()
+	caller := newSIPPeer(t)
+	var mu sync.Mutex
+	began, took := map[string]time.Time{}, map[string]times{}
+	done, left := make(chan struct{}), calls
+	request := func(method, call string) []byte {
+		name, _, _ := strings.Cut(call, "-")
+		if name == "canceled" {
+			name = "slow"
+		}
+		return fmt.Appendf(nil, "%s sip:%s@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@x>;tag=a\r\nTo: <sip:b@y>\r\nCall-ID: %[5]s\r\nCSeq: 1 %[1]s\r\nContent-Length: 0\r\n\r\n",
+			method, name, at, caller, call)
+	}
+	go func() {
+		buf := make([]byte, 65536)
+		for {
+			n, _, err := caller.pc.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			var m msg.Message
+			if m.Parse(buf[:n], msg.DefaultLimits()) != nil || m.Status() < 200 {
+				continue
+			}
+			call := string(m.CallID())
+			seq, _ := m.CSeq()
+			name, _, _ := strings.Cut(call, "-")
+			if string(seq.Method) != "INVITE" || name == "canceled" && m.Status() != 487 || name != "canceled" && m.Status() != 200 {
+				continue
+			}
+			mu.Lock()
+			if first, open := began[call]; open {
+				delete(began, call)
+				took[name] = append(took[name], time.Since(first))
+				if left--; left == 0 {
+					close(done)
+				}
+			}
+			mu.Unlock()
+		}
+	}()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for i := range calls {
+		call := fmt.Sprint(kind(i), "-", i)
+		mu.Lock()
+		began[call] = time.Now()
+		mu.Unlock()
+		caller.send(at, request("INVITE", call))
+		if kind(i) == "canceled" {
+			time.AfterFunc(100*time.Millisecond, func() { _, _ = caller.pc.WriteToUDPAddrPort(request("CANCEL", call), at) })
+		}
+		<-tick.C
+	}
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return took
+}
+
+// TestSIPAsksFirst: a handler that decides about a call waits for a request of its own.
+func TestSIPAsksFirst(t *testing.T) {
+	t.Parallel()
+	callee, caller := newSIPPeer(t), newSIPPeer(t)
+	h := newSocketHouse(t, fmt.Sprintf(`
+sip.listen "edge" { url = "udp://127.0.0.1:0" }
+rule "ask" { on = sip.request_in, match = { method = "MESSAGE" }, run = function(tx, m)
+  local r, err = sip.request { method = "OPTIONS", uri = "sip:bob@%[1]s", timeout = "5s" }
+  if not r or r.code ~= 200 then return sip.reply(480, err) end
+  return sip.relay { to = "sip:bob@%[1]s" }
+end }
+`, callee), edge.New(edge.Config{}))
+	at := netip.MustParseAddrPort(h.sips.Listeners()[0].Addr)
+	for i, code := range []int{200, 486} {
+		caller.send(at, fmt.Appendf(nil, "MESSAGE sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\nFrom: <sip:a@x>;tag=a\r\nTo: <sip:b@y>\r\nCall-ID: m%[3]d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n", at, caller, i))
+		callee.answer("OPTIONS", msg.Reply{Code: code, Reason: "Any", Tag: []byte("t")})
+		want := "SIP/2.0 480"
+		if code == 200 {
+			callee.answer("MESSAGE", msg.Reply{Code: 202, Reason: "Accepted", Tag: []byte("t")})
+			want = "SIP/2.0 202"
+		}
+		caller.take(want)
 	}
 }

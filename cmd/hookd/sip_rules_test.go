@@ -281,3 +281,49 @@ rule "given-up" { on = sip.e2ecancel_in, run = function(tx, m) log.info("given u
 		t.Errorf("%d transactions are left", n)
 	}
 }
+
+// TestSIPGlobal: what is the first event of a transaction is bound to none, and what a
+// local one has not is an error where it is read.
+func TestSIPGlobal(t *testing.T) {
+	r := newSIPRules(t, `
+rule "late" { on = sip.request_in, run = function(tx) tx:on(sip.request_in, function() end) end }
+rule "nothing" { on = sip.local_completed, run = function(tx) return tx.request.method end }
+`)
+	r.request("OPTIONS", "bob")
+	if !strings.Contains(r.out.String(), "policy.lua:2") || !strings.Contains(r.out.String(), "sip.request_in is global") {
+		t.Errorf("the log is\n%s", &r.out)
+	}
+	r.shard.Enter()
+	_, err := r.stack.Request(&sip.Request{Method: "OPTIONS", URI: "sip:x@192.0.2.11", From: "<sip:a@b>", To: "<sip:x@y>"})
+	r.shard.Leave()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.answer("192.0.2.11", 200)
+	if n := r.h.engine.Stats().Errors; n != 2 || !strings.Contains(r.out.String(), "policy.lua:3") {
+		t.Errorf("%d errors\n%s", n, &r.out)
+	}
+}
+
+// TestSIPPath: what a script puts into the route of a dialog comes back to it.
+func TestSIPPath(t *testing.T) {
+	r := newSIPRules(t, `
+rule "begin" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  assert(m:loose_route() == nil)
+  local ok, why = tx:record_route { lr = true }
+  assert(not ok and why:find "this server's")
+  assert(tx:record_route { account = m.from.user })
+  return sip.relay { to = "sip:x@192.0.2.11" }
+end }
+rule "confirmed" { on = sip.e2eack_in, run = function(tx, m) log.info("confirmed", { account = m:route_param "account" }) end }
+`)
+	r.request("INVITE", "bob")
+	r.want("192.0.2.11", "Record-Route: <sip:192.0.2.100:5060;lr;account=alice>\r\n")
+	r.answer("192.0.2.11", 200)
+	r.recv("192.0.2.1", "ACK sip:x@192.0.2.11 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKack\r\nRoute: <sip:192.0.2.100:5060;lr;account=alice>\r\n"+
+		"From: <sip:alice@192.0.2.1>;tag=a\r\nTo: <sip:bob@192.0.2.100>;tag=t\r\nCall-ID: c-bob\r\nCSeq: 1 ACK\r\n\r\n")
+	r.errors()
+	if !strings.Contains(r.out.String(), "account=alice") {
+		t.Errorf("the log is\n%s", &r.out)
+	}
+}

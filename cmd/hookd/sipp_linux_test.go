@@ -197,6 +197,21 @@ func TestSipp(t *testing.T) {
 	}
 }
 
+// TestSippTCP has calls come by TCP and go on by UDP: each side has its own route.
+func TestSippTCP(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../examples/sip-relay/main.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(t.TempDir(), "tcp.lua")
+	writeFile(t, script, string(text)+"\nsip.listen \"by-tcp\" { url = \"tcp://127.0.0.1:15060\" }\n")
+	r := sippWith(t, script)
+	if c := r.calls(scenario(t, "uac"), scenario(t, "uas"), 50, 100, "-t", "t1"); c.ok != 50 || c.failed != 0 {
+		t.Errorf("%+v of 50 calls", c)
+	}
+}
+
 // TestSippReloads changes the script five times a second while calls come in: none
 // fails, and nothing is sent twice.
 func TestSippReloads(t *testing.T) {

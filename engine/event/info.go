@@ -35,8 +35,11 @@ type Info struct {
 	Verdicts []VerdictKind
 	Combine  Combine
 	Waits    Waits
-	Since    string
-	Example  string
+	// Global: it is the first event of its subject, so that nothing can have been bound
+	// to that.
+	Global  bool
+	Since   string
+	Example string
 	// New returns a pointer to a zero event struct.
 	New func() any
 	// Clone copies the event behind e, a pointer, into a new one.

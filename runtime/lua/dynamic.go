@@ -96,6 +96,9 @@ func (in *instance) pointArg(L *glua.LState, what string, at *engine.Attachment)
 		if f := info.Subject(); f == nil || f.Type.Object != at.Type {
 			L.RaiseError("bad argument #1 to '%s' (%s is not about a %s)", what, p.name, at.Type)
 		}
+		if info.Global {
+			L.RaiseError("bad argument #1 to '%s' (%s is global: it is the first event of a %s, which only rules hear)", what, p.name, at.Type)
+		}
 	}
 	return p
 }

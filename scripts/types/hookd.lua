@@ -1590,6 +1590,15 @@ function sip_tx:after(time, handler, param) end
 ---@return string? message
 function sip_tx:every(time, handler, param) end
 
+---Has this server stay in the path of the dialog: branches that are made from now on record its route,
+---as with `sip.relay { record_route = true }`, perhaps with parameters that later requests of the
+---dialog bring back, see `m:route_param`. Where the callee is reached by another transport or address
+---than the caller, there is a route for each side (RFC 5658).
+---@param params? any A table of parameters, { side = "caller" }; true stands for a name alone.
+---@return true? done
+---@return string? message
+function sip_tx:record_route(params) end
+
 ---Cancels what is open of an INVITE, when the running handler returned: each branch that has answered
 ---gets a CANCEL, the others when they do. They end with 487, and `on_failure` is asked as for other
 ---failures.
@@ -1628,6 +1637,17 @@ function sip_message:header(name) end
 ---@param name string Its name, in any case, long or compact.
 ---@return string[] values The values; empty if there is no such field.
 function sip_message:headers(name) end
+
+---Says whether a request came here since its Route names this server, behind strict routers its URI
+---(RFC 3261, 16.4). What is ours is taken off when it is relayed, however often it stands there.
+---@return string? how dialog: it is of a dialog, whose path this server is in; preloaded: it begins something, and its sender chose the route; nil: it does not.
+function sip_message:loose_route() end
+
+---Reads a parameter of the Route that names this server, the first if several do: what
+---`tx:record_route` was given when the dialog began.
+---@param name string Its name, in any case.
+---@return string? value The value, empty for one that has none; nil if there is no such parameter.
+function sip_message:route_param(name) end
 
 ---Makes a value the only one of a header field: the first keeps its place, further ones go.
 ---@param name string Its name.

@@ -52,6 +52,9 @@ func goDecides(s *source, e *model.Event) {
 	if e.Waits == "suspend" {
 		s.line("Waits: event.WaitsSuspend,")
 	}
+	if e.Global {
+		s.line("Global: true,")
+	}
 }
 
 func goEventFields(s *source, e *model.Event) {

@@ -154,6 +154,9 @@ func (p *page) decides(e *model.Event) {
 	if e.Waits == "suspend" {
 		p.line("Handlers may wait.\n")
 	}
+	if e.Global {
+		p.line("It is the first event of its object: rules hear it, `:on` cannot bind it.\n")
+	}
 }
 
 func (p *page) verdictNames(e *model.Event) string {

@@ -162,6 +162,7 @@ type Event struct {
 	Verdicts   []string  `yaml:"verdicts"`
 	Combine    string    `yaml:"combine"`
 	Waits      string    `yaml:"waits"`
+	Global     bool      `yaml:"global"`
 	Example    string    `yaml:"example"`
 	// FirstPoint is the id of the event's first hook point; the others follow.
 	FirstPoint event.PointID `yaml:"-"`

@@ -120,7 +120,7 @@ func (s *Stack) forwardAck(m *Message) {
 			return
 		}
 		for i := range hops {
-			if ready, err := s.print(out, &hops[i], id, false); err == nil && s.send(hops[i], ready) {
+			if ready, _, err := s.print(out, &hops[i], id, nil); err == nil && s.send(hops[i], ready) {
 				return
 			}
 		}

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -45,6 +46,7 @@ type Branch struct {
 	socket netip.AddrPort // address of ours that it is sent from, if that matters
 	// recordRoute: the request says that this server stays in the path.
 	recordRoute bool
+	recorded    int // so many values of Record-Route say so
 	// unwanted: it is to be cancelled, canceled: its CANCEL was sent.
 	unwanted, canceled bool
 
@@ -115,10 +117,15 @@ func (b *Branch) try() {
 	t, s := b.tx, b.tx.stack
 	base := b.out
 	for ; b.hop < len(b.hops); b.hop++ {
-		out, err := s.print(base, b.to(), branchID{t.id, b.index, t.route}, b.recordRoute)
+		id := branchID{t.id, b.index, t.route}
+		out, recorded, err := s.print(base, b.to(), id, b.recording())
+		if err == nil && len(out) > s.cfg.MaxDatagram && b.stretch() {
+			out, recorded, err = s.print(base, b.to(), id, b.recording())
+		}
 		if err != nil {
 			break
 		}
+		b.recorded = recorded
 		b.out = append([]byte(nil), out...)
 		if !s.send(*b.to(), b.out) {
 			continue
@@ -131,6 +138,19 @@ func (b *Branch) try() {
 	}
 	b.hop = 0
 	b.fail(sipev.FakedBySend, 503, "Service Unavailable")
+}
+
+// stretch has TCP tried before the hop at hand, where that is UDP and has both.
+func (b *Branch) stretch() bool {
+	udp := *b.to()
+	if udp.Proto != sipev.TransportUDP || !udp.Stretch {
+		return false
+	}
+	tcp := udp
+	tcp.Proto = sipev.TransportTCP
+	udp.Stretch = false
+	b.hops = slices.Concat(b.hops[:b.hop], []Hop{tcp, udp}, b.hops[b.hop+1:])
+	return true
 }
 
 // timers starts A or E, and B or F (RFC 3261, 17.1.1.2, 17.1.2.2).

@@ -46,6 +46,9 @@ type Config struct {
 	MaxHeld int
 	// MaxKept bounds how many of the latest messages are kept, for [Stack.Kept].
 	MaxKept int
+	// MaxDatagram is how long a request by UDP may be in bytes, its way's MTU less 200: a
+	// longer one goes by TCP, and by UDP only where nobody takes that (RFC 3261, 18.1.1).
+	MaxDatagram int
 	// Limits bound one message.
 	Limits msg.Limits
 	// Key makes branch parameters unguessable: 16 bytes that nobody else knows.
@@ -57,7 +60,7 @@ func DefaultConfig() Config {
 	return Config{
 		T1: 500 * time.Millisecond, T2: 4 * time.Second, T4: 5 * time.Second,
 		FR: 32 * time.Second, FRInv: 185 * time.Second, MaxInv: 15 * time.Minute, Linger: 32 * time.Second,
-		MaxTransactions: 200_000, MaxBranches: 12, MaxHeld: 16, MaxKept: 2000,
+		MaxTransactions: 200_000, MaxBranches: 12, MaxHeld: 16, MaxDatagram: 1300, MaxKept: 2000,
 		Limits: msg.DefaultLimits(),
 	}
 }
@@ -89,6 +92,7 @@ func (c Config) orDefaults() Config {
 		{&c.MaxBranches, &d.MaxBranches},
 		{&c.MaxHeld, &d.MaxHeld},
 		{&c.MaxKept, &d.MaxKept},
+		{&c.MaxDatagram, &d.MaxDatagram},
 		{&c.Limits.Size, &d.Limits.Size},
 		{&c.Limits.Head, &d.Limits.Head},
 		{&c.Limits.Fields, &d.Limits.Fields},

@@ -67,8 +67,6 @@ func (b *Branch) bare() ([]byte, error) {
 	e := &s.edits
 	e.Reset(&m.Message)
 	e.Pop(msg.ViaName, 1)
-	if b.recordRoute {
-		e.Pop(msg.RecordRoute, 1)
-	}
+	e.Pop(msg.RecordRoute, b.recorded)
 	return e.AppendTo(nil), nil
 }

@@ -1,10 +1,13 @@
 package sip
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
@@ -68,4 +71,75 @@ func TestNowhere(t *testing.T) {
 	w.want("a copy", "response_in 503, ! ACK A")
 	w.after(2 * time.Minute)
 	w.empty()
+}
+
+// wide is a transport whose hops have TCP too.
+type wide struct {
+	*rig
+	protos []string
+	noTCP  bool
+}
+
+// Send implements [Transport].
+func (w *wide) Send(to Hop, b []byte) error {
+	if to.Reliable() && w.noTCP {
+		return errors.New("refused")
+	}
+	if strings.HasPrefix(peers[to.Remote.String()], "A") {
+		w.protos = append(w.protos, to.Proto.String())
+	}
+	return w.rig.Send(to, b)
+}
+
+// Find implements [Transport].
+func (w *wide) Find(uri []byte, then func([]Hop, error)) {
+	w.rig.Find(uri, func(hops []Hop, err error) {
+		for i := range hops {
+			hops[i].Stretch = true
+		}
+		then(hops, err)
+	})
+}
+
+// TestStretch is RFC 3261, 18.1.1: a request that is long goes by TCP, and so does what
+// belongs to it; where there is no TCP, by UDP.
+func TestStretch(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		long  bool
+		noTCP bool
+		then  func(r *rig)
+		want  string
+	}{
+		{"short", false, false, func(r *rig) { r.reply("A", "INVITE", 486, "t") }, "udp udp"},
+		{"long", true, false, func(r *rig) { r.reply("A", "INVITE", 180, "t"); r.cancel(); r.reply("A", "INVITE", 487, "t") }, "tcp tcp tcp"},
+		{"no TCP at once", true, true, func(r *rig) { r.reply("A", "INVITE", 486, "t") }, "udp udp"},
+		{"no TCP later", true, false, func(r *rig) {
+			r.stack.Undelivered(Hop{Proto: sipev.TransportTCP, Remote: peer("A").Remote}, r.last("A", "INVITE").Raw())
+			r.reply("A", "INVITE", 486, "t")
+		}, "tcp udp udp"},
+	} {
+		r := newRig(t, nil, quiet...)
+		w := &wide{rig: r, noTCP: row.noTCP}
+		r.stack.out = w
+		text := dialogRequest("INVITE", 1, "inv", "")
+		if row.long {
+			text = dialogRequest("INVITE", 1, "inv", "", "Subject: "+strings.Repeat("x", 1000))
+		}
+		r.recv("caller", text)
+		row.then(r)
+		if got := strings.Join(w.protos, " "); got != row.want {
+			t.Errorf("%s: by %s, want %s", row.name, got, row.want)
+		}
+		for _, raw := range r.out["A"] {
+			m := &msg.Message{}
+			_ = m.Parse(raw, msg.DefaultLimits())
+			if via, err := m.Via(); err != nil || m.Method() == msg.Invite && m.Count(msg.RecordRoute) != 1+strings.Count(string(via.Transport), "TCP") {
+				t.Errorf("%s: sent\n%s", row.name, raw)
+			}
+		}
+		r.after(2 * time.Minute)
+		r.empty()
+	}
 }

@@ -28,7 +28,7 @@ func (t *Tx) relay(args *sipev.RelayArgs) {
 	for _, b := range t.branches {
 		b.past = true
 	}
-	t.later, t.recordRoute = steps(args), args.RecordRoute
+	t.later, t.recordRoute = steps(args), args.RecordRoute || t.inPath
 	t.advance()
 }
 
@@ -76,9 +76,6 @@ func (t *Tx) addBranch(to *target) {
 	if to.uri == "" {
 		target = m.RequestURI()
 	}
-	if u, err := msg.ParseURI(target); err != nil || u.Scheme == msg.OtherScheme {
-		return
-	}
 	p, err := s.onward(&m.Message, target, to.uri == "", to.route)
 	if err != nil {
 		return
@@ -109,6 +106,12 @@ func (t *Tx) addBranch(to *target) {
 	}
 }
 
+// routable reports whether a URI can be that of a request (RFC 3261, 19.1.1).
+func routable(uri []byte) bool {
+	u, err := msg.ParseURI(uri)
+	return err == nil && u.Scheme != msg.OtherScheme && len(u.Headers) == 0
+}
+
 // passage is a request that is ready to leave, all but its Via.
 type passage struct {
 	out    []byte // valid until the next one is made
@@ -132,6 +135,9 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []stri
 	uri := target
 	if routed {
 		uri = s.strictTarget(m, e, &route)
+	}
+	if !routable(uri) || route.next != nil && !routable(route.next) {
+		return p, errURI // a Route can hold what no request can be sent to
 	}
 	if p.strict = route.next != nil && !loose(route.next); p.strict {
 		// A strict router wants its own URI in the request line (16.6, step 6).
@@ -245,28 +251,26 @@ func nextHop(m *msg.Message, strict bool) []byte {
 }
 
 // print makes the bytes that go to a hop: with Via, and Record-Route if this server
-// stays in the path. They are valid until the next call.
-func (s *Stack) print(base []byte, to *Hop, id branchID, recordRoute bool) ([]byte, error) {
+// stays in the path: so many values. out is valid until the next call.
+func (s *Stack) print(base []byte, to *Hop, id branchID, stays *recording) (out []byte, recorded int, err error) {
 	m := &s.trial
 	if err := m.load(base, Hop{}, s.replyLimits()); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	e := &s.edits
 	e.Reset(&m.Message)
 	v := append(append(append(s.key[:0], "SIP/2.0/"...), viaWord(to.Proto)...), ' ')
 	v = append(s.out.SentBy(v, *to), ";branch="...)
 	v = append(s.appendBranch(v, id), ";rport"...)
-	err := e.Before(msg.ViaName, "Via", v)
 	s.key = v
-	if err == nil && recordRoute {
-		v = s.out.SentBy(append(s.key[:0], "<sip:"...), *to)
-		if to.Proto != sipev.TransportUDP {
-			v = append(append(v, ";transport="...), to.Proto.String()...)
+	if err := e.Before(msg.ViaName, "Via", v); err != nil {
+		return nil, 0, err
+	}
+	if stays != nil {
+		if recorded, err = s.recordRoute(e, to, stays); err != nil {
+			return nil, 0, err
 		}
-		v = append(v, ";lr>"...)
-		err = e.Before(msg.RecordRoute, "Record-Route", v)
-		s.key = v
 	}
 	s.text = e.AppendTo(s.text[:0])
-	return s.text, err
+	return s.text, recorded, nil
 }

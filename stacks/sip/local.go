@@ -123,7 +123,7 @@ func composed(m *msg.Message) bool {
 	if !m.IsRequest() || m.Method() == msg.Ack || m.Method() == msg.Cancel || m.Has(msg.ViaName) {
 		return false
 	}
-	if u, err := msg.ParseURI(m.RequestURI()); err != nil || u.Scheme == msg.OtherScheme {
+	if !routable(m.RequestURI()) {
 		return false
 	}
 	for _, n := range [...]msg.Name{msg.From, msg.To, msg.CallID, msg.CSeqName, msg.ContentLength, msg.MaxForwards} {
@@ -213,7 +213,7 @@ func (t *Tx) confirm(m *Message, i int) {
 			s.stats.SendFailed++
 			return
 		}
-		if out, err := s.print(ack, &hops[0], id, false); err == nil {
+		if out, _, err := s.print(ack, &hops[0], id, nil); err == nil {
 			g := &t.tags[i]
 			g.ack, g.to = append([]byte(nil), out...), hops[0]
 			s.send(g.to, g.ack)

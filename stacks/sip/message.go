@@ -15,6 +15,7 @@ import (
 // so that what is read next is what was written.
 type Message struct {
 	msg.Message
+	home     *Stack // nil: of none
 	from     hop
 	limits   msg.Limits
 	buf      []byte // what the index is over, once it is the message's own

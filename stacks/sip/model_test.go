@@ -2,6 +2,7 @@ package sip
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -43,7 +44,8 @@ type model struct {
 	rnd    *rand.Rand
 	asked  map[string]string // Call-ID of what the caller sent, and its method
 	finals map[string]map[string]bool
-	first  map[uint64]int // first final status of each transaction, 1 for silence
+	first  map[uint64]int  // first final status of each transaction, 1 for silence
+	gone   map[string]bool // Call-IDs of requests whose transaction ended
 	begun  int
 	parked []parked // handlers that wait
 	ended  int
@@ -51,7 +53,7 @@ type model struct {
 
 func runModel(t *testing.T, seed uint64, steps int) {
 	r := newRig(t, func(c *Config) { c.SilentC, c.Timeout408 = seed%7 == 0, seed%5 == 0 })
-	m := &model{rig: r, rnd: rand.New(rand.NewPCG(seed, 1)), asked: map[string]string{}, finals: map[string]map[string]bool{}, first: map[uint64]int{}}
+	m := &model{rig: r, rnd: rand.New(rand.NewPCG(seed, 1)), asked: map[string]string{}, finals: map[string]map[string]bool{}, first: map[uint64]int{}, gone: map[string]bool{}}
 	r.shard.Bind(m, func(id event.PointID) bool { return r.names[id] != "" })
 	m.policy()
 	for range steps {
@@ -167,8 +169,12 @@ func (m *model) policy() {
 	}
 	m.hooks["destroy"] = func(e any) event.Verdict {
 		m.ended++
-		if id := e.(*sipev.Destroy).Tx.ID(); m.first[id] == 0 {
-			m.t.Errorf("transaction %d ended without a final reply", id)
+		tx := e.(*sipev.Destroy).Tx
+		if tx.Method() != "CANCEL" {
+			m.gone[tx.CallID()] = true
+		}
+		if m.first[tx.ID()] == 0 {
+			m.t.Errorf("transaction %d ended without a final reply", tx.ID())
 		}
 		return event.Verdict{}
 	}
@@ -200,7 +206,7 @@ func (m *model) policy() {
 func (m *model) step() {
 	names := []string{"A", "B", "C"}
 	name := names[m.rnd.IntN(len(names))]
-	switch m.rnd.IntN(16) {
+	switch m.rnd.IntN(17) {
 	case 0, 1:
 		m.request("INVITE", m.rnd.IntN(3))
 	case 2:
@@ -219,6 +225,10 @@ func (m *model) step() {
 		if got := m.out[name]; len(got) > 0 {
 			m.stack.Undelivered(peer(name), got[m.rnd.IntN(len(got))])
 		}
+	case 15:
+		if ids := slices.Sorted(maps.Keys(m.stack.byID)); len(ids) > 0 {
+			_ = m.stack.byID[ids[m.rnd.IntN(len(ids))]].Cancel(nil) // of an INVITE that is under way
+		}
 	case 10:
 		m.fail[name] = !m.fail[name]
 	default:
@@ -227,13 +237,17 @@ func (m *model) step() {
 	}
 }
 
-// request sends one of call n.
+// request sends one of call n: again what was sent before, as long as its transaction
+// lives.
 func (m *model) request(method string, n int) {
 	branch := fmt.Sprint("m", n)
 	if method == "OPTIONS" {
 		branch += "o"
 	}
-	call := fmt.Sprint("call", n, branch)
+	for m.gone["call"+branch] {
+		branch += "x"
+	}
+	call := "call" + branch
 	text := strings.Replace(dialogRequest(method, 1, branch, ""), "Call-ID: call1", "Call-ID: "+call, 1)
 	if method != "ACK" {
 		m.asked[call+method] = method
@@ -276,11 +290,26 @@ func (m *model) check() {
 		m.finals[key][fmt.Sprint(reply.Status(), " ", string(to.Tag()))] = true
 	}
 	for key, finals := range m.finals {
-		if m.asked[key] == "" {
-			m.t.Errorf("a final reply to %s, which nobody sent: %v", key, finals)
-		}
+		m.checkFinals(key, m.asked[key], finals)
 	}
 	if m.begun != m.ended {
 		m.t.Errorf("%d transactions began, %d ended", m.begun, m.ended)
+	}
+}
+
+// checkFinals looks at the different final replies that the caller got to one request:
+// of an INVITE one that is negative at most, of an OPTIONS one at all.
+func (m *model) checkFinals(key, method string, finals map[string]bool) {
+	negative := 0
+	for f := range finals {
+		if f >= "300" {
+			negative++
+		}
+	}
+	switch {
+	case method == "":
+		m.t.Errorf("a final reply to %s, which nobody sent: %v", key, finals)
+	case method == "INVITE" && negative > 1, method == "OPTIONS" && len(finals) > 1:
+		m.t.Errorf("final replies to %s: %v", key, finals)
 	}
 }

@@ -1,12 +1,15 @@
 package sip
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
@@ -50,6 +53,75 @@ func TestRoutes(t *testing.T) {
 		if diff := cmp.Diff(row.left, left); diff != "" {
 			t.Errorf("%s: Route %s", row.name, diff)
 		}
+	}
+}
+
+// TestRouteParams: what a route was given comes back in each later request, through a
+// spiral too.
+func TestRouteParams(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil, quiet...)
+	hops := 0
+	r.hooks["request_in"] = func(e any) event.Verdict {
+		tx := e.(*sipev.RequestIn).Tx
+		for _, bad := range []any{
+			"x",
+			[]event.KV{{Key: "a b", Value: true}},
+			[]event.KV{{Key: "a", Value: "b;lr"}},
+			[]event.KV{{Key: "a", Value: "b>"}},
+			[]event.KV{{Key: "a", Value: "b?"}},
+			[]event.KV{{Key: "LR", Value: true}},
+			[]event.KV{{Key: "a", Value: strings.Repeat("x", 300)}},
+			[]event.KV{{Key: "a", Value: "\r\n"}},
+		} {
+			if tx.RecordRoute(nil, bad) == nil {
+				t.Errorf("%v was taken", bad)
+			}
+		}
+		hops++
+		if err := tx.RecordRoute(nil, []event.KV{{Key: "n", Value: float64(hops)}, {Key: "flag", Value: true}}); err != nil {
+			t.Error(err)
+		}
+		to := "sip:a@192.0.2.11"
+		if hops == 1 {
+			to = "sip:bob2@192.0.2.100"
+		}
+		return event.Verdict{Kind: sipev.VerdictRelay, Args: &sipev.RelayArgs{To: to}}
+	}
+	r.invite()
+	r.recv("self", string(r.last("self", "INVITE").Raw()))
+	invite := r.last("A", "INVITE")
+	var route []string
+	for v := invite.Values(msg.RecordRoute); v.Next(); {
+		route = append(route, string(v.Value()))
+	}
+	if want := []string{"<sip:192.0.2.100:5060;lr;n=2;flag>", "<sip:192.0.2.100:5060;lr;n=1;flag>"}; !slices.Equal(route, want) {
+		t.Fatalf("recorded %q", route)
+	}
+	r.reply("A", "INVITE", 200, "ta")
+	r.recv("self", string(r.last("self", "200").Raw()))
+	var got []string
+	look := func(m sipev.Message) {
+		how, _ := m.LooseRoute()
+		n, _ := m.RouteParam("N")
+		_, flag := m.RouteParam("flag")
+		_, other := m.RouteParam("other")
+		got = append(got, fmt.Sprint(m.Method(), " ", how, " ", n, " ", flag, " ", other))
+	}
+	r.hooks["e2eack_in"] = func(e any) event.Verdict { look(e.(*sipev.E2eackIn).M); return event.Verdict{} }
+	r.hooks["request_in"] = func(e any) event.Verdict { look(e.(*sipev.RequestIn).M); return event.Verdict{} }
+	slices.Reverse(route)
+	back := "Route: " + strings.Join(route, ", ")
+	r.recv("caller", dialogRequest("ACK", 1, "ack", "ta", back))
+	r.recv("caller", dialogRequest("BYE", 2, "bye", "ta", back))
+	r.recv("caller", dialogRequest("OPTIONS", 3, "opt", "", back))
+	r.recv("caller", dialogRequest("BYE", 4, "bye4", "ta"))
+	want := []string{"ACK dialog 1 true false", "BYE dialog 1 true false", "OPTIONS preloaded 1 true false", "BYE   false false"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if m := r.last("A", "BYE"); m.Has(msg.Route) {
+		t.Errorf("the BYE is\n%s", m.Raw())
 	}
 }
 

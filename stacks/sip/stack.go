@@ -55,10 +55,12 @@ type Stats struct {
 
 // New makes the stack of a shard. What it sends goes to out.
 func New(shard *event.Shard, cfg Config, out Transport) *Stack {
-	return &Stack{
+	s := &Stack{
 		shard: shard, cfg: cfg.orDefaults(), out: out,
 		byID: map[uint64]*Tx{}, servers: map[string]*Tx{}, dialogs: map[string]*Tx{},
 	}
+	s.in.home = s
+	return s
 }
 
 // Limits returns the bounds of one message.
@@ -131,7 +133,7 @@ func (s *Stack) view() *Message {
 		s.spare = s.spare[:n-1]
 		return m
 	}
-	return &Message{}
+	return &Message{home: s}
 }
 
 // maxSpareViews bounds how many views wait for their next request.

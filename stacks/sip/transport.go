@@ -14,6 +14,9 @@ type Hop struct {
 	Remote netip.AddrPort
 	Conn   uint64 // connection that it came by, 0 for none: what is sent there goes the same way
 	Name   string // domain whose certificate is wanted of who is connected to over TLS; empty: the address's
+	// Stretch: what is too long for a datagram is sent there by TCP first (RFC 3261, 18.1.1);
+	// of a hop by TCP, that it is only this, and UDP is left.
+	Stretch bool
 }
 
 // Reliable reports whether what carries the message repeats what is lost.

@@ -64,12 +64,13 @@ type Tx struct {
 	cancel bool   // the caller gave up
 	noisy  bool
 	local  bool // the final reply was made here
-	// recordRoute: branches of this relay stay in the path.
-	recordRoute bool
-	mine        bool // the request was made here
-	done        func(*Tx, *Message)
-	grace       uint8
-	seen        *seen // of an [Observer]
+	// recordRoute: branches of this relay stay in the path. inPath: those of each do.
+	recordRoute, inPath bool
+	routeParams         []byte // of this server's URI in Record-Route
+	mine                bool   // the request was made here
+	done                func(*Tx, *Message)
+	grace               uint8
+	seen                *seen // of an [Observer]
 }
 
 // tag is a To tag of a 2xx that went to the caller.

@@ -56,7 +56,7 @@ func (u *uriView) SetText(c *event.Caller, text []byte) error {
 	if !u.m.IsRequest() {
 		return errors.New("a reply has no URI")
 	}
-	if parts, err := msg.ParseURI(text); err != nil || parts.Scheme == msg.OtherScheme || len(parts.Headers) != 0 {
+	if !routable(text) {
 		return errURI
 	}
 	return u.m.change(c, func(e *msg.Edits) error { return e.SetRequestURI(text) })

@@ -38,6 +38,7 @@ var requestInInfo = &event.Info{
 	Verdicts: []event.VerdictKind{VerdictReply, VerdictRelay, VerdictDrop},
 	Combine:  event.First,
 	Waits:    event.WaitsSuspend,
+	Global:   true,
 	Since:    "0.1",
 	Example:  `rule "route" { on = sip.request_in, match = { method = "INVITE", ruri = { user = is.prefix "00900" } }, verdict = sip.reply(403, "Forbidden") }`,
 	New:      func() any { return new(RequestIn) },

@@ -235,6 +235,19 @@ rule "watch" { on = sip.request_in, run = function(tx) tx:after("20s", "slow") e
 end }`,
 		},
 		{
+			Name: "record_route",
+			Doc:  "Has this server stay in the path of the dialog: branches that are made from now on record its route, as with `sip.relay { record_route = true }`, perhaps with parameters that later requests of the dialog bring back, see `m:route_param`. Where the callee is reached by another transport or address than the caller, there is a route for each side (RFC 5658).",
+			Args: []event.Param{
+				{Name: "params", Type: event.Type{Kind: event.Plain}, Doc: `A table of parameters, { side = "caller" }; true stands for a name alone.`, Optional: true},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "stay" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  tx:record_route { account = m.from.user }
+  return sip.relay { to = "sip:192.0.2.1" }
+end }`,
+		},
+		{
 			Name:    "cancel",
 			Doc:     "Cancels what is open of an INVITE, when the running handler returned: each branch that has answered gets a CANCEL, the others when they do. They end with 487, and `on_failure` is asked as for other failures.",
 			Effects: true,
@@ -422,6 +435,27 @@ var messageObject = &event.Object{
 			},
 			Since:   "0.1",
 			Example: `rule "hops" { on = sip.request_in, run = function(tx, m) log.info("hops", { n = #m:headers "Via" }) end }`,
+		},
+		{
+			Name: "loose_route",
+			Doc:  "Says whether a request came here since its Route names this server, behind strict routers its URI (RFC 3261, 16.4). What is ours is taken off when it is relayed, however often it stands there.",
+			Results: []event.Param{
+				{Name: "how", Type: event.Type{Kind: event.String}, Doc: "dialog: it is of a dialog, whose path this server is in; preloaded: it begins something, and its sender chose the route; nil: it does not.", Optional: true},
+			},
+			Since:   "0.3",
+			Example: `rule "preloaded" { on = sip.request_in, run = function(tx, m) if m:loose_route() == "preloaded" then return sip.reply(403, "Preloaded Route") end end }`,
+		},
+		{
+			Name: "route_param",
+			Doc:  "Reads a parameter of the Route that names this server, the first if several do: what `tx:record_route` was given when the dialog began.",
+			Args: []event.Param{
+				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "Its name, in any case."},
+			},
+			Results: []event.Param{
+				{Name: "value", Type: event.Type{Kind: event.String}, Doc: "The value, empty for one that has none; nil if there is no such parameter.", Optional: true},
+			},
+			Since:   "0.3",
+			Example: `rule "hung-up" { on = sip.request_in, match = { method = "BYE" }, run = function(tx, m) log.info("hung up", { account = m:route_param "account" }) end }`,
 		},
 		{
 			Name: "set_header",

@@ -59,6 +59,13 @@ type Tx interface {
 	NoisyCtimer() bool
 	// SetNoisyCtimer changes it.
 	SetNoisyCtimer(c *event.Caller, noisyCtimer bool) error
+	// RecordRoute: Has this server stay in the path of the dialog: branches that
+	// are made from now on record its route, as with `sip.relay { record_route =
+	// true }`, perhaps with parameters that later requests of the dialog bring
+	// back, see `m:route_param`. Where the callee is reached by another transport
+	// or address than the caller, there is a route for each side (RFC 5658). It has
+	// effects.
+	RecordRoute(c *event.Caller, params any) error
 	// Cancel: Cancels what is open of an INVITE, when the running handler returned:
 	// each branch that has answered gets a CANCEL, the others when they do. They
 	// end with 487, and `on_failure` is asked as for other failures. It has
@@ -110,6 +117,13 @@ type Message interface {
 	// Headers: Reads all values of a header field in order; those of a list that
 	// stand in one line are several.
 	Headers(name string) []string
+	// LooseRoute: Says whether a request came here since its Route names this
+	// server, behind strict routers its URI (RFC 3261, 16.4). What is ours is taken
+	// off when it is relayed, however often it stands there.
+	LooseRoute() (how string, hasHow bool)
+	// RouteParam: Reads a parameter of the Route that names this server, the first
+	// if several do: what `tx:record_route` was given when the dialog began.
+	RouteParam(name string) (value string, hasValue bool)
 	// SetHeader: Makes a value the only one of a header field: the first keeps its
 	// place, further ones go. It has effects.
 	SetHeader(c *event.Caller, name string, value string) error

@@ -21,6 +21,8 @@ import (
 func Check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) diag.List {
 	c := check(chunk, cat, globals)
 	c.unconsumed()
+	c.neverInPath()
+	c.untestedRequest()
 	c.diags.Sort()
 	return c.diags
 }

@@ -176,6 +176,57 @@ func expected(src string) []string {
 	return want
 }
 
+// TestNeverInPath warns of a script that waits for ACKs which go past it.
+func TestNeverInPath(t *testing.T) {
+	t.Parallel()
+	const ack = `rule "a" { on = sip.e2eack_in, run = function(tx) log.info("ack", { tx = tx }) end } `
+	for text, warned := range map[string]bool{
+		ack + `rule "r" { on = sip.request_in, verdict = sip.relay { to = "sip:x@y" } }`:                                        true,
+		ack + `rule "r" { on = sip.request_in, run = function() return sip.relay { to = "sip:x@y", record_route = true } end }`: false,
+		ack + `rule "r" { on = sip.request_in, run = function(tx) tx:record_route() return sip.relay { to = "sip:x@y" } end }`:  false,
+		ack: false,
+		`rule "r" { on = sip.request_in, run = function(tx) tx:on(sip.e2eack_in, function() end) return sip.relay {} end }`: true,
+		`rule "r" { on = sip.request_in, verdict = sip.relay { to = "sip:x@y" } }`:                                          false,
+	} {
+		chunk, diags := source.Parse("t.lua", []byte(text))
+		if chunk == nil {
+			t.Fatal(diags)
+		}
+		cat := catalogue.New(catalogue.All()...)
+		diags = analyse.Check(chunk, cat, []string{"rule", "log", "sip"})
+		got := len(diags) == 1 && diags[0].Severity == diag.Warning && diags[0].Line == 1 && strings.Contains(diags[0].Msg, "ACK")
+		if got != warned || len(diags) > 1 {
+			t.Errorf("%s: %v", text, diags)
+		}
+	}
+}
+
+// TestUntestedRequest warns of handlers that read what a transaction of the server's own
+// has not.
+func TestUntestedRequest(t *testing.T) {
+	t.Parallel()
+	for text, warned := range map[string]bool{
+		`rule "r" { on = sip.local_completed, run = function(tx) log.info("x", { m = tx.request.method }) end }`:                       true,
+		`rule "r" { on = sip.destroy, run = function(tx) log.info(tx.request:header "Subject") end }`:                                  true,
+		`rule "r" { on = sip.destroy, run = function(tx) if tx.request then log.info(tx.request.method) end end }`:                     false,
+		`rule "r" { on = sip.destroy, run = function(tx) if tx.is_local then return end log.info(tx.request.method) end }`:             false,
+		`rule "r" { on = sip.destroy, run = function(tx) local m = tx.request if m then log.info(m.method) end end }`:                  false,
+		`rule "r" { on = sip.response_out, run = function(tx) log.info(tx.request.method) end }`:                                       false,
+		`rule "r" { on = { sip.response_out, sip.request_sent }, run = function(tx) log.info("x", { u = tx.request.ruri.user }) end }`: true,
+	} {
+		chunk, diags := source.Parse("t.lua", []byte(text))
+		if chunk == nil {
+			t.Fatal(diags)
+		}
+		cat := catalogue.New(catalogue.All()...)
+		diags = analyse.Check(chunk, cat, []string{"rule", "log", "sip"})
+		got := len(diags) == 1 && diags[0].Severity == diag.Warning && strings.Contains(diags[0].Msg, "tx.request is nil")
+		if got != warned || len(diags) > 1 {
+			t.Errorf("%s: %v", text, diags)
+		}
+	}
+}
+
 // TestUnconsumed warns of a listener whose bytes nobody takes, and of no other script.
 func TestUnconsumed(t *testing.T) {
 	t.Parallel()

@@ -164,6 +164,22 @@ func sipTxNumbers(dst []float64, v sipev.Tx, fields []uint8) []float64 {
 	return dst
 }
 
+func sipTxRecordRoute(h Host, L *lua.LState) int {
+	self, err := toActing[sipev.Tx](h, L, SIPTx, "record_route")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "record_route")
+	params := orZero(methodArg(h, L, "record_route", 1), toPlain)
+	if !h.Does("sip.tx:record_route") {
+		return succeed(L)
+	}
+	if err := self.RecordRoute(h.Caller(L), params); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func sipTxCancel(h Host, L *lua.LState) int {
 	self, err := toActing[sipev.Tx](h, L, SIPTx, "cancel")
 	if err != nil {
@@ -286,6 +302,29 @@ func sipMessageHeaders(h Host, L *lua.LState) int {
 	name := toString(methodArg(h, L, "headers", 1))
 	rValues := self.Headers(name)
 	L.Push(fromStrings(L, rValues))
+	return 1
+}
+
+func sipMessageLooseRoute(h Host, L *lua.LState) int {
+	self := toSelf[sipev.Message](h, L, SIPMessage, "loose_route")
+	rHow, hasHowResult := self.LooseRoute()
+	if hasHowResult {
+		L.Push(fromString(rHow))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
+func sipMessageRouteParam(h Host, L *lua.LState) int {
+	self := toSelf[sipev.Message](h, L, SIPMessage, "route_param")
+	name := toString(methodArg(h, L, "route_param", 1))
+	rValue, hasValueResult := self.RouteParam(name)
+	if hasValueResult {
+		L.Push(fromString(rValue))
+	} else {
+		L.Push(lua.LNil)
+	}
 	return 1
 }
 
@@ -590,7 +629,8 @@ func sipObjects() []*ObjectType {
 			},
 			SetIndex: sipTxSetIndex,
 			Methods: map[string]Method{
-				"cancel": sipTxCancel,
+				"record_route": sipTxRecordRoute,
+				"cancel":       sipTxCancel,
 			},
 		},
 		{
@@ -603,6 +643,8 @@ func sipObjects() []*ObjectType {
 			Methods: map[string]Method{
 				"header":        sipMessageHeader,
 				"headers":       sipMessageHeaders,
+				"loose_route":   sipMessageLooseRoute,
+				"route_param":   sipMessageRouteParam,
 				"set_header":    sipMessageSetHeader,
 				"add_header":    sipMessageAddHeader,
 				"remove_header": sipMessageRemoveHeader,

@@ -135,13 +135,18 @@ func (e *end) send(text string) {
 // read returns the next message, and wants its start line to begin so.
 func (e *end) read(start string) *msg.Message {
 	e.t.Helper()
-	raw := e.frame()
+	m := parsed(e.t, e.frame())
+	if f := m.Check(); f.Found() || !strings.HasPrefix(string(m.StartLine()), start) {
+		e.t.Fatalf("%v; want %q, got\n%s", f, start, m.Raw())
+	}
+	return m
+}
+
+func parsed(t *testing.T, raw []byte) *msg.Message {
+	t.Helper()
 	m := &msg.Message{}
 	if err := m.Parse(raw, msg.DefaultLimits()); err != nil {
-		e.t.Fatal(err)
-	}
-	if f := m.Check(); f.Found() || !strings.HasPrefix(string(m.StartLine()), start) {
-		e.t.Fatalf("%v; want %q, got\n%s", f, start, raw)
+		t.Fatal(err)
 	}
 	return m
 }

@@ -46,6 +46,7 @@ type Group struct {
 	ports    []*listener // that are open, in the order of their names
 	conns    map[peerKey]netio.ID
 	locals   map[netip.Addr]netip.Addr // address of ours that leads to a peer's
+	deaf     map[netip.AddrPort]int64  // who took no TCP, and until when that is believed
 	scratch  []byte
 }
 
@@ -57,7 +58,7 @@ func New(cfg Config) *Group {
 	if cfg.SIP.Key == [16]byte{} {
 		_, _ = rand.Read(cfg.SIP.Key[:]) // never fails, says its package
 	}
-	return &Group{cfg: cfg, listeners: map[string]*listener{}, conns: map[peerKey]netio.ID{}, locals: map[netip.Addr]netip.Addr{}}
+	return &Group{cfg: cfg, listeners: map[string]*listener{}, conns: map[peerKey]netio.ID{}, locals: map[netip.Addr]netip.Addr{}, deaf: map[netip.AddrPort]int64{}}
 }
 
 // Start makes the stack, in the first shard; it gets nothing before [Group.Run]. It is

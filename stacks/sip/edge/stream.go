@@ -67,7 +67,9 @@ type stream struct {
 	framer msg.Framer
 	ws     *websocket // nil: messages follow one another
 	up     bool       // messages can be sent
-	unsent [][]byte   // what waits for that
+	// stretch: it is for long requests, which can go by UDP as well.
+	stretch bool
+	unsent  [][]byte // what waits for that
 }
 
 // Bounds of what a connection makes wait.
@@ -100,6 +102,9 @@ func (k *peerKey) overHTTP() bool {
 func (s *stream) Connect(c *netio.Conn, err error) {
 	switch {
 	case err != nil: // Close follows
+		if s.stretch {
+			s.g.noTCP(s.key.remote)
+		}
 	case s.ws != nil:
 		c.Deadline("handshake", handshake)
 		_ = c.Send(s.ws.request(&s.key))

@@ -48,7 +48,7 @@ func (g *Group) Send(to sip.Hop, b []byte) error {
 			return err
 		}
 	}
-	id, err := g.dial(key)
+	id, err := g.dial(key, to.Stretch)
 	if err != nil {
 		return err
 	}
@@ -98,9 +98,13 @@ func (l *listener) bound() netip.AddrPort {
 	}
 }
 
-// dial begins a connection (RFC 3261, 18.1.1).
-func (g *Group) dial(key peerKey) (netio.ID, error) {
+// dial begins a connection (RFC 3261, 18.1.1). For what can go by UDP as well it is not
+// waited for long.
+func (g *Group) dial(key peerKey, stretch bool) (netio.ID, error) {
 	cfg := netio.DialConfig{Network: "tcp", Address: key.remote.String(), Options: netio.Options{Idle: defaultIdle, Connect: connecting}}
+	if stretch {
+		cfg.Options.Connect = stretched
+	}
 	switch key.proto {
 	case sipev.TransportTCP, sipev.TransportWS:
 	case sipev.TransportTLS, sipev.TransportWss:
@@ -108,7 +112,7 @@ func (g *Group) dial(key peerKey) (netio.ID, error) {
 	default:
 		return 0, ErrTransport
 	}
-	s := &stream{g: g, key: key}
+	s := &stream{g: g, key: key, stretch: stretch}
 	if key.overHTTP() {
 		s.ws = newWebsocket(false)
 	}
@@ -124,6 +128,13 @@ func (g *Group) dial(key peerKey) (netio.ID, error) {
 // connecting bounds how long a connection is waited for before the next server is
 // tried.
 const connecting = 10 * time.Second
+
+// stretched bounds how long TCP is waited for with a long request, and deaf how long who
+// did not take it is asked no more: many who speak UDP are behind what drops the rest.
+const (
+	stretched = time.Second
+	deaf      = 10 * time.Minute
+)
 
 // clientTLS is how peers are connected to: who shows a certificate to those that
 // connect shows it there too, and trusts whom its declaration names.
@@ -148,7 +159,7 @@ func (g *Group) Find(uri []byte, then func([]sip.Hop, error)) {
 	q := query(&u)
 	q.Supported = g.transports(q.Transport)
 	if addr, err := netip.ParseAddr(q.Host); err == nil {
-		then([]sip.Hop{numeric(addr, &q)}, nil)
+		then([]sip.Hop{g.stretching(numeric(addr, &q))}, nil)
 		return
 	}
 	if g.cfg.Wire != nil {
@@ -162,10 +173,26 @@ func (g *Group) Find(uri []byte, then func([]sip.Hop, error)) {
 			if hop.Proto == sipev.TransportTLS || hop.Proto == sipev.TransportWss {
 				hop.Name = q.Host // and not the name that DNS led to (RFC 5922, 4)
 			}
-			hops = append(hops, hop)
+			hops = append(hops, g.stretching(hop))
 		}
 		then(hops, err)
 	})
+}
+
+// stretching marks a hop by UDP to which TCP can be used too: one that answers by TCP
+// reaches this server in the dialog as well.
+func (g *Group) stretching(hop sip.Hop) sip.Hop {
+	hop.Stretch = hop.Proto == sipev.TransportUDP && g.port(&sip.Hop{Proto: sipev.TransportTCP, Remote: hop.Remote}) != nil &&
+		g.deaf[hop.Remote] <= g.shard.Now()
+	return hop
+}
+
+// noTCP remembers who took no connection.
+func (g *Group) noTCP(peer netip.AddrPort) {
+	if len(g.deaf) >= maxLocals {
+		clear(g.deaf)
+	}
+	g.deaf[peer] = g.shard.Now() + int64(deaf)
 }
 
 // transports lists those that a server can be reached by, best first: those that are
@@ -286,7 +313,8 @@ func (g *Group) SentBy(dst []byte, to sip.Hop) []byte {
 	return netip.AddrPortFrom(local, l.bound().Port()).AppendTo(dst)
 }
 
-// maxLocals bounds how many peers' ways are remembered.
+// maxLocals bounds of how many peers is remembered which way leads there, and that they
+// take no TCP.
 const maxLocals = 4096
 
 // localFor returns the address of ours that leads to a peer. Connecting a UDP socket

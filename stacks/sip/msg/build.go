@@ -116,7 +116,11 @@ func AppendAck2xx(dst []byte, invite, reply *Message) []byte {
 	if err != nil || len(contact.URI) == 0 {
 		return dst
 	}
-	dst = append(append(append(dst, "ACK "...), contact.URI...), " SIP/2.0\r\nMax-Forwards: 70\r\n"...)
+	target := contact.URI
+	if u, err := ParseURI(target); err == nil && u.Headers != nil {
+		target = target[:len(target)-len(u.Headers)-1] // which no request has there
+	}
+	dst = append(append(append(dst, "ACK "...), target...), " SIP/2.0\r\nMax-Forwards: 70\r\n"...)
 	var route [][]byte
 	for v := reply.Values(RecordRoute); v.Next(); {
 		route = append(route, v.Value())
