@@ -38,7 +38,6 @@ type Branch struct {
 	reply  []byte // final reply of 300 or more, as it came
 	from   Hop    // where that came from
 	by     sipev.FakedBy
-	tag    string // To tag of its latest reply, where it is observed
 	past   bool   // of an earlier step: its reply does not count any more
 	sent   bool
 	strict bool           // a strict router is next
@@ -49,6 +48,9 @@ type Branch struct {
 	recorded    int // so many values of Record-Route say so
 	// unwanted: it is to be cancelled, canceled: its CANCEL was sent.
 	unwanted, canceled bool
+
+	// tag is the To tag of its latest reply, where it is observed.
+	tag string
 
 	fr, retr, cretr     event.Timer
 	interval, cinterval time.Duration
