@@ -38,7 +38,7 @@ type Branch struct {
 	reply  []byte // final reply of 300 or more, as it came
 	from   Hop    // where that came from
 	by     sipev.FakedBy
-	past   bool   // of an earlier step: its reply does not count any more
+	past   bool // of an earlier step: its reply does not count any more
 	sent   bool
 	strict bool           // a strict router is next
 	next   []byte         // URI of where it is sent, if not to where it says itself
