@@ -13,6 +13,7 @@ import (
 // listener.
 type Fixture struct {
 	Family string // "loop"
+	Word   string // "listen"
 	Name   string
 	Script string
 	Line   int
@@ -79,7 +80,7 @@ func (st *Staged) declaredFixtures() (map[string][]Fixture, diag.List) {
 }
 
 func (st *Staged) aboutFixture(f *Fixture, what string) *diag.Diagnostic {
-	d := &diag.Diagnostic{File: f.Script, Line: f.Line, Msg: fmt.Sprintf("%s.listen %q: %s", f.Family, f.Name, what)}
+	d := &diag.Diagnostic{File: f.Script, Line: f.Line, Msg: fmt.Sprintf("%s.%s %q: %s", f.Family, f.Word, f.Name, what)}
 	if sc := st.gen.scripts[f.Script]; sc != nil {
 		d.Col, d.Source = diag.Locate(sc.text, f.Line, "")
 	}

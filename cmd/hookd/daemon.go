@@ -112,10 +112,10 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	}
 	d.loops = newLoops(loop.Config{Tuning: opts.loop, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.loops = d.loops
+	opts.desk = services.New(opts.services)
+	d.opts.desk, opts.sip.Watcher = opts.desk, opts.desk
 	d.sips = edge.New(edge.Config{SIP: opts.sip, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.sips = d.sips
-	opts.desk = services.New(opts.services)
-	d.opts.desk = opts.desk
 	d.socks = scripted.New(opts.sock, slog.New(slog.NewTextHandler(d.logs, nil)))
 	opts.socks = d.socks
 	d.house = newHouse(opts, o.debug, d.records, d.logs)

@@ -183,7 +183,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 		Catalogue: cat,
 		Scopes:    map[string]engine.Scope{"flow": flow.CompileScope},
 		Joins:     map[string]engine.Join{"flow": flow.Join},
-		Fixtures:  map[string]engine.Fixtures{"loop": listeners{loops}, "sip": sipListeners{sips}},
+		Fixtures:  map[string]engine.Fixtures{"loop": listeners{loops}, "sip": sipListeners{sips}, "dispatcher": sipSets{desk, o.trial != 0}},
 		Sink:      sink,
 		Observe:   o.observe,
 

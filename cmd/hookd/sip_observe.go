@@ -23,6 +23,7 @@ type sipObserver struct {
 // messages goes to sink as a decision.
 func observeSIP(e *engine.Engine, sink engine.Sink, transactions sip.Config, look sniff.Config, cfg *flow.Config) *sipObserver {
 	set := e.Shards()
+	transactions.Watcher = nil // what passes is not this server's
 	o := &sipObserver{shard: set.At(0), observer: sip.NewObserver(set.At(0), transactions)}
 	o.observer.Changed = func(c *event.Caller, what string) {
 		r := engine.DecisionRecord{

@@ -14,11 +14,13 @@ import (
 	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/msg"
+	"github.com/hookd/hookd/stacks/sip/services"
 )
 
 // sipRules is a SIP stack under real scripts, without sockets.
 type sipRules struct {
 	t     *testing.T
+	path  string // of the script
 	h     *house
 	shard *event.Shard
 	stack *sip.Stack
@@ -35,14 +37,21 @@ func newSIPRules(t *testing.T, script string) *sipRules {
 	if err := os.WriteFile(path, []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r := &sipRules{t: t}
-	r.h = newHouse(engineOptions{}, true, &r.out, &r.out)
-	if err := r.h.load(&r.out, []string{path}); err != nil {
+	return newSIPPolicies(t, path)
+}
+
+// newSIPPolicies runs scripts as they stand.
+func newSIPPolicies(t *testing.T, paths ...string) *sipRules {
+	t.Helper()
+	desk := services.New(services.Config{})
+	r := &sipRules{t: t, path: paths[0]}
+	r.h = newHouse(engineOptions{desk: desk}, true, &r.out, &r.out)
+	if err := r.h.load(&r.out, paths); err != nil {
 		t.Fatalf("%v\n%s", err, &r.out)
 	}
 	r.shard = r.h.engine.Shard(0)
-	r.stack = sip.New(r.shard, sip.Config{}, r)
 	r.after(time.Hour)
+	r.stack = sip.New(r.shard, sip.Config{Watcher: desk}, r)
 	t.Cleanup(r.h.engine.Close)
 	return r
 }

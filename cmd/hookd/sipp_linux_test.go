@@ -35,7 +35,8 @@ func sippWith(t *testing.T, script string, beside ...string) *sippRig {
 	dir := t.TempDir()
 	r := &sippRig{t: t, script: filepath.Join(dir, "relay.lua"), edge: freePort(t), callee: freePort(t)}
 	edge, callee := fmt.Sprint("127.0.0.1:", r.edge), fmt.Sprint("127.0.0.1:", r.callee)
-	ports := strings.NewReplacer("127.0.0.1:15060", edge, "127.0.0.1:15080", callee, "0.0.0.0:5060", edge, "192.0.2.10:5080", callee)
+	ports := strings.NewReplacer("127.0.0.1:15060", edge, "127.0.0.1:15080", callee, "0.0.0.0:5060", edge, "192.0.2.10:5080", callee,
+		"192.0.2.11:5080", fmt.Sprint("127.0.0.1:", freePort(t)), "192.0.2.12:5080", fmt.Sprint("127.0.0.1:", freePort(t)), "failures = 3", "failures = 1", `"2s"`, `"1s"`, `"3s" -- a`, `"1s" -- a`)
 	for i, path := range append([]string{script}, beside...) {
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -30,5 +32,18 @@ func TestSippEdge(t *testing.T) {
 	}
 	if c := r.calls(scenarioOf(t, "login_call_uac"), uas, 10, 50, "-s", "bob"); c.ok != 10 || c.failed != 0 {
 		t.Errorf("%+v of 10 calls", c)
+	}
+}
+
+// TestSippBalancer has calls spread over gateways of which two are not there.
+func TestSippBalancer(t *testing.T) {
+	t.Parallel()
+	r := sippWith(t, "../../scripts/balancer/balancer.lua")
+	if c := r.calls(scenario(t, "uac"), scenario(t, "uas"), 12, 20); c.ok != 12 || c.failed != 0 {
+		t.Errorf("%+v of 12 calls", c)
+	}
+	records, err := os.ReadFile(r.p.records)
+	if err != nil || !strings.Contains(string(records), `"name":"gateway"`) || !strings.Contains(string(records), `"up":false`) {
+		t.Errorf("%v\n%s", err, records)
 	}
 }

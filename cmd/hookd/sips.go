@@ -30,6 +30,26 @@ func (l sipListeners) Prepare(list []engine.Fixture) (engine.FixtureChange, []er
 	return change, errs
 }
 
+// sipSets keeps up what scripts declare by dispatcher.set. A trial beside an engine only
+// checks them.
+type sipSets struct {
+	desk  *services.Desk
+	trial bool
+}
+
+// Prepare implements [engine.Fixtures].
+func (s sipSets) Prepare(list []engine.Fixture) (engine.FixtureChange, []error) {
+	wanted := make([]services.Declared, len(list))
+	for i := range list {
+		wanted[i] = services.Declared{Name: list[i].Name, Options: list[i].Options}
+	}
+	change, errs := s.desk.PrepareSets(wanted)
+	if change == nil || s.trial {
+		return nil, errs
+	}
+	return change, errs
+}
+
 // sipFunctions are what SIP policies call.
 type sipFunctions struct {
 	*services.Desk

@@ -16,6 +16,7 @@ import (
 	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/phone"
+	"github.com/hookd/hookd/stacks/sip/services"
 	"github.com/hookd/hookd/stacks/sip/sniff"
 )
 
@@ -27,13 +28,14 @@ func specHost() spec.Host {
 
 // openTraffic makes the engine of one test, and its stacks.
 func openTraffic(env spec.Env) (*engine.Engine, spec.Traffic, error) {
-	t := &traffic{fns: flow.NewFunctions(), phones: phone.New(sip.Config{}, env.Tick), tick: env.Tick}
+	desk := services.New(services.Config{})
+	t := &traffic{fns: flow.NewFunctions(), phones: phone.New(sip.Config{Watcher: desk}, env.Tick), tick: env.Tick}
 	var err error
 	if t.loops, err = farend.New(netio.NewMemory()); err != nil {
 		return nil, nil, err
 	}
 	group := newLoops(t.loops.Config(env.Clock))
-	e := newEngine(engineOptions{loops: group, sips: t.phones.Group()}, env.Sink, t.fns)
+	e := newEngine(engineOptions{loops: group, sips: t.phones.Group(), desk: desk}, env.Sink, t.fns)
 	if err := errors.Join(t.phones.Start(e.Shards()), group.Start(e.Shards())); err != nil {
 		e.Close()
 		return nil, nil, err

@@ -10,21 +10,25 @@ import (
 	"github.com/hookd/hookd/runtime/lua/bind"
 )
 
-// openListen adds the word listen to the table of a family that declares it.
-func (in *instance) openListen(family string, members map[string]glua.LValue) {
-	if in.prog.rt.cfg.Catalogue.Function(family+".listen") == nil {
-		return
+// fixtureWords declare fixtures: listen of a family, set of the dispatcher.
+var fixtureWords = [...]string{"listen", "set"}
+
+// openFixtures adds the words that declare fixtures to the table of that name.
+func (in *instance) openFixtures(table string, members map[string]glua.LValue) {
+	for _, word := range fixtureWords {
+		if fn := in.prog.rt.cfg.Catalogue.Function(table + "." + word); fn != nil && fn.Native {
+			members[word] = in.vm.State().NewFunction(func(L *glua.LState) int { return in.declareFixture(L, table, word) })
+		}
 	}
-	members["listen"] = in.vm.State().NewFunction(func(L *glua.LState) int { return in.declareListen(L, family) })
 }
 
-// declareListen is `loop.listen "name" { … }`. What the table may say is the stack's
+// declareFixture is `loop.listen "name" { … }`. What the table may say is the stack's
 // to know.
-func (in *instance) declareListen(L *glua.LState, family string) int {
-	what := family + ".listen"
+func (in *instance) declareFixture(L *glua.LState, family, word string) int {
+	what := family + "." + word
 	d, line := in.declaring(L, what)
 	if d.serial != "" {
-		in.raise(L, remark{msg: what + ": a listener is declared in a file", word: "listen"})
+		in.raise(L, remark{msg: what + ": it is declared in a file", word: word})
 	}
 	name := in.declaredName(L, what, 1)
 	p := &pending{word: what, name: name, line: line}
@@ -35,15 +39,15 @@ func (in *instance) declareListen(L *glua.LState, family string) int {
 		d.complete(p)
 		options, err := bind.Plain(in, t)
 		if err != nil {
-			d.report(remark{msg: fmt.Sprintf("%s %q: %s", what, name, err), word: "listen", line: line})
+			d.report(remark{msg: fmt.Sprintf("%s %q: %s", what, name, err), word: word, line: line})
 			return 0
 		}
 		list, ok := options.([]event.KV)
 		if !ok {
-			d.report(remark{msg: fmt.Sprintf("%s %q: every entry has a name", what, name), hint: "as in url = \"tcp://127.0.0.1:7000\"", word: "listen", line: line})
+			d.report(remark{msg: fmt.Sprintf("%s %q: every entry has a name", what, name), hint: "as in url = \"tcp://127.0.0.1:7000\"", word: word, line: line})
 			return 0
 		}
-		d.plan.Fixtures = append(d.plan.Fixtures, engine.Fixture{Family: family, Name: name, Script: in.prog.path, Line: line, Options: list})
+		d.plan.Fixtures = append(d.plan.Fixtures, engine.Fixture{Family: family, Word: word, Name: name, Script: in.prog.path, Line: line, Options: list})
 		return 0
 	}))
 	return 1

@@ -50,8 +50,8 @@ func (in *instance) family(name string) bool {
 				in.verdictMember(members, ud)
 			}
 		}
-		in.openListen(name, members)
 	}
+	in.openFixtures(name, members)
 	for _, fn := range in.prog.rt.functions {
 		if table, member, dotted := strings.Cut(fn.Info.Name, "."); dotted && table == name {
 			members[member] = in.functionValue(fn)
@@ -80,6 +80,11 @@ func (rt *Runtime) listTables() []string {
 	names := append(lib.Names(), "is", "math")
 	for _, f := range rt.cfg.Catalogue.Families() {
 		names = append(names, f.Name)
+		for _, fn := range f.Functions {
+			if table, word, dotted := strings.Cut(fn.Name, "."); dotted && fn.Native && slices.Contains(fixtureWords[:], word) {
+				names = append(names, table)
+			}
+		}
 	}
 	for _, fn := range rt.functions {
 		if table, _, dotted := strings.Cut(fn.Info.Name, "."); dotted {

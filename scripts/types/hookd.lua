@@ -323,10 +323,11 @@ function settings(decl) end
 ---@field branch integer at sip.request_fwded, sip.request_out, sip.request_sent, sip.response_in, sip.response_fwded, sip.on_branch_failure
 ---@field by string at flow.block_start
 ---@field bytes integer at sock.queue
+---@field call_id string at sip.dialog_start, sip.dialog_end
 ---@field change sip.contact_change at sip.contact
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
 ---@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish
----@field code integer at flow.icmp_error
+---@field code integer at flow.icmp_error, sip.dialog_end
 ---@field complete boolean at loop.http_part_end
 ---@field compressed boolean at loop.ws_open
 ---@field conns integer at loop.accept
@@ -334,13 +335,14 @@ function settings(decl) end
 ---@field differ boolean at flow.rexmit
 ---@field draining integer at hookd.reloaded
 ---@field dropped integer at hookd.reloaded
----@field duration number at hookd.reloaded, hookd.reload_failed
+---@field duration number at hookd.reloaded, hookd.reload_failed, sip.dialog_end
+---@field ended_by sip.ended_by at sip.dialog_end
 ---@field expires number at sip.contact
 ---@field failure string at loop.close
 ---@field fault string|loop.fault at flow.orphan, loop.error
 ---@field file string at hookd.script_error
 ---@field filename string at loop.http_part_begin
----@field from string at loop.limit, loop.tls_hello
+---@field from string at loop.limit, loop.tls_hello, sip.dialog_end
 ---@field functions integer at hookd.reloaded
 ---@field generation integer at hookd.reloaded, hookd.reload_failed, hookd.handler_dropped
 ---@field handlers integer at hookd.reloaded
@@ -379,6 +381,8 @@ function settings(decl) end
 ---@field same_ip integer at loop.accept
 ---@field script string at flow.block_start, hookd.script_error, hookd.handler_dropped, hookd.rule_suspended
 ---@field scripts string[] at hookd.reloaded
+---@field set string at sip.destination
+---@field setup number at sip.dialog_start, sip.dialog_end
 ---@field side flow.side|sock.side at flow.pkt_in, flow.conn_start, flow.conn_adopted, flow.tcp_state_change, flow.rexmit, flow.gap, flow.error, flow.side_closed, flow.new_data, flow.datagram, flow.icmp_error, sock.queue
 ---@field size integer at loop.http_part_end
 ---@field states integer at hookd.reloaded
@@ -387,11 +391,13 @@ function settings(decl) end
 ---@field subprotocol string at loop.ws_open
 ---@field text string at loop.ws_close
 ---@field timers integer at hookd.reloaded
+---@field to string at sip.dialog_end
 ---@field took number at sock.select, sock.before, sock.drain, sock.locked, sock.pause, sock.dump, sock.queue, sock.image_written, sock.closing, sock.closed, sock.resume, sock.restore_unbound, sock.restore_bound, sock.restore_noq, sock.restore_queue, sock.restored, sock.unlocked, sock.up, sock.first_ack, sock.first_data, sock.stalled, sock.lease_expired, sock.error
 ---@field ttl number at flow.block_start
 ---@field type integer|string|loop.ws_type at flow.icmp_error, loop.http_part_begin, loop.ws_message, loop.ws_fragment
 ---@field unchanged integer at hookd.reloaded
----@field uri string at sip.contact
+---@field up boolean at sip.destination
+---@field uri string at sip.contact, sip.destination
 ---@field url string at loop.http_response
 ---@field user string at loop.mqtt_connect, loop.socks_request
 ---@field version integer at loop.mqtt_connect
@@ -1510,6 +1516,10 @@ loop = {}
 ---back. expired: nobody registered it again in time.
 ---@alias sip.contact_change "added"|"updated"|"removed"|"expired"
 
+---How a call ended. failed: nobody took it. canceled: the caller gave up before. caller, callee: who
+---hung up. lapsed: nobody was heard of for its timeout.
+---@alias sip.ended_by "failed"|"canceled"|"caller"|"callee"|"lapsed"
+
 ---A transaction: a request, the branches to which it was forwarded, and the reply that the caller
 ---gets.
 ---@class sip.tx
@@ -1844,11 +1854,23 @@ local sip_branch = {}
 ---@class sip.contact.point: hookd.point
 ---@alias sip.contact.handler fun(contact: any)
 
+---A destination of a dispatcher.set went down, or up again.
+---@class sip.destination.point: hookd.point
+---@alias sip.destination.handler fun()
+
+---A call that dialog.track follows was answered.
+---@class sip.dialog_start.point: hookd.point
+---@alias sip.dialog_start.handler fun(call: any)
+
+---A call that dialog.track follows ended, or was never answered. Its record is what accounting wants.
+---@class sip.dialog_end.point: hookd.point
+---@alias sip.dialog_end.handler fun(call: any)
+
 ---@class sip.relay.args
 ---@field to? string A URI, which becomes the request's URI.
 ---@field fork? string|string[] URIs that are tried at the same time; the first that answers gets the call.
 ---@field next_hop? string A URI that says where the request is sent, in the place of what its Route or URI says; those stay as they are.
----@field targets? any A list of places, as `location.lookup` and `dispatcher.select` give it: each a URI, or { uri, next_hop, route, socket, step }. Those of one step are tried at the same time, those of a later one when all before have failed; route is a list of values of Route, socket the address of ours that it is sent from. An empty list is answered with 480.
+---@field targets? any A list of places, as `location.lookup` and `dispatcher.select` give it: each a URI, or { uri, next_hop, route, socket, step, backup }. Those of one step are tried at the same time, those of a later one when all before have failed; route is a list of values of Route, socket the address of ours that it is sent from. A step with backup is only tried where those before are out of order: nobody answered, or with a 5xx. An empty list is answered with 480.
 ---@field timeout? number|string How long a branch may ring, in the place of fr_inv_timer.
 ---@field on_failure? function|string Name of a handler that is asked when all branches have failed; as `tx:on(sip.on_failure, …)`.
 ---@field record_route? boolean Stay in the path of the dialog's later requests (RFC 3261, 16.6).
@@ -1883,6 +1905,9 @@ local sip_branch = {}
 ---@field local_response_out sip.local_response_out.point A provisional reply to a request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).
 ---@field local_completed sip.local_completed.point A request of this server's own got its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE once for each To tag, after its ACK was sent.
 ---@field contact sip.contact.point A contact of an address of record was bound, bound again, taken back, or ended; once the handler that did it has returned.
+---@field destination sip.destination.point A destination of a dispatcher.set went down, or up again.
+---@field dialog_start sip.dialog_start.point A call that dialog.track follows was answered.
+---@field dialog_end sip.dialog_end.point A call that dialog.track follows ended, or was never answered. Its record is what accounting wants.
 ---@field reply fun(code: integer, reason?: string, headers?: any): hookd.verdict Answers the request. Nothing is forwarded, branches that are open are cancelled.
 ---@field relay fun(args: sip.relay.args): hookd.verdict Forwards the request: to where `to` says, to all of `fork` at the same time, or to where its Route or URI says.
 ---@field drop hookd.verdict Does nothing more about the message: a request is not answered, a branch is not sent, a provisional reply goes no further.
@@ -2836,6 +2861,60 @@ function nat.alias(message) end
 ---@return boolean? changed Whether there was one to change.
 ---@return string? message
 function nat.fix_sdp(message, address) end
+
+---@class dispatcher
+dispatcher = {}
+
+---Declares a set of destinations, at a script's top level. What is known of them stays over reloads,
+---for those that stay.
+---@param name string Its name.
+---@return any declare What takes its table: { destinations = { "sip:192.0.2.1", { uri = "sip:192.0.2.2;transport=tcp", weight = 2, priority = 1 } }, algorithm = "round_robin", probe = "10s", timeout = "2s", failures = 3, successes = 1, from = "sip:probe@example.com" }. algorithm is round_robin, weighted, hash or least_load. A weight is 1 when absent, and 0 for what gets nothing while others are up; those of a lower priority stand in for those above. probe is how often each is asked by OPTIONS, never when absent; so many failures in a row take it out, so many successes in again. Any answer but 503 is a success. Calls count alike.
+function dispatcher.set(name) end
+
+---Chooses among the destinations of a set that are up, and lists all of them as targets of sip.relay,
+---the chosen one first: the request keeps its URI and goes there, and to the next one if that is out
+---of order.
+---@param set string The set.
+---@param key? string What a hash is made of, such as a Call-ID: the same key leads to the same destination.
+---@return any? targets A list of { next_hop, set, step, backup }, empty when all are down; nil and why where there is no such set.
+---@return string? message
+function dispatcher.select(set, key) end
+
+---Lists the destinations of a set as they stand.
+---@param set string The set.
+---@return any? destinations A list of { uri, weight, priority, up, load, selected, reached, failed }, highest priority first; nil where there is no such set.
+function dispatcher.list(set) end
+
+---Takes a destination out of its set, or in again, until probes or calls say otherwise.
+---@param set string The set.
+---@param uri string The destination.
+---@param up boolean Whether it is up.
+---@return true? done
+---@return string? message
+function dispatcher.mark(set, uri, up) end
+
+---@class dialog
+dialog = {}
+
+---Follows a call from its INVITE on: sip.dialog_start tells of its answer, sip.dialog_end of its end,
+---and until then it counts for its profiles. The ends are seen where the call's route is recorded.
+---Scripts may follow one call together: it has the profiles of all.
+---@param tx sip.tx The transaction of its INVITE, at request_in.
+---@param options? any { profiles = { "user:alice" }, timeout = "2h", data = … }: words that the call counts for, how long it is followed at most (12 h when absent), plain data that its events have.
+---@return true? done
+---@return string? message
+function dialog.track(tx, options) end
+
+---Counts the calls that a profile stands for, those that ring included.
+---@param profile string The word that dialog.track was given.
+---@return integer calls How many.
+function dialog.count(profile) end
+
+---Lists calls that are followed, in the order in which they began.
+---@param profile? string Those of a profile; all when absent.
+---@param limit? integer How many at most; 1,000 when absent.
+---@return any calls A list of { call_id, from, to, uri, source, profiles, data, began, answered }, times in seconds.
+function dialog.list(profile, limit) end
 
 ---Lists TCP connections of this host that a process holds, in the order of their addresses.
 ---@param filter? any Which ones: { port = 5060, peer_ip = "192.0.2.1", address = …, peer = …, pid = …, owner = "name", state = "established" }, all that are named. Absent: all but listening ones.

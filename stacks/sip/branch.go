@@ -34,15 +34,17 @@ type Branch struct {
 	ack   []byte // ACK of its negative reply
 	bye   []byte // its CANCEL
 
-	code   int    // latest status
-	reply  []byte // final reply of 300 or more, as it came
-	from   Hop    // where that came from
-	by     sipev.FakedBy
-	past   bool // of an earlier step: its reply does not count any more
-	sent   bool
-	strict bool           // a strict router is next
-	next   []byte         // URI of where it is sent, if not to where it says itself
-	socket netip.AddrPort // address of ours that it is sent from, if that matters
+	code          int    // latest status
+	reply         []byte // final reply of 300 or more, as it came
+	from          Hop    // where that came from
+	by            sipev.FakedBy
+	past          bool // of an earlier step: its reply does not count any more
+	sent          bool
+	strict        bool           // a strict router is next
+	next          []byte         // URI of where it is sent, if not to where it says itself
+	set           string         // of destinations that it is one of
+	watched, rang bool           // somebody is to be told what becomes of it; it had a provisional reply
+	socket        netip.AddrPort // address of ours that it is sent from, if that matters
 	// recordRoute: the request says that this server stays in the path.
 	recordRoute bool
 	recorded    int // so many values of Record-Route say so
@@ -190,10 +192,12 @@ func (b *Branch) expire(int64) {
 	case t.final():
 		b.state = done
 		b.stop()
+		b.over(GivenUp)
 	case t.invite() && b.state == calling && b.elsewhere(408):
 	case t.mute(b):
 		b.state = done
 		b.stop()
+		b.over(Unreached)
 		t.state = given
 		t.raiseSilent()
 		t.linger()
@@ -221,6 +225,7 @@ func (b *Branch) fail(by sipev.FakedBy, code int, reason string) {
 	b.stop()
 	if b.tx.final() {
 		b.state = done
+		b.over(GivenUp)
 		return
 	}
 	b.tx.failed(b, b.tx.stack.faked(b.tx, by, code, reason, nil))

@@ -65,12 +65,14 @@ func (t *Tx) cancelBranches(cause int) {
 			b.unwanted = true
 			if t.final() {
 				b.state = done
+				b.over(GivenUp)
 			}
 		case t.invite():
 			b.giveUp(cause)
 		default:
 			b.stop()
 			b.state = done
+			b.over(GivenUp)
 		}
 	}
 }

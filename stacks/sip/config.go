@@ -51,6 +51,8 @@ type Config struct {
 	MaxDatagram int
 	// Limits bound one message.
 	Limits msg.Limits
+	// Watcher is told of what passes; nil is nobody.
+	Watcher Watcher
 	// Key makes branch parameters unguessable: 16 bytes that nobody else knows.
 	Key [16]byte
 }

@@ -49,9 +49,10 @@ func (b *Branch) elsewhere(code int) bool {
 	b.state, b.code, b.past = done, code, true
 	s.stats.Elsewhere++
 	next := &Branch{
-		tx: t, index: uint8(len(t.branches)), uri: b.uri, recordRoute: b.recordRoute, strict: b.strict, next: b.next, socket: b.socket,
+		tx: t, index: uint8(len(t.branches)), uri: b.uri, recordRoute: b.recordRoute, strict: b.strict, next: b.next, set: b.set, socket: b.socket, watched: b.watched,
 		hops: b.hops[b.hop+1:], out: bare,
 	}
+	b.watched = false // the next one is told of in its place
 	t.branches = append(t.branches, next)
 	next.try()
 	return true

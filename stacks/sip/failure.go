@@ -9,6 +9,7 @@ import (
 // branch is open any more (RFC 3261, 16.7).
 func (t *Tx) failed(b *Branch, m *Message) {
 	b.state, b.code, b.by = done, m.Status(), m.fakedBy
+	b.over(b.outcome(m))
 	if t.mine {
 		t.complete(m)
 		return
@@ -82,7 +83,7 @@ func (t *Tx) failure(cause *Branch) {
 		t.answer(sipev.FakedByLocal, 480, "Temporarily Unavailable", nil)
 		return
 	}
-	if len(t.later) != 0 && !t.cancel && (pick.code < 600 || s.cfg.No6xxBlock) {
+	if t.goesOn(pick) {
 		t.advance()
 		return
 	}
@@ -103,6 +104,15 @@ func (t *Tx) failure(cause *Branch) {
 		t.afterFailure(d, cause, pick)
 		t.letOn()
 	})
+}
+
+// goesOn reports whether there is a step left to try, of which pick is the best reply so
+// far.
+func (t *Tx) goesOn(pick *Branch) bool {
+	if len(t.later) == 0 || t.cancel || pick.code >= 600 && !t.stack.cfg.No6xxBlock {
+		return false
+	}
+	return !t.later[0][0].backup || pick.useless()
 }
 
 // afterFailure does what rules decided about a failure.

@@ -82,12 +82,13 @@ func (t *Tx) addBranch(to *target) {
 	}
 	b := &Branch{
 		tx: t, index: uint8(len(t.branches)), uri: string(target), recordRoute: t.recordRoute, strict: p.strict,
-		next: to.next, socket: to.socket, out: append([]byte(nil), p.out...),
+		next: to.next, set: to.set, socket: to.socket, out: append([]byte(nil), p.out...),
 	}
 	if b.next == nil {
 		b.next = p.next
 	}
 	t.branches = append(t.branches, b)
+	b.begin()
 	if !sipev.OnRequestFwded.Wanted(s.shard) {
 		return
 	}
@@ -98,6 +99,7 @@ func (t *Tx) addBranch(to *target) {
 	w.open = true
 	if v := b.raiseRequestFwded(w); v.Kind == sipev.VerdictDrop {
 		b.state = unsent
+		b.over(GivenUp)
 		return
 	}
 	w.open = false
@@ -168,12 +170,6 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []stri
 	s.text = e.AppendTo(s.text[:0])
 	p.out = s.text
 	return p, nil
-}
-
-// ofDialog reports whether a request belongs to a dialog.
-func ofDialog(m *msg.Message) bool {
-	to, err := m.Address(msg.To)
-	return err == nil && to.Tag() != nil
 }
 
 // routing is what the Route of a request says.

@@ -73,7 +73,7 @@ func (b *Branch) provisional(m *Message, drop bool) {
 		return
 	}
 	first := b.state != proceeding
-	b.state = proceeding
+	b.state, b.rang = proceeding, true
 	if t.invite() {
 		s.stop(&b.retr)
 		if b.unwanted {
@@ -129,6 +129,7 @@ func (b *Branch) answered(m *Message) {
 	}
 	b.stop()
 	b.state, b.code, b.by, b.reply = done, m.Status(), sipev.FakedByNone, nil
+	b.over(Reached)
 	if t.mine {
 		b.completedBy(m)
 		return
@@ -202,6 +203,7 @@ func (b *Branch) negative(m *Message) {
 	b.out = nil
 	if t.final() {
 		b.state, b.code = done, m.Status()
+		b.over(Reached)
 		return
 	}
 	t.failed(b, m)

@@ -85,6 +85,9 @@ func (t *Tx) finish(m *Message) {
 		t.state = completed
 	}
 	by := m.fakedBy
+	if w := t.stack.cfg.Watcher; w != nil {
+		w.Final(t, m)
+	}
 	t.raiseResponseReady(t.last, by)
 	t.raiseResponsePreOut(t.last, by)
 	if !t.invite() && code == 408 && !t.stack.cfg.Timeout408 {

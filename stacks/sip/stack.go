@@ -60,11 +60,17 @@ func New(shard *event.Shard, cfg Config, out Transport) *Stack {
 		byID: map[uint64]*Tx{}, servers: map[string]*Tx{}, dialogs: map[string]*Tx{},
 	}
 	s.in.home = s
+	if cfg.Watcher != nil {
+		cfg.Watcher.Attach(s)
+	}
 	return s
 }
 
 // Limits returns the bounds of one message.
 func (s *Stack) Limits() msg.Limits { return s.cfg.Limits }
+
+// Shard returns the shard that the stack is in.
+func (s *Stack) Shard() *event.Shard { return s.shard }
 
 // Stats returns what was counted so far.
 func (s *Stack) Stats() Stats {

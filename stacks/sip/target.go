@@ -16,6 +16,8 @@ type target struct {
 	next   []byte         // URI of where it is sent, if not to where it says itself
 	route  []string       // values of Route that it gets in front
 	socket netip.AddrPort // address of ours that it is sent from
+	set    string         // of destinations that it is one of
+	backup bool           // it is tried only where those before are out of order
 	step   int64
 }
 
@@ -70,6 +72,10 @@ func readTarget(row any) (target, bool) {
 			err = plain.SetStrings(&t.route, f.Value)
 		case "socket":
 			err = plain.SetEndpoint(&t.socket, f.Value)
+		case "set":
+			err = plain.SetString(&t.set, f.Value)
+		case "backup":
+			err = plain.SetBool(&t.backup, f.Value)
 		case "step":
 			err = plain.SetInt(&t.step, f.Value)
 		}

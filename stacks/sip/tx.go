@@ -214,10 +214,14 @@ func (t *Tx) end(int64) {
 // forget takes the transaction out of all tables and stops its timers.
 func (t *Tx) forget() {
 	s := t.stack
+	if s.cfg.Watcher != nil && t.code < 200 && !t.mine {
+		s.cfg.Watcher.Gone(t)
+	}
 	t.state = terminated
 	s.stop(&t.life)
 	s.stop(&t.retr)
 	for _, b := range t.branches {
+		b.over(GivenUp)
 		b.stop()
 		s.stop(&b.cretr)
 	}

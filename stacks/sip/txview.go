@@ -23,6 +23,9 @@ func (t *Tx) Ended() bool { return t.state == terminated }
 // Slots implements [event.Kept].
 func (t *Tx) Slots() *event.Slots { return &t.slots }
 
+// Shard returns the shard that the transaction is in.
+func (t *Tx) Shard() *event.Shard { return t.stack.shard }
+
 // Method implements [sipev.Tx].
 func (t *Tx) Method() string {
 	if t.method != msg.OtherMethod {

@@ -1194,3 +1194,206 @@ rule "told" { on = sip.contact, run = function(contact) log.info("contact", { ao
 	},
 	AppendJSON: func(b []byte, e any) []byte { return appendContact(b, e.(*Contact)) },
 }
+
+var destinationInfo = &event.Info{
+	Family: "sip",
+	Name:   "sip.destination",
+	Doc:    "A destination of a dispatcher.set went down, or up again.",
+	Points: []event.PointInfo{
+		{ID: OnDestination.ID(), Name: "sip.destination", Doc: "A destination of a dispatcher.set went down, or up again."},
+	},
+	Fields: []event.Field{
+		{
+			Name:   "set",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The set.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*Destination).Set },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*Destination).Set, value) },
+		},
+		{
+			Name:   "uri",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "The destination.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*Destination).URI },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*Destination).URI, value) },
+		},
+		{
+			Name:   "up",
+			Type:   event.Type{Kind: event.Bool},
+			Doc:    "Whether it is up.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Bool: func(e any) bool { return e.(*Destination).Up },
+			},
+			Set: func(e, value any) error { return plain.SetBool(&e.(*Destination).Up, value) },
+		},
+	},
+	Since: "0.3",
+	Example: `dispatcher.set "pbx" { destinations = { "sip:192.0.2.1" } }
+rule "away" { on = hookd.start, run = function() dispatcher.mark("pbx", "sip:192.0.2.1", false) end }
+rule "told" { on = sip.destination, run = function() log.warn("destination", { set = this.set, uri = this.uri, up = this.up }) end }`,
+	New: func() any { return new(Destination) },
+	Clone: func(e any) any {
+		v := *e.(*Destination)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendDestination(b, e.(*Destination)) },
+}
+
+var dialogStartInfo = &event.Info{
+	Family: "sip",
+	Name:   "sip.dialog_start",
+	Doc:    "A call that dialog.track follows was answered.",
+	Points: []event.PointInfo{
+		{ID: OnDialogStart.ID(), Name: "sip.dialog_start", Doc: "A call that dialog.track follows was answered."},
+	},
+	Args: []string{"call"},
+	Fields: []event.Field{
+		{
+			Name:   "call",
+			Type:   event.Type{Kind: event.Plain},
+			Doc:    "The call, as dialog.list lists it.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*DialogStart).Call },
+			},
+			Set: func(e, value any) error { return plain.SetAny(&e.(*DialogStart).Call, value) },
+		},
+		{
+			Name:   "call_id",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its Call-ID.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*DialogStart).CallID },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*DialogStart).CallID, value) },
+		},
+		{
+			Name:   "setup",
+			Type:   event.Type{Kind: event.Duration},
+			Doc:    "How long it took from the INVITE to the answer.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Int: func(e any) int64 { return int64(e.(*DialogStart).Setup) },
+			},
+			Set: func(e, value any) error { return plain.SetDuration(&e.(*DialogStart).Setup, value) },
+		},
+	},
+	Since: "0.3",
+	Example: `rule "calls" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx) dialog.track(tx) return sip.relay { to = "sip:b@192.0.2.1", record_route = true } end }
+rule "answered" { on = sip.dialog_start, run = function(call) log.info("answered", { from = call.from, after = this.setup }) end }`,
+	New: func() any { return new(DialogStart) },
+	Clone: func(e any) any {
+		v := *e.(*DialogStart)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendDialogStart(b, e.(*DialogStart)) },
+}
+
+var dialogEndInfo = &event.Info{
+	Family: "sip",
+	Name:   "sip.dialog_end",
+	Doc:    "A call that dialog.track follows ended, or was never answered. Its record is what accounting wants.",
+	Points: []event.PointInfo{
+		{ID: OnDialogEnd.ID(), Name: "sip.dialog_end", Doc: "A call that dialog.track follows ended, or was never answered. Its record is what accounting wants."},
+	},
+	Args: []string{"call"},
+	Fields: []event.Field{
+		{
+			Name:   "call",
+			Type:   event.Type{Kind: event.Plain},
+			Doc:    "The call, as dialog.list lists it, with ended.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*DialogEnd).Call },
+			},
+			Set: func(e, value any) error { return plain.SetAny(&e.(*DialogEnd).Call, value) },
+		},
+		{
+			Name:   "call_id",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Its Call-ID.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*DialogEnd).CallID },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*DialogEnd).CallID, value) },
+		},
+		{
+			Name:   "from",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Who called: the URI in From.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*DialogEnd).From },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*DialogEnd).From, value) },
+		},
+		{
+			Name:   "to",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Who was called: the URI of the INVITE.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*DialogEnd).To },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*DialogEnd).To, value) },
+		},
+		{
+			Name:   "code",
+			Type:   event.Type{Kind: event.Uint, Bits: 16},
+			Doc:    "Final status of the INVITE; 0 where there was none.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*DialogEnd).Code) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*DialogEnd).Code, value) },
+		},
+		{
+			Name:   "ended_by",
+			Type:   event.Type{Kind: event.Enum, Names: EndedByNames()},
+			Doc:    "How it ended.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*DialogEnd).EndedBy) },
+			},
+			Set: func(e, value any) error { return plain.SetEnum(&e.(*DialogEnd).EndedBy, value, EndedByNames()) },
+		},
+		{
+			Name:   "setup",
+			Type:   event.Type{Kind: event.Duration},
+			Doc:    "How long it took from the INVITE to the final reply, or to its end.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Int: func(e any) int64 { return int64(e.(*DialogEnd).Setup) },
+			},
+			Set: func(e, value any) error { return plain.SetDuration(&e.(*DialogEnd).Setup, value) },
+		},
+		{
+			Name:   "duration",
+			Type:   event.Type{Kind: event.Duration},
+			Doc:    "How long it was talked; 0 if it was not answered.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Int: func(e any) int64 { return int64(e.(*DialogEnd).Duration) },
+			},
+			Set: func(e, value any) error { return plain.SetDuration(&e.(*DialogEnd).Duration, value) },
+		},
+	},
+	Since: "0.3",
+	Example: `rule "calls" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx) dialog.track(tx) return sip.relay { to = "sip:b@192.0.2.1", record_route = true } end }
+rule "cdr" { on = sip.dialog_end, run = function(call) alert("cdr", { from = this.from, to = this.to, seconds = this.duration, by = this.ended_by }) end }`,
+	New: func() any { return new(DialogEnd) },
+	Clone: func(e any) any {
+		v := *e.(*DialogEnd)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendDialogEnd(b, e.(*DialogEnd)) },
+}

@@ -38,6 +38,9 @@ var Family = &event.Family{
 		localResponseOutInfo,
 		localCompletedInfo,
 		contactInfo,
+		destinationInfo,
+		dialogStartInfo,
+		dialogEndInfo,
 	},
 	Objects: []*event.Object{
 		txObject,
@@ -327,6 +330,106 @@ rule "callee" { on = sip.response_fwded, match = { method = "INVITE" }, run = fu
 			Since:   "0.3",
 			Example: `rule "media" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) nat.fix_sdp(m) end }`,
 		},
+		{
+			Name: "dispatcher.set",
+			Doc:  "Declares a set of destinations, at a script's top level. What is known of them stays over reloads, for those that stay.",
+			Args: []event.Param{
+				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "Its name."},
+			},
+			Results: []event.Param{
+				{Name: "declare", Type: event.Type{Kind: event.Any}, Doc: `What takes its table: { destinations = { "sip:192.0.2.1", { uri = "sip:192.0.2.2;transport=tcp", weight = 2, priority = 1 } }, algorithm = "round_robin", probe = "10s", timeout = "2s", failures = 3, successes = 1, from = "sip:probe@example.com" }. algorithm is round_robin, weighted, hash or least_load. A weight is 1 when absent, and 0 for what gets nothing while others are up; those of a lower priority stand in for those above. probe is how often each is asked by OPTIONS, never when absent; so many failures in a row take it out, so many successes in again. Any answer but 503 is a success. Calls count alike.`},
+			},
+			Native: true,
+			Since:  "0.3",
+			Example: `dispatcher.set "gateways" { destinations = { "sip:192.0.2.1", "sip:192.0.2.2" }, probe = "10s" }
+rule "out" { on = sip.request_in, match = { method = "INVITE" }, run = function() return sip.relay { targets = dispatcher.select "gateways" } end }`,
+		},
+		{
+			Name: "dispatcher.select",
+			Doc:  "Chooses among the destinations of a set that are up, and lists all of them as targets of sip.relay, the chosen one first: the request keeps its URI and goes there, and to the next one if that is out of order.",
+			Args: []event.Param{
+				{Name: "set", Type: event.Type{Kind: event.String}, Doc: "The set."},
+				{Name: "key", Type: event.Type{Kind: event.String}, Doc: "What a hash is made of, such as a Call-ID: the same key leads to the same destination.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "targets", Type: event.Type{Kind: event.Plain}, Doc: "A list of { next_hop, set, step, backup }, empty when all are down; nil and why where there is no such set."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `dispatcher.set "pbx" { destinations = { "sip:192.0.2.1", { uri = "sip:192.0.2.2", weight = 3 } }, algorithm = "hash" }
+rule "in" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  local targets = dispatcher.select("pbx", m.call_id)
+  if #targets == 0 then return sip.reply(503) end
+  return sip.relay { targets = targets, record_route = true }
+end }`,
+		},
+		{
+			Name: "dispatcher.list",
+			Doc:  "Lists the destinations of a set as they stand.",
+			Args: []event.Param{
+				{Name: "set", Type: event.Type{Kind: event.String}, Doc: "The set."},
+			},
+			Results: []event.Param{
+				{Name: "destinations", Type: event.Type{Kind: event.Plain}, Doc: "A list of { uri, weight, priority, up, load, selected, reached, failed }, highest priority first; nil where there is no such set.", Optional: true},
+			},
+			Since: "0.3",
+			Example: `dispatcher.set "pbx" { destinations = { "sip:192.0.2.1" } }
+timer "show" { every = "1m", run = function() for _, d in ipairs(dispatcher.list "pbx") do log.info("pbx", { uri = d.uri, up = d.up, calls = d.selected }) end end }`,
+		},
+		{
+			Name: "dispatcher.mark",
+			Doc:  "Takes a destination out of its set, or in again, until probes or calls say otherwise.",
+			Args: []event.Param{
+				{Name: "set", Type: event.Type{Kind: event.String}, Doc: "The set."},
+				{Name: "uri", Type: event.Type{Kind: event.String}, Doc: "The destination."},
+				{Name: "up", Type: event.Type{Kind: event.Bool}, Doc: "Whether it is up."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `dispatcher.set "pbx" { destinations = { "sip:192.0.2.1", "sip:192.0.2.2" } }
+rule "away" { on = hookd.start, run = function() dispatcher.mark("pbx", "sip:192.0.2.2", false) end }`,
+		},
+		{
+			Name: "dialog.track",
+			Doc:  "Follows a call from its INVITE on: sip.dialog_start tells of its answer, sip.dialog_end of its end, and until then it counts for its profiles. The ends are seen where the call's route is recorded. Scripts may follow one call together: it has the profiles of all.",
+			Args: []event.Param{
+				{Name: "tx", Type: event.Type{Kind: event.ObjectRef, Object: "sip.tx"}, Doc: "The transaction of its INVITE, at request_in."},
+				{Name: "options", Type: event.Type{Kind: event.Plain}, Doc: `{ profiles = { "user:alice" }, timeout = "2h", data = … }: words that the call counts for, how long it is followed at most (12 h when absent), plain data that its events have.`, Optional: true},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "calls" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  if m.to.tag ~= "" then return end
+  if dialog.count("user:" .. m.from.user) >= 2 then return sip.reply(486, "Too Many Calls") end
+  dialog.track(tx, { profiles = { "user:" .. m.from.user } })
+  return sip.relay { to = "sip:192.0.2.1", record_route = true }
+end }`,
+		},
+		{
+			Name: "dialog.count",
+			Doc:  "Counts the calls that a profile stands for, those that ring included.",
+			Args: []event.Param{
+				{Name: "profile", Type: event.Type{Kind: event.String}, Doc: "The word that dialog.track was given."},
+			},
+			Results: []event.Param{
+				{Name: "calls", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many."},
+			},
+			Since:   "0.3",
+			Example: `rule "busy" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) log.info("calls", { n = dialog.count("trunk:a") }) end }`,
+		},
+		{
+			Name: "dialog.list",
+			Doc:  "Lists calls that are followed, in the order in which they began.",
+			Args: []event.Param{
+				{Name: "profile", Type: event.Type{Kind: event.String}, Doc: "Those of a profile; all when absent.", Optional: true},
+				{Name: "limit", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many at most; 1,000 when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "calls", Type: event.Type{Kind: event.Plain}, Doc: "A list of { call_id, from, to, uri, source, profiles, data, began, answered }, times in seconds."},
+			},
+			Since:   "0.3",
+			Example: `timer "calls" { every = "1m", run = function() for _, c in ipairs(dialog.list()) do log.info("call", { id = c.call_id, from = c.from }) end end }`,
+		},
 	},
 	Verdicts: []event.VerdictInfo{
 		{
@@ -349,7 +452,7 @@ rule "callee" { on = sip.response_fwded, match = { method = "INVITE" }, run = fu
 				{Name: "to", Type: event.Type{Kind: event.String}, Doc: "A URI, which becomes the request's URI.", Optional: true},
 				{Name: "fork", Type: event.Type{Kind: event.Strings}, Doc: "URIs that are tried at the same time; the first that answers gets the call.", Optional: true},
 				{Name: "next_hop", Type: event.Type{Kind: event.String}, Doc: "A URI that says where the request is sent, in the place of what its Route or URI says; those stay as they are.", Optional: true},
-				{Name: "targets", Type: event.Type{Kind: event.Plain}, Doc: "A list of places, as `location.lookup` and `dispatcher.select` give it: each a URI, or { uri, next_hop, route, socket, step }. Those of one step are tried at the same time, those of a later one when all before have failed; route is a list of values of Route, socket the address of ours that it is sent from. An empty list is answered with 480.", Optional: true},
+				{Name: "targets", Type: event.Type{Kind: event.Plain}, Doc: "A list of places, as `location.lookup` and `dispatcher.select` give it: each a URI, or { uri, next_hop, route, socket, step, backup }. Those of one step are tried at the same time, those of a later one when all before have failed; route is a list of values of Route, socket the address of ours that it is sent from. A step with backup is only tried where those before are out of order: nobody answered, or with a 5xx. An empty list is answered with 480.", Optional: true},
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "How long a branch may ring, in the place of fr_inv_timer.", Optional: true},
 				{Name: "on_failure", Type: event.Type{Kind: event.Handler}, Doc: "Name of a handler that is asked when all branches have failed; as `tx:on(sip.on_failure, …)`.", Optional: true},
 				{Name: "record_route", Type: event.Type{Kind: event.Bool}, Doc: "Stay in the path of the dialog's later requests (RFC 3261, 16.6).", Optional: true},

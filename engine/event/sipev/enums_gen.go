@@ -137,3 +137,46 @@ func ParseContactChange(word string) (ContactChange, bool) {
 
 // ContactChangeNames returns the words by value. The slice is shared: do not change it.
 func ContactChangeNames() []string { return contactChangeNames[:] }
+
+// EndedBy is sip.ended_by. How a call ended. failed: nobody took it. canceled:
+// the caller gave up before. caller, callee: who hung up. lapsed: nobody was
+// heard of for its timeout.
+type EndedBy uint8
+
+// The values of EndedBy.
+const (
+	EndedByFailed EndedBy = iota
+	EndedByCanceled
+	EndedByCaller
+	EndedByCallee
+	EndedByLapsed
+)
+
+var endedByNames = [...]string{
+	"failed",
+	"canceled",
+	"caller",
+	"callee",
+	"lapsed",
+}
+
+// String returns the word that scripts and records use for v.
+func (v EndedBy) String() string {
+	if int(v) < len(endedByNames) {
+		return endedByNames[v]
+	}
+	return "ended_by(" + strconv.Itoa(int(v)) + ")"
+}
+
+// ParseEndedBy returns the value that the word names.
+func ParseEndedBy(word string) (EndedBy, bool) {
+	for i, name := range endedByNames {
+		if name == word {
+			return EndedBy(i), true
+		}
+	}
+	return 0, false
+}
+
+// EndedByNames returns the words by value. The slice is shared: do not change it.
+func EndedByNames() []string { return endedByNames[:] }

@@ -116,6 +116,15 @@ var (
 	// OnContact is sip.contact. A contact of an address of record was bound, bound
 	// again, taken back, or ended; once the handler that did it has returned.
 	OnContact = event.MakePoint[Contact](92)
+	// OnDestination is sip.destination. A destination of a dispatcher.set went
+	// down, or up again.
+	OnDestination = event.MakePoint[Destination](93)
+	// OnDialogStart is sip.dialog_start. A call that dialog.track follows was
+	// answered.
+	OnDialogStart = event.MakePoint[DialogStart](94)
+	// OnDialogEnd is sip.dialog_end. A call that dialog.track follows ended, or was
+	// never answered. Its record is what accounting wants.
+	OnDialogEnd = event.MakePoint[DialogEnd](95)
 )
 
 // RequestIn is sip.request_in. A request began a transaction (TMCB_REQUEST_IN):
@@ -402,4 +411,47 @@ type Contact struct {
 	URI string
 	// How long it is bound; 0 where it is no more.
 	Expires time.Duration
+}
+
+// Destination is sip.destination. A destination of a dispatcher.set went down,
+// or up again.
+type Destination struct {
+	// The set.
+	Set string
+	// The destination.
+	URI string
+	// Whether it is up.
+	Up bool
+}
+
+// DialogStart is sip.dialog_start. A call that dialog.track follows was
+// answered.
+type DialogStart struct {
+	// The call, as dialog.list lists it.
+	Call any
+	// Its Call-ID.
+	CallID string
+	// How long it took from the INVITE to the answer.
+	Setup time.Duration
+}
+
+// DialogEnd is sip.dialog_end. A call that dialog.track follows ended, or was
+// never answered. Its record is what accounting wants.
+type DialogEnd struct {
+	// The call, as dialog.list lists it, with ended.
+	Call any
+	// Its Call-ID.
+	CallID string
+	// Who called: the URI in From.
+	From string
+	// Who was called: the URI of the INVITE.
+	To string
+	// Final status of the INVITE; 0 where there was none.
+	Code uint16
+	// How it ended.
+	EndedBy EndedBy
+	// How long it took from the INVITE to the final reply, or to its end.
+	Setup time.Duration
+	// How long it was talked; 0 if it was not answered.
+	Duration time.Duration
 }

@@ -33,10 +33,12 @@ type RelayArgs struct {
 	// Route or URI says; those stay as they are.
 	NextHop string
 	// Targets: A list of places, as `location.lookup` and `dispatcher.select` give
-	// it: each a URI, or { uri, next_hop, route, socket, step }. Those of one step
-	// are tried at the same time, those of a later one when all before have failed;
-	// route is a list of values of Route, socket the address of ours that it is
-	// sent from. An empty list is answered with 480.
+	// it: each a URI, or { uri, next_hop, route, socket, step, backup }. Those of
+	// one step are tried at the same time, those of a later one when all before
+	// have failed; route is a list of values of Route, socket the address of ours
+	// that it is sent from. A step with backup is only tried where those before are
+	// out of order: nobody answered, or with a 5xx. An empty list is answered with
+	// 480.
 	Targets any
 	// Timeout: How long a branch may ring, in the place of fr_inv_timer.
 	Timeout    time.Duration
@@ -124,4 +126,27 @@ type Functions interface {
 	// media come to another address: in all its c= lines but those that put on
 	// hold. Ports stay. It has effects.
 	NatFixSDP(c *event.Caller, message Message, address netip.Addr) (changed bool, err error)
+	// DispatcherSelect is dispatcher.select. Chooses among the destinations of a
+	// set that are up, and lists all of them as targets of sip.relay, the chosen
+	// one first: the request keeps its URI and goes there, and to the next one if
+	// that is out of order. It has effects.
+	DispatcherSelect(c *event.Caller, set string, keyArg string) (targets any, err error)
+	// DispatcherList is dispatcher.list. Lists the destinations of a set as they
+	// stand.
+	DispatcherList(c *event.Caller, set string) any
+	// DispatcherMark is dispatcher.mark. Takes a destination out of its set, or in
+	// again, until probes or calls say otherwise. It has effects.
+	DispatcherMark(c *event.Caller, set string, uri string, up bool) error
+	// DialogTrack is dialog.track. Follows a call from its INVITE on:
+	// sip.dialog_start tells of its answer, sip.dialog_end of its end, and until
+	// then it counts for its profiles. The ends are seen where the call's route is
+	// recorded. Scripts may follow one call together: it has the profiles of all.
+	// It has effects.
+	DialogTrack(c *event.Caller, tx Tx, options any) error
+	// DialogCount is dialog.count. Counts the calls that a profile stands for,
+	// those that ring included.
+	DialogCount(c *event.Caller, profile string) uint32
+	// DialogList is dialog.list. Lists calls that are followed, in the order in
+	// which they began.
+	DialogList(c *event.Caller, profile string, limit uint32, hasLimit bool) any
 }

@@ -224,3 +224,39 @@ func appendContact(b []byte, e *Contact) []byte {
 	b = event.AppendJSONTime(b, int64(e.Expires))
 	return b
 }
+
+func appendDestination(b []byte, e *Destination) []byte {
+	b = append(b, `,"set":`...)
+	b = event.AppendJSONString(b, e.Set)
+	b = append(b, `,"uri":`...)
+	b = event.AppendJSONString(b, e.URI)
+	b = append(b, `,"up":`...)
+	b = strconv.AppendBool(b, e.Up)
+	return b
+}
+
+func appendDialogStart(b []byte, e *DialogStart) []byte {
+	b = append(b, `,"call_id":`...)
+	b = event.AppendJSONString(b, e.CallID)
+	b = append(b, `,"setup":`...)
+	b = event.AppendJSONTime(b, int64(e.Setup))
+	return b
+}
+
+func appendDialogEnd(b []byte, e *DialogEnd) []byte {
+	b = append(b, `,"call_id":`...)
+	b = event.AppendJSONString(b, e.CallID)
+	b = append(b, `,"from":`...)
+	b = event.AppendJSONString(b, e.From)
+	b = append(b, `,"to":`...)
+	b = event.AppendJSONString(b, e.To)
+	b = append(b, `,"code":`...)
+	b = strconv.AppendUint(b, uint64(e.Code), 10)
+	b = append(b, `,"ended_by":`...)
+	b = event.AppendJSONString(b, e.EndedBy.String())
+	b = append(b, `,"setup":`...)
+	b = event.AppendJSONTime(b, int64(e.Setup))
+	b = append(b, `,"duration":`...)
+	b = event.AppendJSONTime(b, int64(e.Duration))
+	return b
+}

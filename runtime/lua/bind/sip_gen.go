@@ -14,6 +14,8 @@ var sipFakedByWords = words(sipev.FakedByNames())
 
 var sipContactChangeWords = words(sipev.ContactChangeNames())
 
+var sipEndedByWords = words(sipev.EndedByNames())
+
 func sipTxIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	v := o.(sipev.Tx)
 	switch key {
@@ -7444,6 +7446,61 @@ func sipContactThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 	return nil, false
 }
 
+func sipDestinationThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*sipev.Destination)
+	switch key {
+	case "set":
+		return fromString(v.Set), true
+	case "uri":
+		return fromString(v.URI), true
+	case "up":
+		return fromBool(v.Up), true
+	}
+	return nil, false
+}
+
+func sipDialogStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*sipev.DialogStart)
+	return append(dst, Value(h, L, v.Call))
+}
+
+func sipDialogStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*sipev.DialogStart)
+	switch key {
+	case "call_id":
+		return fromString(v.CallID), true
+	case "setup":
+		return fromDuration(v.Setup), true
+	}
+	return nil, false
+}
+
+func sipDialogEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*sipev.DialogEnd)
+	return append(dst, Value(h, L, v.Call))
+}
+
+func sipDialogEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*sipev.DialogEnd)
+	switch key {
+	case "call_id":
+		return fromString(v.CallID), true
+	case "from":
+		return fromString(v.From), true
+	case "to":
+		return fromString(v.To), true
+	case "code":
+		return fromUint(v.Code), true
+	case "ended_by":
+		return fromEnum(sipEndedByWords, v.EndedBy), true
+	case "setup":
+		return fromDuration(v.Setup), true
+	case "duration":
+		return fromDuration(v.Duration), true
+	}
+	return nil, false
+}
+
 func sipEvents() []*EventType {
 	return []*EventType{
 		{
@@ -7551,6 +7608,9 @@ func sipEvents() []*EventType {
 			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Numbers: sipLocalCompletedNumbers,
 		},
 		{Info: sipev.Family.Events[26], Args: sipContactArgs, This: sipContactThis},
+		{Info: sipev.Family.Events[27], Args: noArgs, This: sipDestinationThis},
+		{Info: sipev.Family.Events[28], Args: sipDialogStartArgs, This: sipDialogStartThis},
+		{Info: sipev.Family.Events[29], Args: sipDialogEndArgs, This: sipDialogEndThis},
 	}
 }
 
@@ -7772,6 +7832,61 @@ func SIPFunctions(fn sipev.Functions) []Function {
 				return fail(L, err)
 			}
 			L.Push(fromBool(rChanged))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[17], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "dispatcher.select")
+			set := toString(funcArg(h, L, "dispatcher.select", 1))
+			keyArg := orZero(funcArg(h, L, "dispatcher.select", 2), toString)
+			rTargets, err := fn.DispatcherSelect(h.Caller(L), set, keyArg)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(Value(h, L, rTargets))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[18], Call: func(h Host, L *lua.LState) int {
+			set := toString(funcArg(h, L, "dispatcher.list", 1))
+			rDestinations := fn.DispatcherList(h.Caller(L), set)
+			L.Push(Value(h, L, rDestinations))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[19], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "dispatcher.mark")
+			set := toString(funcArg(h, L, "dispatcher.mark", 1))
+			uri := toString(funcArg(h, L, "dispatcher.mark", 2))
+			up := toBool(funcArg(h, L, "dispatcher.mark", 3))
+			if !h.Does("dispatcher.mark") {
+				return succeed(L)
+			}
+			if err := fn.DispatcherMark(h.Caller(L), set, uri, up); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: sipev.Family.Functions[20], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "dialog.track")
+			tx := toObject[sipev.Tx](funcArg(h, L, "dialog.track", 1), SIPTx)
+			options := orZero(funcArg(h, L, "dialog.track", 2), toPlain)
+			if !h.Does("dialog.track") {
+				return succeed(L)
+			}
+			if err := fn.DialogTrack(h.Caller(L), tx, options); err != nil {
+				return fail(L, err)
+			}
+			return succeed(L)
+		}},
+		{Info: sipev.Family.Functions[21], Call: func(h Host, L *lua.LState) int {
+			profile := toString(funcArg(h, L, "dialog.count", 1))
+			rCalls := fn.DialogCount(h.Caller(L), profile)
+			L.Push(fromUint(rCalls))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[22], Call: func(h Host, L *lua.LState) int {
+			profile := orZero(funcArg(h, L, "dialog.list", 1), toString)
+			limit, hasLimit := optional(funcArg(h, L, "dialog.list", 2), toUint[uint32])
+			rCalls := fn.DialogList(h.Caller(L), profile, limit, hasLimit)
+			L.Push(Value(h, L, rCalls))
 			return 1
 		}},
 	}

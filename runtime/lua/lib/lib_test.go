@@ -133,7 +133,7 @@ func TestDeclaredHaveBodies(t *testing.T) {
 	var declared, there []string
 	for _, f := range catalogue.All() {
 		for _, fn := range f.Functions {
-			if fn.Native && !fn.Effects && !strings.HasSuffix(fn.Name, ".listen") { // effects and declaring are not the library's
+			if fn.Native && !fn.Effects && !strings.HasSuffix(fn.Name, ".listen") && fn.Name != "dispatcher.set" { // effects and declaring are not the library's
 				declared = append(declared, fn.Name)
 			}
 		}

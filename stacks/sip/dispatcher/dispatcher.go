@@ -162,8 +162,9 @@ func (s *Set) find(uri string) *place {
 }
 
 // Select returns the URIs of the destinations that are up, in the order in which they
-// should be tried. key is what a hash is made of.
-func (s *Set) Select(key string) []string {
+// should be tried. key is what a hash is made of. take false only asks: nobody's turn is
+// over.
+func (s *Set) Select(key string, take bool) []string {
 	var list []string
 	for from := 0; from < len(s.places); {
 		to := from + 1
@@ -176,13 +177,13 @@ func (s *Set) Select(key string) []string {
 				up = append(up, p)
 			}
 		}
-		s.order(up, key, len(list) == 0)
+		s.order(up, key, take && len(list) == 0)
 		for _, p := range up {
 			list = append(list, p.URI)
 		}
 		from = to
 	}
-	if len(list) != 0 {
+	if len(list) != 0 && take {
 		s.find(list[0]).Selected++
 	}
 	return list

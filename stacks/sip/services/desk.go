@@ -6,6 +6,8 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/setting"
+	"github.com/hookd/hookd/stacks/sip"
+	"github.com/hookd/hookd/stacks/sip/dialog"
 	"github.com/hookd/hookd/stacks/sip/digest"
 	"github.com/hookd/hookd/stacks/sip/location"
 )
@@ -20,11 +22,13 @@ type Config struct {
 	MaxNonces int
 	// Locations bound who is registered.
 	Locations location.Limits
+	// Dialogs bound the calls that are followed.
+	Dialogs dialog.Limits
 }
 
 // DefaultConfig returns what holds where nothing else is said.
 func DefaultConfig() Config {
-	return Config{NonceLife: 5 * time.Minute, MaxNonces: 100_000, Locations: location.DefaultLimits()}
+	return Config{NonceLife: 5 * time.Minute, MaxNonces: 100_000, Locations: location.DefaultLimits(), Dialogs: dialog.DefaultLimits()}
 }
 
 func (c Config) orDefaults() Config {
@@ -37,6 +41,8 @@ func (c Config) orDefaults() Config {
 		{&c.Locations.Contacts, &d.Locations.Contacts},
 		{&c.Locations.Total, &d.Locations.Total},
 		{&c.Locations.Paths, &d.Locations.Paths},
+		{&c.Dialogs.Calls, &d.Dialogs.Calls},
+		{&c.Dialogs.Profiles, &d.Dialogs.Profiles},
 	} {
 		if *f.have == 0 {
 			*f.have = *f.def
@@ -52,6 +58,8 @@ func (c *Config) settings() setting.Table {
 		{Name: "max_contacts", Doc: "contacts of one address of record; a REGISTER for more is answered with 403", Limit: true, Value: setting.Count(&c.Locations.Contacts)},
 		{Name: "max_registered", Doc: "contacts in all; a REGISTER for more is answered with 503", Limit: true, Value: setting.Count(&c.Locations.Total)},
 		{Name: "max_path", Doc: "bytes of the Path of a REGISTER; one with more is answered with 403", Limit: true, Value: setting.Count(&c.Locations.Paths)},
+		{Name: "max_dialogs", Doc: "calls that dialog.track follows at once; more are not followed", Limit: true, Value: setting.Count(&c.Dialogs.Calls)},
+		{Name: "max_profiles", Doc: "profiles of one of them", Limit: true, Value: setting.Count(&c.Dialogs.Profiles)},
 	}
 }
 
@@ -83,6 +91,16 @@ type Stats struct {
 	ContactsExpired  uint64 // that nobody registered again
 	ContactsTooMany  uint64 // refused for max_contacts
 	ContactsNoRoom   uint64 // refused for max_registered
+
+	Probes          uint64 // destinations that were asked
+	ProbesSkipped   uint64 // that were not, since too many questions were open
+	Dialogs         int    // calls that are followed
+	DialogsTracked  uint64 // that were
+	DialogsAnswered uint64
+	DialogsLapsed   uint64 // of which nobody was heard for their timeout
+	DialogsRefused  uint64 // that were not followed, for max_dialogs
+
+	Untold uint64 // changes of destinations that no rule heard of, since too much waited
 }
 
 // Desk is what scripts call.
@@ -90,18 +108,23 @@ type Desk struct {
 	mu     sync.Mutex // of what follows
 	nonces *digest.Nonces
 	places *location.Table
+	calls  *dialog.Table
 	stats  Stats
 	at     int64 // the time of the change that is being made
 	news   []contactChange
-	waking int64 // when the timer is due, 0: it is not set
+	sets   map[string]*prober
+	stack  *sip.Stack // nil where SIP is not served
+	waking int64      // when the timer is due, 0: it is not set
 
 	timer event.Timer // of the first shard, which is entered
+	lapse event.Timer // of the stack's shard: calls that lapse
 }
 
 // New returns a desk that knows nothing yet.
 func New(cfg Config) *Desk {
 	cfg = cfg.orDefaults()
 	s := &Desk{nonces: digest.NewNonces(cfg.NonceLife, cfg.MaxNonces)}
+	s.calls = dialog.New(cfg.Dialogs)
 	s.places = location.New(cfg.Locations, s.noted)
 	return s
 }
@@ -115,6 +138,8 @@ func (s *Desk) Stats() Stats {
 	st.NoncesKnown, st.NoncesStale, st.NoncesReplayed, st.NoncesCrowded = n.Known, n.Stale, n.Replayed, n.Crowded
 	p := s.places.Stats()
 	st.AORs, st.Contacts, st.Registers, st.RegistersRefused = p.AORs, p.Contacts, p.Registers, p.Refused
+	d := s.calls.Stats()
+	st.Dialogs, st.DialogsTracked, st.DialogsAnswered, st.DialogsLapsed, st.DialogsRefused = d.Calls, d.Tracked, d.Answered, d.Lapsed, d.Refused
 	st.ContactsExpired, st.ContactsTooMany, st.ContactsNoRoom = p.Expired, p.TooMany, p.NoRoom
 	return st
 }
