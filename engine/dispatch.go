@@ -361,6 +361,7 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 		Point:   o.plan.where.Name,
 		Verdict: o.plan.words[v.Kind],
 		Observe: observe,
+		Args:    v.Args,
 		Routine: o.plan.routine[v.Kind],
 	}
 	s.sink.Decision(&s.decision)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"log/slog"
 
 	"github.com/hookd/hookd/engine/event"
@@ -56,8 +57,20 @@ type DecisionRecord struct {
 	Verdict string // with its family: "flow.cut"
 	// Observe: the rule only observes; the verdict was not applied.
 	Observe bool
+	// Change: it is no verdict, but a change of what the event is about.
+	Change bool
+	// Args are the verdict's arguments, nil where it has none. They are lent.
+	Args any
 	// Routine: it is what the event is there for, as an answer to a request is.
 	Routine bool
+}
+
+// Detail says what the arguments are, where they can say it: "403 Forbidden".
+func (r *DecisionRecord) Detail() string {
+	if s, ok := r.Args.(fmt.Stringer); ok {
+		return s.String()
+	}
+	return ""
 }
 
 // ErrorRecord is a failure of a script at run time.

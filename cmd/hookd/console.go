@@ -70,6 +70,10 @@ func (d *daemon) consoleConfig(sc screen) console.Config {
 			return reloadText(d.reloader.Rollback())
 		},
 	}
+	c.Looks = []console.Look{{
+		Name: "ladder", Args: "CALL-ID", Does: "draw the messages that are kept of SIP calls; the Call-ID may be a glob",
+		Text: func(id string) (string, error) { return d.ladder(id, sc.width) },
+	}}
 	if len(d.paths) == 0 {
 		c.Reload = nil // there are no files
 	}

@@ -137,6 +137,9 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	if err := d.tap([]string{alwaysPrinted}); err != nil {
 		return d, err
 	}
+	if len(o.pcap) > 0 || opts.sniff.Live {
+		d.seen = observeSIP(d.engine, d.sink, opts.sip, opts.sniff, &d.house.stack)
+	}
 	d.front = flow.NewFront(d.engine.Shards(), d.house.stack)
 	d.front.Install(d.flow)
 	if err := d.openLoops(); err != nil {
@@ -300,6 +303,9 @@ func (d *daemon) run(parent context.Context) error {
 		reason = hookdev.StopReasonSignal
 	case err != nil:
 		reason = hookdev.StopReasonError
+	}
+	if d.seen != nil {
+		d.seen.close()
 	}
 	d.engine.Stop(reason)
 	cancel()

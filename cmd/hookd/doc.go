@@ -26,6 +26,7 @@ import (
 	"github.com/hookd/hookd/stacks/netio/dns"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/services"
+	"github.com/hookd/hookd/stacks/sip/sniff"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
@@ -170,7 +171,7 @@ func docLimits(w io.Writer) error {
 			fmt.Fprintf(tw, "flow %s\t%s\t%s\n", l.Name, l.Value, l.Doc)
 		}
 	}
-	for _, l := range append(sip.Config{}.Settings(), services.Config{}.Settings()...) {
+	for _, l := range sipSettings() {
 		if l.Limit {
 			fmt.Fprintf(tw, "sip %s\t%s\t%s\n", l.Name, l.Value, l.Doc)
 		}
@@ -206,7 +207,7 @@ func docSettings(w io.Writer) error {
 	}{
 		{"the flow stack, in settings { flow = { NAME = VALUE } } or as --flow NAME=VALUE", flow.Config{}.Settings()},
 		{"the event loop, in settings { loop = { NAME = VALUE } }", loop.Tuning{}.Settings()},
-		{"the SIP stack, in settings { sip = { NAME = VALUE } }", append(sip.Config{}.Settings(), services.Config{}.Settings()...)},
+		{"the SIP stack, in settings { sip = { NAME = VALUE } }", sipSettings()},
 		{"moving connections, in settings { sock = { NAME = VALUE } }", scripted.Config{}.Settings()},
 	} {
 		fmt.Fprintf(w, "\nSettings of %s:\n", stack.title)
@@ -219,4 +220,9 @@ func docSettings(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// sipSettings lists what can be set about SIP.
+func sipSettings() []setting.Doc {
+	return slices.Concat(sip.Config{}.Settings(), services.Config{}.Settings(), sniff.DefaultConfig().Settings())
 }

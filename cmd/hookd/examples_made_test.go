@@ -139,6 +139,7 @@ var madeCaptures = map[string]func(m *madeTraffic){
 		late.Open()
 		late.Close()
 	},
+	"sip-calls": makeCalls,
 	"rexmit-storm": func(m *madeTraffic) {
 		good, bad := m.conn("10.0.0.1:43000", "10.0.0.80:80"), m.conn("10.0.0.2:43000", "10.0.0.80:80")
 		for _, c := range []*craft.Conn{good, bad} {

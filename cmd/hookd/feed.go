@@ -48,6 +48,7 @@ type frameSource interface {
 // error counts: connections end, and the stop is announced, all the same. Before
 // it waits for packets it writes the records out.
 func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
+	h.seen = observeSIP(h.engine, h.sink, h.sipConfig, h.sniff, &h.stack)
 	front := flow.NewFront(h.engine.Shards(), h.stack)
 	front.WantStreams(h.engine.Reads(flow.StreamFields()...))
 	front.Install(h.flow)
@@ -69,6 +70,7 @@ func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	default:
 		reason = hookdev.StopReasonError
 	}
+	h.seen.close()
 	h.engine.Stop(reason)
 	return front.Stats(), err
 }

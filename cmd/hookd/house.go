@@ -21,6 +21,7 @@ import (
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/edge"
 	"github.com/hookd/hookd/stacks/sip/services"
+	"github.com/hookd/hookd/stacks/sip/sniff"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
@@ -31,6 +32,12 @@ type house struct {
 	out    *trace.Writer
 	// stack are the settings of the flow stack.
 	stack flow.Config
+	// sipConfig and sniff are the settings of SIP in packets, seen what finds it; nil: nobody
+	// looks.
+	sipConfig sip.Config
+	sniff     sniff.Config
+	seen      *sipObserver
+	sink      engine.Sink
 	// notes and packets are there where packets are written.
 	notes   *trace.Notes
 	packets *packetWriter
@@ -78,9 +85,10 @@ type engineOptions struct {
 	// socks are the connections of this host; nil: none is touched.
 	socks *scripted.Stack
 	// sip are the SIP stack's settings, sips its listeners; nil: none is opened.
-	sip  sip.Config
-	sock scripted.Config
-	sips *edge.Group
+	sip   sip.Config
+	sniff sniff.Config
+	sock  scripted.Config
+	sips  *edge.Group
 	// services are the settings of what SIP policies call, desk who has it; nil: one of
 	// the engine's own.
 	services services.Config
@@ -108,7 +116,7 @@ func (o *houseOptions) engineOptions(w io.Writer, paths []string) (engineOptions
 	if err != nil {
 		return engineOptions{}, err
 	}
-	opts := engineOptions{observe: set.observe, checkNative: o.checkNative, limits: set.limits, flow: set.flow, loop: set.loop, sip: set.sip, services: set.services, sock: set.sock}
+	opts := engineOptions{observe: set.observe, sniff: set.sniff, checkNative: o.checkNative, limits: set.limits, flow: set.flow, loop: set.loop, sip: set.sip, services: set.services, sock: set.sock}
 	if o.daemon && o.shards == 0 {
 		o.shards = set.shards
 	}
@@ -141,6 +149,7 @@ func newHouse(o engineOptions, debug bool, records, logs io.Writer) *house {
 		h.notes = &trace.Notes{Sink: h.out}
 		sink = h.notes
 	}
+	h.sink, h.sipConfig, h.sniff = sink, o.sip, o.sniff
 	h.engine = newEngine(o, sink, h.flow)
 	h.stack.Overlaps = overlaps(h.engine)
 	return h

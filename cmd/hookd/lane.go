@@ -15,6 +15,7 @@ type lane struct {
 	engine *engine.Engine
 	fns    *flow.Functions
 	front  *flow.Front
+	seen   *sipObserver
 }
 
 // newLane loads the scripts below paths; diagnostics go to w, what they say to
@@ -32,6 +33,7 @@ func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink) (*l
 	}
 	opts.flow.Overlaps = overlaps(l.engine)
 	opts.flow.Blocks = flow.NewBlocks(opts.flow.MaxBlocks, opts.flow.NeverBlock...)
+	l.seen = observeSIP(l.engine, sink, opts.sip, opts.sniff, &opts.flow)
 	l.front = flow.NewFront(l.engine.Shards(), opts.flow)
 	l.front.WantStreams(l.engine.Reads(flow.StreamFields()...))
 	l.front.Install(l.fns)
@@ -49,6 +51,7 @@ func (l *lane) frame(f *capture.Frame) {
 // end ends the lane's connections and tells its rules.
 func (l *lane) end(reason hookdev.StopReason) {
 	l.front.Close()
+	l.seen.close()
 	l.engine.Stop(reason)
 	l.front.Remove(l.fns)
 }

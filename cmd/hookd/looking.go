@@ -32,6 +32,7 @@ func (d *daemon) serveLooks() {
 		return v, nil
 	})
 	d.control.Handle("GET /loop/conns", d.surveyLoops)
+	d.control.Handle("GET /sip/calls", func(r *http.Request) (any, error) { return d.calls(r.URL.Query().Get("id")), nil })
 	d.control.Handle("GET /blocks", func(r *http.Request) (any, error) {
 		limit, err := inspect.Number(r, "limit", defaultBlocks, maxBlocksShown)
 		if err != nil {

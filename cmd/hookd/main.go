@@ -91,7 +91,7 @@ Exit codes: 0 done, 1 the work found a failure, 2 usage, 3 scripts do not load,
 	root.AddCommand(
 		newRun(), newConsole(), newStatus(), newReload(), newRollback(),
 		newRules(), newConns(), newTrace(), newTop(), newStore(), newBlocks(),
-		newReplay(), newDiff(), newExplain(), newCheck(), newTest(), newHooks(), newDoc(), newSock(), newVersion(),
+		newReplay(), newDiff(), newExplain(), newCheck(), newTest(), newHooks(), newDoc(), newSIP(), newSock(), newVersion(),
 	)
 	return root
 }

@@ -35,6 +35,9 @@ func (d *daemon) writeMetrics(w *metrics.Writer) {
 	})
 	w.Counts("hookd_sip", "Counted by the SIP stack", d.sips.Stats())
 	w.Counts("hookd_sip", "Counted beside the SIP stack", d.opts.desk.Stats())
+	if d.seen != nil {
+		w.Counts("hookd_sip_seen", "Counted of SIP that passes", d.seen.stats())
+	}
 	w.Counts("hookd_sock", "Counted of connections that scripts move", d.socks.Stats())
 	w.One("hookd_lines_lost_total", metrics.Counter, "Records and log lines that could not be written fast enough.", float64(d.records.Dropped()+d.logs.Dropped()))
 	d.writeInterfaces(w)

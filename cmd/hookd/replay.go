@@ -222,6 +222,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	st := h.engine.Stats()
 	fmt.Fprintf(w, "%d packets, %d connections, %d events handled", fs.Frames, fs.Conns, st.Events)
 	fmt.Fprintf(w, "; %d decisions, %d alerts, %d script errors\n", h.out.Counts().Decisions, st.Alerts, st.Errors)
+	h.seen.write(w)
 	h.forwarded(w, fs)
 	writeCounts(w, "not handled", []count{
 		{fs.NotIP, "packets without IP"},

@@ -19,6 +19,7 @@ import (
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/services"
+	"github.com/hookd/hookd/stacks/sip/sniff"
 	"github.com/hookd/hookd/stacks/sock/scripted"
 )
 
@@ -32,6 +33,7 @@ type settings struct {
 	loop     loop.Tuning
 	sip      sip.Config
 	services services.Config
+	sniff    sniff.Config
 	sock     scripted.Config
 	why      map[string]string // by name; a default has none
 }
@@ -39,7 +41,7 @@ type settings struct {
 // readSettings puts together what the settings file at the root of the scripts
 // and the flags say; a flag overrides. Diagnostics go to w.
 func readSettings(w io.Writer, paths []string, o *houseOptions) (*settings, error) {
-	s := &settings{why: map[string]string{}}
+	s := &settings{sniff: sniff.DefaultConfig(), why: map[string]string{}}
 	src, err := watch.Settings(paths...)
 	if err != nil {
 		return nil, fail(exitIO, err)
@@ -106,8 +108,11 @@ func set(c configurable, name string, value any) error {
 }
 
 // setSIP changes a setting of the SIP stack, or of what works beside it.
-func setSIP(stack *sip.Config, beside *services.Config, name string, value any) error {
+func setSIP(stack *sip.Config, beside *services.Config, look *sniff.Config, name string, value any) error {
 	if err := beside.Set(name, value); !errors.Is(err, setting.ErrNone) {
+		return err
+	}
+	if err := look.Set(name, value); !errors.Is(err, setting.ErrNone) {
 		return err
 	}
 	return set(stack, name, value)
@@ -118,7 +123,9 @@ func checks() map[string]func(string, any) error {
 	return map[string]func(string, any) error{
 		"flow": func(name string, value any) error { return set(new(flow.Config), name, value) },
 		"loop": func(name string, value any) error { return set(new(loop.Tuning), name, value) },
-		"sip":  func(name string, value any) error { return setSIP(new(sip.Config), new(services.Config), name, value) },
+		"sip": func(name string, value any) error {
+			return setSIP(new(sip.Config), new(services.Config), new(sniff.Config), name, value)
+		},
 		"sock": func(name string, value any) error { return set(new(scripted.Config), name, value) },
 	}
 }
@@ -148,7 +155,7 @@ func (s *settings) readFile(w io.Writer, src engine.Source) error {
 		case "loop":
 			err = set(&s.loop, name, x.Value)
 		case "sip":
-			err = setSIP(&s.sip, &s.services, name, x.Value)
+			err = setSIP(&s.sip, &s.services, &s.sniff, name, x.Value)
 		case "sock":
 			err = set(&s.sock, name, x.Value)
 		case "shards":
@@ -186,7 +193,7 @@ func (s *settings) write(w io.Writer) error {
 	for _, stack := range []struct {
 		name string
 		list []setting.Doc
-	}{{"flow", s.flow.Settings()}, {"loop", s.loop.Settings()}, {"sip", s.sip.Settings()}, {"sip", s.services.Settings()}, {"sock", s.sock.Settings()}} {
+	}{{"flow", s.flow.Settings()}, {"loop", s.loop.Settings()}, {"sip", s.sip.Settings()}, {"sip", s.services.Settings()}, {"sip", s.sniff.Settings()}, {"sock", s.sock.Settings()}} {
 		for _, f := range stack.list {
 			row(stack.name+"."+f.Name, f.Value)
 		}

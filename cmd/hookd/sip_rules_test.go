@@ -27,6 +27,7 @@ type sipRules struct {
 	sent  [][]byte // what was written, in order
 	to    []string
 	out   bytes.Buffer
+	wire  func(to sip.Hop, b []byte) // gets what is written too; may be nil
 }
 
 func newSIPRules(t *testing.T, script string) *sipRules {
@@ -58,6 +59,9 @@ func newSIPPolicies(t *testing.T, paths ...string) *sipRules {
 // Send implements [sip.Transport].
 func (r *sipRules) Send(to sip.Hop, b []byte) error {
 	r.sent, r.to = append(r.sent, append([]byte(nil), b...)), append(r.to, to.Remote.Addr().String())
+	if r.wire != nil {
+		r.wire(to, b)
+	}
 	return nil
 }
 
@@ -98,11 +102,14 @@ func (r *sipRules) request(method, user string) {
 }
 
 // answer lets the peer of the latest request that went to it answer.
-func (r *sipRules) answer(from string, code int) {
+func (r *sipRules) answer(from string, code int) { r.answerBy(from, code, r.recv) }
+
+// answerBy is answer by a way of its own.
+func (r *sipRules) answerBy(from string, code int, recv func(from, text string)) {
 	for i := len(r.sent) - 1; i >= 0; i-- {
 		var m msg.Message
 		if r.to[i] == from && m.Parse(r.sent[i], msg.DefaultLimits()) == nil && m.IsRequest() {
-			r.recv(from, string(msg.AppendReply(nil, &m, &msg.Reply{Code: code, Reason: msg.ReasonOf(code), Tag: []byte("t")})))
+			recv(from, string(msg.AppendReply(nil, &m, &msg.Reply{Code: code, Reason: msg.ReasonOf(code), Tag: []byte("t")})))
 			return
 		}
 	}

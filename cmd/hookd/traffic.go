@@ -16,6 +16,8 @@ import (
 	"github.com/hookd/hookd/stacks/netio"
 	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/phone"
+	"github.com/hookd/hookd/stacks/sip/services"
+	"github.com/hookd/hookd/stacks/sip/sniff"
 )
 
 // specHost makes what specs run on: the flow stack by itself, phones around that of SIP,
@@ -26,20 +28,23 @@ func specHost() spec.Host {
 
 // openTraffic makes the engine of one test, and its stacks.
 func openTraffic(env spec.Env) (*engine.Engine, spec.Traffic, error) {
-	t := &traffic{fns: flow.NewFunctions(), phones: phone.New(sip.Config{}, env.Tick), tick: env.Tick}
+	desk := services.New(services.Config{})
+	t := &traffic{fns: flow.NewFunctions(), phones: phone.New(sip.Config{Watcher: desk}, env.Tick), tick: env.Tick}
 	var err error
 	if t.loops, err = farend.New(netio.NewMemory()); err != nil {
 		return nil, nil, err
 	}
 	group := newLoops(t.loops.Config(env.Clock))
-	e := newEngine(engineOptions{loops: group, sips: t.phones.Group()}, env.Sink, t.fns)
+	e := newEngine(engineOptions{loops: group, sips: t.phones.Group(), desk: desk}, env.Sink, t.fns)
 	if err := errors.Join(t.phones.Start(e.Shards()), group.Start(e.Shards())); err != nil {
 		e.Close()
 		return nil, nil, err
 	}
 	t.loops.Use(group)
 	t.shard = e.Shard(0)
-	t.stack = flow.New(t.shard, flow.Config{})
+	var cfg flow.Config
+	t.seen = observeSIP(e, env.Sink, sip.Config{}, sniff.DefaultConfig(), &cfg)
+	t.stack = flow.New(t.shard, cfg)
 	t.stack.WantStreams(true)
 	t.fns.Install(t.stack)
 	return e, t, nil
@@ -56,6 +61,7 @@ type traffic struct {
 	stack  *flow.Stack
 	fns    *flow.Functions
 	phones *phone.Switchboard
+	seen   *sipObserver
 	loops  *farend.World
 	tick   func() int64
 }
@@ -111,6 +117,7 @@ func (t *traffic) Close() {
 	defer t.shard.Leave()
 	t.phones.Close()
 	t.stack.Close()
+	t.seen.observer.Close()
 	t.fns.Remove(t.stack)
 }
 

@@ -101,7 +101,7 @@ func (c *Comparison) Step(yield func(Difference)) {
 func (c *Comparison) decisions(yield func(Difference)) {
 	for i := range c.Old.decided {
 		was := &c.Old.decided[i]
-		j, ok := c.New.index[spot{was.Conn, was.Point}]
+		j, ok := c.New.index[was.spot()]
 		if !ok {
 			c.Total.OnlyOld++
 			c.differ(yield, Difference{Old: was})
@@ -120,7 +120,7 @@ func (c *Comparison) decisions(yield func(Difference)) {
 	}
 	for i := range c.New.decided {
 		is := &c.New.decided[i]
-		if _, ok := c.Old.index[spot{is.Conn, is.Point}]; !ok {
+		if _, ok := c.Old.index[is.spot()]; !ok {
 			c.Total.OnlyNew++
 			c.differ(yield, Difference{New: is})
 		}

@@ -29,8 +29,9 @@ type place struct {
 
 // spot is where a verdict holds.
 type spot struct {
-	conn  uint64
-	point string
+	conn   uint64
+	point  string
+	change bool // of a change, which does not stand in the way of a verdict
 }
 
 // Decision is the verdict that held for one connection at one hook point during a
@@ -40,10 +41,15 @@ type Decision struct {
 	// Subject puts the connection into words, as who made the comparison asked.
 	Subject string
 	Point   string
-	Verdict string // "flow.cut"
+	Verdict string // "flow.cut", "sip.reply 403 Forbidden"
+	// Change: it is a change of what the event is about, not a verdict.
+	Change bool
 	// Rules are those that gave a verdict here, in their order.
 	Rules []Rule
 }
+
+// spot is where the decision was made.
+func (d *Decision) spot() spot { return spot{d.Conn, d.Point, d.Change} }
 
 // Rule names a rule and what it said.
 type Rule struct {
@@ -94,12 +100,12 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 		return
 	}
 	s.Decisions++
-	at := spot{r.Conn, r.Point}
+	at := spot{r.Conn, r.Point, r.Change}
 	rule := Rule{Script: r.Script, Name: r.Rule, Line: r.Line, Verdict: r.Verdict}
 	i, ok := s.index[at]
 	if !ok {
 		s.index[at] = len(s.decided)
-		s.decided = append(s.decided, Decision{Conn: r.Conn, Subject: s.subject(&r.Origin), Point: r.Point, Verdict: r.Verdict, Rules: []Rule{rule}})
+		s.decided = append(s.decided, Decision{Conn: r.Conn, Subject: s.subject(&r.Origin), Point: r.Point, Verdict: told(r), Change: r.Change, Rules: []Rule{rule}})
 		return
 	}
 	d := &s.decided[i]
@@ -132,3 +138,11 @@ func (s *Side) Log(*engine.LogRecord) { s.Logs++ }
 
 // ScriptError implements [engine.Sink].
 func (s *Side) ScriptError(*engine.ErrorRecord) { s.Errors++ }
+
+// told is a verdict with its arguments, where they can be told.
+func told(r *engine.DecisionRecord) string {
+	if detail := r.Detail(); detail != "" {
+		return r.Verdict + " " + detail
+	}
+	return r.Verdict
+}

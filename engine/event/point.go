@@ -54,3 +54,23 @@ type Dispatcher interface {
 	// of that point, and returns their combined verdict.
 	Dispatch(s *Shard, id PointID, e any) Verdict
 }
+
+// PointSet is a set of hook points, to ask about at once.
+type PointSet [MaxPoints / 64]uint64
+
+// Add puts points into the set.
+func (p *PointSet) Add(ids ...PointID) {
+	for _, id := range ids {
+		p[id/64] |= 1 << (id % 64)
+	}
+}
+
+// Wanted reports whether anything is bound to any of the points on this shard.
+func (p *PointSet) Wanted(s *Shard) bool {
+	for i, bits := range p {
+		if s.wanted[i]&bits != 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -154,6 +154,10 @@ func (t *Writer) Decision(r *engine.DecisionRecord) {
 	b = append(b, `","verdict":"`...)
 	b = append(b, r.Verdict...)
 	b = append(b, '"')
+	if detail := r.Detail(); detail != "" {
+		b = append(b, `,"detail":`...)
+		b = event.AppendJSONString(b, detail)
+	}
 	if r.Observe {
 		b = append(b, `,"observe":true`...)
 	}

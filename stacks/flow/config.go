@@ -101,6 +101,11 @@ type Config struct {
 	Blocks     *Blocks
 	MaxBlocks  int
 	NeverBlock []netip.Prefix
+	// Reader, where set, reads what flows and connections carry.
+	Reader Reader
+	// First, where set, says of which ports everything belongs to the first stack, for a Reader that is
+	// there alone.
+	First func(port uint16) bool
 	// Send, where set, sends a packet that a script made; the frame is lent. Without it there is no way.
 	Send func(*Outcome) error
 	// Forward, where set, learns what became of every frame, and gets those that the stack makes.

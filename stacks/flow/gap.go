@@ -108,7 +108,7 @@ func (s *Stack) giveUp(y *Peer, t *stream, to int64, why flowev.GapReason) {
 func (s *Stack) flush(y *Peer, t *stream) {
 	for t.next < t.wire {
 		from := t.next
-		if b, n := t.pull(&s.mem, flowev.OnNewData.Wanted(s.sh) && !y.stopped); n > 0 {
+		if b, n := t.pull(&s.mem, s.wanted(y)); n > 0 {
 			s.raiseData(y, from, b)
 			continue
 		}

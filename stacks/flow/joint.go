@@ -12,6 +12,7 @@ type common struct {
 	used   usage
 	alias  aliases // of all stacks, unless they are driven apart
 	claims claims  // where they are
+	first  func(port uint16) bool
 }
 
 // number returns the next connection's number.
@@ -36,7 +37,7 @@ func (c *common) count(n int64) {
 // between the same ends, and errors that quote it, go to one stack; which one is the same in every
 // run.
 func (c *common) of(k *key) *Stack {
-	if len(c.stacks) == 1 {
+	if len(c.stacks) == 1 || c.first != nil && (c.first(k.port(true)) || c.first(k.port(false))) {
 		return c.stacks[0]
 	}
 	return c.stacks[k.spread()%uint32(len(c.stacks))]

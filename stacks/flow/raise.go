@@ -87,6 +87,7 @@ func (s *Stack) raiseData(p *Peer, offset int64, bytes []byte) {
 		s.decide(p.conn, flowev.OnNewData.Emit(s.sh, &s.ev.newData))
 		s.data.bytes = nil
 	}
+	s.readBytes(p, offset, bytes)
 }
 
 // raiseGap raises that n bytes from place offset of what the other end of p sent are given up.
@@ -117,6 +118,9 @@ func (s *Stack) raiseEnd(c *Conn, why flowev.EndReason) {
 	if flowev.OnConnEnd.Wanted(s.sh) {
 		s.ev.connEnd = flowev.ConnEnd{C: c, Reason: why}
 		flowev.OnConnEnd.Emit(s.sh, &s.ev.connEnd)
+	}
+	if s.cfg.Reader != nil {
+		s.cfg.Reader.Ended(s.sh, c)
 	}
 }
 

@@ -78,5 +78,5 @@ func (s *Stack) receiveBytes(st *step) {
 	}
 	t.arrive(&s.mem, st.off, st.data, st.end)
 	st.from = t.next
-	st.fresh, st.n = t.pull(&s.mem, flowev.OnNewData.Wanted(s.sh) && !st.y.stopped)
+	st.fresh, st.n = t.pull(&s.mem, s.wanted(st.y))
 }

@@ -59,6 +59,7 @@ func newStack(sh *event.Shard, cfg Config, c *common) *Stack {
 	s := &Stack{sh: sh, cfg: cfg.withDefaults(), conns: newTable((*Conn).tableKey), common: c}
 	s.all.of = func(c *Conn) *links[Conn] { return &c.age }
 	s.mem.cfg, s.mem.used, s.alias = &s.cfg, &c.used, &c.alias
+	c.first = cfg.First
 	if c.apart {
 		s.alias = &aliases{claims: &c.claims}
 	}
@@ -116,7 +117,9 @@ func (s *Stack) take(p *packet.Packet) {
 	case p.Class == packet.TCP:
 		s.segment(p)
 	case p.Class == packet.UDP:
-		s.flow(s.datagram(p), flowev.OrphanReasonNone)
+		x := s.datagram(p)
+		s.readDatagram(p)
+		s.flow(x, flowev.OrphanReasonNone)
 	case p.Class == packet.ICMP:
 		s.flow(s.icmp(p), flowev.OrphanReasonNone)
 	case p.IsIP():

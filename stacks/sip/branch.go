@@ -51,6 +51,9 @@ type Branch struct {
 	// unwanted: it is to be cancelled, canceled: its CANCEL was sent.
 	unwanted, canceled bool
 
+	// tag is the To tag of its latest reply, where it is observed.
+	tag string
+
 	fr, retr, cretr     event.Timer
 	interval, cinterval time.Duration
 	until               int64 // when a CANCEL is repeated no more

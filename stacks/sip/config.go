@@ -44,6 +44,8 @@ type Config struct {
 	MaxBranches int
 	// MaxHeld bounds how many messages wait while a handler of their transaction does.
 	MaxHeld int
+	// MaxKept bounds how many of the latest messages are kept, for [Stack.Kept].
+	MaxKept int
 	// MaxDatagram is how long a request by UDP may be in bytes, its way's MTU less 200: a
 	// longer one goes by TCP, and by UDP only where nobody takes that (RFC 3261, 18.1.1).
 	MaxDatagram int
@@ -60,7 +62,7 @@ func DefaultConfig() Config {
 	return Config{
 		T1: 500 * time.Millisecond, T2: 4 * time.Second, T4: 5 * time.Second,
 		FR: 32 * time.Second, FRInv: 185 * time.Second, MaxInv: 15 * time.Minute, Linger: 32 * time.Second,
-		MaxTransactions: 200_000, MaxBranches: 12, MaxHeld: 16, MaxDatagram: 1300,
+		MaxTransactions: 200_000, MaxBranches: 12, MaxHeld: 16, MaxDatagram: 1300, MaxKept: 2000,
 		Limits: msg.DefaultLimits(),
 	}
 }
@@ -91,6 +93,7 @@ func (c Config) orDefaults() Config {
 		{&c.MaxTransactions, &d.MaxTransactions},
 		{&c.MaxBranches, &d.MaxBranches},
 		{&c.MaxHeld, &d.MaxHeld},
+		{&c.MaxKept, &d.MaxKept},
 		{&c.MaxDatagram, &d.MaxDatagram},
 		{&c.Limits.Size, &d.Limits.Size},
 		{&c.Limits.Head, &d.Limits.Head},

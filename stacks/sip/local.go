@@ -140,11 +140,14 @@ var (
 	errNoInvite = errors.New("only an INVITE can be cancelled (RFC 3261, 9.1)")
 	errFinal    = errors.New("it has its final reply")
 	errPosts    = errors.New("too much waits to be done")
+	errPasses   = errors.New("it only passes here: nothing is sent")
 )
 
 // Cancel implements [sipev.Tx].
 func (t *Tx) Cancel(*event.Caller) error {
 	switch {
+	case t.seen != nil:
+		return errPasses
 	case !t.invite():
 		return errNoInvite
 	case t.final():

@@ -27,6 +27,7 @@ type Message struct {
 	addrs    [3]addressView
 	changed  uint32 // counts changes, so that views know that they are stale
 	modified bool
+	told     func(c *event.Caller, what string) // learns what a script changed; nil: nobody does
 }
 
 // which address views there are.
@@ -38,7 +39,7 @@ const (
 
 // load makes m the index over raw, which is not copied.
 func (m *Message) load(raw []byte, from Hop, lim msg.Limits) error {
-	m.from, m.limits, m.fakedBy, m.open, m.modified = hop{from}, lim, sipev.FakedByNone, false, false
+	m.from, m.limits, m.fakedBy, m.open, m.modified, m.told = hop{from}, lim, sipev.FakedByNone, false, false, nil
 	m.changed++
 	return m.Parse(raw, lim)
 }
@@ -54,17 +55,22 @@ func (m *Message) may() error {
 }
 
 // change applies edits that a script makes. What would be refused if it came is none.
-func (m *Message) change(do func(e *msg.Edits) error) error {
+func (m *Message) change(c *event.Caller, do func(e *msg.Edits) error) error {
 	if err := m.may(); err != nil {
 		return err
 	}
 	sound := !m.Check().Found()
-	return m.edit(do, func() error {
+	old := m.Raw()
+	err := m.edit(do, func() error {
 		if f := m.Check(); sound && f.Found() {
 			return fmt.Errorf("that makes it no valid message: %s", f.Reason)
 		}
 		return nil
 	})
+	if err == nil && m.told != nil {
+		m.told(c, lineChanges(old, m.Raw()))
+	}
+	return err
 }
 
 // edit applies edits that do makes, if the result is a message and passes check. On an
@@ -216,11 +222,11 @@ func framing(name string) error {
 }
 
 // SetHeader implements [sipev.Message].
-func (m *Message) SetHeader(_ *event.Caller, name, value string) error {
+func (m *Message) SetHeader(c *event.Caller, name, value string) error {
 	if err := framing(name); err != nil {
 		return err
 	}
-	return m.change(func(e *msg.Edits) error {
+	return m.change(c, func(e *msg.Edits) error {
 		id := msg.NameOf([]byte(name))
 		i := m.Index(0, id, name)
 		if i < 0 {
@@ -234,15 +240,15 @@ func (m *Message) SetHeader(_ *event.Caller, name, value string) error {
 }
 
 // AddHeader implements [sipev.Message].
-func (m *Message) AddHeader(_ *event.Caller, name, value string) error {
+func (m *Message) AddHeader(c *event.Caller, name, value string) error {
 	if err := framing(name); err != nil {
 		return err
 	}
-	return m.change(func(e *msg.Edits) error { return e.Append(name, []byte(value)) })
+	return m.change(c, func(e *msg.Edits) error { return e.Append(name, []byte(value)) })
 }
 
 // RemoveHeader implements [sipev.Message].
-func (m *Message) RemoveHeader(_ *event.Caller, name string) error {
+func (m *Message) RemoveHeader(c *event.Caller, name string) error {
 	if err := framing(name); err != nil {
 		return err
 	}
@@ -251,7 +257,7 @@ func (m *Message) RemoveHeader(_ *event.Caller, name string) error {
 	case msg.From, msg.To, msg.CallID, msg.CSeqName, msg.MaxForwards:
 		return fmt.Errorf("no message is without %s", id)
 	}
-	return m.change(func(e *msg.Edits) error {
+	return m.change(c, func(e *msg.Edits) error {
 		for i := m.Index(0, id, name); i >= 0; i = m.Index(i+1, id, name) {
 			e.Remove(i)
 		}
@@ -260,8 +266,8 @@ func (m *Message) RemoveHeader(_ *event.Caller, name string) error {
 }
 
 // SetBody implements [sipev.Message].
-func (m *Message) SetBody(_ *event.Caller, body []byte, media string) error {
-	return m.change(func(e *msg.Edits) error {
+func (m *Message) SetBody(c *event.Caller, body []byte, media string) error {
+	return m.change(c, func(e *msg.Edits) error {
 		if media != "" {
 			i := m.Index(0, msg.ContentType, "")
 			if i < 0 {

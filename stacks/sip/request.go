@@ -159,6 +159,6 @@ func (t *Tx) letOn() {
 	for len(t.held) != 0 && t.waits == waitsNot {
 		h := t.held[0]
 		t.held = t.held[1:]
-		t.stack.Receive(h.from, h.raw)
+		t.stack.receive(h.from, h.raw, false)
 	}
 }

@@ -174,7 +174,7 @@ func (t *Tx) SetFrInvTimer(_ *event.Caller, d time.Duration) error { return setT
 
 // SetMaxLifetime implements [sipev.Tx].
 func (t *Tx) SetMaxLifetime(_ *event.Caller, d time.Duration) error {
-	if err := setTime(&t.maxLife, d); err != nil || t.final() {
+	if err := setTime(&t.maxLife, d); err != nil || t.final() || t.seen != nil {
 		return err
 	}
 	t.arm(d, t.expire)

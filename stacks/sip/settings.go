@@ -26,6 +26,7 @@ func (c *Config) settings() setting.Table {
 		{Name: "max_transactions", Doc: "transactions at once; a request beyond is answered with 503", Limit: true, Value: setting.Count(&c.MaxTransactions)},
 		{Name: "max_branches", Doc: "branches of one transaction in all, 255 at most; further ones are not made", Limit: true, Value: setting.Count(&c.MaxBranches)},
 		{Name: "max_held", Doc: "messages that wait while a handler of their transaction does; more are dropped", Limit: true, Value: setting.Count(&c.MaxHeld)},
+		{Name: "max_kept", Doc: "latest messages that are kept for people to look at, 4 KiB of each at most; older ones go", Limit: true, Value: setting.Count(&c.MaxKept)},
 		{Name: "max_datagram", Doc: "bytes of a request by UDP; a longer one goes by TCP, where a listener is for that (RFC 3261, 18.1.1)", Limit: true, Value: setting.Count(&c.MaxDatagram)},
 		{Name: "max_message", Doc: "bytes of one message; longer ones are dropped", Limit: true, Value: setting.Count(&c.Limits.Size)},
 		{Name: "max_head", Doc: "bytes of its start line and header", Limit: true, Value: setting.Count(&c.Limits.Head)},

@@ -20,6 +20,7 @@ type Stack struct {
 	servers map[string]*Tx // server transactions by what identifies their requests
 	dialogs map[string]*Tx // INVITEs by what an ACK of their 2xx has in common
 	stats   Stats
+	journal journal
 
 	in    Message    // message at hand
 	shown Message    // what is shown of bytes that are written
@@ -79,11 +80,17 @@ func (s *Stack) Stats() Stats {
 
 // Receive takes one message that came; raw is not used once it returned. On a stream
 // it is one frame. The shard's clock stands at the time when it came.
-func (s *Stack) Receive(from Hop, raw []byte) {
+func (s *Stack) Receive(from Hop, raw []byte) { s.receive(from, raw, true) }
+
+// receive takes a message that came now, or was held since.
+func (s *Stack) receive(from Hop, raw []byte, now bool) {
 	m := &s.in
 	if err := m.load(raw, from, s.cfg.Limits); err != nil {
 		s.stats.Malformed++
 		return
+	}
+	if now {
+		s.note(&from, raw, false)
 	}
 	fault := m.Check()
 	if !from.stream() && !fault.Found() {
@@ -114,6 +121,7 @@ func (s *Stack) send(to Hop, b []byte) bool {
 		return false
 	}
 	s.stats.Sent++
+	s.note(&to, b, true)
 	return true
 }
 

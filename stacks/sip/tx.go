@@ -70,6 +70,7 @@ type Tx struct {
 	mine                bool   // the request was made here
 	done                func(*Tx, *Message)
 	grace               uint8
+	seen                *seen // of an [Observer]
 }
 
 // tag is a To tag of a 2xx that went to the caller.

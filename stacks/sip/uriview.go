@@ -52,14 +52,14 @@ func (u *uriView) Param(name string) (string, bool) {
 var errURI = errors.New("that is no SIP, SIPS or TEL URI")
 
 // SetText implements [sipev.URI].
-func (u *uriView) SetText(_ *event.Caller, text []byte) error {
+func (u *uriView) SetText(c *event.Caller, text []byte) error {
 	if !u.m.IsRequest() {
 		return errors.New("a reply has no URI")
 	}
 	if !routable(text) {
 		return errURI
 	}
-	return u.m.change(func(e *msg.Edits) error { return e.SetRequestURI(text) })
+	return u.m.change(c, func(e *msg.Edits) error { return e.SetRequestURI(text) })
 }
 
 // with sets the URI anew, of its parts with some replaced.

@@ -19,9 +19,17 @@ type action struct {
 	run              func(s *Session, ctx context.Context, arg string) Reply
 }
 
-// actions returns the commands, in the order of :help.
-func actions() []action {
-	return []action{
+// actions returns the commands, in the order of :help: what the engine's owner adds comes
+// first.
+func (s *Session) actions() []action {
+	var list []action
+	for _, l := range s.conf.Looks {
+		list = append(list, action{l.Name, l.Args, l.Does, func(_ *Session, _ context.Context, arg string) Reply {
+			text, err := l.Text(arg)
+			return said(err, text)
+		}})
+	}
+	return append(list, []action{
 		{"in", "[SCRIPT]", "look into a script: its top-level locals, state, functions; without a name, leave it", (*Session).enterScript},
 		{"watch", "PATTERN [where EXPR]", "show the events of these hook points as they come; :unwatch ends it", (*Session).watchCommand},
 		{"explain", "CONN", "show what rules do with the events of a connection, by its number; :unwatch ends it", (*Session).explainCommand},
@@ -36,7 +44,7 @@ func actions() []action {
 		{"rollback", "", "make the generation before this one live", (*Session).rollbackCommand},
 		{"help", "", "this list", (*Session).helpCommand},
 		{"quit", "", "leave; so does Ctrl-D", func(*Session, context.Context, string) Reply { return Reply{Quit: true} }},
-	}
+	}...)
 }
 
 // command runs what stands behind a colon.
@@ -44,7 +52,7 @@ func (s *Session) command(ctx context.Context, text string) Reply {
 	name, arg, _ := strings.Cut(text, " ")
 	arg = strings.TrimSpace(arg)
 	var names []string
-	for _, a := range actions() {
+	for _, a := range s.actions() {
 		if a.name == name {
 			if arg == "" && a.args != "" && a.args[0] != '[' {
 				return refused(fmt.Errorf(":%s takes %s", a.name, a.args))
@@ -246,7 +254,7 @@ func (s *Session) change(ctx context.Context, how func(context.Context) (string,
 
 func (s *Session) helpCommand(context.Context, string) Reply {
 	r := table("Lua is evaluated, and what it gives is shown. What else there is:\t", func(row func(string, ...any)) {
-		for _, a := range actions() {
+		for _, a := range s.actions() {
 			row("  :%s\t%s", strings.TrimSpace(a.name+" "+a.args), a.does)
 		}
 	})

@@ -46,7 +46,7 @@ func (s *Session) Complete(text string) Completion {
 // candidates finds where the word at the end begins, and what could stand there.
 func (s *Session) candidates(text string) (from int, words []string) {
 	if m := commandAtEnd.FindStringSubmatchIndex(text); m != nil {
-		for _, a := range actions() {
+		for _, a := range s.actions() {
 			words = append(words, a.name)
 		}
 		return m[2], words

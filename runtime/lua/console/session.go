@@ -34,6 +34,15 @@ type Config struct {
 	Width int
 	// Color says that diagnostics are coloured.
 	Color bool
+	// Looks are further commands, such as stacks have.
+	Looks []Look
+}
+
+// Look is a command that shows something.
+type Look struct {
+	Name, Args string // Args names the one that it takes
+	Does       string
+	Text       func(arg string) (string, error)
 }
 
 // Session is one console in an engine.

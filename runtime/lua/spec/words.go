@@ -244,6 +244,7 @@ func (r *Runner) decisions(L *glua.LState) int {
 		t := originTable(L, &d.Origin)
 		t.RawSetString("point", glua.LString(d.Point))
 		t.RawSetString("verdict", glua.LString(d.Verdict))
+		t.RawSetString("detail", glua.LString(d.Detail()))
 		t.RawSetString("observe", glua.LBool(d.Observe))
 		out.Append(t)
 	}

@@ -1,5 +1,7 @@
 package edge
 
+import "github.com/hookd/hookd/stacks/sip"
+
 // ListenerView is a listener as somebody outside of the group sees it.
 type ListenerView struct {
 	Name  string `json:"name"`
@@ -25,4 +27,27 @@ func (g *Group) Listeners() []ListenerView {
 		list = append(list, v)
 	}
 	return list
+}
+
+// messagesEntry is how many messages are copied in one entry of the shard.
+const messagesEntry = 64
+
+// Messages gives each the latest messages that came and left, oldest first. Any goroutine
+// that has entered no shard.
+func (g *Group) Messages(each func(m *sip.Kept)) {
+	if g.shard == nil {
+		return
+	}
+	for seq := uint64(0); ; {
+		g.shard.Enter()
+		list, next := g.stack.Kept(seq, messagesEntry)
+		g.shard.Leave()
+		if len(list) == 0 {
+			return
+		}
+		for i := range list {
+			each(&list[i])
+		}
+		seq = next
+	}
 }

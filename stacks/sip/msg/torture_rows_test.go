@@ -154,4 +154,8 @@ var tortures = []torture{
 		rfc: "5118", section: "4.10", name: "ipv6-bug-abnf-3-colons", want: relayed, note: "three colons, as RFC 3261's grammar made them",
 		own: "OPTIONS sip:user@[2001:db8:::192.0.2.1] SIP/2.0\n" + ownHead + "Content-Length: 0\n\n",
 	},
+	{
+		rfc: "5118", section: "4.10", name: "ipv6-bug-abnf-2-colons", want: relayed, note: "two colons, as RFC 5954 mended it",
+		own: "OPTIONS sip:user@[2001:db8::192.0.2.1] SIP/2.0\n" + ownHead + "Content-Length: 0\n\n",
+	},
 }

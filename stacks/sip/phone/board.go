@@ -17,14 +17,14 @@ import (
 // Limits of one switchboard.
 const (
 	MaxPhones   = 1000
-	MaxMessages = 100_000 // that phones got and nobody took
+	MaxMessages = 100_000 // that phones get and send, copies aside
 	maxStrays   = 8       // that are told of
 )
 
 // Why a phone cannot be had, or cannot do what it is told.
 var (
 	ErrPhones   = fmt.Errorf("there may be %d phones", MaxPhones)
-	ErrMessages = fmt.Errorf("phones keep %d messages that nobody took", MaxMessages)
+	ErrMessages = fmt.Errorf("phones get and send at most %d messages", MaxMessages)
 )
 
 // Switchboard connects phones with a SIP stack and its listeners. It is an [edge.Wire].
@@ -33,7 +33,7 @@ type Switchboard struct {
 	shard  *event.Shard
 	tick   func() int64
 	phones []*Phone
-	kept   int      // messages in all inboxes
+	kept   int      // messages that phones got and sent
 	strays []string // what went where no phone is
 	err    error    // why not all was kept
 	serial uint64
@@ -98,11 +98,9 @@ func (b *Switchboard) Find(host string, port uint16) ([]sip.Hop, error) {
 
 // put lays a message into a phone's inbox; a copy of an earlier one is only counted.
 func (b *Switchboard) put(p *Phone, raw []byte) {
-	for _, m := range p.got {
-		if string(m.raw) == string(raw) {
-			m.copies++
-			return
-		}
+	if m := p.got[string(raw)]; m != nil {
+		m.copies++
+		return
 	}
 	if b.kept >= MaxMessages {
 		b.err = ErrMessages
@@ -115,7 +113,7 @@ func (b *Switchboard) put(p *Phone, raw []byte) {
 	}
 	m.ts = b.shard.Now()
 	b.kept++
-	p.got = append(p.got, m)
+	p.got[string(raw)] = m
 	p.inbox = append(p.inbox, m)
 }
 

@@ -31,7 +31,7 @@ type Phone struct {
 	user  string
 	names []string
 	down  bool
-	got   []*Message          // all that came, copies aside
+	got   map[string]*Message // all that came, copies aside
 	inbox []*Message          // what of it nobody took
 	sent  map[string]*Message // requests that it sent, by branch
 	seq   map[string]uint32   // latest CSeq by Call-ID
@@ -49,7 +49,7 @@ func (b *Switchboard) Phone(cfg Config) (*Phone, error) {
 	}
 	p := &Phone{
 		board: b, index: len(b.phones) + 1, addr: cfg.Addr, proto: cfg.Transport, user: cfg.User, names: cfg.Names,
-		sent: map[string]*Message{}, seq: map[string]uint32{},
+		got: map[string]*Message{}, sent: map[string]*Message{}, seq: map[string]uint32{},
 	}
 	if p.user == "" {
 		p.user = "phone" + strconv.Itoa(p.index)
@@ -110,6 +110,10 @@ func (p *Phone) Raw(raw []byte) error { return p.board.deliver(p, raw) }
 
 // send sends a request: to the scripts, or where a URI says.
 func (p *Phone) send(raw, to []byte) (*Message, error) {
+	if p.board.kept >= MaxMessages {
+		return nil, ErrMessages
+	}
+	p.board.kept++
 	m, err := p.message(raw)
 	if err != nil {
 		return nil, err
@@ -142,7 +146,6 @@ func (p *Phone) Take() *Message {
 	}
 	m := p.inbox[0]
 	p.inbox = p.inbox[1:]
-	p.board.kept--
 	return m
 }
 

@@ -232,6 +232,8 @@ func (m *Message) Member(name string) any {
 		})
 	case "ack":
 		return word(func([]any) (any, error) { return message(m.Ack()) })
+	case "login":
+		return word(m.loginWord)
 	case "cancel":
 		return word(func([]any) (any, error) { return message(m.Cancel()) })
 	case "again":
