@@ -163,7 +163,7 @@ func TestLongUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	http.DefaultClient.CloseIdleConnections()
+	defer http.DefaultClient.CloseIdleConnections() // its close is an event too
 	r.do(func() {
 		if sum.Sum32() != sent.Sum32() || res.StatusCode != 200 {
 			t.Errorf("status %d, other bytes", res.StatusCode)
