@@ -341,7 +341,7 @@ func TestGlobalsAreWhatAScriptSees(t *testing.T) {
 	h := newHouse(t, engine.Limits{})
 	rt := New(Config{Catalogue: h.Catalogue(), Functions: h.Functions(), Limits: h.Limits()})
 	want := []string{
-		"_G", "_VERSION", "after", "alert", "assert", "base64", "bit", "coroutine", "data", "error", "event", "flow", "getmetatable", "handler",
+		"_G", "_VERSION", "after", "alert", "assert", "base64", "bit", "coroutine", "data", "dispatcher", "error", "event", "flow", "getmetatable", "handler",
 		"hash", "hookd", "ip", "ipairs", "is", "json", "log", "loop", "math", "next", "os", "pairs", "pcall", "print", "raise", "rawequal", "rawget", "rawset", "require", "rule",
 		"script", "select", "setmetatable", "settings", "sip", "sleep", "sock", "spawn", "state", "store", "string", "struct", "table", "this", "timer", "tonumber", "tostring",
 		"type", "unpack", "url", "utf8", "xpcall",
