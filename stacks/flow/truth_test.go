@@ -171,7 +171,7 @@ func TestTruth(t *testing.T) {
 		differ  int // rows that may, of a thousand
 		crowded int // captures in which more than one of a hundred may
 		rexmits int // rows equal in these too, of a hundred
-	}{{"streams as ends read them", ordinary, 2, 3, 96}, {"streams as TShark reads them", asTShark, 0, 0, 98}} {
+	}{{"as ends read them", ordinary, 2, 3, 96}, {"as TShark reads them", asTShark, 0, 0, 98}} {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
 			n := tally{classes: map[string]int{}}
@@ -183,7 +183,7 @@ func TestTruth(t *testing.T) {
 					n.compare(t, filepath.Join(dir, name), streams[name], way.cfg, sum.n("snaplen_cut_pkts") > 0)
 				}
 			}
-			t.Log(way.name)
+			t.Log("streams", way.name)
 			differ := n.log(t)
 			if n.total != rows || n.total < 2800 || n.equal+differ != n.total || differ*1000 > way.differ*n.total || n.crowded > way.crowded {
 				t.Errorf("of %d streams, %d were compared, and %d differ; more than one of a hundred in %d captures", rows, n.total, differ, n.crowded)
