@@ -168,7 +168,7 @@ func TestLongUpload(t *testing.T) {
 		if sum.Sum32() != sent.Sum32() || res.StatusCode != 200 {
 			t.Errorf("status %d, other bytes", res.StatusCode)
 		}
-		if want := []string{"begin f long application/octet-stream", fmt.Sprintf("end f %d true", size)}; len(r.log) < 2 || cmp.Diff(want, r.log[:2]) != "" { // behind it the close, sooner or later
+		if want := []string{"begin f long application/octet-stream", fmt.Sprintf("end f %d true", size)}; len(r.log) < 2 || cmp.Diff(want, r.log[:2]) != "" { // that it closed may be told by now
 			t.Errorf("%q", r.log)
 		}
 		t.Logf("%d MiB in %d pieces, at most %d MiB of heap in use", size>>20, pieces.Load(), most>>20)
