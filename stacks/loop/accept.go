@@ -81,6 +81,17 @@ func (c *Conn) release() {
 	c.soon()
 }
 
+// goAhead is what an accepted connection does: it is read, or passed on to whom a rule chose
+// at the hello.
+func (c *Conn) goAhead(held bool) {
+	if a := c.pass; a != nil {
+		c.pass = nil
+		c.proxyTo(a)
+	} else if held {
+		c.release()
+	}
+}
+
 // accept asks rules about the connection.
 func (c *Conn) accept() {
 	if c.answer != netio.Accept {
@@ -121,11 +132,7 @@ func (c *Conn) settleAccept(v event.Verdict) {
 	case loopev.VerdictProxy:
 		c.proxyTo(v.Args.(*loopev.ProxyArgs))
 	default:
-		if c.pass != nil {
-			c.proxyTo(c.pass)
-		} else if waited {
-			c.release()
-		}
+		c.goAhead(waited)
 	}
 	if c.answer != netio.Reject && c.answer != netio.RejectReset {
 		c.owed |= owesOpen
@@ -157,9 +164,7 @@ func (c *Conn) limit(a *loopev.LimitArgs, waited bool) {
 	s := c.stack
 	wait := c.tooFast("verdict\x00"+a.Key, a.Rate, a.Burst, a.HasBurst, a.Excess == loopev.ExcessHold)
 	if wait == 0 {
-		if waited {
-			c.release()
-		}
+		c.goAhead(waited)
 		return
 	}
 	switch {
@@ -170,7 +175,7 @@ func (c *Conn) limit(a *loopev.LimitArgs, waited bool) {
 		// A timer of its own: c.until is the script's.
 		s.sh.Timers().Arm(new(event.Timer), s.now()+int64(wait), func(int64) {
 			if c.flags&isHeld != 0 && !c.over {
-				c.release()
+				c.goAhead(true)
 			}
 		})
 		s.io.Stir()

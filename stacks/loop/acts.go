@@ -156,7 +156,7 @@ func (c *Conn) Resume(*event.Caller) error {
 	case c.c == nil:
 		return errNoSocket
 	case c.flags&isHeld != 0:
-		c.release()
+		c.goAhead(true)
 	case c.pair != nil && c.pair.stalled(c):
 	default:
 		c.c.Resume()

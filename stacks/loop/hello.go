@@ -79,7 +79,10 @@ func ja4(hello *tls.ClientHelloInfo) string {
 	alpn := "00"
 	if len(hello.SupportedProtos) > 0 && hello.SupportedProtos[0] != "" {
 		first := hello.SupportedProtos[0]
-		alpn = first[:1] + first[len(first)-1:]
+		if alpn = first[:1] + first[len(first)-1:]; !alphanumeric(alpn) {
+			digits := hex.EncodeToString([]byte(first))
+			alpn = digits[:1] + digits[len(digits)-1:]
+		}
 	}
 	ciphers, extensions := hexes(hello.CipherSuites), hexes(hello.Extensions)
 	head := fmt.Sprintf("t%s%s%02d%02d%s", number, named, min(99, len(ciphers)), min(99, len(extensions)), alpn)
@@ -91,6 +94,10 @@ func ja4(hello *tls.ClientHelloInfo) string {
 		rest += "_" + strings.Join(hexes(hello.SignatureSchemes), ",")
 	}
 	return head + "_" + cut(strings.Join(ciphers, ",")) + "_" + cut(rest)
+}
+
+func alphanumeric(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
 }
 
 // hexes are the values in hexadecimal, those left out that mean nothing.

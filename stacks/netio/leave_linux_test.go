@@ -10,7 +10,7 @@ import (
 
 // TestLeave has one loop give a connection up, and another go on with it: what was not
 // consumed is there, what was not written goes out, and its peer notices nothing.
-func TestLeave(t *testing.T) { // not in parallel: the rig counts the process's descriptors
+func TestLeave(t *testing.T) {
 	var logA, logB []string
 	a, b := newRig(t, false), newRig(t, false)
 	var c *Conn
@@ -73,7 +73,6 @@ func TestLeave(t *testing.T) { // not in parallel: the rig counts the process's 
 
 // TestFresh wants bytes that no handler saw told, behind those that one did.
 func TestFresh(t *testing.T) {
-	t.Parallel()
 	var log []string
 	a := newRig(t, false)
 	var c *Conn
@@ -98,7 +97,6 @@ func TestFresh(t *testing.T) {
 
 // TestStays wants connections to stay that cannot be given away, and unchanged.
 func TestStays(t *testing.T) {
-	t.Parallel()
 	both(t, func(t *testing.T, portable bool) {
 		var log []string
 		r := newRig(t, portable)

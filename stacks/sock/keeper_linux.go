@@ -167,6 +167,9 @@ func take(held map[string]kept, b, oob []byte) error {
 		return fmt.Errorf("sock: keep: no descriptor: %w", errors.Join(unix.EBADMSG, err))
 	}
 	k.fd = fds[0]
+	if old, ok := held[k.ID]; ok {
+		_ = unix.Close(old.fd)
+	}
 	held[k.ID] = k
 	return nil
 }

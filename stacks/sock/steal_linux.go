@@ -15,7 +15,7 @@ type Stolen struct {
 	mover *Mover
 	pid   int
 	pidfd int
-	still bool // it counts with the process' stop
+	still *stop // of the process, with which it counts
 }
 
 // Steal stops a process and duplicates one of its descriptors. It needs what ptrace of
@@ -45,10 +45,11 @@ func (s *Stolen) steal(fd int) (err error) {
 		return err
 	}
 	if s.pid != os.Getpid() {
-		if err := s.mover.stops.hold(s.pid, s.mover.Keeper); err != nil {
+		still, err := s.mover.stops.hold(s.pid, s.mover.Keeper)
+		if err != nil {
 			return err
 		}
-		s.still = true
+		s.still = still
 	}
 	if s.FD, err = unix.PidfdGetfd(s.pidfd, fd, 0); err != nil {
 		return fmt.Errorf("pidfd_getfd: %w", err)
@@ -74,9 +75,9 @@ func (s *Stolen) Close() error {
 		all = unix.Close(s.FD)
 		s.FD = -1
 	}
-	if s.still {
-		s.still = false
-		all = errors.Join(all, s.mover.stops.let(s.pid, s.mover.Keeper))
+	if p := s.still; p != nil {
+		s.still = nil
+		all = errors.Join(all, s.mover.stops.let(p, s.mover.Keeper))
 	}
 	if s.pidfd >= 0 {
 		all = errors.Join(all, unix.Close(s.pidfd))

@@ -22,6 +22,7 @@ type stops struct {
 // programs which take connections of one process do so one after the other: neither lets
 // it go on in the middle of the other's work.
 type stop struct {
+	pid    int
 	pidfd  int
 	holds  int
 	frozen bool // by this mover; otherwise it stood before
@@ -33,50 +34,52 @@ const stopWait = 2 * time.Second
 
 // hold stops a process, if it is not stopped yet, and counts. The keeper, if there is
 // one, lets it go on should this process be killed.
-func (s *stops) hold(pid int, k *Keeper) error {
+func (s *stops) hold(pid int, k *Keeper) (*stop, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.held[pid]; p != nil && unix.PidfdSendSignal(p.pidfd, 0, nil, 0) == nil {
 		p.holds++
-		return nil
+		return p, nil
 	}
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return fmt.Errorf("pidfd_open: %w", err)
+		return nil, fmt.Errorf("pidfd_open: %w", err)
 	}
-	p := &stop{pidfd: pidfd, holds: 1}
-	if err := p.freeze(pid, k); err != nil {
-		return errors.Join(err, p.thaw(pid, k))
+	p := &stop{pid: pid, pidfd: pidfd, holds: 1}
+	if err := p.freeze(k); err != nil {
+		return nil, errors.Join(err, p.thaw(k))
 	}
 	if s.held == nil {
 		s.held = map[int]*stop{}
 	}
 	s.held[pid] = p
-	return nil
+	return p, nil
 }
 
 // let counts down and lets the process go on when nobody needs it to stand any more.
-func (s *stops) let(pid int, k *Keeper) error {
+// Another may have its number by now.
+func (s *stops) let(p *stop, k *Keeper) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.held[pid]
-	if p == nil {
-		return nil
-	}
 	if p.holds--; p.holds > 0 {
 		return nil
 	}
-	delete(s.held, pid)
-	return p.thaw(pid, k)
+	if s.held[p.pid] == p {
+		delete(s.held, p.pid)
+	}
+	return p.thaw(k)
 }
 
 // freeze stops the process and waits until it stands. One that somebody else has
 // stopped stays so.
-func (p *stop) freeze(pid int, k *Keeper) error {
+func (p *stop) freeze(k *Keeper) error {
 	until := time.Now().Add(stopWait)
-	for {
+	var fs unix.Statfs_t
+	// Before Linux 6.9 all these descriptors are of one inode: a lock would be on all processes.
+	lockable := unix.Fstatfs(p.pidfd, &fs) == nil && fs.Type == unix.PID_FS_MAGIC
+	for lockable {
 		err := unix.Flock(p.pidfd, unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) { // no locks on it: an old kernel
+		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) {
 			break
 		}
 		if time.Now().After(until) {
@@ -84,11 +87,11 @@ func (p *stop) freeze(pid int, k *Keeper) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if state, err := stateOfProcess(pid); err != nil || state == 'T' {
+	if state, err := stateOfProcess(p.pid); err != nil || state == 'T' {
 		return err
 	}
 	if k != nil {
-		if err := k.watch(p.pidfd, watched{ID: stopID(pid), Stopped: true}); err != nil {
+		if err := k.watch(p.pidfd, watched{ID: stopID(p.pid), Stopped: true}); err != nil {
 			return err
 		}
 	}
@@ -97,7 +100,7 @@ func (p *stop) freeze(pid int, k *Keeper) error {
 		return fmt.Errorf("stop: %w", err)
 	}
 	for ; ; time.Sleep(50 * time.Microsecond) {
-		switch state, err := stateOfProcess(pid); {
+		switch state, err := stateOfProcess(p.pid); {
 		case err != nil:
 			return err
 		case state == 'T' || state == 't':
@@ -109,12 +112,12 @@ func (p *stop) freeze(pid int, k *Keeper) error {
 }
 
 // thaw lets it go on.
-func (p *stop) thaw(pid int, k *Keeper) error {
+func (p *stop) thaw(k *Keeper) error {
 	var all error
 	if p.frozen {
 		all = resumeProcess(p.pidfd)
 		if k != nil {
-			k.forget(stopID(pid))
+			k.forget(stopID(p.pid))
 		}
 	}
 	return errors.Join(all, unix.Close(p.pidfd))

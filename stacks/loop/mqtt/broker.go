@@ -156,7 +156,9 @@ func (b *broker) keep(m *message) {
 	case len(b.retained) >= maxRetained || b.bytes+size > maxRetainedBytes:
 		b.p.counts.retainedRefused.Add(1)
 	default:
-		b.retained[m.topic] = m
+		kept := *m
+		kept.from = nil // or it would keep a session that ended
+		b.retained[m.topic] = &kept
 		b.bytes += size
 	}
 }

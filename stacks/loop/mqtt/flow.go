@@ -40,6 +40,17 @@ type pending struct {
 	released bool   // it has it, and PUBREL is under way
 }
 
+// bytes are those of what waits and of what was sent and not acknowledged.
+func (f *flow) bytes() int64 {
+	n := f.size
+	for _, m := range f.sent {
+		if m.p != nil {
+			n += sizeOf(m.p)
+		}
+	}
+	return int64(n)
+}
+
 func sizeOf(p *mqttwire.Packet) int { return len(p.Topic) + len(p.Payload) }
 
 // wait has a message wait for its turn, and reports whether there was room.

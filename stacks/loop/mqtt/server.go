@@ -28,6 +28,7 @@ type server struct {
 	keepAlive time.Duration
 	will      *mqttwire.Will
 	session   *session // of one that is logged in
+	asking    uint16   // the identifier of a message of quality 2 that rules are asked about
 }
 
 var _ loop.Messenger = (*server)(nil)
@@ -215,12 +216,17 @@ func (s *server) publishes(p *mqttwire.Packet) {
 		s.accept(p, m)
 		return
 	}
-	got := s.flow
+	if p.QoS == 2 {
+		s.asking = p.ID
+	}
 	e := &loopev.MQTTPublish{C: s.c, Topic: p.Topic, Payload: p.Payload, Qos: p.QoS, Retain: p.Retain, ClientID: s.id}
 	loop.Await(s.c, loopev.OnMQTTPublish, e, func(v event.Verdict, err error) {
+		if errors.Is(err, event.ErrCanceled) {
+			s.unasked()
+			return
+		}
+		s.asking = 0
 		switch {
-		case errors.Is(err, event.ErrCanceled):
-			delete(got.got, p.ID) // nobody had it: the client sends it again
 		case err != nil:
 			s.received(p, mqttwire.UnspecifiedError)
 		case v.Kind == loopev.VerdictRefuse:
@@ -231,6 +237,15 @@ func (s *server) publishes(p *mqttwire.Packet) {
 			s.accept(p, m)
 		}
 	})
+}
+
+// unasked forgets a message that nobody had: the client sends it again. It is done while
+// the session is this connection's still, since another may have it in another shard.
+func (s *server) unasked() {
+	if s.in && s.asking != 0 {
+		delete(s.flow.got, s.asking)
+	}
+	s.asking = 0
 }
 
 func (s *server) accept(p *mqttwire.Packet, m *message) {
@@ -381,6 +396,7 @@ func (s *server) leave() {
 	if !s.in {
 		return
 	}
+	s.unasked()
 	s.in = false
 	ses, will := s.session, s.will
 	s.session, s.will, s.flow = nil, nil, &flow{}

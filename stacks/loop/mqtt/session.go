@@ -11,9 +11,11 @@ import (
 
 // Bounds of sessions whose clients are away.
 const (
-	maxSessions = 10_000             // of a shard; one more ends the one that was left longest ago
+	// maxSessions are those of a shard. One more ends the one that was left longest ago, and so
+	// do more bytes than maxAwaySize.
+	maxSessions = 10_000
 	maxAway     = 7 * 24 * time.Hour // that a client may stay away
-	maxAwaySize = 64 << 20           // bytes that wait in all of them
+	maxAwaySize = 64 << 20           // bytes of the messages in all of them
 )
 
 // never is the expiry of a session that is to last for ever (MQTT 5 section 3.1.2.11.2).
@@ -106,7 +108,7 @@ func (s *session) leave(will *mqttwire.Will) {
 	c := &b.p.counts
 	c.away.Add(1)
 	c.queued.Add(int64(len(s.flow.waiting)))
-	c.queuedBytes.Add(int64(s.flow.size))
+	c.queuedBytes.Add(s.flow.bytes())
 	s.place = b.away.PushBack(s)
 	timers := b.stack.Shard().Timers()
 	timers.Arm(&s.timer, b.now()+int64(s.awayTime()), func(int64) {
@@ -121,7 +123,7 @@ func (s *session) leave(will *mqttwire.Will) {
 			timers.Arm(&s.willBy, b.now()+int64(delay), func(int64) { s.tellWill() })
 		}
 	}
-	if b.away.Len() > maxSessions {
+	for b.away.Len() > maxSessions || b.away.Len() > 0 && c.queuedBytes.Load() > maxAwaySize {
 		c.evicted.Add(1)
 		b.end(b.away.Front().Value.(*session))
 	}
@@ -158,7 +160,7 @@ func (s *session) back() {
 	c := &b.p.counts
 	c.away.Add(-1)
 	c.queued.Add(-int64(len(s.flow.waiting)))
-	c.queuedBytes.Add(-int64(s.flow.size))
+	c.queuedBytes.Add(-s.flow.bytes())
 }
 
 // end forgets a session whose client is away, and publishes the will that it still has
@@ -205,9 +207,20 @@ func (b *broker) enter(id string, clean bool, then func(s *session, present bool
 	}
 	asked := home.stack.Loop().Post(func() {
 		theirs := home.giveUp(id)
-		b.stack.Loop().Post(func() { b.begin(id, theirs, clean, then) })
+		if b.stack.Loop().Post(func() { b.begin(id, theirs, clean, then) }) {
+			return
+		}
+		// That shard takes nothing now, and the login runs out there: the session stays.
+		if theirs == nil {
+			b.p.homes.CompareAndDelete(id, b)
+			return
+		}
+		theirs.tellWill()
+		home.adopt(theirs)
+		b.p.homes.Store(id, home)
+		theirs.leave(nil)
 	})
-	if !asked { // a shard that takes nothing any more: as if nothing had been there
+	if !asked { // a shard that takes nothing: as if nothing had been there
 		b.begin(id, old, clean, then)
 	}
 }
