@@ -15,6 +15,7 @@ rule "write" {
   on = sip.dialog_end,
   run = function(call)
     if this.code == 401 or this.code == 407 then return end -- the caller tries again, and says who it is
+    if this.code == 0 then return end -- a policy dropped it: there was no call, and a scanner is not to fill the records
     alert("cdr", {
       call_id = this.call_id, from = this.from, to = this.to, source = call.source, agent = call.data.agent,
       began = call.began, answered = call.answered, ended = call.ended,

@@ -1,13 +1,15 @@
 script { doc = "Bounds what a stolen password can cost: calls at once, dear destinations, how many of them and when", tags = { "sip", "fraud" } }
 
--- Numbers that cost much, by their beginning; those that are never called.
-local dear = { "00900", "0090", "00881", "00882", "+900", "+881", "+882" }
+-- Numbers that cost much, by their beginning in each way to write it; those that are never called.
+local dear = { "0900", "0049900", "+49900", "00900", "+900", "00881", "+881", "00882", "+882" }
 local never = { "00979", "+979" }
 local at_once, dear_an_hour = 4, 3
 local allowed = store "fraud.allowed" { kind = "set", key = "string", file = "allowed.txt" }
 local tries = store "fraud.tries" { kind = "counter", key = "string", ttl = "1h", max = 100000 }
 
+-- Escapes and separators mean nothing to a gateway, so they hide nothing here.
 local function begins(number, list)
+  number = number:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end):gsub("[-.()]", "")
   for _, prefix in ipairs(list) do
     if number:sub(1, #prefix) == prefix then return true end
   end
@@ -28,10 +30,18 @@ rule "guard" {
       alert("fraud", { user = user, number = number, source = m.source.endpoint, why = "calls at once" })
       return sip.reply(486, "Too Many Calls")
     end
-    if begins(number, dear) and not allowed:has(user) and tries:incr(user) > dear_an_hour then
+    if begins(number, dear) and not allowed:has(user) and (tries:get(user) or 0) >= dear_an_hour then
       alert("fraud", { user = user, number = number, source = m.source.endpoint, why = "dear calls" })
       return sip.reply(403)
     end
     dialog.track(tx, { profiles = { "guard:" .. user }, timeout = "4h" })
+  end,
+}
+
+rule "count" {
+  doc = "What goes out counts. An INVITE that is asked for a password does not: a user sends it twice, and anybody in a user's name.",
+  on = sip.request_fwded, match = { m = { method = "INVITE" } },
+  run = function(tx, m)
+    if this.branch == 0 and m.to.tag == "" and begins(tx.ruri.user, dear) then tries:incr(m.from.user) end
   end,
 }

@@ -2,10 +2,11 @@ script { doc = "Makes headers and numbers what the next server expects, and hide
 
 local country, international = "+49", "00"
 local inside = { "P-Asserted-Identity", "P-Charging-Vector", "X-Internal-Route", "History-Info" }
+local software = { "User-Agent", "Server" }
 
 -- 0049…, 0… and +49… become +49….
 local function e164(number)
-  if number:sub(1, 1) == "+" or not number:find "^%d+$" then return number end
+  if not number:find "^%d%d%d+$" then return number end -- a prefix without a number is none
   if number:sub(1, #international) == international then return "+" .. number:sub(#international + 1) end
   if number:sub(1, 1) == "0" then return country .. number:sub(2) end
   return number
@@ -22,19 +23,18 @@ rule "numbers" {
   end,
 }
 
+-- Either end may say what it is in either field.
+local function hide(m)
+  for _, name in ipairs(inside) do m:remove_header(name) end
+  for _, name in ipairs(software) do
+    if m:header(name) then m:set_header(name, "hookd") end
+  end
+end
+
 rule "outwards" {
   doc = "What leaves names no software and nothing of the inside.",
-  on = sip.request_fwded,
-  run = function(tx, m)
-    for _, name in ipairs(inside) do m:remove_header(name) end
-    if m:header "User-Agent" then m:set_header("User-Agent", "hookd") end
-  end,
+  on = { sip.request_fwded, sip.e2eack_in, sip.e2eack_retr_in }, -- the ACK of an answered call has no branch
+  run = function(tx, m) hide(m) end,
 }
 
-rule "back" {
-  on = sip.response_fwded,
-  run = function(tx, m)
-    for _, name in ipairs(inside) do m:remove_header(name) end
-    if m:header "Server" then m:set_header("Server", "hookd") end
-  end,
-}
+rule "back" { on = sip.response_fwded, run = function(tx, m) hide(m) end }

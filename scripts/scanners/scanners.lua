@@ -21,8 +21,14 @@ rule "agent" {
 }
 
 rule "guessing" {
-  doc = "An address that is refused again and again.",
-  on = sip.response_out, match = { m = { code = { 401, 403, 404, 407 } } }, threshold = { by = "source.ip", count = 20, within = "1m" },
+  doc = "An address that is refused again and again. That a phone is asked for its password is no refusal, but part of each log-in.",
+  on = sip.response_out, match = { m = { code = { 401, 403, 404, 407 } } },
+  when = function(tx, m)
+    if m.code == 403 or m.code == 404 then return true end
+    local asked = tx.request
+    return asked ~= nil and (asked:header "Authorization" or asked:header "Proxy-Authorization") ~= nil
+  end,
+  threshold = { by = "source.ip", count = 20, within = "1m" },
   run = function(tx)
     alert("scanner", { ip = tx.source.ip, why = "refused 20 times in a minute" })
     flow.block(tx.source.ip, "1h", "guessing")
