@@ -22,7 +22,7 @@ rule "register" {
   doc = "Users bind contacts to their own address, and to no other.",
   on = sip.request_in, match = { method = "REGISTER" }, priority = 10,
   run = function(tx, m)
-    if m.to.host ~= domain then return sip.reply(404) end
+    if m.to.host:lower() ~= domain then return sip.reply(404) end
     local user, ask = login(m)
     if not user then return ask end
     if user ~= m.to.user then return sip.reply(403) end
@@ -35,7 +35,7 @@ rule "route" {
   on = sip.request_in, match = { method = { "INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "PUBLISH", "REFER", "INFO", "NOTIFY" } },
   run = function(tx, m)
     if m.to.tag ~= "" then return end
-    local own = m.from.host == domain
+    local own = m.from.host:lower() == domain
     if own then
       local user, ask = login(m, true)
       if not user then return ask end
@@ -43,7 +43,7 @@ rule "route" {
       m:remove_header "Proxy-Authorization"
     end
     if #nat.signs(m) > 0 and m.contact.uri ~= "" then nat.alias(m) end
-    if m.ruri.host ~= domain then
+    if m.ruri.host:lower() ~= domain then
       if not own then return sip.reply(403, "Relaying Denied") end
       return sip.relay { record_route = true }
     end

@@ -2868,7 +2868,7 @@ dispatcher = {}
 ---Declares a set of destinations, at a script's top level. What is known of them stays over reloads,
 ---for those that stay.
 ---@param name string Its name.
----@return any declare What takes its table: { destinations = { "sip:192.0.2.1", { uri = "sip:192.0.2.2;transport=tcp", weight = 2, priority = 1 } }, algorithm = "round_robin", probe = "10s", timeout = "2s", failures = 3, successes = 1, from = "sip:probe@example.com" }. algorithm is round_robin, weighted, hash or least_load. A weight is 1 when absent, and 0 for what gets nothing while others are up; those of a lower priority stand in for those above. probe is how often each is asked by OPTIONS, never when absent; so many failures in a row take it out, so many successes in again. Any answer but 503 is a success. Calls count alike.
+---@return any declare What takes its table: { destinations = { "sip:192.0.2.1", { uri = "sip:192.0.2.2;transport=tcp", weight = 2, priority = 1 } }, algorithm = "round_robin", probe = "10s", timeout = "2s", failures = 3, successes = 1, from = "sip:probe@example.com" }. algorithm is round_robin, weighted, hash or least_load. A weight is 1 when absent, and 0 for what gets nothing while others are up; those of a lower priority stand in for those above. probe is how often each is asked by OPTIONS, never when absent; so many failures in a row take it out, so many successes in again. Any answer but 503 is a success. Calls count alike, where a set is probed: else nothing would bring a destination back.
 function dispatcher.set(name) end
 
 ---Chooses among the destinations of a set that are up, and lists all of them as targets of sip.relay,

@@ -14,7 +14,7 @@ func (o *Observer) reply(m *Message, key []byte) {
 	switch {
 	case !ok:
 		o.s.stats.Stray++
-	case l.beyond || o.hold(l.tx, m):
+	case l.beyond || o.hold(l.tx, m) || l.held: // held: its branch was never seen
 	case l.branch < 0:
 		o.toCaller(l.tx, m)
 	default:

@@ -133,7 +133,7 @@ func (o *Observer) cancel(m *Message, via *msg.Via) {
 		if t := o.begin(m, key); t != nil {
 			o.admit(t)
 		}
-	case l.beyond || o.hold(l.tx, m):
+	case l.beyond || o.hold(l.tx, m) || l.held:
 	default:
 		b := l.tx.branches[l.branch]
 		b.unwanted, b.canceled = true, true
@@ -170,7 +170,7 @@ func (o *Observer) ack(m *Message, via *msg.Via) {
 func (o *Observer) ackOfHop(l leg, m *Message) {
 	t := l.tx
 	switch {
-	case l.beyond || o.hold(t, m):
+	case l.beyond || o.hold(t, m) || l.held:
 	case l.branch >= 0:
 		b := t.branches[l.branch]
 		b.passes(m, b.ack != nil)

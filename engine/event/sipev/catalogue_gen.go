@@ -337,7 +337,7 @@ rule "callee" { on = sip.response_fwded, match = { method = "INVITE" }, run = fu
 				{Name: "name", Type: event.Type{Kind: event.String}, Doc: "Its name."},
 			},
 			Results: []event.Param{
-				{Name: "declare", Type: event.Type{Kind: event.Any}, Doc: `What takes its table: { destinations = { "sip:192.0.2.1", { uri = "sip:192.0.2.2;transport=tcp", weight = 2, priority = 1 } }, algorithm = "round_robin", probe = "10s", timeout = "2s", failures = 3, successes = 1, from = "sip:probe@example.com" }. algorithm is round_robin, weighted, hash or least_load. A weight is 1 when absent, and 0 for what gets nothing while others are up; those of a lower priority stand in for those above. probe is how often each is asked by OPTIONS, never when absent; so many failures in a row take it out, so many successes in again. Any answer but 503 is a success. Calls count alike.`},
+				{Name: "declare", Type: event.Type{Kind: event.Any}, Doc: `What takes its table: { destinations = { "sip:192.0.2.1", { uri = "sip:192.0.2.2;transport=tcp", weight = 2, priority = 1 } }, algorithm = "round_robin", probe = "10s", timeout = "2s", failures = 3, successes = 1, from = "sip:probe@example.com" }. algorithm is round_robin, weighted, hash or least_load. A weight is 1 when absent, and 0 for what gets nothing while others are up; those of a lower priority stand in for those above. probe is how often each is asked by OPTIONS, never when absent; so many failures in a row take it out, so many successes in again. Any answer but 503 is a success. Calls count alike, where a set is probed: else nothing would bring a destination back.`},
 			},
 			Native: true,
 			Since:  "0.3",

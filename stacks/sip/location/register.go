@@ -3,6 +3,7 @@ package location
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,6 +113,7 @@ type registration struct {
 	named    []*Contact // all that it names
 	wanted   []*Contact // of those that are to be bound
 	gone     []*Contact // that are taken away
+	met      []*Contact // those there are that it names
 	replaced map[*Contact]*Contact
 }
 
@@ -260,7 +262,15 @@ func (r *registration) contact(a *msg.Address, life time.Duration) error {
 		}
 	}
 	r.named = append(r.named, c)
-	if old := r.table.find(c); life == 0 {
+	// Two URIs that differ from each other may both equal a third (RFC 3261, 19.1.4).
+	old := r.table.find(c)
+	if old != nil {
+		if slices.Contains(r.met, old) {
+			return refuse(400, "Contact Twice")
+		}
+		r.met = append(r.met, old)
+	}
+	if life == 0 {
 		if old != nil {
 			r.gone = append(r.gone, old)
 		}

@@ -35,11 +35,11 @@ func (p *Part) Get(name string) ([]byte, bool) {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte("\n"))
 		for len(rest) != 0 && (rest[0] == ' ' || rest[0] == '\t') {
-			next := bytes.IndexByte(rest, '\n') + 1
-			if next == 0 {
+			next := bytes.IndexByte(rest, '\n')
+			if next < 0 {
 				next = len(rest)
 			}
-			line, rest = line[:len(line)+1+next], rest[next:]
+			line, rest = line[:len(line)+1+next], rest[min(next+1, len(rest)):] // both lie in Header
 		}
 		n, v, ok := bytes.Cut(line, []byte(":"))
 		if ok && sameFold(trim(n), name) {

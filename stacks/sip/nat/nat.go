@@ -131,7 +131,7 @@ func withAlias(value string, source netip.AddrPort, by sipev.Transport) (string,
 	uri := string(a.URI)
 	end := len(uri)
 	if u.Headers != nil {
-		end = strings.IndexByte(uri, '?')
+		end -= len(u.Headers) + 1 // the user may hold a question mark too
 	}
 	host := strings.ReplaceAll(source.Addr().Unmap().String(), ":", "-") // as no parameter holds colons
 	uri = uri[:end] + ";alias=" + host + "~" + strconv.Itoa(int(source.Port())) + "~" + strconv.Itoa(int(by)) + uri[end:]

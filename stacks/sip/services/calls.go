@@ -133,6 +133,10 @@ func (s *Desk) Final(t *sip.Tx, m *sip.Message) {
 			s.tellCall(c, ended)
 		}
 	case "BYE":
+		// A call whose BYE is refused goes on (RFC 3261, 12.2.1.2 and 15).
+		if code := m.Status(); code >= 300 && code != 408 && code != 481 {
+			return
+		}
 		s.mu.Lock()
 		c := s.calls.Bye(t.CallID(), string(t.From().Tag()), string(t.To().Tag()), now)
 		s.mu.Unlock()

@@ -29,13 +29,7 @@ func (s *Desk) noted(c *location.Contact, change location.Change) {
 // change lets do change what is known, under the lock, and tells rules afterwards. The
 // caller has entered sh.
 func (s *Desk) change(sh *event.Shard, do func(now int64)) {
-	s.mu.Lock()
-	s.at = sh.Now()
-	do(s.at)
-	news := s.news
-	s.news = nil
-	s.watch(sh)
-	s.mu.Unlock()
+	news := s.changed(sh, do)
 	for i := range news {
 		if sipev.OnContact.Wanted(sh) {
 			n := &news[i]
@@ -44,6 +38,18 @@ func (s *Desk) change(sh *event.Shard, do func(now int64)) {
 			})
 		}
 	}
+}
+
+// changed is the part of change under the lock, which is given back whatever do does.
+func (s *Desk) changed(sh *event.Shard, do func(now int64)) []contactChange {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = sh.Now()
+	do(s.at)
+	news := s.news
+	s.news = nil
+	s.watch(sh)
+	return news
 }
 
 // watch has what ends next be noticed when it does, in the first shard. It is called

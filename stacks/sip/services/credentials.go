@@ -82,6 +82,9 @@ func readSecret(password string, ha1 any) (*digest.Secret, error) {
 		if err := plain.SetString(&text, kv.Value); err != nil || !known {
 			return nil, fmt.Errorf("ha1: %q: a known algorithm and a text expected", kv.Key)
 		}
+		if len(text) != 32 && len(text) != 64 { // an empty one would let everybody in
+			return nil, fmt.Errorf("ha1: %q: 32 or 64 hexadecimal digits expected", kv.Key)
+		}
 		s.HA1[a.Plain()] = text
 	}
 	return s, nil

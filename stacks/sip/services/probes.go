@@ -130,11 +130,14 @@ func (s *Desk) Began(set, next string) {
 // Over implements [sip.Watcher].
 func (s *Desk) Over(set, next string, what sip.Outcome) {
 	s.mu.Lock()
+	probed := false
 	if p := s.sets[set]; p != nil {
 		p.set.Done(next)
+		probed = p.set.Config().Probe > 0
 	}
 	s.mu.Unlock()
-	if what != sip.GivenUp {
+	// What nobody probes would never come back: a call that failed does not take it out.
+	if what == sip.Reached || what != sip.GivenUp && probed {
 		s.report(set, next, what == sip.Reached)
 	}
 }

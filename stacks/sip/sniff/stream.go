@@ -103,6 +103,10 @@ func (f *Finder) read(sh *event.Shard, key streamKey, st *stream, b []byte) {
 		delete(f.streams, key)
 		return
 	}
+	if len(rest) == 0 {
+		st.buf = nil // or the longest message so far would stay allocated
+		return
+	}
 	st.buf = append(st.buf[:0], rest...)
 }
 
