@@ -49,6 +49,9 @@ func TestSIPDialogs(t *testing.T) {
 	r.want("192.0.2.1", "SIP/2.0 486 Too Many Calls")
 	r.answer("192.0.2.11", 404)
 	r.after(20 * time.Second)
+	// One that is refused, as it comes by no route of the call's, ends nothing.
+	r.recv("192.0.2.11", "BYE sip:nobody@192.0.2.100 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bKbyeby\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:x>;tag=t\r\nTo: <sip:alice@192.0.2.1>;tag=a\r\nCall-ID: c-one\r\nCSeq: 8 BYE\r\n\r\n")
 	bye("192.0.2.11", "one", "From: <sip:x>;tag=t\r\nTo: <sip:alice@192.0.2.1>;tag=a\r\n")
 	r.answer("192.0.2.11", 200) // the URI of this BYE leads there
 	r.after(time.Millisecond)

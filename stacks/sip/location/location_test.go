@@ -122,6 +122,7 @@ func TestRegisterRefused(t *testing.T) {
 		{[]string{"Contact: <sip:b@h>", "Expires: soon"}, "400 Bad Expires"},
 		{[]string{"Contact: <sip:b@h>, <sip:b@h;x=1>"}, "400 Contact Twice"},
 		{[]string{"Contact: <sip:a@h>;expires=0, <sip:a@h>"}, "400 Contact Twice"},
+		{[]string{"Contact: <sip:a@h;x=1>;expires=0, <sip:a@h;x=2>;expires=0"}, "400 Contact Twice"},
 		{[]string{"Contact: <mailto:b@h>"}, "400 Bad Contact"},
 		{[]string{"Contact: <sip:b@h>, <sip:c@h>"}, "403 Too Many Contacts"},
 		{[]string{"Contact: <sip:b@h>;expires=0, <sip:c@h>;expires=10"}, "423 Interval Too Brief | Min-Expires: 60"},

@@ -356,3 +356,20 @@ func BenchmarkRelay(b *testing.B) {
 		out = e.AppendTo(out[:0])
 	}
 }
+
+// TestFoldedPartHeader: lines of a part's header that go on are taken as far as they go.
+func TestFoldedPartHeader(t *testing.T) {
+	t.Parallel()
+	header := "X: a" + strings.Repeat("\r\n b", 300) + "\r\n"
+	p := Part{Header: []byte(header)[:len(header):len(header)]}
+	v, ok := p.Get("x")
+	if want := strings.TrimSpace(header[2:]); !ok || string(v) != want {
+		t.Errorf("%d bytes of %d", len(v), len(want))
+	}
+	p = Part{Header: []byte("A: 1\r\n 2\r\n\t3\r\nB: 4\r\n 5")}
+	a, _ := p.Get("A")
+	b, _ := p.Get("B")
+	if string(a) != "1\r\n 2\r\n\t3" || string(b) != "4\r\n 5" {
+		t.Errorf("%q, %q", a, b)
+	}
+}
