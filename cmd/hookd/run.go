@@ -72,7 +72,7 @@ Without --stay it ends too when its captures do.`,
 	f.BoolVar(&o.stay, "stay", false, "go on when the captures end, until a signal")
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.StringVar(&o.control, "control", defaultControl(), controlUsage)
-	f.BoolVar(&o.takeover, "takeover", false, "go on for the daemon at the control socket: with its listeners and their plain connections; it ends when the scripts are live here, and serves on if they are not")
+	f.BoolVar(&o.takeover, "takeover", false, "go on for the daemon at the control socket: with its listeners and their plain connections; it ends when the scripts are live here, and serves on if they are not. What stores and state change while they load here stays with it")
 	f.StringVar(&o.log, "log", "", "file for alerts and decisions, instead of standard output")
 	f.StringVar(&o.start, "start", "files", "what to begin with where the scripts do not load: files (nothing: end with exit code 3), or last-good (those that were live last, of --state)")
 	f.BoolVar(&o.verify, "verify", false, "run the specs of changed scripts before they go live; one that fails refuses them")

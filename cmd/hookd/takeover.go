@@ -194,7 +194,7 @@ func (d *daemon) goOn(ctx context.Context) error {
 	for _, p := range list {
 		d.board(p)
 	}
-	for {
+	for told := false; ; {
 		l, err := control.Listen(d.options.control)
 		if err == nil {
 			if gone != nil { // it was killed, and nobody else serves
@@ -210,6 +210,10 @@ func (d *daemon) goOn(ctx context.Context) error {
 		}
 		if gone != nil {
 			return fmt.Errorf("take over: %w", gone)
+		}
+		if !told && !errors.Is(err, control.ErrInUse) {
+			told = true
+			d.log.Error("the control socket is not there yet", "err", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -40,8 +40,16 @@ func takeFile(c *net.UnixConn, b []byte) (f *os.File, err error) {
 		if err == nil && n == 0 {
 			err = io.ErrUnexpectedEOF
 		}
-		if err == nil && oobn > 0 && f == nil {
-			f, err = fileOf(rights[:oobn])
+		if err == nil && oobn > 0 {
+			var came *os.File
+			came, err = fileOf(rights[:oobn])
+			switch {
+			case err != nil:
+			case f == nil:
+				f = came
+			default:
+				err = errors.Join(errors.New("a second file came"), came.Close())
+			}
 		}
 		if err == nil && flags&syscall.MSG_CTRUNC != 0 {
 			err = errors.New("more files than expected")
@@ -57,13 +65,18 @@ func takeFile(c *net.UnixConn, b []byte) (f *os.File, err error) {
 	return f, nil
 }
 
+// fileOf returns the file that came with control messages. Where that is not one file, all that came are closed.
 func fileOf(rights []byte) (*os.File, error) {
 	messages, err := syscall.ParseSocketControlMessage(rights)
-	if err != nil || len(messages) != 1 {
-		return nil, fmt.Errorf("a file is expected: %d messages, %w", len(messages), errors.Join(syscall.EBADMSG, err))
+	var fds []int
+	for i := range messages {
+		list, e := syscall.ParseUnixRights(&messages[i])
+		fds, err = append(fds, list...), errors.Join(err, e)
 	}
-	fds, err := syscall.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
+		for _, fd := range fds {
+			_ = syscall.Close(fd)
+		}
 		return nil, fmt.Errorf("a file is expected: %d, %w", len(fds), errors.Join(syscall.EBADMSG, err))
 	}
 	syscall.CloseOnExec(fds[0])

@@ -100,6 +100,50 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// detail is what a verdict or a change says of itself.
+type detail string
+
+func (d detail) String() string { return string(d) }
+
+// TestDetails has changes of one message, which all hold, and verdicts whose arguments are told, of which the
+// strictest does.
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	type record struct{ verdict, detail string }
+	edits := []record{{"sip.edit", "a = 1"}, {"sip.edit", "b = 2"}}
+	for _, c := range []struct {
+		name, point string
+		change      bool
+		old, new    []record
+		want        []string
+	}{
+		{"changes", "sip.request", true, edits, edits, nil},
+		{"another second change", "sip.request", true, edits, []record{edits[0], {"sip.edit", "b = 3"}}, []string{
+			"1 sip.request sip.edit a = 1, b = 2(r r) sip.edit a = 1, b = 3(r r)",
+		}},
+		{"one change more", "sip.request", true, edits[:1], edits, []string{
+			"1 sip.request sip.edit a = 1(r) sip.edit a = 1, b = 2(r r)",
+		}},
+		{"the strictest", "flow.pkt_in.snd", false, []record{{"flow.reset", "x"}, {"flow.drop", ""}}, []record{{"flow.drop", ""}, {"flow.reset", "x"}}, nil},
+	} {
+		say := func(s *compare.Side, list []record) {
+			for _, r := range list {
+				s.Decision(&engine.DecisionRecord{
+					Origin: engine.Origin{Conn: 1, Rule: "r"}, Point: c.point, Verdict: r.verdict, Change: c.change, Args: detail(r.detail),
+				})
+			}
+		}
+		both := compare.New(catalogue.New(catalogue.All()...), nil)
+		say(both.Old, c.old)
+		say(both.New, c.new)
+		var got []string
+		both.Step(func(d compare.Difference) { got = append(got, words(d)) })
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", c.name, diff)
+		}
+	}
+}
+
 // words puts a difference on one line.
 func words(d compare.Difference) string {
 	switch {

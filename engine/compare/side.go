@@ -2,6 +2,7 @@ package compare
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
@@ -35,17 +36,19 @@ type spot struct {
 }
 
 // Decision is the verdict that held for one connection at one hook point during a
-// step.
+// step, or all changes that were made there.
 type Decision struct {
 	Conn uint64 // 0 where the event is about none
 	// Subject puts the connection into words, as who made the comparison asked.
 	Subject string
 	Point   string
-	Verdict string // "flow.cut", "sip.reply 403 Forbidden"
+	Verdict string // "flow.cut", "sip.reply 403 Forbidden"; of changes what each changed
 	// Change: it is a change of what the event is about, not a verdict.
 	Change bool
 	// Rules are those that gave a verdict here, in their order.
 	Rules []Rule
+
+	rank int // of the verdict in its family
 }
 
 // spot is where the decision was made.
@@ -105,13 +108,20 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 	i, ok := s.index[at]
 	if !ok {
 		s.index[at] = len(s.decided)
-		s.decided = append(s.decided, Decision{Conn: r.Conn, Subject: s.subject(&r.Origin), Point: r.Point, Verdict: told(r), Change: r.Change, Rules: []Rule{rule}})
+		s.decided = append(s.decided, Decision{
+			Conn: r.Conn, Subject: s.subject(&r.Origin), Point: r.Point, Verdict: told(r), Change: r.Change, Rules: []Rule{rule},
+			rank: s.places[r.Point].ranks[r.Verdict],
+		})
 		return
 	}
 	d := &s.decided[i]
 	d.Rules = append(d.Rules, rule)
-	if p := s.places[r.Point]; !p.first && p.ranks[r.Verdict] > p.ranks[d.Verdict] {
-		d.Verdict = r.Verdict
+	p := s.places[r.Point]
+	switch rank := p.ranks[r.Verdict]; {
+	case r.Change: // each holds
+		d.Verdict += ", " + strings.TrimPrefix(told(r), r.Verdict+" ")
+	case !p.first && rank > d.rank:
+		d.Verdict, d.rank = told(r), rank
 	}
 }
 

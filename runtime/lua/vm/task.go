@@ -82,12 +82,14 @@ func (v *VM) NewTask() (*Task, error) {
 // Run implements [fiber.Work]: it runs the task up to where it is parked or ends.
 func (t *Task) Run() {
 	if t.started {
-		t.err = t.vm.proceed(t.values)
+		values := t.values
+		t.values = nil
+		t.err = t.vm.proceed(values)
 	} else {
 		t.started = true
 		t.err = t.vm.call(int(t.nargs))
 	}
-	t.ended = !t.vm.leaving
+	t.ended = t.err != nil || !t.vm.leaving
 }
 
 // Thread returns the thread that the task's function, its arguments and then its

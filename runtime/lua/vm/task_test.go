@@ -201,6 +201,19 @@ func TestWaitingChangesNothing(t *testing.T) {
 	}
 }
 
+// TestWaitsKeepNoResults has a task wait again: what its wait before returned is the script's alone.
+func TestWaitsKeepNoResults(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(t, Limits{})
+	task := w.start(t, load(t, w.VM, `wait() wait() return "end"`))
+	if ended := task.Resume(200_000, "handler", glua.LString("much")); ended || task.values != nil {
+		t.Errorf("ended %t, with %v", ended, task.values)
+	}
+	if got := w.finish(task); got != "returned end" {
+		t.Error(got)
+	}
+}
+
 // TestTasksAreApart has all programs wait at the same time, three times over,
 // each taking its turn.
 func TestTasksAreApart(t *testing.T) {

@@ -166,7 +166,7 @@ func (l *lane) tick() (moved bool) {
 	}
 	now := l.Now()
 	if !l.shard.TryEnter() {
-		return true // who is there moves it
+		return false // who is there may be one that does not move it
 	}
 	defer l.shard.Leave()
 	moved = l.shard.Now() > l.moved

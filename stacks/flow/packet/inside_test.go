@@ -67,6 +67,9 @@ func TestInside(t *testing.T) {
 	lies[14+28+27] = 200 // samples
 	endless := report(pt.Sample{Kind: 1, Header: eth("hello"), Source: 5})
 	copy(endless[14+28+28+8+28:], "\xff\xff\xff\xff") // records
+	counters := report(pt.Sample{Kind: 1, Header: eth("hello"), Source: 5}, pt.Sample{Kind: 1, Header: eth("none"), Source: 24})
+	copy(counters[14+28+28+8+28:], "\xff\xff\xff\xff")
+	counters[14+28+28+8+32+12+8+16+60+3] = 2 // the other sample, whose number and source read as the head of a record
 	for name, c := range map[string]struct {
 		frame []byte
 		want  []string
@@ -85,6 +88,7 @@ func TestInside(t *testing.T) {
 		"report with fewer samples than it says": {lies, []string{first(lies), tcp(80, "hello", 5, 5, sample)}},
 		"report of a report":                     {report(pt.Sample{Kind: 1, Header: wide, Source: 5}), nil},
 		"report with fewer records":              {endless, []string{first(endless), tcp(80, "hello", 5, 5, sample)}},
+		"report of counters after such":          {counters, []string{first(counters), tcp(80, "hello", 5, 5, sample)}},
 		"report of an older version":             {pt.UDP(oc4, collector, "\x00\x00\x00\x04\x00\x00\x00\x01\x0a\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01"), nil},
 		"report of counters":                     {report(pt.Sample{}), []string{first(report(pt.Sample{}))}},
 		"dns at that port":                       {pt.UDP(collector, to(oc4, 53), "a question"), nil},

@@ -77,6 +77,8 @@ func (in *Inside) item(at *int, limit int) (format uint32, off, end int) {
 
 // openSample reads what stands before the records of a sample.
 func (in *Inside) openSample(format uint32, b []byte) {
+	in.records = 0 // the sample before may claim more than it had
+
 	size := 32 // number, source, rate, pool, drops, the interfaces, how many records
 	switch format {
 	case flowSample:
