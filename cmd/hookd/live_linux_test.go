@@ -201,17 +201,6 @@ func (p *process) end(sig os.Signal) int {
 	return 0
 }
 
-// writeFile replaces a file in one step.
-func writeFile(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.WriteFile(name+"~", []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(name+"~", name); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // countingRules raise an alert for each connection that starts and one that ends.
 const countingRules = `rule "starts" { on = flow.conn_start, scope = "tcp port 8080", run = function(c) alert "start" end }
 rule "ends" { on = flow.conn_end, scope = "tcp port 8080", run = function(c) alert "end" end }

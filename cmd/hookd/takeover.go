@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -211,7 +212,7 @@ func (d *daemon) goOn(ctx context.Context) error {
 		if gone != nil {
 			return fmt.Errorf("take over: %w", gone)
 		}
-		if !told && !errors.Is(err, control.ErrInUse) {
+		if !told && !errors.Is(err, control.ErrInUse) && !errors.Is(err, fs.ErrNotExist) {
 			told = true
 			d.log.Error("the control socket is not there yet", "err", err)
 		}
