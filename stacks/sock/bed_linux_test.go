@@ -247,11 +247,20 @@ func put(t testing.TB, fd int, b []byte) []byte {
 	return b[:n]
 }
 
+// whole repeats a system call that a signal of Go's runtime interrupted.
+func whole(call func() (int, error)) (int, error) {
+	for {
+		if n, err := call(); err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
 // say writes all bytes, however long it takes until there is room.
 func say(t testing.TB, fd int, b []byte) {
 	t.Helper()
 	for len(b) > 0 {
-		n, err := unix.Write(fd, b)
+		n, err := whole(func() (int, error) { return unix.Write(fd, b) })
 		if errors.Is(err, unix.EAGAIN) {
 			time.Sleep(100 * time.Microsecond)
 			continue
@@ -266,7 +275,7 @@ func want(t testing.TB, fd int, b []byte) {
 	t.Helper()
 	got := make([]byte, len(b))
 	for n := 0; n < len(b); {
-		m, err := unix.Read(fd, got[n:])
+		m, err := whole(func() (int, error) { return unix.Read(fd, got[n:]) })
 		if err != nil || m == 0 {
 			t.Fatalf("after %d of %d bytes: %d, %v", n, len(b), m, err)
 		}
@@ -280,7 +289,7 @@ func want(t testing.TB, fd int, b []byte) {
 // wantEnd reads the end of the stream.
 func wantEnd(t testing.TB, fd int) {
 	t.Helper()
-	if n, err := unix.Read(fd, make([]byte, 8)); n != 0 || err != nil {
+	if n, err := whole(func() (int, error) { return unix.Read(fd, make([]byte, 8)) }); n != 0 || err != nil {
 		t.Fatalf("no end of stream: %d, %v", n, err)
 	}
 }
