@@ -135,11 +135,11 @@ func TestUploadRefused(t *testing.T) {
 			_, err := io.ReadAll(http.MaxBytesReader(w, q.Body, 1000))
 			var long *http.MaxBytesError
 			if !errors.As(err, &long) {
-				http.Error(w, "what?", 500)
+				http.Error(w, "what?", http.StatusInternalServerError)
 				return
 			}
 		}
-		http.Error(w, "too much", 413)
+		http.Error(w, "too much", http.StatusRequestEntityTooLarge)
 	}))
 	defer srv.Close()
 	r := newRig(t, nil)
