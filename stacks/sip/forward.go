@@ -73,7 +73,7 @@ func (t *Tx) addBranch(to *target) {
 		return
 	}
 	m := t.view()
-	target := []byte(to.uri)
+	target := msg.Bare([]byte(to.uri))
 	if to.uri == "" {
 		target = m.RequestURI()
 	}
