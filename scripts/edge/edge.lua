@@ -31,10 +31,10 @@ rule "register" {
 }
 
 rule "route" {
-  doc = "Who calls as a user of the domain logs in. Calls go to the domain's users, those of its users anywhere.",
-  on = sip.request_in, match = { method = { "INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "PUBLISH", "REFER", "INFO", "NOTIFY" } },
+  doc = "Who calls as a user of the domain logs in. Calls go to the domain's users, those of its users anywhere. What only looks like a call's is met like what begins one.",
+  on = sip.request_in, match = { method = is.none_of { "REGISTER", "CANCEL" } },
   run = function(tx, m)
-    if m.to.tag ~= "" then return end
+    if m:in_dialog() then return end -- it goes where its route says
     local own = m.from.host:lower() == domain
     if own then
       local user, ask = login(m, true)
@@ -49,6 +49,7 @@ rule "route" {
     end
     if m.ruri.user == "" then return sip.reply(m.method == "OPTIONS" and 200 or 404) end
     if not users:has(m.ruri.user) then return sip.reply(404) end
+    m:remove_header "Route" -- it leads to the user, and nowhere else
     return sip.relay { targets = location.lookup(m.ruri.text), record_route = true, timeout = "60s" }
   end,
 }

@@ -1649,9 +1649,18 @@ function sip_message:header(name) end
 function sip_message:headers(name) end
 
 ---Says whether a request came here since its Route names this server, behind strict routers its URI
----(RFC 3261, 16.4). What is ours is taken off when it is relayed, however often it stands there.
----@return string? how dialog: it is of a dialog, whose path this server is in; preloaded: it begins something, and its sender chose the route; nil: it does not.
+---(RFC 3261, 16.4). That is what its sender wrote, see `m:in_dialog`. What is ours is taken off when
+---it is relayed, however often it stands there.
+---@return string? how dialog: it has a To tag, as requests of a dialog have; preloaded: it begins something, and its sender chose the route; nil: it does not.
 function sip_message:loose_route() end
+
+---Says whether a request is of a dialog whose route this server recorded: it has a To tag, its Route
+---names this server, and the parameter hkd there, a code that only this server makes, is that of the
+---Call-ID, of the tag of who began the dialog, and of what `tx:record_route` was given. A tag and a
+---Route alone prove nothing: anybody can write them. With `--state` the key outlives the process. In
+---captures, where nobody has the key, the To tag decides.
+---@return boolean proven Whether it is; without it a request is to be met like one that begins something, however it looks.
+function sip_message:in_dialog() end
 
 ---Reads a parameter of the Route that names this server, the first if several do: what
 ---`tx:record_route` was given when the dialog began.

@@ -318,6 +318,13 @@ func sipMessageLooseRoute(h Host, L *lua.LState) int {
 	return 1
 }
 
+func sipMessageInDialog(h Host, L *lua.LState) int {
+	self := toSelf[sipev.Message](h, L, SIPMessage, "in_dialog")
+	rProven := self.InDialog()
+	L.Push(fromBool(rProven))
+	return 1
+}
+
 func sipMessageRouteParam(h Host, L *lua.LState) int {
 	self := toSelf[sipev.Message](h, L, SIPMessage, "route_param")
 	name := toString(methodArg(h, L, "route_param", 1))
@@ -646,6 +653,7 @@ func sipObjects() []*ObjectType {
 				"header":        sipMessageHeader,
 				"headers":       sipMessageHeaders,
 				"loose_route":   sipMessageLooseRoute,
+				"in_dialog":     sipMessageInDialog,
 				"route_param":   sipMessageRouteParam,
 				"set_header":    sipMessageSetHeader,
 				"add_header":    sipMessageAddHeader,
