@@ -26,7 +26,11 @@ rule "register" {
     local user, ask = login(m)
     if not user then return ask end
     if user ~= m.to.user then return sip.reply(403) end
-    return sip.reply(location.save { message = m, nat = #nat.signs(m) > 0 })
+    local code, reason, headers = location.save { message = m, nat = #nat.signs(m) > 0 }
+    if code == 200 then -- the phone learns that this is who knows its password
+      for name, value in pairs(digest.info { message = m, realm = domain, ha1 = users:get(user) } or {}) do headers[name] = value end
+    end
+    return sip.reply(code, reason, headers)
   end,
 }
 

@@ -2820,6 +2820,23 @@ function digest.check(args) end
 ---@return string? why What is wrong.
 function digest.challenge(args) end
 
+---@class digest.info.args
+---@field message sip.message The request.
+---@field realm string The realm, which the challenge named.
+---@field password? string The password, as digest.check has it.
+---@field ha1? any In its place what digest.ha1 returned, as digest.check has it.
+---@field proxy? boolean Of Proxy-Authorization, as Proxy-Authentication-Info (RFC 7615).
+---@field body? string The body of the answer, where the client asked for auth-int.
+---@field next? boolean With a nextnonce: the client need not be asked again for as long as that is good.
+
+---Makes the header field that tells a client whose credentials are right that this server knows the
+---password too (RFC 7616, 3.5): rspauth, with the client's cnonce and nc, perhaps with the nonce for
+---its next request. It goes into a 2xx.
+---@param args digest.info.args
+---@return any? headers A table of one header field; nil and why, as digest.check says it, where the credentials are not right.
+---@return string? why Why not.
+function digest.info(args) end
+
 ---Computes what can be kept in the place of a password.
 ---@param user string The user.
 ---@param realm string The realm.
