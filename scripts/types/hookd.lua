@@ -2641,11 +2641,12 @@ http = {}
 ---@field headers? any Further fields, as loop.reply has them.
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
----@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field max? integer|string How long the response's body may be, inflated; 1 MiB when absent.
 ---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server for a resource and waits for the response. Connections are used again where they may
----be. In a replay there is no network, but with --online: it fails.
+---be. The server may compress its response (gzip), which is inflated as it comes, unless headers say
+---accept-encoding or range. In a replay there is no network, but with --online: it fails.
 ---@param args http.get.args
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message
@@ -2657,11 +2658,12 @@ function http.get(args) end
 ---@field headers? any Further fields, as loop.reply has them.
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
----@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field max? integer|string How long the response's body may be, inflated; 1 MiB when absent.
 ---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Sends a server something and waits for the response. Connections are used again where they may be.
----In a replay there is no network, but with --online: it fails.
+---The server may compress its response (gzip), which is inflated as it comes, unless headers say
+---accept-encoding or range. In a replay there is no network, but with --online: it fails.
 ---@param args http.post.args
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message
@@ -2674,11 +2676,12 @@ function http.post(args) end
 ---@field headers? any Further fields, as loop.reply has them.
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
----@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field max? integer|string How long the response's body may be, inflated; 1 MiB when absent.
 ---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server by any method and waits for the response. Connections are used again where they may
----be. In a replay there is no network, but with --online: it fails.
+---be. The server may compress its response (gzip), which is inflated as it comes, unless headers say
+---accept-encoding or range. In a replay there is no network, but with --online: it fails.
 ---@param args http.request.args
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message

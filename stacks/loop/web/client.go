@@ -29,6 +29,7 @@ type query struct {
 	at        *url.URL
 	redirects int
 	fresh     bool // only a connection that was never used before will do
+	inflate   bool // the script left to us how the response is coded
 	conn      *asker
 	timer     event.Timer
 	done      func(any, error)
@@ -146,12 +147,21 @@ func (a *query) head() ([]byte, error) {
 		return nil, err
 	}
 	agent := false
+	a.inflate = a.q.Method != "HEAD"
 	for _, f := range list {
 		out = http1.AppendField(out, f[0], f[1])
-		agent = agent || strings.EqualFold(f[0], "user-agent")
+		switch strings.ToLower(f[0]) {
+		case "user-agent":
+			agent = true
+		case "accept-encoding", "range": // a part of what is compressed inflates to nothing
+			a.inflate = false
+		}
 	}
 	if !agent {
 		out = http1.AppendField(out, "User-Agent", "hookd")
+	}
+	if a.inflate {
+		out = http1.AppendField(out, "Accept-Encoding", "gzip")
 	}
 	switch a.q.Method {
 	case "GET", "HEAD":
