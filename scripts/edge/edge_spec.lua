@@ -15,10 +15,24 @@ local function call(p, user, to)
   return challenge:login(user, user)
 end
 
+-- A call that was answered: both phones, the answer as the caller has it, and the INVITE as the callee has.
+local function talk()
+  local bob = registered("192.0.2.2", "bob")
+  local alice = phone { address = "192.0.2.1", user = "alice" }
+  call(alice, "alice", "sip:bob@example.com")
+  local leg = bob:expect "INVITE"
+  leg:reply(200)
+  local answered = alice:expect(200)
+  answered:ack()
+  bob:expect "ACK"
+  return bob, alice, answered, leg
+end
+
 describe("edge", function()
   it("registers who knows a password, at the own address alone", function()
     local alice, ok = registered("192.0.2.1", "alice")
     assert.match("<sip:alice@192.0.2.1:5060>", ok:header "Contact")
+    assert.match('^qop=auth, rspauth="%x+", cnonce=".+", nc=00000001$', ok:header "Authentication-Info")
     alice:send("REGISTER", "sip:example.com", { headers = { To = "<sip:bob@example.com>", From = "<sip:alice@example.com>;tag=x" } })
     alice:expect(401):login("alice", "alice")
     alice:expect(403)
@@ -87,6 +101,53 @@ describe("edge", function()
     challenge:ack()
     challenge:login("bob", "bob")
     stranger:expect(403)
+  end)
+
+  it("has a dialog's requests pass without a login, from both ends", function()
+    local bob, alice, answered, leg = talk()
+    answered:send("INVITE", { body = "v=0\r\n" })
+    bob:expect("INVITE"):reply(200)
+    alice:expect(200)
+    leg:send "INFO"
+    alice:expect("INFO"):reply(200)
+    bob:expect(200)
+    answered:send "BYE"
+    bob:expect("BYE"):reply(200)
+    alice:expect(200)
+  end)
+
+  it("takes no word for a dialog that never was", function()
+    local bob, alice, answered = talk()
+    local route = answered:header "Record-Route"
+    assert.match(";hkd=%x+>", route)
+    local eve = phone { address = "198.51.100.9", user = "eve" }
+    -- Of a request that says whose dialog it is of, what the edge answers; a user's name is answered with a question.
+    local function try(method, from, to, headers)
+      headers.From, headers.To = from, "<sip:bob@example.com>;tag=made-up"
+      eve:send(method, to, { headers = headers })
+      local m = eve:take()
+      while m.code == 100 do m = eve:take() end
+      if method == "INVITE" then m:ack() end
+      return m.code
+    end
+    local stranger, user, far = "<sip:eve@example.org>;tag=e", "<sip:alice@example.com>;tag=e", "sip:premium@203.0.113.66"
+    local bare = route:gsub(";hkd=%x+", "")
+    for what, given in pairs {
+      missing = bare, forged = route:gsub(";hkd=%x%x%x%x", ";hkd=0123"), replayed = route, empty = route:gsub("(;hkd=)%x+", "%1"),
+      ["of no kind"] = route:gsub("(;hkd=)%x+", "%1zz"),
+    } do
+      for _, method in ipairs { "INVITE", "BYE", "UPDATE", "INFO" } do
+        assert.equal(403, try(method, stranger, far, { Route = given }), what .. " " .. method)
+        assert.equal(407, try(method, user, far, { Route = given }), what .. " " .. method .. " of a user")
+      end
+    end
+    -- Of the true Call-ID, but of no end of the call.
+    assert.equal(403, try("INVITE", stranger, far, { Route = route, ["Call-ID"] = answered.call_id }))
+    assert.same({}, bob:waiting())
+    assert.same({}, alice:waiting())
+    -- What goes to a user goes there, whatever way it says.
+    eve:send("INVITE", "sip:bob@example.com", { headers = { From = stranger, Route = bare .. ", <sip:203.0.113.66;lr>" } })
+    assert.is_nil(bob:expect("INVITE"):header "Route")
   end)
 
   it("reaches a phone behind a NAT where it registered from", function()

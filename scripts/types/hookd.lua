@@ -1676,9 +1676,18 @@ function sip_message:header(name) end
 function sip_message:headers(name) end
 
 ---Says whether a request came here since its Route names this server, behind strict routers its URI
----(RFC 3261, 16.4). What is ours is taken off when it is relayed, however often it stands there.
----@return string? how dialog: it is of a dialog, whose path this server is in; preloaded: it begins something, and its sender chose the route; nil: it does not.
+---(RFC 3261, 16.4). That is what its sender wrote, see `m:in_dialog`. What is ours is taken off when
+---it is relayed, however often it stands there.
+---@return string? how dialog: it has a To tag, as requests of a dialog have; preloaded: it begins something, and its sender chose the route; nil: it does not.
 function sip_message:loose_route() end
+
+---Says whether a request is of a dialog whose route this server recorded: it has a To tag, its Route
+---names this server, and the parameter hkd there, a code that only this server makes, is that of the
+---Call-ID, of the tag of who began the dialog, and of what `tx:record_route` was given. A tag and a
+---Route alone prove nothing: anybody can write them. With `--state` the key outlives the process. In
+---captures, where nobody has the key, the To tag decides.
+---@return boolean proven Whether it is; without it a request is to be met like one that begins something, however it looks.
+function sip_message:in_dialog() end
 
 ---Reads a parameter of the Route that names this server, the first if several do: what
 ---`tx:record_route` was given when the dialog began.
@@ -2858,6 +2867,23 @@ function digest.check(args) end
 ---@return any? headers A table of header fields; nil and why where an argument is wrong.
 ---@return string? why What is wrong.
 function digest.challenge(args) end
+
+---@class digest.info.args
+---@field message sip.message The request.
+---@field realm string The realm, which the challenge named.
+---@field password? string The password, as digest.check has it.
+---@field ha1? any In its place what digest.ha1 returned, as digest.check has it.
+---@field proxy? boolean Of Proxy-Authorization, as Proxy-Authentication-Info (RFC 7615).
+---@field body? string The body of the answer, where the client asked for auth-int.
+---@field next? boolean With a nextnonce: the client need not be asked again for as long as that is good.
+
+---Makes the header field that tells a client whose credentials are right that this server knows the
+---password too (RFC 7616, 3.5): rspauth, with the client's cnonce and nc, perhaps with the nonce for
+---its next request. It goes into a 2xx.
+---@param args digest.info.args
+---@return any? headers A table of one header field; nil and why, as digest.check says it, where the credentials are not right.
+---@return string? why Why not.
+function digest.info(args) end
 
 ---Computes what can be kept in the place of a password.
 ---@param user string The user.

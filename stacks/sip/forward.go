@@ -264,7 +264,7 @@ func (s *Stack) print(base []byte, to *Hop, id branchID, stays *recording) (out 
 		return nil, 0, err
 	}
 	if stays != nil {
-		if recorded, err = s.recordRoute(e, to, stays); err != nil {
+		if recorded, err = s.recordRoute(e, &m.Message, to, stays); err != nil {
 			return nil, 0, err
 		}
 	}

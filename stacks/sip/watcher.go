@@ -76,6 +76,6 @@ func (b *Branch) useless() bool {
 
 // ofDialog reports whether a request belongs to a dialog.
 func ofDialog(m *msg.Message) bool {
-	to, err := m.Address(msg.To)
-	return err == nil && to.Tag() != nil
+	_, ok := tagOf(m, msg.To)
+	return ok
 }

@@ -106,6 +106,11 @@ type Functions interface {
 	// DigestChallenge is digest.challenge. Makes the header fields that ask for
 	// credentials, for `sip.reply(401, nil, …)`, or with proxy for 407.
 	DigestChallenge(c *event.Caller, realm string, proxy bool, stale bool, algorithms []string, qop string) (headers any, why string, hasWhy bool)
+	// DigestInfo is digest.info. Makes the header field that tells a client whose
+	// credentials are right that this server knows the password too (RFC 7616,
+	// 3.5): rspauth, with the client's cnonce and nc, perhaps with the nonce for
+	// its next request. It goes into a 2xx.
+	DigestInfo(c *event.Caller, message Message, realm string, password string, ha1 any, proxy bool, body []byte, next bool) (headers any, why string, hasWhy bool)
 	// DigestHa1 is digest.ha1. Computes what can be kept in the place of a
 	// password.
 	DigestHa1(c *event.Caller, user string, realm string, password string, algorithm string) (ha1 string, hasHa1 bool, why string, hasWhy bool)
