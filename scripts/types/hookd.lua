@@ -1250,6 +1250,33 @@ local loop_response = {}
 ---@return string? value Its value, of several with commas between; nil for none.
 function loop_response:header(name) end
 
+---A request to a server whose body is sent in parts, until its response is there.
+---@class loop.upload
+---@field id integer Its number, from 1 in the order in which they began.
+---@field sent integer Bytes of the body that were given to it so far. In bytes.
+---@field answered boolean The server answered, or cannot any more: it takes nothing further.
+local loop_upload = {}
+
+---Sends a part of the body and waits until it is written, so that a slow server holds the script back.
+---Where the server answered already, or the connection is lost, it fails: what became of it is what
+---finish returns.
+---@param bytes string The part; an empty one is nothing.
+---@return true? done
+---@return string? message
+function loop_upload:write(bytes) end
+
+---Ends the body and waits for the response. Where the server answered before its end, that is the
+---response, and the body is not ended but cut off with its connection.
+---@return any? response As http.get returns it; nil and why where there is none.
+---@return string? message
+function loop_upload:finish() end
+
+---Gives the request up: the connection closes in the middle of the body, so that the server takes none
+---of it for the whole.
+---@return true? done
+---@return string? message
+function loop_upload:cancel() end
+
 ---A connection came in, before a byte of it is read; a UDP peer's first datagram (MG_EV_ACCEPT). With
 ---TLS after the handshake.
 ---@class loop.accept.point: hookd.point
@@ -2686,6 +2713,24 @@ function http.post(args) end
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message
 function http.request(args) end
+
+---@class http.upload.args
+---@field url string Where to: "http://127.0.0.1:8080/path?query", or https.
+---@field method? string The method; POST when absent.
+---@field headers? any Further fields, as loop.reply has them.
+---@field expect? boolean The server is asked first whether it wants the body (Expect: 100-continue); after a second without an answer it is sent.
+---@field timeout? number|string For how long the whole of it may take, the body and the response; 60 s when absent.
+---@field max? integer|string How long the response's body may be, inflated; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
+
+---Begins a request whose body is sent in parts by `upload:write`, so that it may be of any length
+---(Transfer-Encoding: chunked), and which `upload:finish` ends. The request has a connection of its
+---own, and no redirection is followed, since parts that are sent are not kept. In a replay there is no
+---network: it fails.
+---@param args http.upload.args
+---@return loop.upload? upload The request; nil and why where there can be none.
+---@return string? message
+function http.upload(args) end
 
 ---Declares a listener, at a script's top level: `udp://`, `tcp://`, `tls://`, `ws://` or `wss://` with
 ---an address, and for the last two perhaps the path that is asked for. It is opened when the script
