@@ -54,7 +54,7 @@ func TestGRUU(t *testing.T) {
 		strings.Replace(public, "f81d", "f81e", 1):                                                     nil,
 		strings.Replace(public, "bob@", "eve@", 1):                                                     nil,
 		strings.Replace(temporary, "example.com", "example.org", 1):                                    nil,
-		"sip:bob@example.com;gr": nil, "sip:tgruu.x@example.com;gr": nil, "sip:tgruu." + strings.Repeat("0", 32) + "@example.com;gr": nil,
+		"sip:bob@example.com;gr":                                                                       nil, "sip:tgruu.x@example.com;gr": nil, "sip:tgruu." + strings.Repeat("0", 32) + "@example.com;gr": nil,
 	} {
 		if diff := cmp.Diff(want, b.at(uri)); diff != "" {
 			t.Errorf("%s: %s", uri, diff)
