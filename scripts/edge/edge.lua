@@ -52,7 +52,8 @@ rule "route" {
       return sip.relay { record_route = true }
     end
     if m.ruri.user == "" then return sip.reply(m.method == "OPTIONS" and 200 or 404) end
-    if not users:has(m.ruri.user) then return sip.reply(404) end
+    -- What leads to one phone (RFC 5627) need not say whose it is.
+    if not m.ruri:param "gr" and not users:has(m.ruri.user) then return sip.reply(404) end
     m:remove_header "Route" -- it leads to the user, and nowhere else
     return sip.relay { targets = location.lookup(m.ruri.text), record_route = true, timeout = "60s" }
   end,

@@ -1,14 +1,15 @@
-local function registered(at, user, contact)
+local function registered(at, user, contact, more)
   local p = phone { address = at, user = user }
-  local headers = { From = "<sip:" .. user .. "@example.com>;tag=r", To = "<sip:" .. user .. "@example.com>", Contact = contact, Expires = 600 }
+  local headers = more or {}
+  for name, value in pairs { From = "<sip:" .. user .. "@example.com>;tag=r", To = "<sip:" .. user .. "@example.com>", Contact = contact, Expires = 600 } do headers[name] = value end
   p:send("REGISTER", "sip:example.com", { headers = headers })
   p:expect(401):login(user, user)
   return p, p:expect(200)
 end
 
 -- A call of a user, who logs in.
-local function call(p, user, to)
-  local own = { From = "<sip:" .. user .. "@example.com>;tag=c" }
+local function call(p, user, to, tag)
+  local own = { From = "<sip:" .. user .. "@example.com>;tag=" .. (tag or "c") }
   p:send("INVITE", to, { headers = own })
   local challenge = p:expect(407)
   challenge:ack()
@@ -73,6 +74,40 @@ describe("edge", function()
     one:reply(487)
     alice:expect(180)
     alice:expect(200)
+  end)
+
+  it("leads what is for one phone to that alone, and its dialogs too", function()
+    local function instance(at, id)
+      local p, ok = registered(at, "bob", "<sip:bob@" .. at .. ">;+sip.instance=\"<urn:uuid:" .. id .. ">\"", { Supported = "gruu" })
+      for _, contact in ipairs(ok:headers "Contact") do
+        if contact:find(id, 1, true) then return p, contact:match 'pub%-gruu="(.-)"', contact:match 'temp%-gruu="(.-)"' end
+      end
+    end
+    local desk, public, hidden = instance("192.0.2.2", "00000000-0000-0000-0000-000000000001")
+    local cell = instance("192.0.2.3", "00000000-0000-0000-0000-000000000002")
+    assert.equal("sip:bob@example.com;gr=urn:uuid:00000000-0000-0000-0000-000000000001", public)
+    local alice = phone { address = "192.0.2.1", user = "alice" }
+    for i, uri in ipairs { public, hidden } do
+      call(alice, "alice", uri, "c" .. i)
+      local leg = desk:expect "INVITE"
+      assert.equal("sip:bob@192.0.2.2", leg.uri)
+      leg:reply(200, { headers = { Contact = "<" .. uri .. ">" } })
+      local ok = alice:expect(200)
+      ok:ack()
+      assert.equal("sip:bob@192.0.2.2", desk:expect("ACK").uri)
+      ok:send "BYE"
+      local bye = desk:expect "BYE"
+      assert.equal("sip:bob@192.0.2.2", bye.uri)
+      bye:reply(200)
+      alice:expect(200)
+    end
+    assert.same({}, cell:waiting())
+    -- Nobody is there any more.
+    advance "601s"
+    call(alice, "alice", public, "c3")
+    local gone = alice:take()
+    while gone.code == 100 do gone = alice:take() end
+    assert.equal(480, gone.code)
   end)
 
   it("forgets contacts when their time is over", function()

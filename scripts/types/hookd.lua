@@ -2755,7 +2755,9 @@ location = {}
 ---Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return
 ---sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or
 ---none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A
----contact of a client by TCP, TLS or WebSocket is reached by that connection.
+---client that supports it is told the URIs that lead to its instance alone (RFC 5627): a public one,
+---which stays, and a temporary one, which hides who it is. A contact of a client by TCP, TLS or
+---WebSocket is reached by that connection.
 ---@param args location.save.args
 ---@return integer? code Status: 200, or why not.
 ---@return string? reason Reason phrase, empty for the usual one.
@@ -2764,7 +2766,9 @@ location = {}
 function location.save(args) end
 
 ---Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the
----first step, and so on; of the flows of one instance one after the other.
+---first step, and so on; of the flows of one instance one after the other. A URI with the parameter gr
+---(RFC 5627) stands for one instance: its latest contact, or all its flows. Requests of dialogs, ACKs
+---among them, go to the instance by themselves.
 ---@param aor string The address: user@host, or a URI.
 ---@return any contacts A list, empty where nobody is registered: { uri, next_hop, route, socket, step } and of what is known aor, q, expires (seconds that are left), since and ends (times), instance, reg_id, call_id, cseq, agent.
 function location.lookup(aor) end

@@ -119,6 +119,6 @@ func (s *Stack) forwardAck(m *Message) {
 			s.stats.SendFailed++
 			return
 		}
-		s.sendAlone(out, hops, id)
+		s.sendAlone(out, leaving(hops, p.socket), id)
 	})
 }

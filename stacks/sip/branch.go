@@ -109,7 +109,7 @@ func (b *Branch) start() {
 		case b.tx.cancel || b.unwanted:
 			b.fail(sipev.FakedByCancel, 487, "Request Terminated")
 		default:
-			b.hops = b.leaving(hops)
+			b.hops = leaving(hops, b.socket)
 			b.try()
 		}
 	})

@@ -67,7 +67,7 @@ rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = functio
 		},
 		{
 			Name: "location.save",
-			Doc:  "Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A contact of a client by TCP, TLS or WebSocket is reached by that connection.",
+			Doc:  "Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A client that supports it is told the URIs that lead to its instance alone (RFC 5627): a public one, which stays, and a temporary one, which hides who it is. A contact of a client by TCP, TLS or WebSocket is reached by that connection.",
 			Args: []event.Param{
 				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The REGISTER."},
 				{Name: "aor", Type: event.Type{Kind: event.String}, Doc: "Address of record, user@host; that of To when absent, whatever its scheme, port and parameters.", Optional: true},
@@ -89,7 +89,7 @@ rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = functio
 		},
 		{
 			Name: "location.lookup",
-			Doc:  "Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the first step, and so on; of the flows of one instance one after the other.",
+			Doc:  "Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the first step, and so on; of the flows of one instance one after the other. A URI with the parameter gr (RFC 5627) stands for one instance: its latest contact, or all its flows. Requests of dialogs, ACKs among them, go to the instance by themselves.",
 			Args: []event.Param{
 				{Name: "aor", Type: event.Type{Kind: event.String}, Doc: "The address: user@host, or a URI."},
 			},
