@@ -1676,9 +1676,18 @@ function sip_message:header(name) end
 function sip_message:headers(name) end
 
 ---Says whether a request came here since its Route names this server, behind strict routers its URI
----(RFC 3261, 16.4). What is ours is taken off when it is relayed, however often it stands there.
----@return string? how dialog: it is of a dialog, whose path this server is in; preloaded: it begins something, and its sender chose the route; nil: it does not.
+---(RFC 3261, 16.4). That is what its sender wrote, see `m:in_dialog`. What is ours is taken off when
+---it is relayed, however often it stands there.
+---@return string? how dialog: it has a To tag, as requests of a dialog have; preloaded: it begins something, and its sender chose the route; nil: it does not.
 function sip_message:loose_route() end
+
+---Says whether a request is of a dialog whose route this server recorded: it has a To tag, its Route
+---names this server, and the parameter hkd there, a code that only this server makes, is that of the
+---Call-ID, of the tag of who began the dialog, and of what `tx:record_route` was given. A tag and a
+---Route alone prove nothing: anybody can write them. With `--state` the key outlives the process. In
+---captures, where nobody has the key, the To tag decides.
+---@return boolean proven Whether it is; without it a request is to be met like one that begins something, however it looks.
+function sip_message:in_dialog() end
 
 ---Reads a parameter of the Route that names this server, the first if several do: what
 ---`tx:record_route` was given when the dialog began.
@@ -2746,7 +2755,9 @@ location = {}
 ---Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return
 ---sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or
 ---none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A
----contact of a client by TCP, TLS or WebSocket is reached by that connection.
+---client that supports it is told the URIs that lead to its instance alone (RFC 5627): a public one,
+---which stays, and a temporary one, which hides who it is. A contact of a client by TCP, TLS or
+---WebSocket is reached by that connection.
 ---@param args location.save.args
 ---@return integer? code Status: 200, or why not.
 ---@return string? reason Reason phrase, empty for the usual one.
@@ -2755,7 +2766,9 @@ location = {}
 function location.save(args) end
 
 ---Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the
----first step, and so on; of the flows of one instance one after the other.
+---first step, and so on; of the flows of one instance one after the other. A URI with the parameter gr
+---(RFC 5627) stands for one instance: its latest contact, or all its flows. Requests of dialogs, ACKs
+---among them, go to the instance by themselves.
 ---@param aor string The address: user@host, or a URI.
 ---@return any contacts A list, empty where nobody is registered: { uri, next_hop, route, socket, step } and of what is known aor, q, expires (seconds that are left), since and ends (times), instance, reg_id, call_id, cseq, agent.
 function location.lookup(aor) end
@@ -2858,6 +2871,23 @@ function digest.check(args) end
 ---@return any? headers A table of header fields; nil and why where an argument is wrong.
 ---@return string? why What is wrong.
 function digest.challenge(args) end
+
+---@class digest.info.args
+---@field message sip.message The request.
+---@field realm string The realm, which the challenge named.
+---@field password? string The password, as digest.check has it.
+---@field ha1? any In its place what digest.ha1 returned, as digest.check has it.
+---@field proxy? boolean Of Proxy-Authorization, as Proxy-Authentication-Info (RFC 7615).
+---@field body? string The body of the answer, where the client asked for auth-int.
+---@field next? boolean With a nextnonce: the client need not be asked again for as long as that is good.
+
+---Makes the header field that tells a client whose credentials are right that this server knows the
+---password too (RFC 7616, 3.5): rspauth, with the client's cnonce and nc, perhaps with the nonce for
+---its next request. It goes into a 2xx.
+---@param args digest.info.args
+---@return any? headers A table of one header field; nil and why, as digest.check says it, where the credentials are not right.
+---@return string? why Why not.
+function digest.info(args) end
 
 ---Computes what can be kept in the place of a password.
 ---@param user string The user.
