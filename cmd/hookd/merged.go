@@ -131,6 +131,20 @@ func (m *merged) fill(i int) {
 	}
 }
 
+// fileBits is how many bits of a place are for the file's number.
+const fileBits = 14
+
+// Place implements [flow.Storage] for the packet that Next gave last.
+func (m *merged) Place(b []byte) (at int64, ok bool) {
+	at, ok = m.readers[m.file].Place(b)
+	return at<<fileBits | int64(m.file), ok && m.file < 1<<fileBits && at < 1<<(63-fileBits)
+}
+
+// ReadAt implements [flow.Storage].
+func (m *merged) ReadAt(b []byte, at int64) (int, error) {
+	return m.readers[at&(1<<fileBits-1)].ReadAt(b, at>>fileBits)
+}
+
 // waits reports whether Next may have to wait for a program that is writing.
 func (m *merged) waits() bool {
 	if !m.live {
