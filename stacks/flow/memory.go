@@ -74,6 +74,8 @@ type memory struct {
 	// were stored, and stored once it is sure that the receiver gets it.
 	arriving arriving
 
+	sorted bool   // the frame at hand was sorted by another goroutine
+	placed placed // it, if it is of the storage
 	unread uint64 // bytes that were noted and could not be read again
 
 	segments  *segment

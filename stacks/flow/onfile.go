@@ -1,16 +1,33 @@
 package flow
 
-import "io"
+import (
+	"io"
+	"unsafe"
+)
 
 // Storage is where the bytes of frames stay when the frame is over: a capture in a file. Of what streams
 // keep, only the place is noted then, and it is read again when somebody reads the stream: most of what
 // connections send is never looked at twice.
 type Storage interface {
 	// Place returns where b, bytes of the frame at hand, can be read again; false where they cannot, since
-	// they were put together or inflated, or since the capture is no file.
+	// they were put together or inflated, or since the capture is no file. Places count bytes, and are at
+	// most 2^51.
 	Place(b []byte) (at int64, ok bool)
-	// ReadAt reads at a place; any number of frames later, but from the goroutine of the frames.
+	// ReadAt reads at a place, any number of frames later; where shards are driven apart, from several
+	// goroutines at once.
 	io.ReaderAt
+}
+
+// placed is bytes of a frame that was sorted, which lie elsewhere now than when the storage knew them.
+type placed struct {
+	bytes []byte
+	at    int64
+}
+
+// place returns where b lies, which is some of the bytes.
+func (p *placed) place(b []byte) (at int64, ok bool) {
+	off := uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(unsafe.Pointer(unsafe.SliceData(p.bytes)))
+	return p.at + int64(off), off < uintptr(len(p.bytes)) && len(b) <= len(p.bytes)-int(off)
 }
 
 // maxNoted is of how many ranges of the file a segment consists at most; one that would have more is stored.
@@ -49,7 +66,7 @@ func (m *memory) note(s *segment, data []byte) bool {
 	if m.cfg.Storage == nil || s.block != nil || s.parts == maxNoted || s.parts == 0 && len(data) < minNoted {
 		return false
 	}
-	at, ok := m.cfg.Storage.Place(data)
+	at, ok := m.place(data)
 	if !ok || at > maxPlace {
 		return false
 	}
@@ -57,6 +74,14 @@ func (m *memory) note(s *segment, data []byte) bool {
 	s.parts++
 	s.n += int32(len(data))
 	return true
+}
+
+// place returns where data can be read again.
+func (m *memory) place(data []byte) (at int64, ok bool) {
+	if m.sorted {
+		return m.placed.place(data)
+	}
+	return m.cfg.Storage.Place(data)
 }
 
 // load stores what is noted of s. It fails if that cannot be read any more: then s is a range whose bytes are
