@@ -119,10 +119,6 @@ func (s *Stack) forwardAck(m *Message) {
 			s.stats.SendFailed++
 			return
 		}
-		for i := range hops {
-			if ready, _, err := s.print(out, &hops[i], id, nil); err == nil && s.send(hops[i], ready) {
-				return
-			}
-		}
+		s.sendAlone(out, leaving(hops, p.socket), id)
 	})
 }

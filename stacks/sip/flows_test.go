@@ -53,8 +53,9 @@ func TestF1Bytes(t *testing.T) {
 	got := string(r.last("A", "INVITE").Raw())
 	via := r.last("A", "INVITE")
 	top, _ := via.Via()
+	proof := string(r.stack.appendProof(nil, via, nil))
 	want := "INVITE sip:a@192.0.2.11 SIP/2.0\r\n" +
-		"Via: SIP/2.0/UDP 192.0.2.100:5060;branch=" + string(top.Branch()) + ";rport\r\nRecord-Route: <sip:192.0.2.100:5060;lr>\r\n" +
+		"Via: SIP/2.0/UDP 192.0.2.100:5060;branch=" + string(top.Branch()) + ";rport\r\nRecord-Route: <sip:192.0.2.100:5060;lr" + proof + ">\r\n" +
 		"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKinv;rport=5060;received=192.0.2.1\r\nMax-Forwards: 69\r\n" +
 		"From: <sip:alice@192.0.2.1>;tag=a1\r\nTo: <sip:bob@192.0.2.100>\r\nCall-ID: call1\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
 	if got != want {

@@ -213,10 +213,8 @@ func (t *Tx) confirm(m *Message, i int) {
 			s.stats.SendFailed++
 			return
 		}
-		if out, _, err := s.print(ack, &hops[0], id, nil); err == nil {
-			g := &t.tags[i]
-			g.ack, g.to = append([]byte(nil), out...), hops[0]
-			s.send(g.to, g.ack)
+		if out, to, ok := s.sendAlone(ack, hops, id); ok {
+			t.tags[i].ack, t.tags[i].to = append([]byte(nil), out...), to
 		}
 	})
 }

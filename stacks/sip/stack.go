@@ -15,6 +15,8 @@ type Stack struct {
 	cfg   Config
 	out   Transport
 
+	looksOn bool // at what passes: nothing of it was made here
+
 	lastID  uint64
 	byID    map[uint64]*Tx
 	servers map[string]*Tx // server transactions by what identifies their requests

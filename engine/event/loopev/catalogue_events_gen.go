@@ -781,7 +781,7 @@ var mqttSubscribeInfo = &event.Info{
 		{
 			Name:   "filter",
 			Type:   event.Type{Kind: event.String},
-			Doc:    "Which topics, with wildcards.",
+			Doc:    `Which topics, with wildcards; "$share/NAME/FILTER" of a subscription that is shared.`,
 			Stable: event.StableEvent,
 			Get: event.Getter{
 				String: func(e any) string { return e.(*MQTTSubscribe).Filter },

@@ -371,7 +371,8 @@ type MQTTConnect struct {
 type MQTTSubscribe struct {
 	// The connection.
 	C Conn
-	// Which topics, with wildcards.
+	// Which topics, with wildcards; "$share/NAME/FILTER" of a subscription that is
+	// shared.
 	Filter string
 	// At most which quality of service.
 	Qos uint8

@@ -167,4 +167,10 @@ type Functions interface {
 	// --online: it fails. It has effects. It may wait: done is called once, in the
 	// shard of c, perhaps before the call returns.
 	HTTPRequest(c *event.Caller, url string, method string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, tls any, done func(response any, err error))
+	// HTTPUpload is http.upload. Begins a request whose body is sent in parts by
+	// `upload:write`, so that it may be of any length (Transfer-Encoding: chunked),
+	// and which `upload:finish` ends. The request has a connection of its own, and
+	// no redirection is followed, since parts that are sent are not kept. In a
+	// replay there is no network: it fails. It has effects.
+	HTTPUpload(c *event.Caller, url string, method string, headers any, expect bool, timeout time.Duration, hasTimeout bool, max int64, hasMax bool, tls any) (upload Upload, err error)
 }

@@ -95,6 +95,20 @@ func (a *asker) rest() {
 	a.c.Net().Deadline("idle", poolTime)
 }
 
+// Open says that the connection is up.
+func (a *asker) Open(*loop.Conn) {
+	if a.cur != nil && a.cur.up != nil {
+		a.cur.up.up()
+	}
+}
+
+// Sent lets a script go on that waited until its part of a body was written.
+func (a *asker) Sent(c *loop.Conn, _ int) {
+	if a.cur != nil && a.cur.up != nil && c.Queued() == 0 {
+		a.cur.up.wrote()
+	}
+}
+
 // Recv reads a response. What comes unasked ends the connection.
 func (a *asker) Recv(c *loop.Conn) {
 	a.read(c, len(a.content.got)+inflateTurn)
@@ -147,11 +161,22 @@ func (a *asker) take(b []byte) (int, error) {
 		return 0, err
 	}
 	if a.p.Status < 200 {
-		if a.p.Status == 101 {
+		switch {
+		case a.p.Status == 101:
 			return 0, errors.New("the server changes the protocol unasked")
+		case a.p.Status == 100 && a.cur.up != nil:
+			a.cur.up.wanted()
 		}
 		a.p.Reset()
 		return n, nil
+	}
+	if u := a.cur.up; u != nil {
+		if u.unasked(a.p.Status) {
+			a.cur = nil // it has another connection
+			a.c.Net().Close()
+			return n, nil
+		}
+		u.answers(a.p.Status)
 	}
 	a.p.Answers(a.cur.q.Method)
 	a.head = append([]byte(nil), b[:n]...)
@@ -172,10 +197,10 @@ func (a *asker) finish(keep bool) {
 	answer := res.plain()
 	a.cur = nil
 	redirected := !cur.over && cur.again(h)
-	if keep {
+	if keep && (cur.up == nil || cur.up.whole()) {
 		a.rest()
 	} else {
-		a.c.Net().Close()
+		cur.close(a)
 	}
 	if !redirected {
 		cur.end(answer, nil)

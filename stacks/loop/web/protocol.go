@@ -15,6 +15,7 @@ type Protocol struct {
 	// reading is how many goroutines read files, and do not wait for a queue to be short.
 	reading atomic.Int64
 	counts  counts
+	uploads atomic.Uint64 // so far
 	ws      Sockets
 }
 

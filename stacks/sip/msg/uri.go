@@ -165,6 +165,16 @@ func uriParam(p []byte) (name, value, rest []byte) {
 	return name, value, rest
 }
 
+// EachParam calls do with each parameter of the URI in order: the whole of it, from its
+// semicolon on, and its name, as written.
+func (u *URI) EachParam(do func(text, name []byte)) {
+	for p := []byte(u.Params); len(p) != 0; {
+		name, _, rest := uriParam(p)
+		do(p[:len(p)-len(rest)], name)
+		p = rest
+	}
+}
+
 // Param returns the value of a parameter of the URI; false if it is absent.
 func (u *URI) Param(name string) ([]byte, bool) {
 	for p := []byte(u.Params); len(p) != 0; {
