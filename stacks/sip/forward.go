@@ -79,7 +79,7 @@ func (t *Tx) addBranch(to *target) error {
 		return nil
 	}
 	m := t.view()
-	target := []byte(to.uri)
+	target := msg.Bare([]byte(to.uri))
 	if to.uri == "" {
 		target = m.RequestURI()
 	}

@@ -120,18 +120,9 @@ func (s *Stack) newTx(m *Message, via *msg.Via, key string) *Tx {
 func (s *Stack) arrived(m *Message, via *msg.Via) []byte {
 	e := &s.edits
 	e.Reset(&m.Message)
-	v := m.Values(msg.ViaName)
-	v.Next()
-	ok := true
-	if name, value, asked := via.Params.Find("rport"); asked && value == nil {
-		s.text = strconv.AppendUint(append(s.text[:0], '='), uint64(m.from.Remote.Port()), 10)
-		ok = e.After(name, s.text) == nil
-	}
-	s.text = received(s.text[:0], via, m.from.Hop)
-	if len(s.text) != 0 {
-		ok = ok && e.AddToValue(&v, s.text) == nil
-	}
-	if !ok {
+	top := topVia(m)
+	s.text = stamped(s.text[:0], top, via, m.from.Hop)
+	if e.Replace(top, s.text) != nil {
 		e.Reset(&m.Message)
 	}
 	return e.AppendTo(make([]byte, 0, e.Size()))

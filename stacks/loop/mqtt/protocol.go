@@ -16,6 +16,7 @@ import (
 type Protocol struct {
 	brokers sync.Map // *loop.Stack -> *broker
 	homes   sync.Map // client's name -> *broker that has its session
+	shared  shared
 	counts  counts
 }
 

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 // loginTime is how long a client may take to log in.
 const loginTime = 10 * time.Second
 
+// enterTime is how long its session may take to come from another shard.
+const enterTime = 3 * time.Second
+
 // server is the broker's end of a client's connection.
 type server struct {
 	loop.BaseSession
@@ -27,8 +31,9 @@ type server struct {
 	gone      bool // the connection is no longer its
 	keepAlive time.Duration
 	will      *mqttwire.Will
-	session   *session // of one that is logged in
-	asking    uint16   // the identifier of a message of quality 2 that rules are asked about
+	session   *session    // of one that is logged in
+	patience  event.Timer // until its session is there
+	asking    uint16      // the identifier of a message of quality 2 that rules are asked about
 }
 
 var _ loop.Messenger = (*server)(nil)
@@ -67,6 +72,8 @@ func (s *server) packet(p *mqttwire.Packet) {
 	case s.acknowledged(p):
 	case p.Type == mqttwire.Publish:
 		s.publishes(p)
+	case p.Type == mqttwire.Subscribe && slices.ContainsFunc(p.Filters, selfless):
+		s.fail(&mqttwire.Error{Reason: mqttwire.ProtocolError, Text: "a shared subscription without what its client publishes"})
 	case p.Type == mqttwire.Subscribe:
 		s.subscribes(p, nil)
 	case p.Type == mqttwire.Unsubscribe:
@@ -119,6 +126,11 @@ func (s *server) admit(p *mqttwire.Packet) {
 	s.entering = true
 	s.b.enter(s.id, p.Clean, func(ses *session, present bool) {
 		s.entering = false
+		s.c.Shard().Timers().Stop(&s.patience)
+		if ses == nil {
+			s.busy()
+			return
+		}
 		ses.expiry = expiryOf(p)
 		if s.over || s.gone {
 			ses.leave(nil) // it left meanwhile
@@ -127,6 +139,21 @@ func (s *server) admit(p *mqttwire.Packet) {
 		s.begin(p, ses, present)
 		s.c.Again()
 	})
+	if s.entering {
+		s.c.Shard().Timers().Arm(&s.patience, s.b.now()+int64(enterTime), func(int64) {
+			s.busy()
+			s.b.stack.Loop().Stir()
+		})
+	}
+}
+
+// busy answers a login whose session cannot be had: its client tries again, rather than to
+// begin without what it had.
+func (s *server) busy() {
+	if !s.over && !s.gone {
+		s.b.p.counts.busy.Add(1)
+		s.fail(&mqttwire.Error{Reason: mqttwire.ServerBusy, Text: "the shard that has the client's session takes nothing more"})
+	}
 }
 
 // expiryOf returns for how many seconds a session is to outlive its connection.
@@ -154,7 +181,6 @@ func (s *server) begin(p *mqttwire.Packet, ses *session, present bool) {
 			{ID: mqttwire.ReceiveMaximum, Num: maxInbound},
 			{ID: mqttwire.MaximumPacketSize, Num: maxPacket},
 			{ID: mqttwire.SubscriptionIDsAvail},
-			{ID: mqttwire.SharedAvailable},
 		}
 		if most := uint32(maxAway / time.Second); ses.expiry > most {
 			ack.Properties = append(ack.Properties, mqttwire.Property{ID: mqttwire.SessionExpiry, Num: most})
@@ -291,6 +317,13 @@ func (s *server) subscribes(p *mqttwire.Packet, reasons []byte) {
 	})
 }
 
+// selfless reports whether a filter is shared and is to leave out what its own client
+// publishes: that cannot be (MQTT 5 section 3.8.3.1).
+func selfless(f mqttwire.Filter) bool {
+	group, _ := mqttwire.SplitShared(f.Topic)
+	return group != "" && f.NoLocal
+}
+
 // code returns a reason as the client's version has it.
 func (s *server) code(reason byte) byte {
 	if s.version != mqttwire.V5 {
@@ -301,11 +334,8 @@ func (s *server) code(reason byte) byte {
 
 // refused returns why a filter cannot be had whatever the rules say, 0 if it can.
 func (s *server) refused(p *mqttwire.Packet, f mqttwire.Filter) byte {
-	group, _ := mqttwire.SplitShared(f.Topic)
 	_, ids := p.Properties.Get(mqttwire.SubscriptionID)
 	switch {
-	case group != "":
-		return mqttwire.NoSharedSubscriptions
 	case ids:
 		return mqttwire.NoSubscriptionIDs
 	case strings.Count(f.Topic, "/")+1 > maxLevels:
@@ -324,7 +354,9 @@ func (s *server) subscribe(f mqttwire.Filter) byte {
 		ses.filters = map[string]mqttwire.Filter{}
 	}
 	ses.filters[f.Topic] = f
-	if fresh := s.b.subscribe(ses, f); f.RetainHandling == 0 || f.RetainHandling == 1 && fresh {
+	fresh := s.b.subscribe(ses, f)
+	// What was kept is for who asks for himself (MQTT 5 section 4.8.2).
+	if group, _ := mqttwire.SplitShared(f.Topic); group == "" && (f.RetainHandling == 0 || f.RetainHandling == 1 && fresh) {
 		s.b.recall(ses, f)
 	}
 	return f.QoS
@@ -393,6 +425,7 @@ func (s *server) end() {
 // leave ends the client's connection with its session, which may outlive it.
 func (s *server) leave() {
 	s.gone = true
+	s.c.Shard().Timers().Stop(&s.patience)
 	if !s.in {
 		return
 	}

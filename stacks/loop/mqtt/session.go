@@ -23,8 +23,8 @@ const never = 0xffffffff
 
 // counts are what the brokers of a process count.
 type counts struct {
-	sessions, away, queued, queuedBytes                      atomic.Int64
-	resumed, expired, evicted, queueRefused, retainedRefused atomic.Uint64
+	sessions, away, queued, queuedBytes                            atomic.Int64
+	resumed, expired, evicted, busy, queueRefused, retainedRefused atomic.Uint64
 }
 
 // Stats are what the brokers of a process have, and what they did.
@@ -35,6 +35,8 @@ type Stats struct {
 	// Resumed sessions went on by another connection; Expired and Evicted ones ended while
 	// their client was away, for the time and for the number of them.
 	Resumed, Expired, Evicted uint64
+	// Busy logins were refused since the shard that has their session took nothing more.
+	Busy uint64
 	// QueueRefused messages found no room while their client was away, RetainedRefused ones
 	// none among those that are kept.
 	QueueRefused, RetainedRefused uint64
@@ -45,7 +47,7 @@ func (p *Protocol) Stats() any {
 	c := &p.counts
 	return Stats{
 		Sessions: c.sessions.Load(), Away: c.away.Load(), Queued: c.queued.Load(), QueuedBytes: c.queuedBytes.Load(),
-		Resumed: c.resumed.Load(), Expired: c.expired.Load(), Evicted: c.evicted.Load(),
+		Resumed: c.resumed.Load(), Expired: c.expired.Load(), Evicted: c.evicted.Load(), Busy: c.busy.Load(),
 		QueueRefused: c.queueRefused.Load(), RetainedRefused: c.retainedRefused.Load(),
 	}
 }
@@ -104,6 +106,11 @@ func (s *session) leave(will *mqttwire.Will) {
 	if s.expiry == 0 {
 		b.end(s)
 		return
+	}
+	for filter := range s.filters {
+		if group, filter := mqttwire.SplitShared(filter); group != "" {
+			b.p.shared.absent(group, filter, s.id)
+		}
 	}
 	c := &b.p.counts
 	c.away.Add(1)
@@ -196,7 +203,8 @@ func (b *broker) adopt(s *session) {
 
 // enter finds the session of a client that logs in, in whichever shard it is, and has it
 // begin in this one: at once, or when the other shard gave it up. With clean what there
-// is ends. Another connection of that name has to go (MQTT 5 section 3.1.4).
+// is ends. Another connection of that name has to go (MQTT 5 section 3.1.4). Where the
+// other shard takes nothing more then gets nil, and the session stays where it is.
 func (b *broker) enter(id string, clean bool, then func(s *session, present bool)) {
 	old := b.giveUp(id)
 	before, _ := b.p.homes.Swap(id, b)
@@ -220,9 +228,15 @@ func (b *broker) enter(id string, clean bool, then func(s *session, present bool
 		b.p.homes.Store(id, home)
 		theirs.leave(nil)
 	})
-	if !asked { // a shard that takes nothing: as if nothing had been there
-		b.begin(id, old, clean, then)
+	if asked {
+		return
 	}
+	b.p.homes.CompareAndSwap(id, b, home)
+	if old != nil {
+		b.adopt(old)
+		old.leave(nil)
+	}
+	then(nil, false)
 }
 
 // giveUp takes a session out that goes on elsewhere, or by another connection; nil if

@@ -186,3 +186,12 @@ func (u *URI) Param(name string) ([]byte, bool) {
 	}
 	return nil, false
 }
+
+// Bare returns a URI without its header fields, as a request has it: they are for what makes
+// a request of the URI of its own (RFC 3261, 19.1.1).
+func Bare(uri []byte) []byte {
+	if u, err := ParseURI(uri); err == nil && u.Headers != nil {
+		return uri[:len(uri)-len(u.Headers)-1]
+	}
+	return uri
+}
