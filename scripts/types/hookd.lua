@@ -1330,7 +1330,8 @@ function loop_upload:cancel() end
 ---A client of a listener with TLS said hello, before anything is agreed on; accept follows the
 ---handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name.
 ---loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the
----server behind has the keys.
+---server behind has the keys. A handler that waits holds up this handshake, for limits.handshake at
+---most, and nothing else.
 ---@class loop.tls_hello.point: hookd.point
 ---@alias loop.tls_hello.handler fun(c: loop.conn, name: string?): hookd.verdict?
 
@@ -1483,7 +1484,7 @@ function loop_upload:cancel() end
 ---@field eof loop.eof.point The peer ended its stream, and all that it sent was told. Unless a rule decides half, the connection closes when its queue is written.
 ---@field message loop.message.point `loop.post` sent the connection a message (mg_broadcast).
 ---@field limit loop.limit.point A connection was refused for a limit, before it was one.
----@field tls_hello loop.tls_hello.point A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys.
+---@field tls_hello loop.tls_hello.point A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys. A handler that waits holds up this handshake, for limits.handshake at most, and nothing else.
 ---@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, the other end of a pipe cannot be reached, or a handler of one of its events failed or overran its budget.
 ---@field mqtt_connect loop.mqtt_connect.point A client of an MQTT listener wants to log in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
 ---@field mqtt_subscribe loop.mqtt_subscribe.point A client of an MQTT listener wants messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless the verdict refuses.
