@@ -192,7 +192,8 @@ func (r *sippRig) callTo(t *testing.T, at, uac string, n, rate int, more ...stri
 }
 
 // awaitPort waits until somebody has a port, by UDP or by TCP. Trying to open it could take
-// it from who is about to.
+// it from who is about to. The process may be in another network than this thread, where other
+// tests went with its first one.
 func awaitPort(t *testing.T, port string) {
 	t.Helper()
 	n, err := strconv.ParseUint(port, 10, 16)
@@ -202,7 +203,7 @@ func awaitPort(t *testing.T, port string) {
 	taken := fmt.Sprintf(":%04X", n)
 	for range 500 {
 		for _, name := range []string{"udp", "udp6", "tcp", "tcp6"} {
-			for line := range strings.Lines(readOrEmpty("/proc/net/" + name)) {
+			for line := range strings.Lines(readOrEmpty("/proc/thread-self/net/" + name)) {
 				if f := strings.Fields(line); len(f) > 3 && strings.HasSuffix(f[1], taken) && (f[3] == "07" || f[3] == "0A") {
 					return // a UDP socket without a peer, or one that listens
 				}

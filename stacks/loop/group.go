@@ -42,6 +42,7 @@ type Group struct {
 	protocols  map[string]Protocol
 	schemes    map[string]scheme
 	next       atomic.Uint64 // number of the connection made last
+	shelf      Shelf         // nil: nothing is kept
 	handshakes atomic.Uint64 // that rules were asked about so far
 	tokens     buckets
 	counts     counts
