@@ -15,6 +15,12 @@ type stream struct {
 	polled
 }
 
+// newStream returns the wire of a socket. A read of a Unix socket may be short although
+// there is more, where something besides bytes was sent, and nothing tells of it.
+func newStream(p *epoll, fd int, tcp bool) *stream {
+	return &stream{polled{p: p, fd: fd, edge: tcp}}
+}
+
 func (s *stream) connected() error {
 	n, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
@@ -114,10 +120,12 @@ func (p *epoll) adopt(f *os.File) (wire, netip.AddrPort, error) {
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
-	s := &stream{polled{p: p, fd: -1}}
+	s := newStream(p, -1, false)
 	var sa unix.Sockaddr
 	if failed := raw.Control(func(fd uintptr) {
 		if sa, err = unix.Getpeername(int(fd)); err == nil {
+			_, local := sa.(*unix.SockaddrUnix)
+			s.edge = !local
 			s.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 		}
 	}); failed != nil {
@@ -217,7 +225,7 @@ func (p *epoll) dial(to target, opt *Options, bind netip.AddrPort) (wire, error)
 		_ = unix.Close(fd)
 		return nil, err
 	}
-	return &stream{polled{p: p, fd: fd}}, nil
+	return newStream(p, fd, fam != unix.AF_UNIX), nil
 }
 
 func (p *epoll) connect(fd, fam int, sa unix.Sockaddr, opt *Options, bind netip.AddrPort) error {
