@@ -33,6 +33,8 @@ type Loop struct {
 	turn      uint64
 	turning   bool
 	crowded   bool    // loops have all processors
+	began     int64   // when the last turn did, by the clock
+	yielded   int64   // when other goroutines were let on last
 	touched   []*Conn // whose handlers or others did something
 	closing   []*Conn
 	senders   []*Packets // with datagrams to send
@@ -242,6 +244,9 @@ func (l *Loop) wait(timeout time.Duration) (int, error) {
 		// first; else they have one, and to yield would wake a thread that finds nothing
 		// but this loop.
 		runtime.Gosched()
+	} else if timeout != 0 && l.began-l.yielded >= int64(yieldEvery) {
+		l.yielded = l.began
+		runtime.Gosched()
 	}
 	n, _, err := l.io.wait(l.events[:], timeout)
 	return n, err
@@ -251,6 +256,10 @@ func (l *Loop) wait(timeout time.Duration) (int, error) {
 // from a capture can after a step of the system's clock, the loop goes on from there.
 func (l *Loop) tick() int64 {
 	now := l.cfg.Clock()
+	if now-l.began >= int64(yieldEvery) {
+		l.yielded = now // it slept
+	}
+	l.began = now
 	if d := l.sh.Now() - now; d > l.ahead {
 		l.ahead = d
 	}
