@@ -15,24 +15,28 @@ import (
 	"github.com/hookd/hookd/spec/testbed"
 )
 
-// TestChatInBrowser has the chat's page talk in Chromium. CI has none, since a browser
-// takes longer to install than the rest of what tests need together.
-func TestChatInBrowser(t *testing.T) {
+// browser returns Chromium's program. CI has none, since a browser takes longer to install than
+// the rest of what tests need together.
+func browser(t *testing.T) string {
+	t.Helper()
 	if !testbed.Proving() && testing.Short() {
 		t.Skip("a browser is started by spec/prove/run, and by runs that are not short")
 	}
-	program := ""
 	for _, name := range []string{"chromium-headless-shell", "chromium", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil && program == "" {
-			program = path
+		if path, err := exec.LookPath(name); err == nil {
+			return path
 		}
 	}
-	if program == "" {
-		if testbed.Proving() {
-			t.Fatal("chromium-headless-shell needed (apt)")
-		}
-		t.Skip("chromium-headless-shell needed (apt), which CI does without")
+	if testbed.Proving() {
+		t.Fatal("chromium-headless-shell needed (apt)")
 	}
+	t.Skip("chromium-headless-shell needed (apt), which CI does without")
+	return ""
+}
+
+// TestChatInBrowser has the chat's page talk in Chromium.
+func TestChatInBrowser(t *testing.T) {
+	program := browser(t)
 	s := serve(t, filepath.Join("../../examples", "chat"))
 	at := s.at["127.0.0.1:18090"]
 	bob := openWebSocket(t, at, "/ws?name=bob")

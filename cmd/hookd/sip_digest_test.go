@@ -130,3 +130,69 @@ end }
 	r.want("192.0.2.1", "SIP/2.0 200 OK\r\n")
 	r.errors()
 }
+
+// TestSIPDigestInfo: the answer proves to the client that the server knows the password, and
+// gives a nonce that is good for the next request.
+func TestSIPDigestInfo(t *testing.T) {
+	t.Parallel()
+	r := newSIPRules(t, `rule "auth" { on = sip.request_in, run = function(tx, m)
+  local proxy = m.method ~= "REGISTER"
+  local secret = digest.ha1("alice", "example.com", "secret", "SHA-256")
+  local who = { message = m, realm = "example.com", ha1 = secret, proxy = proxy, body = "said", next = true }
+  local headers, why = digest.info(who)
+  if not headers then return sip.reply(proxy and 407 or 401, why, digest.challenge { realm = "example.com", proxy = proxy, qop = "auth-int" }) end
+  assert(digest.check { message = m, realm = "example.com", ha1 = secret, proxy = proxy })
+  return sip.reply(200, nil, headers)
+end }
+`)
+	n := 0
+	for _, row := range []struct {
+		method, field, info string
+		asks                msg.Name
+	}{
+		{"REGISTER", "Authorization", "Authentication-Info", msg.WWWAuthenticate},
+		{"MESSAGE", "Proxy-Authorization", "Proxy-Authentication-Info", msg.ProxyAuthenticate},
+	} {
+		n++
+		r.signed(n, row.method, "", "")
+		c := r.challenges(row.asks)[0]
+		wrong, err := c.Answer("alice", &digest.Secret{Password: "other"}, row.method, "sip:192.0.2.100", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if got := r.signed(n, row.method, row.field, wrong); !strings.HasSuffix(got, " wrong") || strings.Contains(string(r.sent[len(r.sent)-1]), "Info: ") {
+			t.Errorf("%s\n%s", got, r.sent[len(r.sent)-1])
+		}
+		for range 2 {
+			value, err := c.Answer("alice", &digest.Secret{Password: "secret"}, row.method, "sip:192.0.2.100", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			own, err := digest.Parse([]byte(value))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+			r.signed(n, row.method, row.field, value)
+			var m msg.Message
+			if err := m.Parse(r.sent[len(r.sent)-1], msg.DefaultLimits()); err != nil {
+				t.Fatal(err)
+			}
+			i := m.Index(0, msg.NameOf([]byte(row.info)), row.info)
+			if m.Status() != 200 || i < 0 {
+				t.Fatalf("answered\n%s", m.Raw())
+			}
+			next, proof, _ := strings.Cut(string(m.Field(i).Value), ", ")
+			want, err := own.Info(&digest.Secret{Password: "secret"}, row.method, nil, []byte("said"), "")
+			if err != nil || proof != want || !strings.Contains(want, "qop=auth-int") {
+				t.Errorf("it says %s, want %s, %v", proof, want, err)
+			}
+			nonce, ok := strings.CutPrefix(next, "nextnonce=")
+			if c.Nonce = strings.Trim(nonce, `"`); !ok || c.Nonce == own.Nonce {
+				t.Errorf("the next nonce is %s", next)
+			}
+		}
+	}
+	r.errors()
+}

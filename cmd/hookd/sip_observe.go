@@ -86,7 +86,8 @@ func (o *sipObserver) write(w io.Writer) {
 	writeCounts(w, "of SIP", []count{
 		{st.Malformed, "malformed messages"},
 		{found.Cut, "cut off by the capture"},
-		{found.Other, "datagrams on its ports that are none"},
+		{found.Other, "datagrams on its ports, and messages of its WebSockets, that are none"},
+		{found.Packed, "compressed messages of WebSockets, which are not read"},
 		{st.Stray, "replies and ACKs of nothing that was seen"},
 		{found.Lost, "gaps in its connections"},
 		{found.Unframed, "places without Content-Length"},

@@ -191,7 +191,7 @@ end }
 `)
 	r.request("INVITE", "bob")
 	r.want("192.0.2.11", "INVITE sip:49bob@192.0.2.11:5062 SIP/2.0\r\n", "Subject: from 192.0.2.1\r\n", "X-Hops: 1\r\n", "X-Branch: 0 sip:49bob@192.0.2.11:5062\r\n",
-		"Record-Route: <sip:192.0.2.100:5060;lr>\r\n", "Max-Forwards: 69\r\n", "Content-Type: text/plain\r\n", "Content-Length: 5\r\n", "\r\n\r\nhello")
+		"Record-Route: <sip:192.0.2.100:5060;lr;hkd=", "Max-Forwards: 69\r\n", "Content-Type: text/plain\r\n", "Content-Length: 5\r\n", "\r\n\r\nhello")
 	r.answer("192.0.2.11", 200)
 	r.want("192.0.2.1", "SIP/2.0 200 OK\r\n", "Server: hidden\r\n")
 	r.errors()
@@ -327,7 +327,7 @@ end }
 rule "confirmed" { on = sip.e2eack_in, run = function(tx, m) log.info("confirmed", { account = m:route_param "account" }) end }
 `)
 	r.request("INVITE", "bob")
-	r.want("192.0.2.11", "Record-Route: <sip:192.0.2.100:5060;lr;account=alice>\r\n")
+	r.want("192.0.2.11", "Record-Route: <sip:192.0.2.100:5060;lr;account=alice;hkd=")
 	r.answer("192.0.2.11", 200)
 	r.recv("192.0.2.1", "ACK sip:x@192.0.2.11 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKack\r\nRoute: <sip:192.0.2.100:5060;lr;account=alice>\r\n"+
 		"From: <sip:alice@192.0.2.1>;tag=a\r\nTo: <sip:bob@192.0.2.100>;tag=t\r\nCall-ID: c-bob\r\nCSeq: 1 ACK\r\n\r\n")

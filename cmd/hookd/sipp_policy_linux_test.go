@@ -24,13 +24,20 @@ func TestSippEdge(t *testing.T) {
 	t.Parallel()
 	r := sippWith(t, "../../scripts/edge/edge.lua", "../../scripts/edge/users.txt")
 	uas := scenario(t, "uas")
-	register := func(password string, calls int) sippCount {
-		return r.call(scenarioOf(t, "login_uac"), calls, 20, "-s", "bob", "-au", "bob", "-ap", password, "-key", "callee", fmt.Sprint(r.callee))
+	register := func(scenario, password string) {
+		t.Helper()
+		c := r.call(t, scenario, 5, 20, "-s", "bob", "-au", "bob", "-ap", password, "-key", "callee", fmt.Sprint(r.callee))
+		if c.ok != 5 || c.failed != 0 {
+			t.Errorf("%+v of 5 registrations with %s", c, password)
+		}
 	}
-	if c := register("bob", 5); c.ok != 5 || c.failed != 0 {
-		t.Errorf("%+v of 5 registrations", c)
-	}
-	if c := r.calls(scenarioOf(t, "login_call_uac"), uas, 10, 50, "-s", "bob"); c.ok != 10 || c.failed != 0 {
+	log := scenarioOf(t, "login_uac")
+	refused := filepath.Join(t.TempDir(), "refused.xml")
+	before, _, _ := strings.Cut(readOrEmpty(log), `<recv response="200">`)
+	writeFile(t, refused, before+"<recv response=\"401\" />\n</scenario>\n")
+	register(refused, "guess")
+	register(log, "bob")
+	if c := r.calls(t, scenarioOf(t, "login_call_uac"), uas, 10, 50, "-s", "bob"); c.ok != 10 || c.failed != 0 {
 		t.Errorf("%+v of 10 calls", c)
 	}
 }
@@ -39,7 +46,7 @@ func TestSippEdge(t *testing.T) {
 func TestSippBalancer(t *testing.T) {
 	t.Parallel()
 	r := sippWith(t, "../../scripts/balancer/balancer.lua")
-	if c := r.calls(scenario(t, "uac"), scenario(t, "uas"), 12, 20); c.ok != 12 || c.failed != 0 {
+	if c := r.calls(t, scenario(t, "uac"), scenario(t, "uas"), 12, 20); c.ok != 12 || c.failed != 0 {
 		t.Errorf("%+v of 12 calls", c)
 	}
 	records, err := os.ReadFile(r.p.records)

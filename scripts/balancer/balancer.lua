@@ -11,6 +11,14 @@ dispatcher.set "gateways" {
   algorithm = "weighted", probe = "10s", timeout = "2s", failures = 3, successes = 2,
 }
 
+rule "unknown" {
+  doc = "What says that it is of a call, and is of none that went through here, is nobody's to send on.",
+  on = sip.request_in, match = { method = is.none_of "CANCEL" }, priority = 10,
+  run = function(tx, m)
+    if m.to.tag ~= "" and not m:in_dialog() then return sip.reply(481) end
+  end,
+}
+
 rule "spread" {
   doc = "New calls and what else begins a transaction of its own. What belongs to a call goes its recorded route by itself.",
   on = sip.request_in, match = { method = { "INVITE", "MESSAGE", "SUBSCRIBE", "OPTIONS" } },

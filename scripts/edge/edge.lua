@@ -26,15 +26,19 @@ rule "register" {
     local user, ask = login(m)
     if not user then return ask end
     if user ~= m.to.user then return sip.reply(403) end
-    return sip.reply(location.save { message = m, nat = #nat.signs(m) > 0 })
+    local code, reason, headers = location.save { message = m, nat = #nat.signs(m) > 0 }
+    if code == 200 then -- the phone learns that this is who knows its password
+      for name, value in pairs(digest.info { message = m, realm = domain, ha1 = users:get(user) } or {}) do headers[name] = value end
+    end
+    return sip.reply(code, reason, headers)
   end,
 }
 
 rule "route" {
-  doc = "Who calls as a user of the domain logs in. Calls go to the domain's users, those of its users anywhere.",
-  on = sip.request_in, match = { method = { "INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "PUBLISH", "REFER", "INFO", "NOTIFY" } },
+  doc = "Who calls as a user of the domain logs in. Calls go to the domain's users, those of its users anywhere. What only looks like a call's is met like what begins one.",
+  on = sip.request_in, match = { method = is.none_of { "REGISTER", "CANCEL" } },
   run = function(tx, m)
-    if m.to.tag ~= "" then return end
+    if m:in_dialog() then return end -- it goes where its route says
     local own = m.from.host:lower() == domain
     if own then
       local user, ask = login(m, true)
@@ -48,7 +52,9 @@ rule "route" {
       return sip.relay { record_route = true }
     end
     if m.ruri.user == "" then return sip.reply(m.method == "OPTIONS" and 200 or 404) end
-    if not users:has(m.ruri.user) then return sip.reply(404) end
+    -- What leads to one phone (RFC 5627) need not say whose it is.
+    if not m.ruri:param "gr" and not users:has(m.ruri.user) then return sip.reply(404) end
+    m:remove_header "Route" -- it leads to the user, and nowhere else
     return sip.relay { targets = location.lookup(m.ruri.text), record_route = true, timeout = "60s" }
   end,
 }

@@ -1,24 +1,39 @@
-local function registered(at, user, contact)
+local function registered(at, user, contact, more)
   local p = phone { address = at, user = user }
-  local headers = { From = "<sip:" .. user .. "@example.com>;tag=r", To = "<sip:" .. user .. "@example.com>", Contact = contact, Expires = 600 }
+  local headers = more or {}
+  for name, value in pairs { From = "<sip:" .. user .. "@example.com>;tag=r", To = "<sip:" .. user .. "@example.com>", Contact = contact, Expires = 600 } do headers[name] = value end
   p:send("REGISTER", "sip:example.com", { headers = headers })
   p:expect(401):login(user, user)
   return p, p:expect(200)
 end
 
 -- A call of a user, who logs in.
-local function call(p, user, to)
-  local own = { From = "<sip:" .. user .. "@example.com>;tag=c" }
+local function call(p, user, to, tag)
+  local own = { From = "<sip:" .. user .. "@example.com>;tag=" .. (tag or "c") }
   p:send("INVITE", to, { headers = own })
   local challenge = p:expect(407)
   challenge:ack()
   return challenge:login(user, user)
 end
 
+-- A call that was answered: both phones, the answer as the caller has it, and the INVITE as the callee has.
+local function talk()
+  local bob = registered("192.0.2.2", "bob")
+  local alice = phone { address = "192.0.2.1", user = "alice" }
+  call(alice, "alice", "sip:bob@example.com")
+  local leg = bob:expect "INVITE"
+  leg:reply(200)
+  local answered = alice:expect(200)
+  answered:ack()
+  bob:expect "ACK"
+  return bob, alice, answered, leg
+end
+
 describe("edge", function()
   it("registers who knows a password, at the own address alone", function()
     local alice, ok = registered("192.0.2.1", "alice")
     assert.match("<sip:alice@192.0.2.1:5060>", ok:header "Contact")
+    assert.match('^qop=auth, rspauth="%x+", cnonce=".+", nc=00000001$', ok:header "Authentication-Info")
     alice:send("REGISTER", "sip:example.com", { headers = { To = "<sip:bob@example.com>", From = "<sip:alice@example.com>;tag=x" } })
     alice:expect(401):login("alice", "alice")
     alice:expect(403)
@@ -61,6 +76,40 @@ describe("edge", function()
     alice:expect(200)
   end)
 
+  it("leads what is for one phone to that alone, and its dialogs too", function()
+    local function instance(at, id)
+      local p, ok = registered(at, "bob", "<sip:bob@" .. at .. ">;+sip.instance=\"<urn:uuid:" .. id .. ">\"", { Supported = "gruu" })
+      for _, contact in ipairs(ok:headers "Contact") do
+        if contact:find(id, 1, true) then return p, contact:match 'pub%-gruu="(.-)"', contact:match 'temp%-gruu="(.-)"' end
+      end
+    end
+    local desk, public, hidden = instance("192.0.2.2", "00000000-0000-0000-0000-000000000001")
+    local cell = instance("192.0.2.3", "00000000-0000-0000-0000-000000000002")
+    assert.equal("sip:bob@example.com;gr=urn:uuid:00000000-0000-0000-0000-000000000001", public)
+    local alice = phone { address = "192.0.2.1", user = "alice" }
+    for i, uri in ipairs { public, hidden } do
+      call(alice, "alice", uri, "c" .. i)
+      local leg = desk:expect "INVITE"
+      assert.equal("sip:bob@192.0.2.2", leg.uri)
+      leg:reply(200, { headers = { Contact = "<" .. uri .. ">" } })
+      local ok = alice:expect(200)
+      ok:ack()
+      assert.equal("sip:bob@192.0.2.2", desk:expect("ACK").uri)
+      ok:send "BYE"
+      local bye = desk:expect "BYE"
+      assert.equal("sip:bob@192.0.2.2", bye.uri)
+      bye:reply(200)
+      alice:expect(200)
+    end
+    assert.same({}, cell:waiting())
+    -- Nobody is there any more.
+    advance "601s"
+    call(alice, "alice", public, "c3")
+    local gone = alice:take()
+    while gone.code == 100 do gone = alice:take() end
+    assert.equal(480, gone.code)
+  end)
+
   it("forgets contacts when their time is over", function()
     local bob = registered("192.0.2.2", "bob")
     advance "601s"
@@ -87,6 +136,53 @@ describe("edge", function()
     challenge:ack()
     challenge:login("bob", "bob")
     stranger:expect(403)
+  end)
+
+  it("has a dialog's requests pass without a login, from both ends", function()
+    local bob, alice, answered, leg = talk()
+    answered:send("INVITE", { body = "v=0\r\n" })
+    bob:expect("INVITE"):reply(200)
+    alice:expect(200)
+    leg:send "INFO"
+    alice:expect("INFO"):reply(200)
+    bob:expect(200)
+    answered:send "BYE"
+    bob:expect("BYE"):reply(200)
+    alice:expect(200)
+  end)
+
+  it("takes no word for a dialog that never was", function()
+    local bob, alice, answered = talk()
+    local route = answered:header "Record-Route"
+    assert.match(";hkd=%x+>", route)
+    local eve = phone { address = "198.51.100.9", user = "eve" }
+    -- Of a request that says whose dialog it is of, what the edge answers; a user's name is answered with a question.
+    local function try(method, from, to, headers)
+      headers.From, headers.To = from, "<sip:bob@example.com>;tag=made-up"
+      eve:send(method, to, { headers = headers })
+      local m = eve:take()
+      while m.code == 100 do m = eve:take() end
+      if method == "INVITE" then m:ack() end
+      return m.code
+    end
+    local stranger, user, far = "<sip:eve@example.org>;tag=e", "<sip:alice@example.com>;tag=e", "sip:premium@203.0.113.66"
+    local bare = route:gsub(";hkd=%x+", "")
+    for what, given in pairs {
+      missing = bare, forged = route:gsub(";hkd=%x%x%x%x", ";hkd=0123"), replayed = route, empty = route:gsub("(;hkd=)%x+", "%1"),
+      ["of no kind"] = route:gsub("(;hkd=)%x+", "%1zz"),
+    } do
+      for _, method in ipairs { "INVITE", "BYE", "UPDATE", "INFO" } do
+        assert.equal(403, try(method, stranger, far, { Route = given }), what .. " " .. method)
+        assert.equal(407, try(method, user, far, { Route = given }), what .. " " .. method .. " of a user")
+      end
+    end
+    -- Of the true Call-ID, but of no end of the call.
+    assert.equal(403, try("INVITE", stranger, far, { Route = route, ["Call-ID"] = answered.call_id }))
+    assert.same({}, bob:waiting())
+    assert.same({}, alice:waiting())
+    -- What goes to a user goes there, whatever way it says.
+    eve:send("INVITE", "sip:bob@example.com", { headers = { From = stranger, Route = bare .. ", <sip:203.0.113.66;lr>" } })
+    assert.is_nil(bob:expect("INVITE"):header "Route")
   end)
 
   it("reaches a phone behind a NAT where it registered from", function()

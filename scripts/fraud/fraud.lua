@@ -20,7 +20,7 @@ rule "guard" {
   doc = "Asked before rules that route, since its priority is higher.",
   on = sip.request_in, match = { method = "INVITE" }, priority = 50,
   run = function(tx, m)
-    if m.to.tag ~= "" then return end
+    if m:in_dialog() then return end
     local user, number = m.from.user, m.ruri.user
     if begins(number, never) then
       alert("fraud", { user = user, number = number, source = m.source.endpoint, why = "never" })
@@ -42,6 +42,7 @@ rule "count" {
   doc = "What goes out counts. An INVITE that is asked for a password does not: a user sends it twice, and anybody in a user's name.",
   on = sip.request_fwded, match = { m = { method = "INVITE" } },
   run = function(tx, m)
-    if this.branch == 0 and m.to.tag == "" and begins(tx.ruri.user, dear) then tries:incr(m.from.user) end
+    local asked = tx.request
+    if this.branch == 0 and asked and not asked:in_dialog() and begins(tx.ruri.user, dear) then tries:incr(m.from.user) end
   end,
 }

@@ -16,7 +16,7 @@ rule "numbers" {
   doc = "Runs before rules that route, and decides nothing.",
   on = sip.request_in, match = { method = { "INVITE", "MESSAGE" } }, priority = 60,
   run = function(tx, m)
-    if m.to.tag ~= "" then return end
+    if m:in_dialog() then return end
     local user = e164(m.ruri.user)
     if user ~= m.ruri.user then m.ruri.user = user end
     if m.max_forwards > 70 then m:set_header("Max-Forwards", "70") end

@@ -1250,6 +1250,33 @@ local loop_response = {}
 ---@return string? value Its value, of several with commas between; nil for none.
 function loop_response:header(name) end
 
+---A request to a server whose body is sent in parts, until its response is there.
+---@class loop.upload
+---@field id integer Its number, from 1 in the order in which they began.
+---@field sent integer Bytes of the body that were given to it so far. In bytes.
+---@field answered boolean The server answered, or cannot any more: it takes nothing further.
+local loop_upload = {}
+
+---Sends a part of the body and waits until it is written, so that a slow server holds the script back.
+---Where the server answered already, or the connection is lost, it fails: what became of it is what
+---finish returns.
+---@param bytes string The part; an empty one is nothing.
+---@return true? done
+---@return string? message
+function loop_upload:write(bytes) end
+
+---Ends the body and waits for the response. Where the server answered before its end, that is the
+---response, and the body is not ended but cut off with its connection.
+---@return any? response As http.get returns it; nil and why where there is none.
+---@return string? message
+function loop_upload:finish() end
+
+---Gives the request up: the connection closes in the middle of the body, so that the server takes none
+---of it for the whole.
+---@return true? done
+---@return string? message
+function loop_upload:cancel() end
+
 ---A connection came in, before a byte of it is read; a UDP peer's first datagram (MG_EV_ACCEPT). With
 ---TLS after the handshake.
 ---@class loop.accept.point: hookd.point
@@ -1303,7 +1330,8 @@ function loop_response:header(name) end
 ---A client of a listener with TLS said hello, before anything is agreed on; accept follows the
 ---handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name.
 ---loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the
----server behind has the keys.
+---server behind has the keys. A handler that waits holds up this handshake, for limits.handshake at
+---most, and nothing else.
 ---@class loop.tls_hello.point: hookd.point
 ---@alias loop.tls_hello.handler fun(c: loop.conn, name: string?): hookd.verdict?
 
@@ -1456,7 +1484,7 @@ function loop_response:header(name) end
 ---@field eof loop.eof.point The peer ended its stream, and all that it sent was told. Unless a rule decides half, the connection closes when its queue is written.
 ---@field message loop.message.point `loop.post` sent the connection a message (mg_broadcast).
 ---@field limit loop.limit.point A connection was refused for a limit, before it was one.
----@field tls_hello loop.tls_hello.point A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys.
+---@field tls_hello loop.tls_hello.point A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys. A handler that waits holds up this handshake, for limits.handshake at most, and nothing else.
 ---@field error loop.error.point Something went wrong with a connection that is not its end: more events wait than it may have, a protocol refuses its bytes, a TLS handshake with a listener failed, the other end of a pipe cannot be reached, or a handler of one of its events failed or overran its budget.
 ---@field mqtt_connect loop.mqtt_connect.point A client of an MQTT listener wants to log in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
 ---@field mqtt_subscribe loop.mqtt_subscribe.point A client of an MQTT listener wants messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless the verdict refuses.
@@ -1649,9 +1677,18 @@ function sip_message:header(name) end
 function sip_message:headers(name) end
 
 ---Says whether a request came here since its Route names this server, behind strict routers its URI
----(RFC 3261, 16.4). What is ours is taken off when it is relayed, however often it stands there.
----@return string? how dialog: it is of a dialog, whose path this server is in; preloaded: it begins something, and its sender chose the route; nil: it does not.
+---(RFC 3261, 16.4). That is what its sender wrote, see `m:in_dialog`. What is ours is taken off when
+---it is relayed, however often it stands there.
+---@return string? how dialog: it has a To tag, as requests of a dialog have; preloaded: it begins something, and its sender chose the route; nil: it does not.
 function sip_message:loose_route() end
+
+---Says whether a request is of a dialog whose route this server recorded: it has a To tag, its Route
+---names this server, and the parameter hkd there, a code that only this server makes, is that of the
+---Call-ID, of the tag of who began the dialog, and of what `tx:record_route` was given. A tag and a
+---Route alone prove nothing: anybody can write them. With `--state` the key outlives the process. In
+---captures, where nobody has the key, the To tag decides.
+---@return boolean proven Whether it is; without it a request is to be met like one that begins something, however it looks.
+function sip_message:in_dialog() end
 
 ---Reads a parameter of the Route that names this server, the first if several do: what
 ---`tx:record_route` was given when the dialog began.
@@ -2632,11 +2669,12 @@ http = {}
 ---@field headers? any Further fields, as loop.reply has them.
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
----@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field max? integer|string How long the response's body may be, inflated; 1 MiB when absent.
 ---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server for a resource and waits for the response. Connections are used again where they may
----be. In a replay there is no network, but with --online: it fails.
+---be. The server may compress its response (gzip), which is inflated as it comes, unless headers say
+---accept-encoding or range. In a replay there is no network, but with --online: it fails.
 ---@param args http.get.args
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message
@@ -2648,11 +2686,12 @@ function http.get(args) end
 ---@field headers? any Further fields, as loop.reply has them.
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
----@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field max? integer|string How long the response's body may be, inflated; 1 MiB when absent.
 ---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Sends a server something and waits for the response. Connections are used again where they may be.
----In a replay there is no network, but with --online: it fails.
+---The server may compress its response (gzip), which is inflated as it comes, unless headers say
+---accept-encoding or range. In a replay there is no network, but with --online: it fails.
 ---@param args http.post.args
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message
@@ -2665,15 +2704,34 @@ function http.post(args) end
 ---@field headers? any Further fields, as loop.reply has them.
 ---@field timeout? number|string For how long to wait for the whole of it; 10 s when absent.
 ---@field redirects? integer How many redirections are followed; none when absent.
----@field max? integer|string How long the response's body may be; 1 MiB when absent.
+---@field max? integer|string How long the response's body may be, inflated; 1 MiB when absent.
 ---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
 
 ---Asks a server by any method and waits for the response. Connections are used again where they may
----be. In a replay there is no network, but with --online: it fails.
+---be. The server may compress its response (gzip), which is inflated as it comes, unless headers say
+---accept-encoding or range. In a replay there is no network, but with --online: it fails.
 ---@param args http.request.args
 ---@return any? response { status, reason, headers, body }, with names of headers in lower case; nil and why where there is none.
 ---@return string? message
 function http.request(args) end
+
+---@class http.upload.args
+---@field url string Where to: "http://127.0.0.1:8080/path?query", or https.
+---@field method? string The method; POST when absent.
+---@field headers? any Further fields, as loop.reply has them.
+---@field expect? boolean The server is asked first whether it wants the body (Expect: 100-continue); after a second without an answer it is sent.
+---@field timeout? number|string For how long the whole of it may take, the body and the response; 60 s when absent.
+---@field max? integer|string How long the response's body may be, inflated; 1 MiB when absent.
+---@field tls? any Of https: { ca = "ca.pem" }, as loop.dial has it.
+
+---Begins a request whose body is sent in parts by `upload:write`, so that it may be of any length
+---(Transfer-Encoding: chunked), and which `upload:finish` ends. The request has a connection of its
+---own, and no redirection is followed, since parts that are sent are not kept. In a replay there is no
+---network: it fails.
+---@param args http.upload.args
+---@return loop.upload? upload The request; nil and why where there can be none.
+---@return string? message
+function http.upload(args) end
 
 ---Declares a listener, at a script's top level: `udp://`, `tcp://`, `tls://`, `ws://` or `wss://` with
 ---an address, and for the last two perhaps the path that is asked for. It is opened when the script
@@ -2698,7 +2756,9 @@ location = {}
 ---Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return
 ---sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or
 ---none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A
----contact of a client by TCP, TLS or WebSocket is reached by that connection.
+---client that supports it is told the URIs that lead to its instance alone (RFC 5627): a public one,
+---which stays, and a temporary one, which hides who it is. A contact of a client by TCP, TLS or
+---WebSocket is reached by that connection.
 ---@param args location.save.args
 ---@return integer? code Status: 200, or why not.
 ---@return string? reason Reason phrase, empty for the usual one.
@@ -2707,7 +2767,9 @@ location = {}
 function location.save(args) end
 
 ---Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the
----first step, and so on; of the flows of one instance one after the other.
+---first step, and so on; of the flows of one instance one after the other. A URI with the parameter gr
+---(RFC 5627) stands for one instance: its latest contact, or all its flows. Requests of dialogs, ACKs
+---among them, go to the instance by themselves.
 ---@param aor string The address: user@host, or a URI.
 ---@return any contacts A list, empty where nobody is registered: { uri, next_hop, route, socket, step } and of what is known aor, q, expires (seconds that are left), since and ends (times), instance, reg_id, call_id, cseq, agent.
 function location.lookup(aor) end
@@ -2810,6 +2872,23 @@ function digest.check(args) end
 ---@return any? headers A table of header fields; nil and why where an argument is wrong.
 ---@return string? why What is wrong.
 function digest.challenge(args) end
+
+---@class digest.info.args
+---@field message sip.message The request.
+---@field realm string The realm, which the challenge named.
+---@field password? string The password, as digest.check has it.
+---@field ha1? any In its place what digest.ha1 returned, as digest.check has it.
+---@field proxy? boolean Of Proxy-Authorization, as Proxy-Authentication-Info (RFC 7615).
+---@field body? string The body of the answer, where the client asked for auth-int.
+---@field next? boolean With a nextnonce: the client need not be asked again for as long as that is good.
+
+---Makes the header field that tells a client whose credentials are right that this server knows the
+---password too (RFC 7616, 3.5): rspauth, with the client's cnonce and nc, perhaps with the nonce for
+---its next request. It goes into a 2xx.
+---@param args digest.info.args
+---@return any? headers A table of one header field; nil and why, as digest.check says it, where the credentials are not right.
+---@return string? why Why not.
+function digest.info(args) end
 
 ---Computes what can be kept in the place of a password.
 ---@param user string The user.

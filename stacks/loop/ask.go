@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/loopev"
 )
 
 // Asker is a [Protocol] that asks HTTP servers for scripts which wait.
@@ -14,6 +15,9 @@ type Asker interface {
 	// Ask asks, in the stack's shard, and calls done once, perhaps before it returns;
 	// never, where nobody waits for it any more.
 	Ask(by *event.Caller, s *Stack, q Ask, done func(response any, err error))
+	// Upload begins a request in the stack's shard whose body comes in parts. With expect
+	// the server is asked first whether it wants the body.
+	Upload(s *Stack, q Ask, expect bool) (loopev.Upload, error)
 }
 
 // Ask is a request to a server.
@@ -49,17 +53,37 @@ func (g *Group) HTTPRequest(by *event.Caller, url, method string, body []byte, h
 }
 
 func (g *Group) ask(by *event.Caller, q Ask, done func(any, error)) {
-	s, err := g.of(by, "http")
+	a, s, err := g.asker(by)
 	if err != nil {
 		done(nil, err)
 		return
 	}
+	q.Body, q.Dir = append([]byte(nil), q.Body...), filepath.Dir(by.Script)
+	a.Ask(by, s, q, done)
+}
+
+// HTTPUpload implements [loopev.Functions].
+func (g *Group) HTTPUpload(by *event.Caller, url, method string, headers any, expect bool, timeout time.Duration, _ bool, most int64, _ bool, tls any) (loopev.Upload, error) {
+	a, s, err := g.asker(by)
+	if err != nil {
+		return nil, err
+	}
+	if method == "" {
+		method = "POST"
+	}
+	return a.Upload(s, Ask{Method: method, URL: url, Headers: headers, Timeout: timeout, Max: most, TLS: tls, Dir: filepath.Dir(by.Script)}, expect)
+}
+
+// asker returns who asks servers, and the stack that a call comes from.
+func (g *Group) asker(by *event.Caller) (Asker, *Stack, error) {
+	s, err := g.of(by, "http")
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, p := range g.cfg.Protocols {
 		if a, ok := p.(Asker); ok {
-			q.Body, q.Dir = append([]byte(nil), q.Body...), filepath.Dir(by.Script)
-			a.Ask(by, s, q, done)
-			return
+			return a, s, nil
 		}
 	}
-	done(nil, errNoAsker)
+	return nil, nil, errNoAsker
 }

@@ -55,12 +55,6 @@ const (
 	crowdTurns = 1024                   // turns between two looks at how many processors there are
 )
 
-// yieldEvery is after what time a loop that did not sleep for as long lets other goroutines
-// on. After 10 ms the runtime's monitor would interrupt it, or take its processor away
-// where it just waits, and then look every 20 µs for a while: 2 % of the time of
-// a loop that sends back what it gets.
-const yieldEvery = 8 * time.Millisecond
-
 func (c Config) withDefaults() Config {
 	if c.Budget == nil {
 		c.Budget = NewBudget(0)

@@ -2,7 +2,6 @@ package sip
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/hookd/hookd/engine/event"
@@ -110,7 +109,7 @@ func (b *Branch) start() {
 		case b.tx.cancel || b.unwanted:
 			b.fail(sipev.FakedByCancel, 487, "Request Terminated")
 		default:
-			b.hops = b.leaving(hops)
+			b.hops = leaving(hops, b.socket)
 			b.try()
 		}
 	})
@@ -123,7 +122,7 @@ func (b *Branch) try() {
 	for ; b.hop < len(b.hops); b.hop++ {
 		id := branchID{t.id, b.index, t.route}
 		out, recorded, err := s.print(base, b.to(), id, b.recording())
-		if err == nil && len(out) > s.cfg.MaxDatagram && b.stretch() {
+		if err == nil && len(out) > s.cfg.MaxDatagram && stretch(&b.hops, b.hop) {
 			out, recorded, err = s.print(base, b.to(), id, b.recording())
 		}
 		if err != nil {
@@ -142,19 +141,6 @@ func (b *Branch) try() {
 	}
 	b.hop = 0
 	b.fail(sipev.FakedBySend, 503, "Service Unavailable")
-}
-
-// stretch has TCP tried before the hop at hand, where that is UDP and has both.
-func (b *Branch) stretch() bool {
-	udp := *b.to()
-	if udp.Proto != sipev.TransportUDP || !udp.Stretch {
-		return false
-	}
-	tcp := udp
-	tcp.Proto = sipev.TransportTCP
-	udp.Stretch = false
-	b.hops = slices.Concat(b.hops[:b.hop], []Hop{tcp, udp}, b.hops[b.hop+1:])
-	return true
 }
 
 // timers starts A or E, and B or F (RFC 3261, 17.1.1.2, 17.1.2.2).
@@ -203,11 +189,16 @@ func (b *Branch) expire(int64) {
 		t.linger()
 		t.lean()
 	default:
-		ringing := b.state == proceeding
-		b.fail(sipev.FakedByTimer, 408, "Request Timeout")
-		if ringing && t.invite() {
-			b.giveUp(408)
-		}
+		b.timeout()
+	}
+}
+
+// timeout ends a branch that had time enough; one that rings is told so.
+func (b *Branch) timeout() {
+	ringing := b.state == proceeding
+	b.fail(sipev.FakedByTimer, 408, "Request Timeout")
+	if ringing && b.tx.invite() {
+		b.giveUp(408)
 	}
 }
 

@@ -47,9 +47,12 @@ func (s *Stack) readBranch(text []byte) (branchID, bool) {
 	return id, binary.BigEndian.Uint64(b[13:]) == s.mac(b[:13])
 }
 
-// mac is SipHash-2-4 (Aumasson and Bernstein, 2012) under the stack's key.
-func (s *Stack) mac(data ...[]byte) uint64 {
-	k0, k1 := binary.LittleEndian.Uint64(s.cfg.Key[:]), binary.LittleEndian.Uint64(s.cfg.Key[8:])
+// mac is a code of data under the stack's key.
+func (s *Stack) mac(data ...[]byte) uint64 { return siphash(&s.cfg.Key, data...) }
+
+// siphash is SipHash-2-4 (Aumasson and Bernstein, 2012).
+func siphash(key *[16]byte, data ...[]byte) uint64 {
+	k0, k1 := binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])
 	h := sipHash{k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573}
 	var word uint64
 	n := 0

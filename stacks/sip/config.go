@@ -53,8 +53,12 @@ type Config struct {
 	Limits msg.Limits
 	// Watcher is told of what passes; nil is nobody.
 	Watcher Watcher
-	// Key makes branch parameters unguessable: 16 bytes that nobody else knows.
+	// Key makes branch parameters unguessable: 16 bytes that nobody else knows, new in each
+	// process.
 	Key [16]byte
+	// RouteKey proves that a Record-Route was made here. Dialogs live longer than processes,
+	// and so may it; where it is zero it is Key.
+	RouteKey [16]byte
 }
 
 // DefaultConfig returns RFC 3261's times and hookd's limits.
@@ -73,6 +77,9 @@ const mostBranches = 255
 // orDefaults fills in what is zero, and lowers what nothing has room for.
 func (c Config) orDefaults() Config {
 	d := DefaultConfig()
+	if c.RouteKey == [16]byte{} {
+		c.RouteKey = c.Key
+	}
 	if c.T1 != 0 && c.Linger == 0 {
 		c.Linger = 64 * c.T1
 	}

@@ -7,7 +7,8 @@ import (
 
 // Undelivered takes a message back that Send took and that cannot be delivered, since
 // there is no connection to where it should go (RFC 3261, 18.4). A request goes to the
-// next of its servers, or its branch fails.
+// next of its servers, or its branch fails; the ACK of a 2xx goes by UDP, if it was only
+// too long for that.
 func (s *Stack) Undelivered(to Hop, raw []byte) {
 	s.stats.Undelivered++
 	m := &s.in
@@ -19,6 +20,10 @@ func (s *Stack) Undelivered(to Hop, raw []byte) {
 		return
 	}
 	id, ours := s.readBranch(via.Branch())
+	if ours && id.tx == 0 && to.Stretch {
+		s.unstretched(to, m, id)
+		return
+	}
 	t := s.byID[id.tx]
 	if !ours || t == nil || int(id.index) >= len(t.branches) || m.Message.Method() != t.method {
 		return

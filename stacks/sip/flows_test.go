@@ -53,8 +53,9 @@ func TestF1Bytes(t *testing.T) {
 	got := string(r.last("A", "INVITE").Raw())
 	via := r.last("A", "INVITE")
 	top, _ := via.Via()
+	proof := string(r.stack.appendProof(nil, via, nil))
 	want := "INVITE sip:a@192.0.2.11 SIP/2.0\r\n" +
-		"Via: SIP/2.0/UDP 192.0.2.100:5060;branch=" + string(top.Branch()) + ";rport\r\nRecord-Route: <sip:192.0.2.100:5060;lr>\r\n" +
+		"Via: SIP/2.0/UDP 192.0.2.100:5060;branch=" + string(top.Branch()) + ";rport\r\nRecord-Route: <sip:192.0.2.100:5060;lr" + proof + ">\r\n" +
 		"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKinv;rport=5060;received=192.0.2.1\r\nMax-Forwards: 69\r\n" +
 		"From: <sip:alice@192.0.2.1>;tag=a1\r\nTo: <sip:bob@192.0.2.100>\r\nCall-ID: call1\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
 	if got != want {
@@ -414,9 +415,12 @@ func TestF20LateAnswer(t *testing.T) {
 	if !strings.Contains(strings.Join(r.log, ","), "! 603 caller") {
 		t.Fatalf("B is to be given up: %s", strings.Join(r.log, ","))
 	}
+	r.ackNegative()
 	r.log = nil
 	r.reply("B", "INVITE", 200, "tb")
 	r.want("a 200 after all", "response_in 200, response_fwded 200 of 200, response_pre_out 200, ! 200 caller, response_out 200")
+	r.ack("ack2", "tb")
+	r.want("its ACK", "e2eack_in, ! ACK A")
 }
 
 func TestF21StrayReply(t *testing.T) {
@@ -677,4 +681,22 @@ func TestOwnRequestsRefused(t *testing.T) {
 		}
 	}
 	r.empty()
+}
+
+// TestF16LateAnswer is F20 of a branch that rang for too long: the ACK of its 2xx is told of.
+func TestF16LateAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.FRInv = 20 * time.Second }, quiet...)
+	r.invite()
+	r.log = nil
+	ring(r, "A", "ta")
+	r.after(21 * time.Second)
+	r.ackNegative()
+	r.log = nil
+	r.reply("A", "CANCEL", 481, "ta")
+	r.want("too late to cancel", "response_in 481")
+	r.reply("A", "INVITE", 200, "ta")
+	r.want("a 200 after all", "response_in 200, response_fwded 200 of 200, response_pre_out 200, ! 200 caller, response_out 200")
+	r.ack("ack2", "ta")
+	r.want("its ACK", "e2eack_in, ! ACK A")
 }

@@ -2,6 +2,9 @@ package sip
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
+	"net/netip"
 	"strconv"
 
 	"github.com/hookd/hookd/engine/event/sipev"
@@ -45,7 +48,9 @@ func (t *Tx) advance() {
 		targets := t.later[0]
 		t.later = t.later[1:]
 		for i := range targets {
-			t.addBranch(&targets[i])
+			if errors.Is(t.addBranch(&targets[i]), errNobody) {
+				code = 480
+			}
 		}
 		step := t.branches[first:]
 		for _, b := range step {
@@ -66,47 +71,49 @@ func (t *Tx) advance() {
 	t.answer(sipev.FakedByLocal, code, msg.ReasonOf(code), nil)
 }
 
-// addBranch builds one branch and lets rules change it. A URI that is none makes none.
-func (t *Tx) addBranch(to *target) {
+// addBranch builds one branch and lets rules change it. Where the request cannot go there is
+// none.
+func (t *Tx) addBranch(to *target) error {
 	s := t.stack
 	if len(t.branches) >= s.cfg.MaxBranches {
-		return
+		return nil
 	}
 	m := t.view()
-	target := []byte(to.uri)
+	target := msg.Bare([]byte(to.uri))
 	if to.uri == "" {
 		target = m.RequestURI()
 	}
 	p, err := s.onward(&m.Message, target, to.uri == "", to.route)
 	if err != nil {
-		return
+		return err
 	}
 	b := &Branch{
 		tx: t, index: uint8(len(t.branches)), uri: string(target), recordRoute: t.recordRoute, strict: p.strict,
 		next: to.next, set: to.set, socket: to.socket, out: append([]byte(nil), p.out...),
 	}
 	if b.next == nil {
-		b.next = p.next
+		b.next, b.socket = p.next, cmp.Or(b.socket, p.socket)
 	}
 	t.branches = append(t.branches, b)
 	b.begin()
 	if !sipev.OnRequestFwded.Wanted(s.shard) {
-		return
+		return nil
 	}
 	w := &s.trial
 	if w.load(b.out, Hop{}, s.replyLimits()) != nil {
-		return
+		return nil
 	}
 	w.open = true
 	if v := b.raiseRequestFwded(w); v.Kind == sipev.VerdictDrop {
 		b.state = unsent
 		b.over(GivenUp)
-		return
+		return nil
 	}
 	w.open = false
 	if w.modified {
 		b.out, b.uri = append(b.out[:0], w.Raw()...), string(w.RequestURI())
 	}
+	return nil
 }
 
 // routable reports whether a URI can be that of a request (RFC 3261, 19.1.1).
@@ -117,15 +124,17 @@ func routable(uri []byte) bool {
 
 // passage is a request that is ready to leave, all but its Via.
 type passage struct {
-	out    []byte // valid until the next one is made
-	strict bool   // it goes to its URI, whatever Route says, since a strict router is next
-	next   []byte // URI of where it goes, if not to where it says itself
+	out    []byte         // valid until the next one is made
+	strict bool           // it goes to its URI, whatever Route says, since a strict router is next
+	next   []byte         // URI of where it goes, if not to where it says itself
+	socket netip.AddrPort // address of ours that it leaves from, if that matters
 }
 
 // onward makes of a request what goes to the next hop (RFC 3261, 16.4, 16.6): its URI,
 // one hop less, Route without what names this server. pushed is put in front of Route.
 // routed: the target is the request's own. One of a dialog whose URI has an alias goes
-// where that leads, when its route ends here (see [nat.Alias]).
+// where that leads, when its route ends here (see [nat.Alias]), and so does one whose URI
+// is an instance's.
 func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []string) (p passage, err error) {
 	e := &s.edits
 	e.Reset(m)
@@ -150,9 +159,9 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []stri
 		}
 		uri = route.next
 	}
-	if routed && route.next == nil && bytes.Contains(uri, []byte(";alias=")) && ofDialog(m) {
-		if bare, next, ok := nat.Split(string(uri)); ok {
-			uri, p.next = []byte(bare), []byte(next)
+	if routed && route.next == nil && ofDialog(m) {
+		if uri, err = s.towards(uri, e, &p); err != nil {
+			return p, err
 		}
 	}
 	e.Pop(msg.Route, route.own)
@@ -171,6 +180,29 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []stri
 	s.text = e.AppendTo(s.text[:0])
 	p.out = s.text
 	return p, nil
+}
+
+// towards says where a request of a dialog goes whose route ends here: to its URI, or where
+// an alias in that leads, or to the instance that it stands for.
+func (s *Stack) towards(uri []byte, e *msg.Edits, p *passage) ([]byte, error) {
+	place, is, err := s.located(uri)
+	if is {
+		for i := range place.Route {
+			err = errors.Join(err, e.Before(msg.Route, "Route", []byte(place.Route[i])))
+		}
+		if place.Next != "" {
+			p.next = []byte(place.Next)
+		}
+		p.socket = place.Socket
+		return []byte(place.URI), err
+	}
+	if bytes.Contains(uri, []byte(";alias=")) {
+		if bare, next, ok := nat.Split(string(uri)); ok {
+			p.next = []byte(next)
+			return []byte(bare), nil
+		}
+	}
+	return uri, nil
 }
 
 // routing is what the Route of a request says.
@@ -264,7 +296,7 @@ func (s *Stack) print(base []byte, to *Hop, id branchID, stays *recording) (out 
 		return nil, 0, err
 	}
 	if stays != nil {
-		if recorded, err = s.recordRoute(e, to, stays); err != nil {
+		if recorded, err = s.recordRoute(e, &m.Message, to, stays); err != nil {
 			return nil, 0, err
 		}
 	}

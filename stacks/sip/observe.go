@@ -51,7 +51,9 @@ type seen struct {
 // NewObserver makes the observer of a shard. Of the settings the limits count, and the
 // times after which transactions end.
 func NewObserver(shard *event.Shard, cfg Config) *Observer {
-	return &Observer{s: New(shard, cfg, nobody{}), legs: map[string]leg{}, seed: maphash.MakeSeed()}
+	o := &Observer{s: New(shard, cfg, nobody{}), legs: map[string]leg{}, seed: maphash.MakeSeed()}
+	o.s.looksOn = true
+	return o
 }
 
 // nobody is the transport of who has no part in what passes.

@@ -28,10 +28,12 @@ func (b *Branch) recording() *recording {
 // recordRoute adds this server to Record-Route: once where it is called alike on both
 // sides, else for each side, so that neither has to speak the other's transport or reach
 // the other's network (RFC 5658).
-func (s *Stack) recordRoute(e *msg.Edits, to *Hop, r *recording) (values int, err error) {
-	v := s.appendRoute(s.key[:0], to, r.params)
+func (s *Stack) recordRoute(e *msg.Edits, m *msg.Message, to *Hop, r *recording) (values int, err error) {
+	var room [maxRouteParams + proofText]byte
+	params := s.appendProof(append(room[:0], r.params...), m, r.params)
+	v := s.appendRoute(s.key[:0], to, params)
 	n := len(v)
-	v = s.appendRoute(v, r.from, r.params)
+	v = s.appendRoute(v, r.from, params)
 	s.key = v
 	if err := e.Before(msg.RecordRoute, "Record-Route", v[:n]); err != nil || bytes.Equal(v[:n], v[n:]) {
 		return 1, err
@@ -73,8 +75,7 @@ func (t *Tx) RecordRoute(_ *event.Caller, params any) error {
 		if _, there := u.Param(kv.Key); err != nil || !there || string(u.Params) != one || strings.Count(one, ";") != 1 {
 			return fmt.Errorf("%q is no parameter of a URI", one[1:])
 		}
-		switch {
-		case msg.EqualFold([]byte(kv.Key), []byte("lr")), msg.EqualFold([]byte(kv.Key), []byte("transport")), msg.EqualFold([]byte(kv.Key), []byte("maddr")):
+		if ownParam([]byte(kv.Key)) {
 			return fmt.Errorf("the parameter %s is this server's", kv.Key)
 		}
 		text = append(text, one...)
@@ -91,7 +92,7 @@ func (m *Message) LooseRoute() (how string, routed bool) {
 	if m.home == nil || !m.IsRequest() || !m.home.inPath(&m.Message) {
 		return "", false
 	}
-	if to, err := m.Message.Address(msg.To); err == nil && to.Tag() != nil {
+	if ofDialog(&m.Message) {
 		return "dialog", true
 	}
 	return "preloaded", true
@@ -99,14 +100,10 @@ func (m *Message) LooseRoute() (how string, routed bool) {
 
 // RouteParam implements [sipev.Message].
 func (m *Message) RouteParam(name string) (string, bool) {
-	if _, routed := m.LooseRoute(); !routed {
+	if m.home == nil || !m.IsRequest() {
 		return "", false
 	}
-	uri := m.RequestURI() // behind a strict router
-	if a, err := m.Message.Address(msg.Route); err == nil && m.home.self(a.URI) {
-		uri = a.URI
-	}
-	u, err := msg.ParseURI(uri)
+	u, err := msg.ParseURI(m.home.ownRoute(&m.Message))
 	if err != nil {
 		return "", false
 	}

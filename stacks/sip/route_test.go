@@ -71,6 +71,7 @@ func TestRouteParams(t *testing.T) {
 			[]event.KV{{Key: "a", Value: "b>"}},
 			[]event.KV{{Key: "a", Value: "b?"}},
 			[]event.KV{{Key: "LR", Value: true}},
+			[]event.KV{{Key: "Hkd", Value: "0123456789abcdef"}},
 			[]event.KV{{Key: "a", Value: strings.Repeat("x", 300)}},
 			[]event.KV{{Key: "a", Value: "\r\n"}},
 		} {
@@ -92,10 +93,13 @@ func TestRouteParams(t *testing.T) {
 	r.recv("self", string(r.last("self", "INVITE").Raw()))
 	invite := r.last("A", "INVITE")
 	var route []string
+	var bare []string
 	for v := invite.Values(msg.RecordRoute); v.Next(); {
 		route = append(route, string(v.Value()))
+		before, _, _ := strings.Cut(string(v.Value()), ";hkd=")
+		bare = append(bare, before)
 	}
-	if want := []string{"<sip:192.0.2.100:5060;lr;n=2;flag>", "<sip:192.0.2.100:5060;lr;n=1;flag>"}; !slices.Equal(route, want) {
+	if want := []string{"<sip:192.0.2.100:5060;lr;n=2;flag", "<sip:192.0.2.100:5060;lr;n=1;flag"}; !slices.Equal(bare, want) {
 		t.Fatalf("recorded %q", route)
 	}
 	r.reply("A", "INVITE", 200, "ta")
@@ -106,7 +110,7 @@ func TestRouteParams(t *testing.T) {
 		n, _ := m.RouteParam("N")
 		_, flag := m.RouteParam("flag")
 		_, other := m.RouteParam("other")
-		got = append(got, fmt.Sprint(m.Method(), " ", how, " ", n, " ", flag, " ", other))
+		got = append(got, fmt.Sprint(m.Method(), " ", how, " ", n, " ", flag, " ", other, " ", m.InDialog()))
 	}
 	r.hooks["e2eack_in"] = func(e any) event.Verdict { look(e.(*sipev.E2eackIn).M); return event.Verdict{} }
 	r.hooks["request_in"] = func(e any) event.Verdict { look(e.(*sipev.RequestIn).M); return event.Verdict{} }
@@ -116,7 +120,7 @@ func TestRouteParams(t *testing.T) {
 	r.recv("caller", dialogRequest("BYE", 2, "bye", "ta", back))
 	r.recv("caller", dialogRequest("OPTIONS", 3, "opt", "", back))
 	r.recv("caller", dialogRequest("BYE", 4, "bye4", "ta"))
-	want := []string{"ACK dialog 1 true false", "BYE dialog 1 true false", "OPTIONS preloaded 1 true false", "BYE   false false"}
+	want := []string{"ACK dialog 1 true false true", "BYE dialog 1 true false true", "OPTIONS preloaded 1 true false false", "BYE   false false false"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

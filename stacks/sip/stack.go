@@ -15,6 +15,8 @@ type Stack struct {
 	cfg   Config
 	out   Transport
 
+	looksOn bool // at what passes: nothing of it was made here
+
 	lastID  uint64
 	byID    map[uint64]*Tx
 	servers map[string]*Tx // server transactions by what identifies their requests
@@ -166,6 +168,9 @@ func (s *Stack) faked(t *Tx, by sipev.FakedBy, code int, reason string, fields [
 	r := msg.Reply{Code: code, Reason: reason, Fields: fields}
 	if code > 100 {
 		r.Tag = t.localTag()
+	}
+	if t.mine {
+		r.Tag, r.Fields = append(r.Tag, "to"...), t.appendOwnVia(r.Fields)
 	}
 	m := &s.fake
 	m.buf = msg.AppendReply(m.buf[:0], &t.view().Message, &r)

@@ -9,15 +9,19 @@ import (
 )
 
 // answerStateless answers a request that gets no transaction (RFC 3261, 8.2.7): copies
-// get the same answer. An ACK is never answered.
+// get the same answer. An ACK is never answered. Where Via cannot be read, the answer goes
+// to where the request came from.
 func (s *Stack) answerStateless(m *Message, code int, reason string, fields []byte) {
-	via, err := m.Via()
-	if err != nil || m.Message.Method() == msg.Ack {
+	if !m.Message.Has(msg.ViaName) || m.Message.Method() == msg.Ack {
 		return
 	}
-	s.text = received(append(s.text[:0], topVia(m)...), &via, m.from.Hop)
-	r := msg.Reply{Code: code, Reason: reason, Fields: fields, Tag: s.statelessTag(m, &via), Via: s.text}
-	s.send(replyHop(m.from.Hop, &via), msg.AppendReply(nil, &m.Message, &r))
+	via, err := m.Via()
+	r, to := msg.Reply{Code: code, Reason: reason, Fields: fields, Tag: s.statelessTag(m, &via)}, m.from.Hop
+	if err == nil {
+		s.text = stamped(s.text[:0], topVia(m), &via, m.from.Hop)
+		r.Via, to = s.text, replyHop(m.from.Hop, &via)
+	}
+	s.send(to, msg.AppendReply(nil, &m.Message, &r))
 }
 
 // statelessTag is the To tag of what is answered so: that of its ACK too, which ends here.
@@ -60,10 +64,7 @@ func viaHop(via *msg.Via) (Hop, bool) {
 	if r, ok := via.Params.Get("received"); ok && len(r) != 0 {
 		host = r
 	}
-	if len(host) > 2 && host[0] == '[' {
-		host = host[1 : len(host)-1]
-	}
-	addr, err := netip.ParseAddr(string(host))
+	addr, err := netip.ParseAddr(string(bare(host)))
 	if err != nil {
 		return Hop{}, false
 	}

@@ -84,15 +84,15 @@ func readTarget(row any) (target, bool) {
 	return t, ok
 }
 
-// leaving returns hops that are reached from the address that the branch asks for. Those
-// that were given are others' too.
-func (b *Branch) leaving(hops []Hop) []Hop {
-	if !b.socket.IsValid() {
+// leaving returns hops that are reached from an address of ours, if there is one that
+// matters. Those that were given are others' too.
+func leaving(hops []Hop, from netip.AddrPort) []Hop {
+	if !from.IsValid() {
 		return hops
 	}
 	hops = slices.Clone(hops)
 	for i := range hops {
-		hops[i].Local = b.socket
+		hops[i].Local = from
 	}
 	return hops
 }

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"net/netip"
+	"strconv"
 
 	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/msg"
@@ -93,20 +94,44 @@ func replyHop(from Hop, via *msg.Via) Hop {
 	return from
 }
 
-// received appends the parameters that a server adds to the topmost Via of a request
-// (RFC 3261, 18.2.1; RFC 3581, 4): received where the address differs from what Via
-// says or where the port is asked for, and that port.
-func received(dst []byte, via *msg.Via, from Hop) []byte {
-	_, asked := via.Params.Get("rport")
+// stamped appends the topmost Via of a request, which is value, with what a server says there
+// of where the request came from (RFC 3261, 18.2.1; RFC 3581, 4): the port where that is asked
+// for, and the address where it differs from what Via says or the port is asked for. What the
+// sender claimed of both goes, since replies find their way by them.
+func stamped(dst, value []byte, via *msg.Via, from Hop) []byte {
 	addr := from.Remote.Addr().Unmap()
-	host := via.Host
-	if len(host) > 2 && host[0] == '[' {
-		host = host[1 : len(host)-1]
-	}
-	said, err := netip.ParseAddr(string(host))
-	if err != nil || said.Unmap() != addr || asked {
-		dst = append(dst, ";received="...)
-		dst = addr.AppendTo(dst)
+	said, err := netip.ParseAddr(string(bare(via.Host)))
+	_, asked := via.Params.Get("rport")
+	_, told := via.Params.Get("received")
+	at := 0
+	via.Params.Each(func(name, claimed []byte) bool {
+		port := msg.EqualFold(name, []byte("rport"))
+		if !port && !msg.EqualFold(name, []byte("received")) {
+			return true
+		}
+		end := cap(value) - cap(name) + len(name)
+		dst = append(append(dst, value[at:end]...), '=')
+		if at = end; claimed != nil {
+			at = cap(value) - cap(claimed) + len(claimed)
+		}
+		if port {
+			dst = strconv.AppendUint(dst, uint64(from.Remote.Port()), 10)
+		} else {
+			dst = addr.AppendTo(dst)
+		}
+		return true
+	})
+	dst = append(dst, value[at:]...)
+	if !told && (asked || err != nil || said.Unmap() != addr) {
+		dst = addr.AppendTo(append(dst, ";received="...))
 	}
 	return dst
+}
+
+// bare returns a host without the brackets of an IPv6 address.
+func bare(host []byte) []byte {
+	if len(host) > 2 && host[0] == '[' {
+		return host[1 : len(host)-1]
+	}
+	return host
 }

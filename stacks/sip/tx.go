@@ -118,23 +118,11 @@ func (s *Stack) newTx(m *Message, via *msg.Via, key string) *Tx {
 
 // arrived copies a request with what a server adds to its topmost Via.
 func (s *Stack) arrived(m *Message, via *msg.Via) []byte {
-	e := &s.edits
-	e.Reset(&m.Message)
-	v := m.Values(msg.ViaName)
-	v.Next()
-	ok := true
-	if name, value, asked := via.Params.Find("rport"); asked && value == nil {
-		s.text = strconv.AppendUint(append(s.text[:0], '='), uint64(m.from.Remote.Port()), 10)
-		ok = e.After(name, s.text) == nil
-	}
-	s.text = received(s.text[:0], via, m.from.Hop)
-	if len(s.text) != 0 {
-		ok = ok && e.AddToValue(&v, s.text) == nil
-	}
-	if !ok {
-		e.Reset(&m.Message)
-	}
-	return e.AppendTo(make([]byte, 0, e.Size()))
+	raw, top := m.Message.Raw(), topVia(m)
+	s.text = stamped(s.text[:0], top, via, m.from.Hop)
+	at := cap(raw) - cap(top)
+	out := append(make([]byte, 0, len(raw)-len(top)+len(s.text)), raw[:at]...)
+	return append(append(out, s.text...), raw[at+len(top):]...)
 }
 
 // view returns the request as an index, made when it is needed.

@@ -86,7 +86,7 @@ func (u *uriView) with(c *event.Caller, user, host []byte, port uint16) error {
 // SetUser implements [sipev.URI].
 func (u *uriView) SetUser(c *event.Caller, user []byte) error {
 	p := u.read()
-	return u.with(c, escapeUser(user), p.Host, p.Port)
+	return u.with(c, msg.EscapeUser(user), p.Host, p.Port)
 }
 
 // SetHost implements [sipev.URI].
@@ -102,31 +102,6 @@ func (u *uriView) SetHost(c *event.Caller, host []byte) error {
 func (u *uriView) SetPort(c *event.Caller, port uint16) error {
 	p := u.read()
 	return u.with(c, p.User, p.Host, port)
-}
-
-// escapeUser escapes what a user part cannot hold as it is (RFC 3261, 25.1:
-// unreserved and user-unreserved). Escapes that are there stay.
-func escapeUser(user []byte) []byte {
-	const hex = "0123456789ABCDEF"
-	out := make([]byte, 0, len(user))
-	for _, c := range user {
-		switch {
-		case c >= '0' && c <= '9', c|0x20 >= 'a' && c|0x20 <= 'z', plainInUser(c):
-			out = append(out, c)
-		default:
-			out = append(out, '%', hex[c>>4], hex[c&15])
-		}
-	}
-	return out
-}
-
-func plainInUser(c byte) bool {
-	for _, p := range []byte("-_.!~*'()&=+$,;?/%") {
-		if c == p {
-			return true
-		}
-	}
-	return false
 }
 
 // addressView is a From, To or Contact as scripts see it.

@@ -1,6 +1,10 @@
 package sip
 
 import (
+	"bytes"
+	"errors"
+	"net/netip"
+
 	"github.com/hookd/hookd/engine/event/sipev"
 	"github.com/hookd/hookd/stacks/sip/msg"
 )
@@ -29,7 +33,42 @@ type Watcher interface {
 	// ends that had none.
 	Final(t *Tx, m *Message)
 	Gone(t *Tx)
+	// Locate says where a URI leads that this server gave to an instance of a user agent
+	// (RFC 5627); false where that is nowhere.
+	Locate(uri []byte, now int64) (Place, bool)
 }
+
+// Place is where a user agent is.
+type Place struct {
+	URI    string         // of its contact
+	Next   string         // where requests are sent, if not to where they say
+	Route  []string       // values of Route on the way there
+	Socket netip.AddrPort // address of ours that they are sent from, if that matters
+}
+
+// located returns where a request of a dialog goes whose URI is an instance's and whose route
+// ends here: no rule is asked about that, and of an ACK none can be. is says whether the URI
+// is one.
+func (s *Stack) located(uri []byte) (p Place, is bool, err error) {
+	w := s.cfg.Watcher
+	if w == nil || !bytes.Contains(uri, []byte(";gr")) {
+		return p, false, nil
+	}
+	u, err := msg.ParseURI(uri)
+	if err != nil || !s.self(uri) {
+		return p, false, nil
+	}
+	if _, is = u.Param("gr"); !is {
+		return p, false, nil
+	}
+	p, ok := w.Locate(uri, s.shard.Now())
+	if !ok {
+		err = errNobody
+	}
+	return p, true, err
+}
+
+var errNobody = errors.New("nobody is registered there")
 
 // begin tells who watches of a branch that was made.
 func (b *Branch) begin() {
@@ -76,6 +115,6 @@ func (b *Branch) useless() bool {
 
 // ofDialog reports whether a request belongs to a dialog.
 func ofDialog(m *msg.Message) bool {
-	to, err := m.Address(msg.To)
-	return err == nil && to.Tag() != nil
+	_, ok := tagOf(m, msg.To)
+	return ok
 }

@@ -488,9 +488,9 @@ var limitInfo = &event.Info{
 var tlsHelloInfo = &event.Info{
 	Family: "loop",
 	Name:   "loop.tls_hello",
-	Doc:    "A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys.",
+	Doc:    "A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys. A handler that waits holds up this handshake, for limits.handshake at most, and nothing else.",
 	Points: []event.PointInfo{
-		{ID: OnTLSHello.ID(), Name: "loop.tls_hello", Doc: "A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys."},
+		{ID: OnTLSHello.ID(), Name: "loop.tls_hello", Doc: "A client of a listener with TLS said hello, before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS comes behind it). Without a verdict the certificate is chosen by the name. loop.proxy passes the client's bytes on as they are, from the first: accept follows at once, and the server behind has the keys. A handler that waits holds up this handshake, for limits.handshake at most, and nothing else."},
 	},
 	Args: []string{"c", "name"},
 	Fields: []event.Field{
@@ -574,6 +574,7 @@ var tlsHelloInfo = &event.Info{
 	},
 	Verdicts: []event.VerdictKind{VerdictAccept, VerdictRefuse, VerdictReset, VerdictCertificate, VerdictProxy},
 	Combine:  event.First,
+	Waits:    event.WaitsSuspend,
 	Since:    "0.2",
 	Example: `loop.listen "web" { url = "https://127.0.0.1:0", tls = { certs = {
   ["a.example"] = { cert = "a.pem", key = "a.key" }, ["*.b.example"] = { cert = "b.pem", key = "b.key" },
@@ -781,7 +782,7 @@ var mqttSubscribeInfo = &event.Info{
 		{
 			Name:   "filter",
 			Type:   event.Type{Kind: event.String},
-			Doc:    "Which topics, with wildcards.",
+			Doc:    `Which topics, with wildcards; "$share/NAME/FILTER" of a subscription that is shared.`,
 			Stable: event.StableEvent,
 			Get: event.Getter{
 				String: func(e any) string { return e.(*MQTTSubscribe).Filter },

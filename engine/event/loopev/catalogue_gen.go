@@ -53,6 +53,7 @@ var Family = &event.Family{
 		addressObject,
 		requestObject,
 		responseObject,
+		uploadObject,
 	},
 	Functions: []*event.Function{
 		{
@@ -190,13 +191,13 @@ rule "tick" { on = loop.timer, match = { kind = "timer" }, run = function(t) t:t
 		},
 		{
 			Name: "http.get",
-			Doc:  "Asks a server for a resource and waits for the response. Connections are used again where they may be. In a replay there is no network, but with --online: it fails.",
+			Doc:  "Asks a server for a resource and waits for the response. Connections are used again where they may be. The server may compress its response (gzip), which is inflated as it comes, unless headers say accept-encoding or range. In a replay there is no network, but with --online: it fails.",
 			Args: []event.Param{
 				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
 				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long to wait for the whole of it; 10 s when absent.", Optional: true},
 				{Name: "redirects", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many redirections are followed; none when absent.", Optional: true},
-				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be; 1 MiB when absent.", Optional: true},
+				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be, inflated; 1 MiB when absent.", Optional: true},
 				{Name: "tls", Type: event.Type{Kind: event.Plain}, Doc: `Of https: { ca = "ca.pem" }, as loop.dial has it.`, Optional: true},
 			},
 			Named: true,
@@ -213,14 +214,14 @@ end) end }`,
 		},
 		{
 			Name: "http.post",
-			Doc:  "Sends a server something and waits for the response. Connections are used again where they may be. In a replay there is no network, but with --online: it fails.",
+			Doc:  "Sends a server something and waits for the response. Connections are used again where they may be. The server may compress its response (gzip), which is inflated as it comes, unless headers say accept-encoding or range. In a replay there is no network, but with --online: it fails.",
 			Args: []event.Param{
 				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
 				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "What is sent.", Optional: true},
 				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long to wait for the whole of it; 10 s when absent.", Optional: true},
 				{Name: "redirects", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many redirections are followed; none when absent.", Optional: true},
-				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be; 1 MiB when absent.", Optional: true},
+				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be, inflated; 1 MiB when absent.", Optional: true},
 				{Name: "tls", Type: event.Type{Kind: event.Plain}, Doc: `Of https: { ca = "ca.pem" }, as loop.dial has it.`, Optional: true},
 			},
 			Named: true,
@@ -236,7 +237,7 @@ end) end }`,
 		},
 		{
 			Name: "http.request",
-			Doc:  "Asks a server by any method and waits for the response. Connections are used again where they may be. In a replay there is no network, but with --online: it fails.",
+			Doc:  "Asks a server by any method and waits for the response. Connections are used again where they may be. The server may compress its response (gzip), which is inflated as it comes, unless headers say accept-encoding or range. In a replay there is no network, but with --online: it fails.",
 			Args: []event.Param{
 				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
 				{Name: "method", Type: event.Type{Kind: event.String}, Doc: "The method, as PUT."},
@@ -244,7 +245,7 @@ end) end }`,
 				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
 				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long to wait for the whole of it; 10 s when absent.", Optional: true},
 				{Name: "redirects", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many redirections are followed; none when absent.", Optional: true},
-				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be; 1 MiB when absent.", Optional: true},
+				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be, inflated; 1 MiB when absent.", Optional: true},
 				{Name: "tls", Type: event.Type{Kind: event.Plain}, Doc: `Of https: { ca = "ca.pem" }, as loop.dial has it.`, Optional: true},
 			},
 			Named: true,
@@ -257,6 +258,35 @@ end) end }`,
 			Example: `rule "clear" { on = hookd.start, run = function() spawn(function()
   http.request { method = "DELETE", url = "http://127.0.0.1:8080/cache" }
 end) end }`,
+		},
+		{
+			Name: "http.upload",
+			Doc:  "Begins a request whose body is sent in parts by `upload:write`, so that it may be of any length (Transfer-Encoding: chunked), and which `upload:finish` ends. The request has a connection of its own, and no redirection is followed, since parts that are sent are not kept. In a replay there is no network: it fails.",
+			Args: []event.Param{
+				{Name: "url", Type: event.Type{Kind: event.String}, Doc: `Where to: "http://127.0.0.1:8080/path?query", or https.`},
+				{Name: "method", Type: event.Type{Kind: event.String}, Doc: "The method; POST when absent.", Optional: true},
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "Further fields, as loop.reply has them.", Optional: true},
+				{Name: "expect", Type: event.Type{Kind: event.Bool}, Doc: "The server is asked first whether it wants the body (Expect: 100-continue); after a second without an answer it is sent.", Optional: true},
+				{Name: "timeout", Type: event.Type{Kind: event.Duration}, Doc: "For how long the whole of it may take, the body and the response; 60 s when absent.", Optional: true},
+				{Name: "max", Type: event.Type{Kind: event.Size}, Doc: "How long the response's body may be, inflated; 1 MiB when absent.", Optional: true},
+				{Name: "tls", Type: event.Type{Kind: event.Plain}, Doc: `Of https: { ca = "ca.pem" }, as loop.dial has it.`, Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "upload", Type: event.Type{Kind: event.ObjectRef, Object: "loop.upload"}, Doc: "The request; nil and why where there can be none."},
+			},
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "copy" { on = loop.accept, match = { listener = "logs" }, run = function(c) spawn(function()
+  local up, why = http.upload { url = "http://127.0.0.1:8080/logs", expect = true, timeout = "1h" }
+  if not up then log.warn(why) return end
+  local part = c:read()
+  while part and up:write(part) do part = c:read() end
+  local r, err = up:finish()
+  log.info("copied", { bytes = up.sent, status = r and r.status, why = err })
+  c:close()
+end) end }
+loop.listen "logs" { url = "tcp://127.0.0.1:0" }`,
 		},
 	},
 	Verdicts: []event.VerdictInfo{

@@ -1010,3 +1010,83 @@ var responseObject = &event.Object{
 	},
 	Since: "0.2",
 }
+
+var uploadObject = &event.Object{
+	Name: "loop.upload",
+	Doc:  "A request to a server whose body is sent in parts, until its response is there.",
+	Kept: true,
+	Fields: []event.Field{
+		{
+			Name:     "id",
+			Type:     event.Type{Kind: event.Uint, Bits: 64},
+			Doc:      "Its number, from 1 in the order in which they began.",
+			Stable:   event.StableObject,
+			AfterEnd: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return o.(Upload).ID() },
+			},
+		},
+		{
+			Name:     "sent",
+			Type:     event.Type{Kind: event.Uint, Bits: 64},
+			Doc:      "Bytes of the body that were given to it so far.",
+			Unit:     "bytes",
+			AfterEnd: true,
+			Get: event.Getter{
+				Uint: func(o any) uint64 { return o.(Upload).Sent() },
+			},
+		},
+		{
+			Name:     "answered",
+			Type:     event.Type{Kind: event.Bool},
+			Doc:      "The server answered, or cannot any more: it takes nothing further.",
+			AfterEnd: true,
+			Get: event.Getter{
+				Bool: func(o any) bool { return o.(Upload).Answered() },
+			},
+		},
+	},
+	Methods: []event.Method{
+		{
+			Name: "write",
+			Doc:  "Sends a part of the body and waits until it is written, so that a slow server holds the script back. Where the server answered already, or the connection is lost, it fails: what became of it is what finish returns.",
+			Args: []event.Param{
+				{Name: "bytes", Type: event.Type{Kind: event.Bytes}, Doc: "The part; an empty one is nothing."},
+			},
+			Effects: true,
+			Waits:   true,
+			Since:   "0.2",
+			Example: `rule "count" { on = hookd.start, run = function() spawn(function()
+  local up = http.upload { url = "http://127.0.0.1:8080/counts" }
+  if not up then return end
+  for i = 1, 3 do if not up:write(i .. "\n") then break end end
+  log.info("counted", { bytes = up.sent, whole = not up.answered, status = (up:finish() or {}).status })
+end) end }`,
+		},
+		{
+			Name: "finish",
+			Doc:  "Ends the body and waits for the response. Where the server answered before its end, that is the response, and the body is not ended but cut off with its connection.",
+			Results: []event.Param{
+				{Name: "response", Type: event.Type{Kind: event.Plain}, Doc: "As http.get returns it; nil and why where there is none."},
+			},
+			Effects: true,
+			Waits:   true,
+			Since:   "0.2",
+			Example: `rule "empty" { on = hookd.start, run = function() spawn(function()
+  local up = http.upload { url = "http://127.0.0.1:8080/nothing" }
+  if up then log.info("sent", { status = (up:finish() or {}).status }) end
+end) end }`,
+		},
+		{
+			Name:    "cancel",
+			Doc:     "Gives the request up: the connection closes in the middle of the body, so that the server takes none of it for the whole.",
+			Effects: true,
+			Since:   "0.2",
+			Example: `rule "never" { on = hookd.start, run = function()
+  local up = http.upload { url = "http://127.0.0.1:8080/no" }
+  if up then up:cancel() end
+end }`,
+		},
+	},
+	Since: "0.2",
+}

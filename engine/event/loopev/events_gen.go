@@ -102,7 +102,8 @@ var (
 	// before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS
 	// comes behind it). Without a verdict the certificate is chosen by the name.
 	// loop.proxy passes the client's bytes on as they are, from the first: accept
-	// follows at once, and the server behind has the keys.
+	// follows at once, and the server behind has the keys. A handler that waits
+	// holds up this handshake, for limits.handshake at most, and nothing else.
 	OnTLSHello = event.MakePoint[TLSHello](41)
 	// OnError is loop.error. Something went wrong with a connection that is not its
 	// end: more events wait than it may have, a protocol refuses its bytes, a TLS
@@ -311,7 +312,8 @@ type Limit struct {
 // before anything is agreed on; accept follows the handshake (MG_EV_TLS_HS
 // comes behind it). Without a verdict the certificate is chosen by the name.
 // loop.proxy passes the client's bytes on as they are, from the first: accept
-// follows at once, and the server behind has the keys.
+// follows at once, and the server behind has the keys. A handler that waits
+// holds up this handshake, for limits.handshake at most, and nothing else.
 type TLSHello struct {
 	// The listener.
 	C Conn
@@ -371,7 +373,8 @@ type MQTTConnect struct {
 type MQTTSubscribe struct {
 	// The connection.
 	C Conn
-	// Which topics, with wildcards.
+	// Which topics, with wildcards; "$share/NAME/FILTER" of a subscription that is
+	// shared.
 	Filter string
 	// At most which quality of service.
 	Qos uint8

@@ -147,18 +147,30 @@ type Functions interface {
 	// hears messages, and lasts until it is closed. It has effects.
 	New(c *event.Caller) (conn Conn, err error)
 	// HTTPGet is http.get. Asks a server for a resource and waits for the response.
-	// Connections are used again where they may be. In a replay there is no
-	// network, but with --online: it fails. It has effects. It may wait: done is
-	// called once, in the shard of c, perhaps before the call returns.
+	// Connections are used again where they may be. The server may compress its
+	// response (gzip), which is inflated as it comes, unless headers say
+	// accept-encoding or range. In a replay there is no network, but with --online:
+	// it fails. It has effects. It may wait: done is called once, in the shard of
+	// c, perhaps before the call returns.
 	HTTPGet(c *event.Caller, url string, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, tls any, done func(response any, err error))
 	// HTTPPost is http.post. Sends a server something and waits for the response.
-	// Connections are used again where they may be. In a replay there is no
-	// network, but with --online: it fails. It has effects. It may wait: done is
-	// called once, in the shard of c, perhaps before the call returns.
+	// Connections are used again where they may be. The server may compress its
+	// response (gzip), which is inflated as it comes, unless headers say
+	// accept-encoding or range. In a replay there is no network, but with --online:
+	// it fails. It has effects. It may wait: done is called once, in the shard of
+	// c, perhaps before the call returns.
 	HTTPPost(c *event.Caller, url string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, tls any, done func(response any, err error))
 	// HTTPRequest is http.request. Asks a server by any method and waits for the
-	// response. Connections are used again where they may be. In a replay there is
-	// no network, but with --online: it fails. It has effects. It may wait: done is
-	// called once, in the shard of c, perhaps before the call returns.
+	// response. Connections are used again where they may be. The server may
+	// compress its response (gzip), which is inflated as it comes, unless headers
+	// say accept-encoding or range. In a replay there is no network, but with
+	// --online: it fails. It has effects. It may wait: done is called once, in the
+	// shard of c, perhaps before the call returns.
 	HTTPRequest(c *event.Caller, url string, method string, body []byte, headers any, timeout time.Duration, hasTimeout bool, redirects uint32, hasRedirects bool, max int64, hasMax bool, tls any, done func(response any, err error))
+	// HTTPUpload is http.upload. Begins a request whose body is sent in parts by
+	// `upload:write`, so that it may be of any length (Transfer-Encoding: chunked),
+	// and which `upload:finish` ends. The request has a connection of its own, and
+	// no redirection is followed, since parts that are sent are not kept. In a
+	// replay there is no network: it fails. It has effects.
+	HTTPUpload(c *event.Caller, url string, method string, headers any, expect bool, timeout time.Duration, hasTimeout bool, max int64, hasMax bool, tls any) (upload Upload, err error)
 }

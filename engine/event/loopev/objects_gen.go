@@ -241,3 +241,29 @@ type Response interface {
 	// Header: Reads a field.
 	Header(name string) (value string, hasValue bool)
 }
+
+// Upload is loop.upload. A request to a server whose body is sent in parts,
+// until its response is there. It is kept: it lives as long as what it stands
+// for.
+type Upload interface {
+	event.Kept
+
+	// Sent: Bytes of the body that were given to it so far. In bytes.
+	Sent() uint64
+	// Answered: The server answered, or cannot any more: it takes nothing further.
+	Answered() bool
+	// Write: Sends a part of the body and waits until it is written, so that a slow
+	// server holds the script back. Where the server answered already, or the
+	// connection is lost, it fails: what became of it is what finish returns. It
+	// has effects. It may wait: done is called once, in the shard of c, perhaps
+	// before the call returns.
+	Write(c *event.Caller, bytesArg []byte, done func(err error))
+	// Finish: Ends the body and waits for the response. Where the server answered
+	// before its end, that is the response, and the body is not ended but cut off
+	// with its connection. It has effects. It may wait: done is called once, in the
+	// shard of c, perhaps before the call returns.
+	Finish(c *event.Caller, done func(response any, err error))
+	// Cancel: Gives the request up: the connection closes in the middle of the
+	// body, so that the server takes none of it for the whole. It has effects.
+	Cancel(c *event.Caller) error
+}

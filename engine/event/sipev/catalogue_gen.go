@@ -67,7 +67,7 @@ rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = functio
 		},
 		{
 			Name: "location.save",
-			Doc:  "Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A contact of a client by TCP, TLS or WebSocket is reached by that connection.",
+			Doc:  "Does what a REGISTER says (RFC 3261, 10.3), and returns what it is to be answered with: `return sip.reply(location.save { message = m })`. Contacts are bound, bound again or taken away, all or none; one without Contact only asks. Path (RFC 3327) and flows of instances (RFC 5626) are kept. A client that supports it is told the URIs that lead to its instance alone (RFC 5627): a public one, which stays, and a temporary one, which hides who it is. A contact of a client by TCP, TLS or WebSocket is reached by that connection.",
 			Args: []event.Param{
 				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The REGISTER."},
 				{Name: "aor", Type: event.Type{Kind: event.String}, Doc: "Address of record, user@host; that of To when absent, whatever its scheme, port and parameters.", Optional: true},
@@ -89,7 +89,7 @@ rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = functio
 		},
 		{
 			Name: "location.lookup",
-			Doc:  "Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the first step, and so on; of the flows of one instance one after the other.",
+			Doc:  "Lists the contacts of an address of record, as targets of `sip.relay`: those of the highest q in the first step, and so on; of the flows of one instance one after the other. A URI with the parameter gr (RFC 5627) stands for one instance: its latest contact, or all its flows. Requests of dialogs, ACKs among them, go to the instance by themselves.",
 			Args: []event.Param{
 				{Name: "aor", Type: event.Type{Kind: event.String}, Doc: "The address: user@host, or a URI."},
 			},
@@ -245,6 +245,34 @@ end }`,
 			},
 			Since:   "0.3",
 			Example: `rule "ask" { on = sip.request_in, match = { method = "REGISTER" }, run = function() return sip.reply(401, nil, digest.challenge { realm = "example.com" }) end }`,
+		},
+		{
+			Name: "digest.info",
+			Doc:  "Makes the header field that tells a client whose credentials are right that this server knows the password too (RFC 7616, 3.5): rspauth, with the client's cnonce and nc, perhaps with the nonce for its next request. It goes into a 2xx.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The request."},
+				{Name: "realm", Type: event.Type{Kind: event.String}, Doc: "The realm, which the challenge named."},
+				{Name: "password", Type: event.Type{Kind: event.String}, Doc: "The password, as digest.check has it.", Optional: true},
+				{Name: "ha1", Type: event.Type{Kind: event.Plain}, Doc: "In its place what digest.ha1 returned, as digest.check has it.", Optional: true},
+				{Name: "proxy", Type: event.Type{Kind: event.Bool}, Doc: "Of Proxy-Authorization, as Proxy-Authentication-Info (RFC 7615).", Optional: true},
+				{Name: "body", Type: event.Type{Kind: event.Bytes}, Doc: "The body of the answer, where the client asked for auth-int.", Optional: true},
+				{Name: "next", Type: event.Type{Kind: event.Bool}, Doc: "With a nextnonce: the client need not be asked again for as long as that is good.", Optional: true},
+			},
+			Named: true,
+			Results: []event.Param{
+				{Name: "headers", Type: event.Type{Kind: event.Plain}, Doc: "A table of one header field; nil and why, as digest.check says it, where the credentials are not right.", Optional: true},
+				{Name: "why", Type: event.Type{Kind: event.String}, Doc: "Why not.", Optional: true},
+			},
+			Since: "0.3",
+			Example: `rule "registrar" { on = sip.request_in, match = { method = "REGISTER" }, run = function(tx, m)
+  local user, why = digest.check { message = m, realm = "example.com", password = "secret" }
+  if not user then return sip.reply(401, nil, digest.challenge { realm = "example.com", stale = why == "stale" }) end
+  local code, reason, headers = location.save { message = m }
+  if code == 200 then
+    for name, value in pairs(digest.info { message = m, realm = "example.com", password = "secret" }) do headers[name] = value end
+  end
+  return sip.reply(code, reason, headers)
+end }`,
 		},
 		{
 			Name: "digest.ha1",

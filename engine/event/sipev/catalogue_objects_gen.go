@@ -438,12 +438,24 @@ var messageObject = &event.Object{
 		},
 		{
 			Name: "loose_route",
-			Doc:  "Says whether a request came here since its Route names this server, behind strict routers its URI (RFC 3261, 16.4). What is ours is taken off when it is relayed, however often it stands there.",
+			Doc:  "Says whether a request came here since its Route names this server, behind strict routers its URI (RFC 3261, 16.4). That is what its sender wrote, see `m:in_dialog`. What is ours is taken off when it is relayed, however often it stands there.",
 			Results: []event.Param{
-				{Name: "how", Type: event.Type{Kind: event.String}, Doc: "dialog: it is of a dialog, whose path this server is in; preloaded: it begins something, and its sender chose the route; nil: it does not.", Optional: true},
+				{Name: "how", Type: event.Type{Kind: event.String}, Doc: "dialog: it has a To tag, as requests of a dialog have; preloaded: it begins something, and its sender chose the route; nil: it does not.", Optional: true},
 			},
 			Since:   "0.3",
 			Example: `rule "preloaded" { on = sip.request_in, run = function(tx, m) if m:loose_route() == "preloaded" then return sip.reply(403, "Preloaded Route") end end }`,
+		},
+		{
+			Name: "in_dialog",
+			Doc:  "Says whether a request is of a dialog whose route this server recorded: it has a To tag, its Route names this server, and the parameter hkd there, a code that only this server makes, is that of the Call-ID, of the tag of who began the dialog, and of what `tx:record_route` was given. A tag and a Route alone prove nothing: anybody can write them. With `--state` the key outlives the process. In captures, where nobody has the key, the To tag decides.",
+			Results: []event.Param{
+				{Name: "proven", Type: event.Type{Kind: event.Bool}, Doc: "Whether it is; without it a request is to be met like one that begins something, however it looks."},
+			},
+			Since: "0.3",
+			Example: `rule "calls" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  if m:in_dialog() then return end -- it goes where its route says
+  return sip.relay { to = "sip:192.0.2.1", record_route = true }
+end }`,
 		},
 		{
 			Name: "route_param",

@@ -65,12 +65,17 @@ type Functions interface {
 	// and returns what it is to be answered with: `return sip.reply(location.save {
 	// message = m })`. Contacts are bound, bound again or taken away, all or none;
 	// one without Contact only asks. Path (RFC 3327) and flows of instances (RFC
-	// 5626) are kept. A contact of a client by TCP, TLS or WebSocket is reached by
-	// that connection. It has effects.
+	// 5626) are kept. A client that supports it is told the URIs that lead to its
+	// instance alone (RFC 5627): a public one, which stays, and a temporary one,
+	// which hides who it is. A contact of a client by TCP, TLS or WebSocket is
+	// reached by that connection. It has effects.
 	LocationSave(c *event.Caller, message Message, aor string, min time.Duration, hasMin bool, max time.Duration, hasMax bool, defaultArg time.Duration, hasDefault bool, contacts uint32, hasContacts bool, nat bool) (code uint16, reason string, headers any, err error)
 	// LocationLookup is location.lookup. Lists the contacts of an address of
 	// record, as targets of `sip.relay`: those of the highest q in the first step,
-	// and so on; of the flows of one instance one after the other.
+	// and so on; of the flows of one instance one after the other. A URI with the
+	// parameter gr (RFC 5627) stands for one instance: its latest contact, or all
+	// its flows. Requests of dialogs, ACKs among them, go to the instance by
+	// themselves.
 	LocationLookup(c *event.Caller, aor string) any
 	// LocationContacts is location.contacts. Lists all contacts, by address of
 	// record, as `location.lookup` does.
@@ -106,6 +111,11 @@ type Functions interface {
 	// DigestChallenge is digest.challenge. Makes the header fields that ask for
 	// credentials, for `sip.reply(401, nil, …)`, or with proxy for 407.
 	DigestChallenge(c *event.Caller, realm string, proxy bool, stale bool, algorithms []string, qop string) (headers any, why string, hasWhy bool)
+	// DigestInfo is digest.info. Makes the header field that tells a client whose
+	// credentials are right that this server knows the password too (RFC 7616,
+	// 3.5): rspauth, with the client's cnonce and nc, perhaps with the nonce for
+	// its next request. It goes into a 2xx.
+	DigestInfo(c *event.Caller, message Message, realm string, password string, ha1 any, proxy bool, body []byte, next bool) (headers any, why string, hasWhy bool)
 	// DigestHa1 is digest.ha1. Computes what can be kept in the place of a
 	// password.
 	DigestHa1(c *event.Caller, user string, realm string, password string, algorithm string) (ha1 string, hasHa1 bool, why string, hasWhy bool)

@@ -118,9 +118,18 @@ type Message interface {
 	// stand in one line are several.
 	Headers(name string) []string
 	// LooseRoute: Says whether a request came here since its Route names this
-	// server, behind strict routers its URI (RFC 3261, 16.4). What is ours is taken
-	// off when it is relayed, however often it stands there.
+	// server, behind strict routers its URI (RFC 3261, 16.4). That is what its
+	// sender wrote, see `m:in_dialog`. What is ours is taken off when it is
+	// relayed, however often it stands there.
 	LooseRoute() (how string, hasHow bool)
+	// InDialog: Says whether a request is of a dialog whose route this server
+	// recorded: it has a To tag, its Route names this server, and the parameter hkd
+	// there, a code that only this server makes, is that of the Call-ID, of the tag
+	// of who began the dialog, and of what `tx:record_route` was given. A tag and a
+	// Route alone prove nothing: anybody can write them. With `--state` the key
+	// outlives the process. In captures, where nobody has the key, the To tag
+	// decides.
+	InDialog() bool
 	// RouteParam: Reads a parameter of the Route that names this server, the first
 	// if several do: what `tx:record_route` was given when the dialog began.
 	RouteParam(name string) (value string, hasValue bool)

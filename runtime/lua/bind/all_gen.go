@@ -23,6 +23,7 @@ const (
 	LoopAddress                // loop.address
 	LoopRequest                // loop.request
 	LoopResponse               // loop.response
+	LoopUpload                 // loop.upload
 	SIPTx                      // sip.tx
 	SIPMessage                 // sip.message
 	SIPURI                     // sip.uri
@@ -62,6 +63,8 @@ func TypeOf(o event.Kept) (TypeID, bool) {
 		return FlowPeer, true
 	case flowev.Stream:
 		return FlowStream, true
+	case loopev.Upload:
+		return LoopUpload, true
 	case loopev.Address:
 		return LoopAddress, true
 	}

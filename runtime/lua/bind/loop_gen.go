@@ -965,6 +965,104 @@ func loopResponseHeader(h Host, L *lua.LState) int {
 	return 1
 }
 
+func loopUploadIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
+	v := o.(loopev.Upload)
+	switch key {
+	case "id":
+		return fromUint(v.ID()), true
+	case "sent":
+		return fromUint(v.Sent()), true
+	case "answered":
+		return fromBool(v.Answered()), true
+	}
+	return nil, false
+}
+
+func loopUploadPush(L *lua.LState, v loopev.Upload, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.uint(uint64(v.ID())))
+		case 1:
+			L.Push(values.uint(uint64(v.Sent())))
+		case 2:
+			L.Push(fromBool(v.Answered()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
+func loopUploadNumbers(dst []float64, v loopev.Upload, fields []uint8) []float64 {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, float64(v.ID()))
+		case 1:
+			dst = append(dst, float64(v.Sent()))
+		}
+	}
+	return dst
+}
+
+func loopUploadWrite(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Upload](h, L, LoopUpload, "write")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "write")
+	bytesArg := toBytes(methodArg(h, L, "write", 1))
+	if !h.Does("loop.upload:write") {
+		return fail(L, ErrShadow)
+	}
+	return h.Wait(L, "write", func(done func(results ...lua.LValue)) {
+		self.Write(h.Caller(L), bytesArg, func(err error) {
+			if err != nil {
+				done(lua.LNil, lua.LString(err.Error()))
+				return
+			}
+			done(lua.LTrue)
+		})
+	})
+}
+
+func loopUploadFinish(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Upload](h, L, LoopUpload, "finish")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "finish")
+	if !h.Does("loop.upload:finish") {
+		return fail(L, ErrShadow)
+	}
+	return h.Wait(L, "finish", func(done func(results ...lua.LValue)) {
+		self.Finish(h.Caller(L), func(rResponse any, err error) {
+			if err != nil {
+				done(lua.LNil, lua.LString(err.Error()))
+				return
+			}
+			results := make([]lua.LValue, 0, 1)
+			results = append(results, Value(h, L, rResponse))
+			done(results...)
+		})
+	})
+}
+
+func loopUploadCancel(h Host, L *lua.LState) int {
+	self, err := toActing[loopev.Upload](h, L, LoopUpload, "cancel")
+	if err != nil {
+		return fail(L, err)
+	}
+	h.Effect(L, "cancel")
+	if !h.Does("loop.upload:cancel") {
+		return succeed(L)
+	}
+	if err := self.Cancel(h.Caller(L)); err != nil {
+		return fail(L, err)
+	}
+	return succeed(L)
+}
+
 func loopObjects() []*ObjectType {
 	return []*ObjectType{
 		{
@@ -1040,6 +1138,19 @@ func loopObjects() []*ObjectType {
 			},
 			Methods: map[string]Method{
 				"header": loopResponseHeader,
+			},
+		},
+		{
+			ID:    LoopUpload,
+			Info:  loopev.Family.Objects[4],
+			Index: loopUploadIndex,
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopUploadPush(L, o.(loopev.Upload), fields, values)
+			},
+			Methods: map[string]Method{
+				"write":  loopUploadWrite,
+				"finish": loopUploadFinish,
+				"cancel": loopUploadCancel,
 			},
 		},
 	}
@@ -5207,6 +5318,24 @@ func LoopFunctions(fn loopev.Functions) []Function {
 					done(results...)
 				})
 			})
+		}},
+		{Info: loopev.Family.Functions[12], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "http.upload")
+			call := funcArg(h, L, "http.upload", 1)
+			named := call.table("url", "method", "headers", "expect", "timeout", "max", "tls")
+			url := toString(call.named(named, "url"))
+			method := orZero(call.named(named, "method"), toString)
+			headers := orZero(call.named(named, "headers"), toPlain)
+			expect := orZero(call.named(named, "expect"), toBool)
+			timeout, hasTimeout := optional(call.named(named, "timeout"), toDuration)
+			max, hasMax := optional(call.named(named, "max"), toSize)
+			tls := orZero(call.named(named, "tls"), toPlain)
+			rUpload, err := fn.HTTPUpload(h.Caller(L), url, method, headers, expect, timeout, hasTimeout, max, hasMax, tls)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(h.Object(LoopUpload, rUpload))
+			return 1
 		}},
 	}
 }

@@ -318,6 +318,13 @@ func sipMessageLooseRoute(h Host, L *lua.LState) int {
 	return 1
 }
 
+func sipMessageInDialog(h Host, L *lua.LState) int {
+	self := toSelf[sipev.Message](h, L, SIPMessage, "in_dialog")
+	rProven := self.InDialog()
+	L.Push(fromBool(rProven))
+	return 1
+}
+
 func sipMessageRouteParam(h Host, L *lua.LState) int {
 	self := toSelf[sipev.Message](h, L, SIPMessage, "route_param")
 	name := toString(methodArg(h, L, "route_param", 1))
@@ -646,6 +653,7 @@ func sipObjects() []*ObjectType {
 				"header":        sipMessageHeader,
 				"headers":       sipMessageHeaders,
 				"loose_route":   sipMessageLooseRoute,
+				"in_dialog":     sipMessageInDialog,
 				"route_param":   sipMessageRouteParam,
 				"set_header":    sipMessageSetHeader,
 				"add_header":    sipMessageAddHeader,
@@ -7769,6 +7777,25 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			return 2
 		}},
 		{Info: sipev.Family.Functions[11], Call: func(h Host, L *lua.LState) int {
+			call := funcArg(h, L, "digest.info", 1)
+			named := call.table("message", "realm", "password", "ha1", "proxy", "body", "next")
+			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)
+			realm := toString(call.named(named, "realm"))
+			password := orZero(call.named(named, "password"), toString)
+			ha1 := orZero(call.named(named, "ha1"), toPlain)
+			proxy := orZero(call.named(named, "proxy"), toBool)
+			body := orZero(call.named(named, "body"), toBytes)
+			next := orZero(call.named(named, "next"), toBool)
+			rHeaders, rWhy, hasWhyResult := fn.DigestInfo(h.Caller(L), message, realm, password, ha1, proxy, body, next)
+			L.Push(Value(h, L, rHeaders))
+			if hasWhyResult {
+				L.Push(fromString(rWhy))
+			} else {
+				L.Push(lua.LNil)
+			}
+			return 2
+		}},
+		{Info: sipev.Family.Functions[12], Call: func(h Host, L *lua.LState) int {
 			user := toString(funcArg(h, L, "digest.ha1", 1))
 			realm := toString(funcArg(h, L, "digest.ha1", 2))
 			password := toString(funcArg(h, L, "digest.ha1", 3))
@@ -7786,7 +7813,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[12], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[13], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.answer", 1)
 			named := call.table("message", "user", "password", "ha1", "method", "uri", "realm", "body")
 			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)
@@ -7806,13 +7833,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[13], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[14], Call: func(h Host, L *lua.LState) int {
 			message := toObject[sipev.Message](funcArg(h, L, "nat.signs", 1), SIPMessage)
 			rSigns := fn.NatSigns(h.Caller(L), message)
 			L.Push(fromStrings(L, rSigns))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[14], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[15], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "nat.alias")
 			message := toObject[sipev.Message](funcArg(h, L, "nat.alias", 1), SIPMessage)
 			if !h.Does("nat.alias") {
@@ -7823,7 +7850,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[15], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[16], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "nat.fix_sdp")
 			message := toObject[sipev.Message](funcArg(h, L, "nat.fix_sdp", 1), SIPMessage)
 			address := orZero(funcArg(h, L, "nat.fix_sdp", 2), toIP)
@@ -7834,7 +7861,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromBool(rChanged))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[17], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[18], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dispatcher.select")
 			set := toString(funcArg(h, L, "dispatcher.select", 1))
 			keyArg := orZero(funcArg(h, L, "dispatcher.select", 2), toString)
@@ -7845,13 +7872,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(Value(h, L, rTargets))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[18], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[19], Call: func(h Host, L *lua.LState) int {
 			set := toString(funcArg(h, L, "dispatcher.list", 1))
 			rDestinations := fn.DispatcherList(h.Caller(L), set)
 			L.Push(Value(h, L, rDestinations))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[19], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[20], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dispatcher.mark")
 			set := toString(funcArg(h, L, "dispatcher.mark", 1))
 			uri := toString(funcArg(h, L, "dispatcher.mark", 2))
@@ -7864,7 +7891,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[20], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[21], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dialog.track")
 			tx := toObject[sipev.Tx](funcArg(h, L, "dialog.track", 1), SIPTx)
 			options := orZero(funcArg(h, L, "dialog.track", 2), toPlain)
@@ -7876,13 +7903,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[21], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[22], Call: func(h Host, L *lua.LState) int {
 			profile := toString(funcArg(h, L, "dialog.count", 1))
 			rCalls := fn.DialogCount(h.Caller(L), profile)
 			L.Push(fromUint(rCalls))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[22], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[23], Call: func(h Host, L *lua.LState) int {
 			profile := orZero(funcArg(h, L, "dialog.list", 1), toString)
 			limit, hasLimit := optional(funcArg(h, L, "dialog.list", 2), toUint[uint32])
 			rCalls := fn.DialogList(h.Caller(L), profile, limit, hasLimit)

@@ -21,7 +21,7 @@ const (
 type broker struct {
 	p        *Protocol
 	stack    *loop.Stack
-	root     level
+	root     level[*session, mqttwire.Filter]
 	sessions map[string]*session
 	away     list.List // of sessions without a connection, the one left longest ago first
 	retained map[string]*message
@@ -36,81 +36,29 @@ func newBroker(p *Protocol, s *loop.Stack) *broker {
 // now is event time.
 func (b *broker) now() int64 { return b.stack.Loop().Now() }
 
-// level is a level of the filters that clients subscribed to.
-type level struct {
-	below map[string]*level
-	subs  map[*session]mqttwire.Filter
-}
-
 // subscribe adds a filter, and reports whether it is a new one.
 func (b *broker) subscribe(s *session, f mqttwire.Filter) (fresh bool) {
-	l := &b.root
-	for name := range strings.SplitSeq(f.Topic, "/") {
-		next := l.below[name]
-		if next == nil {
-			if l.below == nil {
-				l.below = map[string]*level{}
-			}
-			next = &level{}
-			l.below[name] = next
-		}
-		l = next
+	if group, filter := mqttwire.SplitShared(f.Topic); group != "" {
+		return b.p.shared.join(group, filter, &member{b: b, id: s.id, f: f})
 	}
-	if l.subs == nil {
-		l.subs = map[*session]mqttwire.Filter{}
-	}
-	_, had := l.subs[s]
-	l.subs[s] = f
+	subs := b.root.at(f.Topic)
+	_, had := subs[s]
+	subs[s] = f
 	return !had
 }
 
 // unsubscribe takes a filter away, and what is empty then.
 func (b *broker) unsubscribe(s *session, filter string) bool {
+	if group, filter := mqttwire.SplitShared(filter); group != "" {
+		return b.p.shared.leave(group, filter, s.id)
+	}
 	return b.root.remove(s, strings.Split(filter, "/"))
-}
-
-func (l *level) remove(s *session, path []string) bool {
-	if len(path) == 0 {
-		_, had := l.subs[s]
-		delete(l.subs, s)
-		return had
-	}
-	next := l.below[path[0]]
-	if next == nil {
-		return false
-	}
-	had := next.remove(s, path[1:])
-	if len(next.subs) == 0 && len(next.below) == 0 {
-		delete(l.below, path[0])
-	}
-	return had
-}
-
-// match calls f for each subscription to a topic.
-func (l *level) match(path []string, first bool, f func(*session, mqttwire.Filter)) {
-	wild := !first || !strings.HasPrefix(path[0], "$")
-	if all := l.below["#"]; all != nil && wild {
-		for s, sub := range all.subs {
-			f(s, sub)
-		}
-	}
-	if len(path) == 0 {
-		for s, sub := range l.subs {
-			f(s, sub)
-		}
-		return
-	}
-	if next := l.below[path[0]]; next != nil {
-		next.match(path[1:], false, f)
-	}
-	if next := l.below["+"]; next != nil && wild {
-		next.match(path[1:], false, f)
-	}
 }
 
 // publish gives a message to all who want it, here and in other shards, and keeps
 // it if it is to be. It returns how many have it here.
 func (b *broker) publish(m *message) int {
+	b.restore()
 	n := b.deliver(m)
 	b.p.brokers.Range(func(_, v any) bool {
 		if other := v.(*broker); other != b {
@@ -121,7 +69,7 @@ func (b *broker) publish(m *message) int {
 		}
 		return true
 	})
-	return n
+	return n + b.share(m)
 }
 
 // deliver gives a message to the clients of this shard. One with several filters
@@ -131,7 +79,7 @@ func (b *broker) deliver(m *message) int {
 		b.keep(m)
 	}
 	best := map[*session]mqttwire.Filter{}
-	b.root.match(strings.Split(m.topic, "/"), true, func(s *session, f mqttwire.Filter) {
+	b.root.match(m.topic, func(s *session, f mqttwire.Filter) {
 		if f.NoLocal && s == m.from {
 			return
 		}

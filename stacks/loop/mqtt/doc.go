@@ -3,8 +3,10 @@
 // subscribe and publish.
 //
 // The broker keeps retained messages, wills and all qualities of service, and sessions
-// beyond their connections, in memory, for as long as the process lives. Shared
-// subscriptions and subscription identifiers are refused.
+// beyond their connections, in memory, and where a listener says so in a table of the
+// process's ([loop.Shelf]) that the next one reads. Of those who
+// share a subscription, in whatever shards, one has each message. Subscription
+// identifiers are refused.
 //
 // Goroutines: none. Each shard has its broker, which belongs to who entered the shard;
 // what is published is posted to those of the others. A session is in one shard, and

@@ -21,7 +21,9 @@ func DocLimits() []setting.Limit {
 		number("mqtt_retained", maxRetained, "messages that a shard keeps for later subscribers; more are not kept"),
 		number("mqtt_retained_bytes", maxRetainedBytes, "their bytes"),
 		number("mqtt_filters", maxFilters, "subscriptions of a client; more are refused"),
+		number("mqtt_turns", maxTurns, "members of a shared subscription that a message is offered to, where those whose turn it is are just gone; then it is dropped"),
 		number("mqtt_levels", maxLevels, "levels of a subscription"),
 		{Name: "mqtt_login", Default: loginTime.String(), Doc: "a client logs in"},
+		{Name: "mqtt_enter", Default: enterTime.String(), Doc: "a client's session comes from another shard; then the login is answered with busy"},
 	}
 }

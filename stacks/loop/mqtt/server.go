@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,11 +16,15 @@ import (
 // loginTime is how long a client may take to log in.
 const loginTime = 10 * time.Second
 
+// enterTime is how long its session may take to come from another shard.
+const enterTime = 3 * time.Second
+
 // server is the broker's end of a client's connection.
 type server struct {
 	loop.BaseSession
 	link
 	b         *broker
+	sessions  string // the table that keeps them, "" for none
 	id        string
 	in        bool // logged in
 	entering  bool // its session is being found
@@ -27,8 +32,9 @@ type server struct {
 	gone      bool // the connection is no longer its
 	keepAlive time.Duration
 	will      *mqttwire.Will
-	session   *session // of one that is logged in
-	asking    uint16   // the identifier of a message of quality 2 that rules are asked about
+	session   *session    // of one that is logged in
+	patience  event.Timer // until its session is there
+	asking    uint16      // the identifier of a message of quality 2 that rules are asked about
 }
 
 var _ loop.Messenger = (*server)(nil)
@@ -67,6 +73,8 @@ func (s *server) packet(p *mqttwire.Packet) {
 	case s.acknowledged(p):
 	case p.Type == mqttwire.Publish:
 		s.publishes(p)
+	case p.Type == mqttwire.Subscribe && slices.ContainsFunc(p.Filters, selfless):
+		s.fail(&mqttwire.Error{Reason: mqttwire.ProtocolError, Text: "a shared subscription without what its client publishes"})
 	case p.Type == mqttwire.Subscribe:
 		s.subscribes(p, nil)
 	case p.Type == mqttwire.Unsubscribe:
@@ -119,6 +127,11 @@ func (s *server) admit(p *mqttwire.Packet) {
 	s.entering = true
 	s.b.enter(s.id, p.Clean, func(ses *session, present bool) {
 		s.entering = false
+		s.c.Shard().Timers().Stop(&s.patience)
+		if ses == nil {
+			s.busy()
+			return
+		}
 		ses.expiry = expiryOf(p)
 		if s.over || s.gone {
 			ses.leave(nil) // it left meanwhile
@@ -127,6 +140,21 @@ func (s *server) admit(p *mqttwire.Packet) {
 		s.begin(p, ses, present)
 		s.c.Again()
 	})
+	if s.entering {
+		s.c.Shard().Timers().Arm(&s.patience, s.b.now()+int64(enterTime), func(int64) {
+			s.busy()
+			s.b.stack.Loop().Stir()
+		})
+	}
+}
+
+// busy answers a login whose session cannot be had: its client tries again, rather than to
+// begin without what it had.
+func (s *server) busy() {
+	if !s.over && !s.gone {
+		s.b.p.counts.busy.Add(1)
+		s.fail(&mqttwire.Error{Reason: mqttwire.ServerBusy, Text: "the shard that has the client's session takes nothing more"})
+	}
 }
 
 // expiryOf returns for how many seconds a session is to outlive its connection.
@@ -144,6 +172,7 @@ func expiryOf(p *mqttwire.Packet) uint32 {
 func (s *server) begin(p *mqttwire.Packet, ses *session, present bool) {
 	s.in, s.will, s.session, ses.s = true, p.Will, ses, s
 	s.flow = &ses.flow
+	s.keep(ses)
 	s.keepAlive = time.Duration(p.KeepAlive) * time.Second
 	s.window = int(min(p.Properties.Num(mqttwire.ReceiveMaximum, window), window))
 	s.most = int(p.Properties.Num(mqttwire.MaximumPacketSize, 0))
@@ -154,7 +183,6 @@ func (s *server) begin(p *mqttwire.Packet, ses *session, present bool) {
 			{ID: mqttwire.ReceiveMaximum, Num: maxInbound},
 			{ID: mqttwire.MaximumPacketSize, Num: maxPacket},
 			{ID: mqttwire.SubscriptionIDsAvail},
-			{ID: mqttwire.SharedAvailable},
 		}
 		if most := uint32(maxAway / time.Second); ses.expiry > most {
 			ack.Properties = append(ack.Properties, mqttwire.Property{ID: mqttwire.SessionExpiry, Num: most})
@@ -166,6 +194,23 @@ func (s *server) begin(p *mqttwire.Packet, ses *session, present bool) {
 	s.send(ack)
 	s.again()
 	s.goOn()
+}
+
+// keep has a session outlive the process where the listener says so, and the client.
+func (s *server) keep(ses *session) {
+	switch {
+	case ses.expiry == 0:
+		ses.unkeep()
+	case ses.flow.keeper != nil:
+		ses.flow.keeper.session(ses.expiry, 0)
+	case s.sessions != "":
+		table, err := s.c.Stack().Group().Table(s.sessions)
+		if err != nil {
+			s.c.Fault("mqtt: sessions are not kept: " + err.Error())
+			return
+		}
+		ses.keep(table)
+	}
 }
 
 // disconnects takes leave as the client says.
@@ -243,7 +288,7 @@ func (s *server) publishes(p *mqttwire.Packet) {
 // the session is this connection's still, since another may have it in another shard.
 func (s *server) unasked() {
 	if s.in && s.asking != 0 {
-		delete(s.flow.got, s.asking)
+		s.forget(s.asking)
 	}
 	s.asking = 0
 }
@@ -291,6 +336,13 @@ func (s *server) subscribes(p *mqttwire.Packet, reasons []byte) {
 	})
 }
 
+// selfless reports whether a filter is shared and is to leave out what its own client
+// publishes: that cannot be (MQTT 5 section 3.8.3.1).
+func selfless(f mqttwire.Filter) bool {
+	group, _ := mqttwire.SplitShared(f.Topic)
+	return group != "" && f.NoLocal
+}
+
 // code returns a reason as the client's version has it.
 func (s *server) code(reason byte) byte {
 	if s.version != mqttwire.V5 {
@@ -301,11 +353,8 @@ func (s *server) code(reason byte) byte {
 
 // refused returns why a filter cannot be had whatever the rules say, 0 if it can.
 func (s *server) refused(p *mqttwire.Packet, f mqttwire.Filter) byte {
-	group, _ := mqttwire.SplitShared(f.Topic)
 	_, ids := p.Properties.Get(mqttwire.SubscriptionID)
 	switch {
-	case group != "":
-		return mqttwire.NoSharedSubscriptions
 	case ids:
 		return mqttwire.NoSubscriptionIDs
 	case strings.Count(f.Topic, "/")+1 > maxLevels:
@@ -324,7 +373,10 @@ func (s *server) subscribe(f mqttwire.Filter) byte {
 		ses.filters = map[string]mqttwire.Filter{}
 	}
 	ses.filters[f.Topic] = f
-	if fresh := s.b.subscribe(ses, f); f.RetainHandling == 0 || f.RetainHandling == 1 && fresh {
+	ses.flow.keeper.filter(f)
+	fresh := s.b.subscribe(ses, f)
+	// What was kept is for who asks for himself (MQTT 5 section 4.8.2).
+	if group, _ := mqttwire.SplitShared(f.Topic); group == "" && (f.RetainHandling == 0 || f.RetainHandling == 1 && fresh) {
 		s.b.recall(ses, f)
 	}
 	return f.QoS
@@ -338,6 +390,7 @@ func (s *server) unsubscribes(p *mqttwire.Packet) {
 			reason = mqttwire.Success
 		}
 		delete(s.session.filters, f.Topic)
+		s.flow.keeper.unfilter(f.Topic)
 		ack.Reasons = append(ack.Reasons, reason)
 	}
 	s.send(ack)
@@ -393,6 +446,7 @@ func (s *server) end() {
 // leave ends the client's connection with its session, which may outlive it.
 func (s *server) leave() {
 	s.gone = true
+	s.c.Shard().Timers().Stop(&s.patience)
 	if !s.in {
 		return
 	}

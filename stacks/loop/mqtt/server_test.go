@@ -200,7 +200,6 @@ func TestViolations(t *testing.T) {
 		{&mqttwire.Packet{Type: mqttwire.Connect, Version: mqttwire.V5, ClientID: "x"}, "disconnect 0 82"},
 		{&mqttwire.Packet{Type: mqttwire.Pingresp}, "disconnect 0 82"},
 		{alias, "disconnect 0 94"},
-		{sub(1, mqttwire.Filter{Topic: "$share/g/a"}), "suback 1 9e"},
 		{sub(1, mqttwire.Filter{Topic: strings.Repeat("a/", 100)}), "suback 1 97"},
 		{ack(mqttwire.Pubrel, 9), "pubcomp 9 92"},
 		{ack(mqttwire.Pubrec, 9), "pubrel 9 92"},

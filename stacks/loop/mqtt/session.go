@@ -23,8 +23,8 @@ const never = 0xffffffff
 
 // counts are what the brokers of a process count.
 type counts struct {
-	sessions, away, queued, queuedBytes                      atomic.Int64
-	resumed, expired, evicted, queueRefused, retainedRefused atomic.Uint64
+	sessions, away, queued, queuedBytes                                                   atomic.Int64
+	resumed, expired, evicted, busy, restored, queueRefused, retainedRefused, keptRefused atomic.Uint64
 }
 
 // Stats are what the brokers of a process have, and what they did.
@@ -35,9 +35,14 @@ type Stats struct {
 	// Resumed sessions went on by another connection; Expired and Evicted ones ended while
 	// their client was away, for the time and for the number of them.
 	Resumed, Expired, Evicted uint64
+	// Busy logins were refused since the shard that has their session took nothing more.
+	Busy uint64
+	// Restored sessions went on that were kept by a process before.
+	Restored uint64
 	// QueueRefused messages found no room while their client was away, RetainedRefused ones
-	// none among those that are kept.
-	QueueRefused, RetainedRefused uint64
+	// none among those that are kept; KeptRefused rows none in the store that keeps sessions,
+	// or they could not be read.
+	QueueRefused, RetainedRefused, KeptRefused uint64
 }
 
 // Stats returns the counters so far. Any goroutine may ask.
@@ -45,7 +50,7 @@ func (p *Protocol) Stats() any {
 	c := &p.counts
 	return Stats{
 		Sessions: c.sessions.Load(), Away: c.away.Load(), Queued: c.queued.Load(), QueuedBytes: c.queuedBytes.Load(),
-		Resumed: c.resumed.Load(), Expired: c.expired.Load(), Evicted: c.evicted.Load(),
+		Resumed: c.resumed.Load(), Expired: c.expired.Load(), Evicted: c.evicted.Load(), Busy: c.busy.Load(), Restored: c.restored.Load(), KeptRefused: c.keptRefused.Load(),
 		QueueRefused: c.queueRefused.Load(), RetainedRefused: c.retainedRefused.Load(),
 	}
 }
@@ -59,6 +64,7 @@ type session struct {
 	filters map[string]mqttwire.Filter
 	flow    flow
 	expiry  uint32 // seconds that it outlives a connection
+	left    int64  // when its client left, in event time; 0: it is there
 	place   *list.Element
 	timer   event.Timer
 	will    *message // of a client that is away
@@ -105,13 +111,22 @@ func (s *session) leave(will *mqttwire.Will) {
 		b.end(s)
 		return
 	}
+	for filter := range s.filters {
+		if group, filter := mqttwire.SplitShared(filter); group != "" {
+			b.p.shared.absent(group, filter, s.id)
+		}
+	}
 	c := &b.p.counts
 	c.away.Add(1)
 	c.queued.Add(int64(len(s.flow.waiting)))
 	c.queuedBytes.Add(s.flow.bytes())
 	s.place = b.away.PushBack(s)
+	if s.left == 0 {
+		s.left = b.now()
+	}
+	s.flow.keeper.session(s.expiry, s.left)
 	timers := b.stack.Shard().Timers()
-	timers.Arm(&s.timer, b.now()+int64(s.awayTime()), func(int64) {
+	timers.Arm(&s.timer, s.left+int64(s.awayTime()), func(int64) {
 		c.expired.Add(1)
 		b.end(s)
 	})
@@ -152,6 +167,7 @@ func (s *session) back() {
 	timers := b.stack.Shard().Timers()
 	timers.Stop(&s.timer)
 	timers.Stop(&s.willBy)
+	s.left = 0
 	if s.place == nil {
 		return
 	}
@@ -166,6 +182,7 @@ func (s *session) back() {
 // end forgets a session whose client is away, and publishes the will that it still has
 // (MQTT 5 section 3.1.3.2.2).
 func (b *broker) end(s *session) {
+	s.unkeep()
 	s.back()
 	b.release(s)
 	b.p.homes.CompareAndDelete(s.id, b)
@@ -196,8 +213,10 @@ func (b *broker) adopt(s *session) {
 
 // enter finds the session of a client that logs in, in whichever shard it is, and has it
 // begin in this one: at once, or when the other shard gave it up. With clean what there
-// is ends. Another connection of that name has to go (MQTT 5 section 3.1.4).
+// is ends. Another connection of that name has to go (MQTT 5 section 3.1.4). Where the
+// other shard takes nothing more then gets nil, and the session stays where it is.
 func (b *broker) enter(id string, clean bool, then func(s *session, present bool)) {
+	b.restore()
 	old := b.giveUp(id)
 	before, _ := b.p.homes.Swap(id, b)
 	home, known := before.(*broker)
@@ -220,9 +239,15 @@ func (b *broker) enter(id string, clean bool, then func(s *session, present bool
 		b.p.homes.Store(id, home)
 		theirs.leave(nil)
 	})
-	if !asked { // a shard that takes nothing: as if nothing had been there
-		b.begin(id, old, clean, then)
+	if asked {
+		return
 	}
+	b.p.homes.CompareAndSwap(id, b, home)
+	if old != nil {
+		b.adopt(old)
+		old.leave(nil)
+	}
+	then(nil, false)
 }
 
 // giveUp takes a session out that goes on elsewhere, or by another connection; nil if
@@ -249,6 +274,7 @@ func (b *broker) begin(id string, old *session, clean bool, then func(*session, 
 	b.giveUp(id)
 	if old != nil && clean {
 		old.b = b
+		old.unkeep()
 		old.tellWill()
 		old = nil
 	}

@@ -61,6 +61,7 @@ const (
 	BadLogin               = 0x86
 	NotAuthorized          = 0x87
 	ServerUnavailable      = 0x88
+	ServerBusy             = 0x89
 	ServerShuttingDown     = 0x8b
 	SessionTakenOver       = 0x8e
 	InvalidFilter          = 0x8f

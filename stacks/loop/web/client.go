@@ -28,7 +28,9 @@ type query struct {
 	q         loop.Ask
 	at        *url.URL
 	redirects int
-	fresh     bool // only a connection that was never used before will do
+	fresh     bool    // only a connection that was never used before will do
+	inflate   bool    // the script left to us how the response is coded
+	up        *upload // its body comes in parts; nil: it is whole
 	conn      *asker
 	timer     event.Timer
 	done      func(any, error)
@@ -37,28 +39,41 @@ type query struct {
 
 // Ask implements [loop.Asker].
 func (p *Protocol) Ask(by *event.Caller, s *loop.Stack, q loop.Ask, done func(any, error)) {
-	d := p.desk(s)
-	a := &query{d: d, q: q, redirects: min(q.Redirects, maxRedirects), done: done}
-	err := a.check()
-	if err == nil && d.asking >= maxAsking {
-		err = fmt.Errorf("%d requests are under way already", maxAsking)
-	}
-	if err != nil {
-		done(nil, fmt.Errorf("http: %w", err))
+	a := &query{d: p.desk(s), q: q, redirects: min(q.Redirects, maxRedirects), done: done}
+	if err := a.admit(); err != nil {
+		done(nil, err)
 		return
 	}
-	d.asking++
 	if by.Waiter != nil {
 		by.Waiter.OnCancel(func() { a.end(nil, nil) })
 	}
+	a.start()
+}
+
+// admit takes a request on, or says why it cannot be sent.
+func (a *query) admit() error {
+	err := a.check()
+	if err == nil && a.d.asking >= maxAsking {
+		err = fmt.Errorf("%d requests are under way already", maxAsking)
+	}
+	if err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	a.d.asking++
+	return nil
+}
+
+// start begins the request, unless nobody wants it any more.
+func (a *query) start() {
 	if a.over {
 		return
 	}
-	d.stack.Shard().Timers().Arm(&a.timer, d.stack.Loop().Now()+int64(a.q.Timeout), func(int64) {
+	s := a.d.stack
+	s.Shard().Timers().Arm(&a.timer, s.Loop().Now()+int64(a.q.Timeout), func(int64) {
 		a.end(nil, errors.New("http: timeout"))
 	})
 	a.begin()
-	d.stack.Loop().Stir()
+	s.Loop().Stir()
 }
 
 // check fills defaults in and refuses what cannot be sent.
@@ -102,8 +117,11 @@ func (a *query) begin() {
 		a.end(nil, err)
 		return
 	}
-	c := a.d.free(a.key())
-	if c == nil || a.fresh {
+	var c *asker
+	if !a.fresh {
+		c = a.d.free(a.key())
+	}
+	if c == nil {
 		if c, err = a.d.dial(a); err != nil {
 			a.end(nil, fmt.Errorf("http: %w", err))
 			return
@@ -146,22 +164,38 @@ func (a *query) head() ([]byte, error) {
 		return nil, err
 	}
 	agent := false
+	a.inflate = a.q.Method != "HEAD"
 	for _, f := range list {
 		out = http1.AppendField(out, f[0], f[1])
-		agent = agent || strings.EqualFold(f[0], "user-agent")
+		switch strings.ToLower(f[0]) {
+		case "user-agent":
+			agent = true
+		case "accept-encoding", "range": // a part of what is compressed inflates to nothing
+			a.inflate = false
+		}
 	}
 	if !agent {
 		out = http1.AppendField(out, "User-Agent", "hookd")
 	}
-	switch a.q.Method {
-	case "GET", "HEAD":
-		if len(a.q.Body) > 0 {
-			out = http1.AppendLength(out, int64(len(a.q.Body)))
-		}
-	default:
-		out = http1.AppendLength(out, int64(len(a.q.Body)))
+	if a.inflate {
+		out = http1.AppendField(out, "Accept-Encoding", "gzip")
 	}
-	return append(out, "\r\n"...), nil
+	return append(a.framing(out), "\r\n"...), nil
+}
+
+// framing says how long the body is.
+func (a *query) framing(out []byte) []byte {
+	switch {
+	case a.up != nil:
+		out = append(out, "Transfer-Encoding: chunked\r\n"...)
+		if a.up.asks {
+			out = append(out, "Expect: 100-continue\r\n"...)
+		}
+		return out
+	case len(a.q.Body) == 0 && (a.q.Method == "GET" || a.q.Method == "HEAD"):
+		return out
+	}
+	return http1.AppendLength(out, int64(len(a.q.Body)))
 }
 
 // requestFields reads a script's fields; those about framing are refused.
@@ -198,7 +232,7 @@ func (a *query) end(response any, err error) {
 	a.d.stack.Shard().Timers().Stop(&a.timer)
 	if c := a.conn; c != nil && c.cur == a {
 		c.cur = nil
-		c.c.Net().Close()
+		a.close(c)
 	}
 	if response != nil || err != nil {
 		a.done(response, err)

@@ -18,8 +18,18 @@ import (
 	"github.com/hookd/hookd/stacks/loop/http1"
 )
 
-// ask asks as http.request does, and waits.
+// ask asks as http.request does, waits, and returns status and body.
 func (r *rig) ask(q loop.Ask) (string, error) {
+	r.t.Helper()
+	list, err := r.response(q)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprint(list[0].Value, " ", list[3].Value), nil
+}
+
+// response asks as http.request does, and waits.
+func (r *rig) response(q loop.Ask) ([]event.KV, error) {
 	r.t.Helper()
 	type result struct {
 		response any
@@ -34,14 +44,13 @@ func (r *rig) ask(q loop.Ask) (string, error) {
 	select {
 	case got := <-ch:
 		if got.err != nil {
-			return "", got.err
+			return nil, got.err
 		}
-		list := got.response.([]event.KV)
-		return fmt.Sprint(list[0].Value, " ", list[3].Value), nil
+		return got.response.([]event.KV), nil
 	case <-time.After(8 * time.Second):
 		r.t.Fatal("no answer")
 	}
-	return "", nil
+	return nil, nil
 }
 
 // TestClient asks net/http's server.

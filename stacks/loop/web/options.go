@@ -120,7 +120,10 @@ func DocLimits() []setting.Limit {
 		setting.TextLimit("http_pool_idle", fmt.Sprint(poolIdle), "unused connections to one server that http.get keeps for a while"),
 		setting.TextLimit("http_pool_time", poolTime.String(), "how long they are kept"),
 		setting.TextLimit("http_asking", fmt.Sprint(maxAsking), "requests of http.get of a shard at once; more fail"),
-		setting.TextLimit("http_response", fmt.Sprint(defaultResponse), "bytes of a response that http.get takes; more fails"),
+		setting.TextLimit("http_upload_time", uploadTimeout.String(), "for a request of http.upload and its response, unless the script says otherwise"),
+		setting.TextLimit("http_expect_time", expectTime.String(), "until a body is sent though the server did not say that it wants it"),
+		setting.TextLimit("http_upload_held", fmt.Sprint(maxHeld), "bytes of a body that wait for that; more fails"),
+		setting.TextLimit("http_response", fmt.Sprint(defaultResponse), "bytes of a response that http.get takes, as it comes and inflated; more fails"),
 	}
 	return append(list, http1.DocLimits()...)
 }

@@ -14,6 +14,8 @@ type Protocol struct {
 	live  sync.WaitGroup
 	// reading is how many goroutines read files, and do not wait for a queue to be short.
 	reading atomic.Int64
+	counts  counts
+	uploads atomic.Uint64 // so far
 	ws      Sockets
 }
 

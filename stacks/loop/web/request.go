@@ -82,7 +82,7 @@ func (r *request) Headers() any { return fieldsOf(&r.p.Head) }
 // Header returns the values of one field, with commas between.
 func (r *request) Header(name string) (string, bool) { return fieldOf(&r.p.Head, name) }
 
-func fieldsOf(h *http1.Head) any {
+func fieldsOf(h *http1.Head) []event.KV {
 	list := make([]event.KV, 0, h.Len())
 next:
 	for i := range h.Len() {

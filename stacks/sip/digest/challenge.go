@@ -40,33 +40,12 @@ var ErrChallenge = errors.New("no challenge of a known algorithm and realm")
 
 // ParseChallenge reads the value of a WWW-Authenticate or Proxy-Authenticate.
 func ParseChallenge(value []byte) (*Challenge, error) {
-	a := msg.ParseAuth(value)
-	if !msg.EqualFold(a.Scheme, []byte("Digest")) {
+	c, stale := &Challenge{}, ""
+	a, ours, known := parse(value, param{"realm", &c.Realm}, param{"nonce", &c.Nonce}, param{"opaque", &c.Opaque}, param{"qop", &c.QOP}, param{"stale", &stale})
+	if !ours || !known || c.Nonce == "" {
 		return nil, ErrChallenge
 	}
-	c := &Challenge{}
-	known := true
-	a.Each(func(name, v []byte) bool {
-		text := string(msg.Unquote(nil, v))
-		switch strings.ToLower(string(name)) {
-		case "realm":
-			c.Realm = text
-		case "nonce":
-			c.Nonce = text
-		case "opaque":
-			c.Opaque = text
-		case "qop":
-			c.QOP = text
-		case "stale":
-			c.Stale = strings.EqualFold(text, "true")
-		case "algorithm":
-			c.Algorithm, known = ParseAlgorithm(text)
-		}
-		return true
-	})
-	if !known || c.Nonce == "" {
-		return nil, ErrChallenge
-	}
+	c.Algorithm, c.Stale = a, strings.EqualFold(stale, "true")
 	return c, nil
 }
 

@@ -50,36 +50,13 @@ func Find(m *msg.Message, realm string, proxy bool) (*Credentials, error) {
 // Parse reads the value of an Authorization. Of credentials that are malformed it
 // returns what it could read; nil where they are not of the Digest scheme.
 func Parse(value []byte) (*Credentials, error) {
-	a := msg.ParseAuth(value)
-	if !msg.EqualFold(a.Scheme, []byte("Digest")) {
+	c := &Credentials{}
+	a, ours, known := parse(value, param{"username", &c.User}, param{"realm", &c.Realm}, param{"nonce", &c.Nonce}, param{"uri", &c.URI},
+		param{"response", &c.Response}, param{"cnonce", &c.CNonce}, param{"qop", &c.QOP}, param{"nc", &c.nc})
+	if !ours {
 		return nil, ErrMalformed
 	}
-	c := &Credentials{}
-	known := true
-	a.Each(func(name, v []byte) bool {
-		text := string(msg.Unquote(nil, v))
-		switch strings.ToLower(string(name)) {
-		case "username":
-			c.User = text
-		case "realm":
-			c.Realm = text
-		case "nonce":
-			c.Nonce = text
-		case "uri":
-			c.URI = text
-		case "response":
-			c.Response = text
-		case "cnonce":
-			c.CNonce = text
-		case "qop":
-			c.QOP = strings.ToLower(text)
-		case "nc":
-			c.nc = text
-		case "algorithm":
-			c.Algorithm, known = ParseAlgorithm(text)
-		}
-		return true
-	})
+	c.Algorithm, c.QOP = a, strings.ToLower(c.QOP)
 	if !known || !c.whole() {
 		return c, ErrMalformed
 	}

@@ -202,5 +202,5 @@ func (s *stream) Close(c *netio.Conn, _ netio.Reason) {
 
 // undelivered gives a message back that the connection will not carry.
 func (s *stream) undelivered(b []byte) {
-	s.g.stack.Undelivered(sip.Hop{Proto: s.key.proto, Remote: s.key.remote}, b)
+	s.g.stack.Undelivered(sip.Hop{Proto: s.key.proto, Remote: s.key.remote, Stretch: s.stretch}, b)
 }

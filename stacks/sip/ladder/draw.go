@@ -88,8 +88,22 @@ func (d *drawing) title() {
 			break
 		}
 	}
+	if by := d.call.transports(); len(by) > 1 || by[0] != "udp" {
+		fmt.Fprintf(&d.out, ", by %s", strings.Join(by, " and "))
+	}
 	last := d.call.Steps[len(d.call.Steps)-1]
 	fmt.Fprintf(&d.out, ", %s from %s\n", seconds(last.TS-first.TS), time.Unix(0, first.TS).UTC().Format("2006-01-02 15:04:05"))
+}
+
+// transports lists what carried the call, in the order of the first message by each.
+func (c *Call) transports() []string {
+	var list []string
+	for i := range c.Steps {
+		if by := c.Steps[i].Proto; !slices.Contains(list, by) {
+			list = append(list, by)
+		}
+	}
+	return list
 }
 
 // columns finds how wide columns are; false: they do not fit.

@@ -205,6 +205,7 @@ func TestAOR(t *testing.T) {
 // FuzzRegister: whatever comes, the table stays whole and within its limits.
 func FuzzRegister(f *testing.F) {
 	f.Add([]byte("Contact: <sip:a@h>;expires=0, <sip:a@h>;q=0.5\r\nContact: *\r\nExpires: 0\r\n"), []byte("Contact: <sip:a@h>;+sip.instance=\"<x>\";reg-id=1\r\nSupported: outbound\r\nPath: <sip:p;ob>\r\n"))
+	f.Add([]byte("Contact: <sip:a@h>;+sip.instance=\"<urn:x>\"\r\nSupported: gruu\r\n"), []byte("Contact: <sip:a@h;gr=urn:x>\r\n"))
 	f.Fuzz(func(t *testing.T, one, two []byte) {
 		table := New(Limits{Contacts: 3, Total: 4, Paths: 100}, nil)
 		now := second
@@ -215,6 +216,14 @@ func FuzzRegister(f *testing.F) {
 				return
 			}
 			table.Register(&m, &Policy{Min: time.Second, Max: time.Minute, Default: time.Minute}, now)
+			if len(table.temps) > len(table.ends) {
+				t.Fatalf("%d contacts, %d numbers of temporary GRUUs", len(table.ends), len(table.temps))
+			}
+			for v := m.Values(msg.Contact); v.Next(); {
+				if a, err := msg.ParseAddress(v.Value()); err == nil {
+					table.Instance(a.URI, now)
+				}
+			}
 			total := 0
 			for aor, list := range table.aors {
 				total += len(list)

@@ -110,6 +110,8 @@ type registration struct {
 	cseq     uint32
 	path     []string
 	flows    bool       // the client and the way to it know of RFC 5626
+	gruu     bool       // the client knows of RFC 5627
+	scheme   string     // of the address of record
 	named    []*Contact // all that it names
 	wanted   []*Contact // of those that are to be bound
 	gone     []*Contact // that are taken away
@@ -125,6 +127,10 @@ func (r *registration) read() error {
 	}
 	if err != nil {
 		return refuse(404, "Not Found")
+	}
+	r.scheme, r.gruu = "sip", r.supports("gruu")
+	if u, err := msg.ParseURI(to.URI); err == nil && u.Scheme == msg.SIPS {
+		r.scheme = "sips"
 	}
 	seq, err := r.m.CSeq()
 	if err != nil {
@@ -232,6 +238,12 @@ func (r *registration) contact(a *msg.Address, life time.Duration) error {
 	if err != nil || u.Scheme == msg.OtherScheme {
 		return refuse(400, "Bad Contact")
 	}
+	if _, is := u.Param("gr"); is {
+		// What leads to the instance by way of here would lead here again.
+		if aor, err := AOR(a.URI); err == nil && aor == r.aor || r.table.temporary(&u) != nil {
+			return refuse(403, "Contact Is A GRUU")
+		}
+	}
 	if v, ok := a.Params.Get("expires"); ok {
 		// What cannot be read means the default (RFC 3261, 20.10).
 		if said, err := seconds(v); err == nil {
@@ -256,6 +268,7 @@ func (r *registration) contact(a *msg.Address, life time.Duration) error {
 	if err := r.flow(c, a); err != nil {
 		return err
 	}
+	c.Temporary = r.gruu && c.Instance != ""
 	for _, other := range r.named {
 		if same(other, c) {
 			return refuse(400, "Contact Twice")
@@ -387,7 +400,11 @@ func (r *registration) answer() Answer {
 	}
 	flows := false
 	for _, c := range list {
-		a.Fields = append(a.Fields, Field{"Contact", c.field(r.now)})
+		value := c.field(r.now)
+		if r.gruu {
+			value += r.table.gruus(c, r.scheme)
+		}
+		a.Fields = append(a.Fields, Field{"Contact", value})
 	}
 	for _, c := range r.wanted {
 		flows = flows || c.RegID != 0

@@ -31,9 +31,12 @@ type Contact struct {
 	NextHop  string   // URI of where its requests are sent, if not to its URI or its Path
 	Socket   string   // address of ours that it sent to
 	Agent    string   // User-Agent
+	// Temporary: its client knows of GRUUs, and is given temporary ones.
+	Temporary bool
 
 	place  int // in the heap
 	serial uint64
+	temp   uint64 // number that its temporary GRUUs have, 0: it has none
 }
 
 // Change says what became of a contact.
@@ -61,6 +64,9 @@ type Table struct {
 	lim     Limits
 	aors    map[string][]*Contact
 	ends    byEnd
+	temps   map[uint64]*Contact // by the number that temporary GRUUs have
+	seals   seals
+	sealed  uint32
 	serial  uint64
 	stats   Stats
 	changed func(*Contact, Change)
@@ -72,7 +78,7 @@ func New(lim Limits, changed func(*Contact, Change)) *Table {
 	if changed == nil {
 		changed = func(*Contact, Change) {}
 	}
-	return &Table{lim: lim, aors: map[string][]*Contact{}, changed: changed}
+	return &Table{lim: lim, aors: map[string][]*Contact{}, temps: map[uint64]*Contact{}, seals: newSeals(), changed: changed}
 }
 
 // Stats returns what was counted so far.
@@ -171,6 +177,7 @@ func (t *Table) room(aor string, more int, now int64) bool {
 func (t *Table) add(c *Contact) {
 	t.serial++
 	c.serial = t.serial
+	t.number(c, c)
 	t.aors[c.AOR] = append(t.aors[c.AOR], c)
 	heap.Push(&t.ends, c)
 	t.changed(c, Added)
@@ -180,14 +187,29 @@ func (t *Table) add(c *Contact) {
 func (t *Table) update(old, c *Contact) {
 	t.serial++
 	c.serial, c.place, c.Since = t.serial, old.place, old.Since
+	if old.CallID == c.CallID {
+		c.temp = old.temp
+	} else {
+		delete(t.temps, old.temp) // it is bound anew: what it had leads nowhere (RFC 5627, 5.4)
+	}
+	t.number(c, old)
 	*old = *c
 	heap.Fix(&t.ends, old.place)
 	t.changed(old, Updated)
 }
 
+// number gives a contact that has none the number of its temporary GRUUs; it will be at.
+func (t *Table) number(c, at *Contact) {
+	if c.Temporary && c.temp == 0 {
+		c.temp = c.serial
+		t.temps[c.temp] = at
+	}
+}
+
 // remove takes a contact away.
 func (t *Table) remove(c *Contact, why Change) {
 	heap.Remove(&t.ends, c.place)
+	delete(t.temps, c.temp)
 	list := slices.DeleteFunc(t.aors[c.AOR], func(o *Contact) bool { return o == c })
 	if len(list) == 0 {
 		delete(t.aors, c.AOR)

@@ -18,7 +18,7 @@ type Reply struct {
 
 // AppendReply appends the reply to a request (RFC 3261, 8.2.6): its Via, From, To,
 // Call-ID and CSeq as they stand there, Record-Route in what makes a dialog, and
-// Timestamp in a 100.
+// Timestamp in a 100. Of what may be there once and is there again, the first counts.
 func AppendReply(dst []byte, req *Message, r *Reply) []byte {
 	dst = append(dst, "SIP/2.0 "...)
 	dst = strconv.AppendInt(dst, int64(r.Code), 10)
@@ -34,6 +34,7 @@ func AppendReply(dst []byte, req *Message, r *Reply) []byte {
 				dst = append(dst, req.raw[f.val.off+uint32(end):f.val.end]...)
 			}
 			dst = append(dst, "\r\n"...)
+		case f.id != ViaName && f.id != RecordRoute && int(req.first[f.id]) != i+1:
 		case f.id == ViaName, f.id == From, f.id == CallID, f.id == CSeqName,
 			f.id == RecordRoute && r.Code > 100 && r.Code < 300,
 			f.id == Timestamp && r.Code == 100:
@@ -116,11 +117,7 @@ func AppendAck2xx(dst []byte, invite, reply *Message) []byte {
 	if err != nil || len(contact.URI) == 0 {
 		return dst
 	}
-	target := contact.URI
-	if u, err := ParseURI(target); err == nil && u.Headers != nil {
-		target = target[:len(target)-len(u.Headers)-1] // which no request has there
-	}
-	dst = append(append(append(dst, "ACK "...), target...), " SIP/2.0\r\nMax-Forwards: 70\r\n"...)
+	dst = append(append(append(dst, "ACK "...), Bare(contact.URI)...), " SIP/2.0\r\nMax-Forwards: 70\r\n"...)
 	var route [][]byte
 	for v := reply.Values(RecordRoute); v.Next(); {
 		route = append(route, v.Value())

@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/hookd/hookd/stacks/sip/msg/msgtest"
 )
 
 func seeds(f *testing.F) {
 	f.Add([]byte(typical))
-	for _, row := range tortures {
-		if row.own != "" {
-			f.Add([]byte(strings.ReplaceAll(row.own, "\n", "\r\n")))
+	for _, row := range msgtest.Tortures {
+		if raw := row.Own(); raw != nil {
+			f.Add(raw)
 		}
 	}
 	f.Add([]byte(request("Content-Type: multipart/mixed;boundary=x", "Route: <sip:a>,<sip:b>", "a:\r\n\tb\r\n c") + "--x\r\n\r\n1\r\n--x--"))

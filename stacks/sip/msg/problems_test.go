@@ -3,6 +3,8 @@ package msg
 import (
 	"strings"
 	"testing"
+
+	"github.com/hookd/hookd/stacks/sip/msg/msgtest"
 )
 
 func TestProblems(t *testing.T) {
@@ -43,22 +45,19 @@ func TestProblems(t *testing.T) {
 // relays.
 func TestProblemsOfTorture(t *testing.T) {
 	t.Parallel()
-	for _, row := range tortures {
-		raw := []byte(strings.ReplaceAll(row.own, "\n", "\r\n"))
-		if row.own == "" {
-			raw = collected(t, "rfc"+row.rfc+"/"+row.name+".dat")
-		}
+	for _, row := range msgtest.Tortures {
+		raw := row.Raw(t, "../../..")
 		fatal := false
 		for _, p := range Problems(raw, DefaultLimits()) {
 			fatal = fatal || p.Fatal
 			if p.Offset < 0 || p.Len < 0 || p.Offset+p.Len > len(raw) {
-				t.Errorf("%s: %+v of %d bytes", row.name, p, len(raw))
+				t.Errorf("%s: %+v of %d bytes", row.Name, p, len(raw))
 			}
 		}
 		// These two are refused for what they ask.
-		wants := row.want != relayed && !strings.HasPrefix(row.want, "483") && !strings.HasPrefix(row.want, "420")
+		wants := row.Want != msgtest.Relayed && !strings.HasPrefix(row.Want, "483") && !strings.HasPrefix(row.Want, "420")
 		if fatal != wants {
-			t.Errorf("%s, %s: %+v", row.name, row.want, Problems(raw, DefaultLimits()))
+			t.Errorf("%s, %s: %+v", row.Name, row.Want, Problems(raw, DefaultLimits()))
 		}
 	}
 }

@@ -1,5 +1,7 @@
 package msg
 
+import "strings"
+
 // What characters may be, RFC 3261, 25.1.
 const (
 	classToken = 1 << iota // token
@@ -177,6 +179,29 @@ func hexValue(c byte) byte {
 		return c - '0'
 	}
 	return c&0x0f + 9
+}
+
+// EscapeUser escapes what the user part of a URI cannot hold as it is (RFC 3261, 25.1:
+// unreserved and user-unreserved). Escapes that are there stay.
+func EscapeUser(user []byte) []byte { return escape(user, "-_.!~*'()&=+$,;?/%") }
+
+// EscapeParam escapes what the value of a URI's parameter cannot hold as it is (RFC 3261,
+// 25.1: paramchar).
+func EscapeParam(value []byte) []byte { return escape(value, "-_.!~*'()[]/:&+$") }
+
+// escape escapes all but letters, digits and what is plain.
+func escape(v []byte, plain string) []byte {
+	const hex = "0123456789ABCDEF"
+	out := make([]byte, 0, len(v))
+	for _, c := range v {
+		switch {
+		case c >= '0' && c <= '9', c|0x20 >= 'a' && c|0x20 <= 'z', strings.IndexByte(plain, c) >= 0:
+			out = append(out, c)
+		default:
+			out = append(out, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return out
 }
 
 // Unescape appends v with its escapes replaced by the bytes that they stand for

@@ -6,32 +6,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hookd/hookd/stacks/sip/msg/msgtest"
 )
 
 var update = flag.Bool("update", false, "write the pages and golden files anew")
-
-// torture is one message of RFC 4475 or RFC 5118 and what becomes of it here.
-type torture struct {
-	rfc, section, name string
-	want               string // see outcome
-	note               string
-	own                string // the same defect, in a message of our own, where the collection has none
-}
-
-const (
-	relayed = "relayed"
-	dropped = "dropped"
-)
 
 // outcome says what the message layer makes of bytes that came in one datagram.
 func outcome(raw []byte) string {
 	var m Message
 	if err := m.Parse(raw, DefaultLimits()); err != nil {
-		return dropped
+		return msgtest.Dropped
 	}
 	f := m.Check()
 	if !f.Found() && m.IsRequest() {
@@ -39,57 +29,138 @@ func outcome(raw []byte) string {
 	}
 	switch {
 	case !f.Found():
-		return relayed
+		return msgtest.Relayed
 	case !m.IsRequest():
-		return dropped
+		return msgtest.Dropped
 	default:
 		return fmt.Sprintf("%d %s", f.Code, f.Reason)
 	}
 }
 
+// TestTorture reads each message: what it says, and what a proxy has to find wrong in it. What
+// then becomes of it the tests of the command line show, with a whole proxy.
 func TestTorture(t *testing.T) {
 	t.Parallel()
-	for _, row := range tortures {
-		t.Run(row.name, func(t *testing.T) {
+	for _, row := range msgtest.Tortures {
+		t.Run(row.Name, func(t *testing.T) {
 			t.Parallel()
-			raw := []byte(strings.ReplaceAll(row.own, "\n", "\r\n"))
-			if row.own == "" {
-				raw = collected(t, "rfc"+row.rfc+"/"+row.name+".dat")
+			raw := row.Raw(t, "../../..")
+			if got := outcome(raw); got != row.Want {
+				t.Fatalf("got %q, want %q of\n%s", got, row.Want, raw)
 			}
-			if got := outcome(raw); got != row.want {
-				t.Fatalf("got %q, want %q of\n%s", got, row.want, raw)
+			var m Message
+			if m.Parse(raw, DefaultLimits()) != nil {
+				return
 			}
-			unchanged(t, raw)
+			var e Edits
+			e.Reset(&m)
+			if !bytes.Equal(e.AppendTo(nil), raw) {
+				t.Error("written without edits it is another message")
+			}
+			m.TrimBody()
+			for want := range strings.SplitSeq(row.Reads, "; ") {
+				what, _, _ := strings.Cut(want, "=")
+				if got := what + "=" + read(&m, what); row.Reads != "" && got != want {
+					t.Errorf("read %q, want %q", got, want)
+				}
+			}
 		})
 	}
 }
 
-// unchanged wants a message without edits to be written as it came.
-func unchanged(t *testing.T, raw []byte) {
-	var m Message
-	if m.Parse(raw, DefaultLimits()) != nil {
-		return
+// read returns what a message says about one thing: method, user (unescaped), host, port and
+// params of its URI, forwards, cseq, vias, fromtag, totag, display (To's, without quotes),
+// contacts, body, parts, sdp, reason; empty for what it does not have.
+func read(m *Message, what string) string {
+	uri, _ := ParseURI(m.RequestURI())
+	from, _ := m.Address(From)
+	to, _ := m.Address(To)
+	switch what {
+	case "method":
+		return m.Method().String()
+	case "user":
+		return string(Unescape(nil, uri.User))
+	case "host":
+		return string(uri.Host)
+	case "port":
+		return strconv.Itoa(int(uri.Port))
+	case "forwards":
+		n, ok, err := m.MaxForwards()
+		if !ok || err != nil {
+			return ""
+		}
+		return strconv.Itoa(n)
+	case "cseq":
+		seq, _ := m.CSeq()
+		return strconv.FormatUint(uint64(seq.Number), 10)
+	case "vias":
+		return vias(m)
+	case "fromtag":
+		return string(from.Tag())
+	case "totag":
+		return string(to.Tag())
+	case "display":
+		return string(Unquote(nil, to.Display))
+	case "contacts":
+		return contacts(m)
+	case "body":
+		return strconv.Itoa(len(m.Body()))
+	case "parts":
+		n := 0
+		_ = m.Parts(func(Part) bool { n++; return true })
+		return strconv.Itoa(n)
+	case "sdp":
+		return media(m)
+	case "reason":
+		return string(m.Reason())
 	}
-	var e Edits
-	e.Reset(&m)
-	if !bytes.Equal(e.AppendTo(nil), raw) {
-		t.Error("written without edits it is another message")
-	}
+	return "nothing of that name is read"
 }
 
-// collected reads a message of the collection, which is not part of this
-// repository.
-func collected(t *testing.T, name string) []byte {
-	t.Helper()
-	dir := os.Getenv("HOOKD_CORPORA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "corpora", "public")
+// vias lists transport, host and port of each Via.
+func vias(m *Message) string {
+	var list []string
+	for v := m.Values(ViaName); v.Next(); {
+		via, err := ParseVia(v.Value())
+		if err != nil {
+			return err.Error()
+		}
+		text := fmt.Sprintf("%s/%s", via.Transport, via.Host)
+		if via.Port != 0 {
+			text += fmt.Sprint(":", via.Port)
+		}
+		if received, ok := via.Params.Get("received"); ok {
+			text += "/" + string(received)
+		}
+		list = append(list, text)
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, "sip", filepath.FromSlash(name)))
-	if err != nil {
-		t.Skip("no collection of messages: ", err)
+	return strings.Join(list, " ")
+}
+
+// contacts lists the URIs of Contact, as written.
+func contacts(m *Message) string {
+	var list []string
+	for v := m.Values(Contact); v.Next(); {
+		a, err := ParseAddress(v.Value())
+		if err != nil {
+			return err.Error()
+		}
+		list = append(list, string(a.URI))
 	}
-	return raw
+	return strings.Join(list, " ")
+}
+
+// media lists the connection addresses of a session description.
+func media(m *Message) string {
+	var list []string
+	sdp, _ := m.SDP()
+	SDPLines(sdp, func(l SDPLine) bool {
+		if l.Type == 'c' {
+			list = append(list, string(l.Value))
+		}
+		return true
+	})
+	return strings.Join(list, ", ")
 }
 
 // TestTorturePage keeps the page in step with the table.
@@ -98,11 +169,18 @@ func TestTorturePage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# What becomes of the torture messages\n\n" +
 		"The messages of RFC 4475 and RFC 5118, as a proxy here treats each: it relays the message byte for byte but for what a\n" +
-		"hop has to change, answers it, or drops it. Tests run the table (`stacks/sip/msg/torture_test.go`). A proxy leaves\n" +
-		"to the ends of a call what only they need to understand.\n\n" +
-		"| RFC, section | message | outcome | why |\n|---|---|---|---|\n")
-	for _, r := range tortures {
-		fmt.Fprintf(&b, "| %s, %s | `%s` | %s | %s |\n", r.rfc, r.section, r.name, r.want, r.note)
+		"hop has to change, answers it, or drops it; beside that, what a registrar answers, with what is registered then, and what is\n" +
+		"read of it. Tests hold every column: `stacks/sip/msg/torture_test.go` reads the messages, `cmd/hookd/sip_torture_test.go` gives\n" +
+		"them to a whole proxy. A proxy leaves to the ends of a call what only they need to understand.\n\n" +
+		"| RFC, section | message | outcome | at a registrar | read | why |\n|---|---|---|---|---|---|\n")
+	for _, r := range msgtest.Tortures {
+		code := func(text string) string {
+			if text == "" {
+				return ""
+			}
+			return "`" + text + "`"
+		}
+		fmt.Fprintf(&b, "| %s, %s | `%s` | %s | %s | %s | %s |\n", r.RFC, r.Section, r.Name, r.Want, code(r.Registrar), code(r.Reads), r.Note)
 	}
 	path := filepath.Join("..", "..", "..", "spec", "sip", "torture.md")
 	if *update {

@@ -165,6 +165,16 @@ func uriParam(p []byte) (name, value, rest []byte) {
 	return name, value, rest
 }
 
+// EachParam calls do with each parameter of the URI in order: the whole of it, from its
+// semicolon on, and its name, as written.
+func (u *URI) EachParam(do func(text, name []byte)) {
+	for p := []byte(u.Params); len(p) != 0; {
+		name, _, rest := uriParam(p)
+		do(p[:len(p)-len(rest)], name)
+		p = rest
+	}
+}
+
 // Param returns the value of a parameter of the URI; false if it is absent.
 func (u *URI) Param(name string) ([]byte, bool) {
 	for p := []byte(u.Params); len(p) != 0; {
@@ -175,4 +185,13 @@ func (u *URI) Param(name string) ([]byte, bool) {
 		p = rest
 	}
 	return nil, false
+}
+
+// Bare returns a URI without its header fields, as a request has it: they are for what makes
+// a request of the URI of its own (RFC 3261, 19.1.1).
+func Bare(uri []byte) []byte {
+	if u, err := ParseURI(uri); err == nil && u.Headers != nil {
+		return uri[:len(uri)-len(u.Headers)-1]
+	}
+	return uri
 }

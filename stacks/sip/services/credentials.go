@@ -121,6 +121,34 @@ func (s *Desk) DigestChallenge(by *event.Caller, realm string, proxy, stale bool
 	return []event.KV{{Key: name.String(), Value: values}}, "", false
 }
 
+// DigestInfo implements [sipev.Functions].
+func (s *Desk) DigestInfo(by *event.Caller, m sipev.Message, realm, password string, ha1 any, proxy bool, body []byte, next bool) (any, string, bool) {
+	secret, err := readSecret(password, ha1)
+	if err != nil {
+		return nil, "digest.info: " + err.Error(), true
+	}
+	index := indexOf(m)
+	c, err := digest.Find(index, realm, proxy)
+	if err != nil {
+		return nil, err.Error(), true
+	}
+	nonce := ""
+	if next {
+		s.mu.Lock()
+		nonce = s.nonces.Make(realm, by.Shard.Now())
+		s.mu.Unlock()
+	}
+	value, err := c.Info(secret, string(index.MethodText()), index.Body(), body, nonce)
+	if err != nil {
+		return nil, err.Error(), true
+	}
+	name := msg.AuthenticationInfo.String()
+	if proxy {
+		name = "Proxy-Authentication-Info"
+	}
+	return []event.KV{{Key: name, Value: value}}, "", false
+}
+
 // DigestHa1 implements [sipev.Functions].
 func (s *Desk) DigestHa1(_ *event.Caller, user, realm, password, algorithm string) (string, bool, string, bool) {
 	a := digest.MD5

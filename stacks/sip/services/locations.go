@@ -3,6 +3,8 @@ package services
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,12 +94,32 @@ func (s *Desk) LocationLookup(by *event.Caller, aor string) any {
 	defer s.mu.Unlock()
 	now := by.Shard.Now()
 	list := []any{}
-	for step, contacts := range location.Steps(s.places.Contacts(addressOf(aor), now)) {
+	found, gruu := s.places.Instance([]byte(aor), now)
+	if !gruu {
+		found = s.places.Contacts(addressOf(aor), now)
+	}
+	for step, contacts := range location.Steps(found) {
 		for _, c := range contacts {
 			list = append(list, rowOf(c, now, step+1))
 		}
 	}
 	return list
+}
+
+// Locate implements [sip.Watcher].
+func (s *Desk) Locate(uri []byte, now int64) (sip.Place, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list, _ := s.places.Instance(uri, now)
+	if len(list) == 0 {
+		return sip.Place{}, false
+	}
+	c := list[0]
+	p := sip.Place{URI: c.URI, Next: c.NextHop, Route: slices.Clone(c.Path)}
+	if at, err := netip.ParseAddrPort(c.Socket); err == nil {
+		p.Socket = at
+	}
+	return p, true
 }
 
 // LocationContacts implements [sipev.Functions].

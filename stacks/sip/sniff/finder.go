@@ -38,8 +38,8 @@ func DefaultConfig() Config {
 type Message struct {
 	TS       int64 // event time
 	From, To netip.AddrPort
-	Proto    sipev.Transport // udp or tcp
-	Conn     uint64          // of tcp, the flow's number
+	Proto    sipev.Transport // udp, tcp or ws
+	Conn     uint64          // of tcp and ws, the flow's number
 	Raw      []byte          // lent
 	Cut      bool            // the capture has only its beginning
 }
@@ -48,7 +48,8 @@ type Message struct {
 type Stats struct {
 	Messages   uint64 // that were found
 	Cut        uint64 // of these, only in part
-	Other      uint64 // datagrams on SIP's ports that are none of it
+	Other      uint64 // datagrams on SIP's ports, and messages of its WebSockets, that are none of it
+	Packed     uint64 // messages of its WebSockets that are compressed, and so not read
 	Unframed   uint64 // places in streams where no message could be told from the next
 	Lost       uint64 // gaps in streams that held SIP
 	Refused    uint64 // streams not followed since there are too many, or too much waits
@@ -65,6 +66,7 @@ type Finder struct {
 	streams map[streamKey]*stream
 	stats   Stats
 	m       Message
+	scratch []byte // a frame's payload
 }
 
 // orDefaults fills in what is zero.
@@ -105,21 +107,27 @@ func (f *Finder) Wants(sh *event.Shard) bool {
 	return f.wanted(sh.Set().At(0))
 }
 
-// Datagram implements flow.Reader. What a whole message is, the datagram's length says;
-// line ends before it are skipped (RFC 3261, 7.5).
+// Datagram implements flow.Reader.
 func (f *Finder) Datagram(sh *event.Shard, from, to netip.AddrPort, payload []byte, cut bool) {
 	known := f.Port(from.Port()) || f.Port(to.Port())
 	if !known && (!f.cfg.Elsewhere || !begins(payload)) {
 		return
 	}
-	raw := skipLines(payload)
+	f.m = Message{From: from, To: to, Proto: sipev.TransportUDP, Cut: cut}
+	f.whole(sh, payload)
+}
+
+// whole gives on what came alone, in a datagram or a WebSocket's message, if it is SIP. Line
+// ends before it are skipped (RFC 3261, 7.5).
+func (f *Finder) whole(sh *event.Shard, b []byte) {
+	raw := skipLines(b)
 	switch {
 	case len(raw) == 0:
 		f.stats.KeepAlives++
 	case !begins(raw):
 		f.stats.Other++
 	default:
-		f.m = Message{From: from, To: to, Proto: sipev.TransportUDP, Raw: raw, Cut: cut}
+		f.m.Raw = raw
 		f.found(sh)
 	}
 }

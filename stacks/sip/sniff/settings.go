@@ -14,7 +14,7 @@ func (c *Config) settings() setting.Table {
 	return setting.Table{
 		{Name: "observe", Doc: "SIP that passes on interfaces raises events too, read-only; in captures it always does", Value: setting.Flag(&c.Live)},
 		{Name: "observe_ports", Doc: "ports where what passes is taken for SIP, as in \"5060 5080\"", Value: ports{&c.Ports}},
-		{Name: "observe_elsewhere", Doc: "SIP is known by its first line on other ports too; with --jobs on those ports alone", Value: setting.Flag(&c.Elsewhere)},
+		{Name: "observe_elsewhere", Doc: "SIP is known by its first line on other ports too, and WebSockets for it by how they open; with --jobs on those ports alone", Value: setting.Flag(&c.Elsewhere)},
 		{Name: "observe_streams", Doc: "directions of connections that are followed for SIP; further ones are not read", Limit: true, Value: setting.Count(&c.MaxStreams)},
 		{Name: "observe_bytes", Doc: "bytes of unfinished messages of all connections; a connection that brings more is not read on", Limit: true, Value: setting.Count(&c.MaxBuffered)},
 	}

@@ -213,10 +213,12 @@ func TestOtherTrafficCostsNothing(t *testing.T) {
 	from, to := netip.MustParseAddrPort("192.0.2.1:40000"), netip.MustParseAddrPort("192.0.2.2:7777")
 	c := connTo(1, 443)
 	rtp, sip := []byte("\x80\x08\x00\x01 media"), []byte(message(invite, "v=0"))
+	chat := []byte(strings.Replace(asked, "SIP", "chat", 1))
 	if a := testing.AllocsPerRun(100, func() {
 		f.Datagram(sh, from, to, rtp, false)
 		f.Datagram(sh, from, to, sip, false)
 		f.Bytes(sh, flowev.Conn(&c), flowev.SideClient, 0, rtp)
+		f.Bytes(sh, flowev.Conn(&c), flowev.SideClient, 0, chat)
 	}); a != 0 || n != 101 {
 		t.Errorf("%v allocations, %d messages", a, n)
 	}

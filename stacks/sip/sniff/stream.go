@@ -18,9 +18,18 @@ type streamKey struct {
 // stream is a direction that holds SIP.
 type stream struct {
 	framer msg.Framer
-	buf    []byte // beginning of a message whose rest has not come
-	place  uint64 // behind what was looked at
-	astray bool   // where the next message begins is not known
+	buf    []byte     // beginning of a message whose rest has not come
+	place  uint64     // behind what was looked at
+	astray bool       // where the next message begins is not known
+	ws     *websocket // nil: messages follow one another
+}
+
+// held is how many bytes wait for their rest.
+func (st *stream) held() int {
+	if st.ws != nil {
+		return len(st.buf) + len(st.ws.part)
+	}
+	return len(st.buf)
 }
 
 // Bytes implements flow.Reader.
@@ -45,6 +54,9 @@ func (f *Finder) Bytes(sh *event.Shard, c flowev.Conn, from flowev.Side, offset 
 	st.place = end
 	f.m.From, f.m.To = ends(c, from)
 	f.m.Proto, f.m.Conn, f.m.Cut = sipev.TransportTCP, c.ID(), false
+	if st.ws != nil {
+		f.m.Proto = sipev.TransportWS
+	}
 	f.read(sh, key, st, b)
 }
 
@@ -59,55 +71,70 @@ func (f *Finder) Ended(_ *event.Shard, c flowev.Conn) {
 }
 
 // follow begins to follow a direction if it holds SIP: from its first byte on, or, on
-// SIP's ports, from any first line on.
+// SIP's ports, from any first line on. A WebSocket is known by how it opens.
 func (f *Finder) follow(c flowev.Conn, key streamKey, offset uint64, b []byte) *stream {
 	known := f.Port(c.Client().Endpoint().Port()) || f.Port(c.Server().Endpoint().Port())
+	if !known && (!f.cfg.Elsewhere || offset != 0) {
+		return nil
+	}
+	var ws *websocket
 	first := skipLines(b)
-	if !known && (!f.cfg.Elsewhere || offset != 0 || !begins(first)) || known && len(first) != 0 && !could(first) && next(b) < 0 {
+	if offset == 0 && opening(b, key.from) {
+		ws = &websocket{from: key.from}
+	} else if !known && !begins(first) || known && len(first) != 0 && !could(first) && next(b) < 0 {
 		return nil
 	}
 	if len(f.streams) >= f.cfg.MaxStreams {
 		f.stats.Refused++
 		return nil
 	}
-	st := &stream{place: offset, astray: len(first) != 0 && !could(first)}
+	st := &stream{place: offset, ws: ws, astray: len(first) != 0 && !could(first)}
 	f.streams[key] = st
 	return st
 }
 
 func (f *Finder) forget(key streamKey) {
 	if st := f.streams[key]; st != nil {
-		f.stats.Buffered -= len(st.buf)
+		f.stats.Buffered -= st.held()
 		delete(f.streams, key)
 	}
 }
 
 // astray drops what waits, since what follows is not its rest.
 func (f *Finder) astray(st *stream) {
-	f.stats.Buffered -= len(st.buf)
+	f.stats.Buffered -= st.held()
 	st.buf, st.framer, st.astray = st.buf[:0], msg.Framer{}, true
+	if st.ws != nil {
+		st.ws.part, st.ws.skip = nil, false
+	}
 }
 
 // read takes next bytes of a stream apart.
 func (f *Finder) read(sh *event.Shard, key streamKey, st *stream, b []byte) {
-	waited := len(st.buf)
-	if waited != 0 {
+	held := st.held()
+	if len(st.buf) != 0 {
 		st.buf = append(st.buf, b...)
 		b = st.buf
 	}
-	rest := f.divide(sh, st, b)
-	f.stats.Buffered += len(rest) - waited
-	if f.stats.Buffered > f.cfg.MaxBuffered {
-		f.stats.Refused++
-		f.stats.Buffered -= len(rest)
-		delete(f.streams, key)
-		return
+	goes := true
+	if st.ws != nil {
+		b, goes = f.frames(sh, st, b)
+	} else {
+		b = f.divide(sh, st, b)
 	}
-	if len(rest) == 0 {
+	if len(b) == 0 {
 		st.buf = nil // or the longest message so far would stay allocated
-		return
+	} else {
+		st.buf = append(st.buf[:0], b...)
 	}
-	st.buf = append(st.buf[:0], rest...)
+	f.stats.Buffered += st.held() - held
+	if goes && f.stats.Buffered > f.cfg.MaxBuffered {
+		f.stats.Refused++
+		goes = false
+	}
+	if !goes {
+		f.forget(key)
+	}
 }
 
 // divide gives on the messages that bytes hold, and returns what is the beginning of the
