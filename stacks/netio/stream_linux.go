@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -54,8 +55,8 @@ func (s *stream) read(p []byte) (int, error) {
 
 // transfer receives or sends: to the kernel that is less work than read and write, which
 // are for files too. The scheduler is not told of it, since it never waits.
-func (s *stream) transfer(call uintptr, p []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall6(call, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+func (s *stream) transfer(call uintptr, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(call, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	return int(n), errno
 }
 
