@@ -2955,6 +2955,40 @@ function nat.alias(message) end
 ---@return string? message
 function nat.fix_sdp(message, address) end
 
+---@class sdp
+sdp = {}
+
+---Reads the session description of a message: its body, or the part of it that is one.
+---@param message sip.message The message.
+---@return any? media A list of { type, port, proto, address, direction, codecs }, one for each m= line, with codecs of { format, name, rate }; a port of 0 stands for a medium that was refused. nil where there is none.
+function sdp.read(message) end
+
+---Leaves all codecs but these out of the session description of a message, with what is said of them.
+---One that repeats another (rtx) stays with that. A medium that has none left is refused: its port
+---becomes 0 (RFC 3264, 6).
+---@param message sip.message The message, where it may be changed.
+---@param codecs string|string[] Their names, in any case, perhaps with a rate: { "PCMA", "opus", "telephone-event" }, "L16/44100".
+---@param media? string Which media: "audio", "video"; all when absent.
+---@return integer? removed How many formats are gone.
+---@return string? message
+function sdp.keep(message, codecs, media) end
+
+---Leaves these codecs out of the session description of a message, as `sdp.keep` does all others.
+---@param message sip.message The message, where it may be changed.
+---@param codecs string|string[] Their names, in any case, perhaps with a rate.
+---@param media? string Which media; all when absent.
+---@return integer? removed How many formats are gone.
+---@return string? message
+function sdp.drop(message, codecs, media) end
+
+---Refuses all media of a type in the session description of a message: their ports become 0. The lines
+---stay, since the other end counts them (RFC 3264, 8.2).
+---@param message sip.message The message, where it may be changed.
+---@param media string Which media: "video".
+---@return integer? refused How many there were.
+---@return string? message
+function sdp.refuse(message, media) end
+
 ---@class dispatcher
 dispatcher = {}
 
