@@ -12,7 +12,7 @@ type awaited struct {
 	id      event.PointID
 	info    *event.Info
 	event   any
-	subject event.Kept // nil where it is about none
+	subject event.Kept // who waits with it, nil for nobody
 	then    func(event.Verdict, error)
 }
 
@@ -68,6 +68,16 @@ func (s *shard) Await(_ *event.Shard, id event.PointID, e any, then func(event.V
 	if f := a.info.Subject(); f != nil {
 		a.subject, _ = f.Get.Object(e).(event.Kept)
 	}
+	s.takeTurn(a)
+}
+
+// AwaitFor does what [event.Point.AwaitFor] says.
+func (s *shard) AwaitFor(_ *event.Shard, id event.PointID, e any, who event.Kept, then func(event.Verdict, error)) {
+	s.takeTurn(awaited{id: id, info: s.engine.points[id], event: e, subject: who, then: then})
+}
+
+// takeTurn raises an event, unless it has to wait its turn.
+func (s *shard) takeTurn(a awaited) {
 	if len(s.held) > 0 {
 		if h := s.held[a.subject]; h != nil {
 			s.enqueue(h, a)

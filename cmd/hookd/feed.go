@@ -49,6 +49,9 @@ type frameSource interface {
 // it waits for packets it writes the records out.
 func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	h.seen = observeSIP(h.engine, h.sink, h.sipConfig, h.sniff, &h.stack)
+	if from, ok := src.(flow.Storage); ok {
+		h.stack.Storage = from
+	}
 	front := flow.NewFront(h.engine.Shards(), h.stack)
 	front.WantStreams(h.engine.Reads(flow.StreamFields()...))
 	front.Install(h.flow)

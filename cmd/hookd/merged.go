@@ -131,6 +131,21 @@ func (m *merged) fill(i int) {
 	}
 }
 
+// fileBits is how many bits of a place are for where in its file it is; the file's number is above them. What
+// lies behind 256 GiB of a file has no place, nor what is in a file behind the 8192nd.
+const fileBits = 38
+
+// Place implements [flow.Storage] for the packet that Next gave last.
+func (m *merged) Place(b []byte) (at int64, ok bool) {
+	at, ok = m.readers[m.file].Place(b)
+	return int64(m.file)<<fileBits | at, ok && at>>fileBits == 0 && m.file < 1<<(51-fileBits)
+}
+
+// ReadAt implements [flow.Storage].
+func (m *merged) ReadAt(b []byte, at int64) (int, error) {
+	return m.readers[at>>fileBits].ReadAt(b, at&(1<<fileBits-1))
+}
+
 // waits reports whether Next may have to wait for a program that is writing.
 func (m *merged) waits() bool {
 	if !m.live {

@@ -242,6 +242,7 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 		{st.TimerSkips, "timer periods skipped"},
 		{fs.Evicted, "connections evicted"},
 		{fs.NotHeld, "segments not held"},
+		{fs.Unread, "bytes of streams that the capture no longer has"},
 		{fs.CutLists, "lists of flow.conns cut short"},
 		{fs.OverlapDisputes, "connections whose rules disagree on overlaps"},
 		{fs.Blocks.Full, "blocks refused"},

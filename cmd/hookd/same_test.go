@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -75,4 +76,37 @@ func replayed(t *testing.T, captures, flags []string) []byte {
 		t.Fatalf("exit %d:\n%s", code, &logs)
 	}
 	return append(append(out.Bytes(), "--\n"...), logs.Bytes()...)
+}
+
+// TestSameFromAPipe replays a capture that is a file, whose bytes streams note, and the same from a pipe, of
+// which they are copied: with small buffers too.
+func TestSameFromAPipe(t *testing.T) {
+	for _, flags := range [][]string{nil, {"--flow", "buffer_side=8KiB", "--shards", "3"}, {"--flow", "buffer_total=40KiB"}} {
+		t.Run(fmt.Sprint(flags), func(t *testing.T) {
+			t.Parallel()
+			path := "../../examples/office/capture.pcap"
+			args := append([]string{"-s", "testdata/same/rules.lua", "--print", "flow.*_end", "--print", "flow.error", "-q"}, flags...)
+			replay := func(from string, stdin io.Reader) *bytes.Buffer {
+				var out, logs bytes.Buffer
+				if code := run(append([]string{"replay", from}, args...), stdin, &out, &logs); code != exitDone {
+					t.Fatalf("exit %d:\n%s", code, &logs)
+				}
+				out.Write(logs.Bytes())
+				return &out
+			}
+			file := replay(path, nil)
+			from, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer from.Close()
+			pipe := replay("-", io.MultiReader(from))
+			if a, b := differ(file.Bytes(), pipe.Bytes()); a != b {
+				t.Errorf("- %s\n+ %s", a, b)
+			}
+			if !bytes.Contains(file.Bytes(), []byte("conn_end")) {
+				t.Errorf("hardly anything happens:\n%s", file)
+			}
+		})
+	}
 }

@@ -144,6 +144,46 @@ func TestDetails(t *testing.T) {
 	}
 }
 
+// TestTextOfRules: a side says which rule said what, and once where that is clear.
+func TestTextOfRules(t *testing.T) {
+	t.Parallel()
+	type record struct{ rule, verdict, detail string }
+	for _, c := range []struct {
+		name, point string
+		change      bool
+		said        []record
+		want        string
+	}{
+		{"one rule", "sip.request_in", false, []record{{"a", "sip.reply", "403 Forbidden"}}, `sip.reply 403 Forbidden  x.lua:1 "a"`},
+		{"changes of one rule", "sip.request_in", true, []record{{"a", "sip.edit", "-X +Y"}, {"a", "sip.edit", "+Z"}}, `sip.edit -X +Y, +Z  x.lua:1 "a"`},
+		{
+			"changes of several", "sip.request_in", true,
+			[]record{{"a", "sip.edit", "-X +Y"}, {"b", "sip.edit", "+Z"}, {"a", "sip.edit", "-X +Y"}},
+			`sip.edit -X +Y, +Z, -X +Y  x.lua:1 "a" said sip.edit -X +Y, x.lua:2 "b" said sip.edit +Z`,
+		},
+		{"one verdict of several rules", "flow.pkt_in.snd", false, []record{{"a", "flow.drop", ""}, {"b", "flow.drop", ""}}, `flow.drop  x.lua:1 "a", x.lua:2 "b"`},
+		{
+			"the strictest of several", "flow.pkt_in.snd", false,
+			[]record{{"a", "flow.drop", ""}, {"b", "flow.reset", "twice"}, {"c", "flow.drop", "why"}},
+			`flow.reset twice  x.lua:1 "a" said flow.drop, x.lua:2 "b", x.lua:3 "c" said flow.drop why`,
+		},
+	} {
+		both := compare.New(catalogue.New(catalogue.All()...), nil)
+		for _, r := range c.said {
+			both.Old.Decision(&engine.DecisionRecord{
+				Origin: engine.Origin{Conn: 1, Script: "x.lua", Rule: r.rule, Line: int(r.rule[0] - 'a' + 1)}, Point: c.point, Verdict: r.verdict, Change: c.change, Args: detail(r.detail),
+			})
+		}
+		var out strings.Builder
+		text := compare.Text{W: &out}
+		both.Step(func(d compare.Difference) { text.Write(compare.Place{Packet: 3}, d) })
+		want := "packet 3, 1970-01-01 00:00:00.000000  " + c.point + "\n  - " + c.want + "\n  + nothing\n"
+		if got := out.String(); text.Err() != nil || got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", c.name, got, want)
+		}
+	}
+}
+
 // words puts a difference on one line.
 func words(d compare.Difference) string {
 	switch {

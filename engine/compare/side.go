@@ -56,7 +56,7 @@ type Decision struct {
 // spot is where the decision was made.
 func (d *Decision) spot() spot { return spot{d.Conn, d.Point, d.Change} }
 
-// Rule names a rule and what it said.
+// Rule names a rule and what it said, with its arguments.
 type Rule struct {
 	Script  string `json:"script"`
 	Name    string `json:"rule"`
@@ -106,12 +106,13 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 	}
 	s.Decisions++
 	at := spot{r.Conn, r.Point, r.Change}
-	rule := Rule{Script: r.Script, Name: r.Rule, Line: r.Line, Verdict: r.Verdict}
+	verdict := told(r)
+	rule := Rule{Script: r.Script, Name: r.Rule, Line: r.Line, Verdict: verdict}
 	i, ok := s.index[at]
 	if !ok {
 		s.index[at] = len(s.decided)
 		s.decided = append(s.decided, Decision{
-			Conn: r.Conn, Subject: s.subject(&r.Origin), Point: r.Point, Verdict: told(r), Change: r.Change, Rules: []Rule{rule},
+			Conn: r.Conn, Subject: s.subject(&r.Origin), Point: r.Point, Verdict: verdict, Change: r.Change, Rules: []Rule{rule},
 			rank: s.places[r.Point].ranks[r.Verdict],
 		})
 		return
@@ -121,9 +122,9 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 	p := s.places[r.Point]
 	switch rank := p.ranks[r.Verdict]; {
 	case r.Change: // each holds
-		d.Verdict += ", " + strings.TrimPrefix(told(r), r.Verdict+" ")
+		d.Verdict += ", " + strings.TrimPrefix(verdict, r.Verdict+" ")
 	case !p.first && rank > d.rank:
-		d.Verdict, d.rank = told(r), rank
+		d.Verdict, d.rank = verdict, rank
 	}
 }
 

@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -74,12 +75,24 @@ func (t *Text) decision(sign string, d *Decision) {
 	var rules []string
 	for _, r := range d.Rules {
 		words := ruleWords(r)
-		if r.Verdict != d.Verdict {
+		if r.Verdict != d.Verdict && !byOne(d.Rules) {
 			words += " said " + r.Verdict
 		}
-		rules = append(rules, words)
+		if !slices.Contains(rules, words) {
+			rules = append(rules, words)
+		}
 	}
 	t.printf("  %s%s  %s\n", sign, d.Verdict, strings.Join(rules, ", "))
+}
+
+// byOne tells whether all was said by one rule: then the verdict says it.
+func byOne(rules []Rule) bool {
+	for _, r := range rules {
+		if r.Script != rules[0].Script || r.Line != rules[0].Line || r.Name != rules[0].Name {
+			return false
+		}
+	}
+	return true
 }
 
 func ruleWords(r Rule) string { return fmt.Sprintf("%s:%d %q", r.Script, r.Line, r.Name) }

@@ -30,6 +30,22 @@ func (p Point[E]) Await(s *Shard, e *E, then func(Verdict, error)) {
 	a.Await(s, p.id, e, then)
 }
 
+// AwaitFor raises e as [Point.Await] does, on behalf of who in the place of its subject: a
+// handler that waits holds up what is raised for who, and nothing else, and
+// [Shard.CancelWaits] of who ends its waiting. It is for events about what is on its way to
+// a subject that many others are on their way to, too: TLS handshakes of a listener.
+func (p Point[E]) AwaitFor(s *Shard, e *E, who Kept, then func(Verdict, error)) {
+	a, ok := s.dispatcher.(interface {
+		AwaitFor(s *Shard, id PointID, e any, who Kept, then func(Verdict, error))
+	})
+	if !ok {
+		p.Await(s, e, then)
+		return
+	}
+	s.Tell()
+	a.AwaitFor(s, p.id, e, who, then)
+}
+
 // Awaiter is a [Dispatcher] whose handlers can wait. The engine implements it.
 type Awaiter interface {
 	// Await does what [Point.Await] says. An event that nothing is bound to waits

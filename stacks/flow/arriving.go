@@ -14,33 +14,51 @@ type arriving struct {
 // piece returns bytes that lie in one place, from place off, at most up to end; none if off is not
 // there. What is stored is a first copy.
 func (t *stream) piece(m *memory, off, end int64) []byte {
+	s, to := t.span(m, off, end)
+	switch {
+	case to == off:
+		return nil
+	case s == nil:
+		a := &m.arriving
+		return a.data[off-a.off : to-a.off]
+	}
+	b := m.bytes(s)
+	if len(b) == 0 {
+		return nil
+	}
+	return b[off-s.off : to-s.off]
+}
+
+// span returns where the piece at place off ends, off if there is none, and the segment that it is of; nil for
+// what arrives.
+func (t *stream) span(m *memory, off, end int64) (s *segment, to int64) {
 	a := &m.arriving
 	late := a.stream == t && off >= a.off && off < a.off+int64(len(a.data))
 	if late && t.latest {
-		return a.data[off-a.off : min(int64(len(a.data)), end-a.off)]
+		return nil, min(a.off+int64(len(a.data)), end)
 	}
-	s := t.past.at(off)
+	s = t.past.at(off)
 	if s == nil {
 		s = t.ahead.at(off)
 	}
-	if s != nil && off < s.off+int64(len(s.data)) {
-		to := min(s.off+int64(len(s.data)), end)
+	if s != nil && off < s.stop() {
+		to = min(s.stop(), end)
 		if a.stream == t && t.latest && a.off > off && len(a.data) > 0 {
 			to = min(to, a.off)
 		}
-		return s.data[off-s.off : to-s.off]
+		return s, to
 	}
 	if !late {
-		return nil
+		return nil, off
 	}
-	end = min(end, a.off+int64(len(a.data)))
+	to = min(end, a.off+int64(len(a.data)))
 	if t.past.last != nil && off < t.past.last.off {
-		end = min(end, t.past.after(off))
+		to = min(to, t.past.after(off))
 	}
 	if t.ahead.first != nil {
-		end = min(end, t.ahead.after(off))
+		to = min(to, t.ahead.after(off))
 	}
-	return a.data[off-a.off : end-a.off]
+	return nil, to
 }
 
 // after returns the start of the first segment behind place off.
@@ -63,7 +81,7 @@ func (t *stream) stored(m *memory, at int64) (off, end int64, ok bool) {
 	}
 	for _, c := range [2]*chain{&t.past, &t.ahead} {
 		for s := c.first; s != nil; s = s.next {
-			take(s.off, s.off+int64(len(s.data)))
+			take(s.off, s.stop())
 		}
 	}
 	if a := &m.arriving; a.stream == t {
@@ -73,11 +91,11 @@ func (t *stream) stored(m *memory, at int64) (off, end int64, ok bool) {
 		return 0, 0, false
 	}
 	for end = off; ; {
-		n := len(t.piece(m, end, endless))
-		if n == 0 {
+		_, to := t.span(m, end, endless)
+		if to == end {
 			return off, end, true
 		}
-		end += int64(n)
+		end = to
 	}
 }
 
@@ -89,8 +107,8 @@ func (t *stream) commit(m *memory, floor int64) {
 		return
 	}
 	if t.latest {
-		t.past.overwrite(a.off, a.data)
-		t.ahead.overwrite(a.off, a.data)
+		t.past.overwrite(m, a.off, a.data)
+		t.ahead.overwrite(m, a.off, a.data)
 	}
 	t.past.dropTo(m, floor)
 	t.moveOn(m, floor)
@@ -130,11 +148,11 @@ func (a *arriving) part(off, end int64) []byte {
 func (t *stream) moveOn(m *memory, floor int64) {
 	for s := t.ahead.first; s != nil && s.off < t.wire; s = t.ahead.first {
 		s = t.ahead.shift(m)
-		if !t.kept(m) || s.end <= floor || len(s.data) == 0 {
+		if !t.kept(m) || s.end <= floor || s.n == 0 {
 			m.give(s)
 			continue
 		}
-		s.end = s.off + int64(len(s.data)) // what the capture cut off counts no longer
+		s.end = s.stop() // what the capture cut off counts no longer
 		t.past.put(m, t.past.last, s)
 	}
 	if !t.kept(m) && t.past.first != nil {
@@ -152,11 +170,15 @@ func (t *stream) first(m *memory, off int64, data []byte) (old []byte, at int64,
 			continue
 		}
 		for s := c.first; s != nil && s.off < end; s = s.next {
-			from, to := max(s.off, off), min(s.off+int64(len(s.data)), end)
+			from, to := max(s.off, off), min(s.stop(), end)
 			if from >= to {
 				continue
 			}
-			part := s.data[from-s.off : to-s.off]
+			held := m.bytes(s)
+			if len(held) == 0 {
+				continue
+			}
+			part := held[from-s.off : to-s.off]
 			compared = true
 			differ = differ || !bytes.Equal(part, data[from-off:to-off])
 			switch {

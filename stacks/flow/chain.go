@@ -118,8 +118,7 @@ func (c *chain) hold(m *memory, off int64, data []byte, end int64) {
 func (c *chain) insert(m *memory, before *segment, off int64, data []byte, end int64) *segment {
 	for off < end {
 		if before != nil && before.end == off {
-			if n := min(before.room(), len(data)); n > 0 {
-				before.data = append(before.data, data[:n]...)
+			if n := min(before.room(), len(data)); n > 0 && m.add(before, data[:n], c.what) {
 				off += int64(n)
 				before.end = off
 				data = data[n:]
@@ -130,29 +129,30 @@ func (c *chain) insert(m *memory, before *segment, off int64, data []byte, end i
 				return before
 			}
 		}
-		s := m.take(len(data) > 0)
-		s.off, s.end = off, off
-		if len(data) == 0 {
-			s.end = end
+		s := m.take()
+		s.off, s.end = off, end
+		if n := min(blockSize, len(data)); n > 0 {
+			m.add(s, data[:n], c.what)
+			s.end = s.stop()
+			data = data[n:]
 		}
 		c.put(m, before, s)
-		if len(data) == 0 {
-			return s
-		}
-		before = s
+		before, off = s, s.end
 	}
 	return before
 }
 
 // overwrite puts data, which lies at off, in the place of what is stored there.
-func (c *chain) overwrite(off int64, data []byte) {
+func (c *chain) overwrite(m *memory, off int64, data []byte) {
 	end := off + int64(len(data))
 	if c.last == nil || off >= c.last.end {
 		return
 	}
 	for s := c.first; s != nil && s.off < end; s = s.next {
-		if from, to := max(s.off, off), min(s.off+int64(len(s.data)), end); from < to {
-			copy(s.data[from-s.off:to-s.off], data[from-off:])
+		if from := max(s.off, off); from < min(s.stop(), end) {
+			if held := m.bytes(s); len(held) > 0 {
+				copy(held[from-s.off:], data[from-off:])
+			}
 		}
 	}
 }

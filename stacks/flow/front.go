@@ -118,6 +118,7 @@ func (f *Front) Frames() uint64 {
 type Parcel struct {
 	shard   int
 	pkt     packet.Packet
+	at      int64          // where its bytes can be read again; negative for nowhere
 	whole   []byte         // the datagram that was put together or inflated
 	inside  *packet.Inside // nil where what carries several packets is not entered
 	several bool           // the frame carries several packets, which inside goes through
@@ -184,6 +185,12 @@ func (f *Front) put(p *Parcel) {
 		f.whole.Unlock()
 	}
 	p.shard = f.common.stackOf(&p.pkt).sh.Index()
+	p.at = -1
+	if f.cfg.Storage != nil {
+		if at, ok := f.cfg.Storage.Place(p.pkt.Data); ok {
+			p.at = at
+		}
+	}
 }
 
 // Take runs a frame that was sorted through the pipeline of its stack. The caller has entered its
@@ -191,6 +198,10 @@ func (f *Front) put(p *Parcel) {
 func (f *Front) Take(p *Parcel) {
 	s := f.common.stacks[p.shard]
 	s.sh.Advance(p.pkt.TS)
+	s.mem.sorted, s.mem.placed = true, placed{}
+	if p.at >= 0 {
+		s.mem.placed = placed{bytes: p.pkt.Data, at: p.at}
+	}
 	s.outcome = Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS}
 	if p.further {
 		s.stats.Inside++

@@ -16,25 +16,36 @@ const (
 
 type block [blockSize]byte
 
-// segment is a range of a stream that is stored.
+// segment is a range of a stream that is stored, at most a block of bytes.
 type segment struct {
-	off, end int64  // the range as it was on the wire
-	data     []byte // its captured bytes from off, fewer than end-off where the capture cut them
-	block    *block // what data lies in; nil for a range without bytes
+	off, end int64 // the range as it was on the wire
 	next     *segment
+	block    *block // what data lies in; nil for a range without bytes, and where they are noted
+	data     []byte // its captured bytes from off
+	n        int32  // how many bytes were captured, fewer than end-off where the capture cut them
+	parts    int32  // of noted, how many
+	// Where the captured bytes are, as long as they are not in data. It lies in a cache line of its own,
+	// which who lets go of a stream does not touch.
+	noted [maxNoted]noted
 }
 
-// room is how many bytes can still be put behind the segment's own without a new block.
+// stop is the place behind the captured bytes.
+func (s *segment) stop() int64 { return s.off + int64(s.n) }
+
+// bare reports whether s is a range without bytes.
+func (s *segment) bare() bool { return s.block == nil && s.parts == 0 }
+
+// room is how many bytes can still be put behind the segment's own.
 func (s *segment) room() int {
-	if s.block == nil || int64(len(s.data)) != s.end-s.off {
+	if s.bare() || s.stop() != s.end {
 		return 0
 	}
-	return blockSize - len(s.data)
+	return blockSize - int(s.n)
 }
 
-// charge is what a segment counts against the limits.
+// charge is what a segment counts against the limits: the same whether its bytes are stored or noted.
 func (s *segment) charge() int {
-	if s.block == nil {
+	if s.bare() {
 		return rangeCharge
 	}
 	return blockSize
@@ -63,6 +74,10 @@ type memory struct {
 	// were stored, and stored once it is sure that the receiver gets it.
 	arriving arriving
 
+	sorted bool   // the frame at hand was sorted by another goroutine
+	placed placed // it, if it is of the storage
+	unread uint64 // bytes that were noted and could not be read again
+
 	segments  *segment
 	nSegments int
 	blocks    []*block
@@ -72,23 +87,26 @@ type memory struct {
 	firsts    []byte // the same for first copies
 }
 
-// take returns an empty segment, with a block if it is to hold bytes.
-func (m *memory) take(withBytes bool) *segment {
+// take returns an empty segment.
+func (m *memory) take() *segment {
 	if m.segments == nil {
 		m.newSegments()
 	}
 	s := m.segments
 	m.segments, s.next = s.next, nil
 	m.nSegments--
-	if withBytes {
-		if len(m.blocks) == 0 {
-			m.newBlocks()
-		}
-		last := len(m.blocks) - 1
-		s.block, m.blocks = m.blocks[last], m.blocks[:last]
-		s.data = s.block[:0]
-	}
 	return s
+}
+
+// block returns a block, of any content.
+func (m *memory) block() *block {
+	if len(m.blocks) == 0 {
+		m.newBlocks()
+	}
+	last := len(m.blocks) - 1
+	b := m.blocks[last]
+	m.blocks = m.blocks[:last]
+	return b
 }
 
 // give takes a segment back.
@@ -99,8 +117,8 @@ func (m *memory) give(s *segment) {
 	if m.nSegments >= keepSegments {
 		return
 	}
-	*s = segment{next: m.segments}
-	m.segments = s
+	s.block, s.data, s.n, s.parts = nil, nil, 0, 0
+	s.next, m.segments = m.segments, s
 	m.nSegments++
 }
 

@@ -131,6 +131,7 @@ type net struct {
 	t          testing.TB
 	sh         *event.Shard
 	s          *flow.Stack
+	shelf      *shelf // where frames stay, if anywhere
 	rec        record
 	now        time.Duration // since start
 	client     netip.AddrPort
@@ -147,6 +148,7 @@ func newNet(t testing.TB, cfg flow.Config) *net {
 		client: netip.MustParseAddrPort("10.0.0.1:40000"), server: netip.MustParseAddrPort("10.0.0.2:80"),
 	}
 	n.s = flow.New(n.sh, cfg)
+	n.shelf, _ = cfg.Storage.(*shelf)
 	n.sh.Bind(&n.rec, func(event.PointID) bool { return true })
 	return n
 }
@@ -172,6 +174,9 @@ func ackNumber(flags packet.Flags, n uint32) uint32 {
 func (n *net) send(frames ...[]byte) string {
 	for _, f := range frames {
 		n.now += time.Millisecond
+		if n.shelf != nil {
+			f = n.shelf.put(f)
+		}
 		n.s.Frame(packet.LinkEthernet, f, len(f), start+int64(n.now))
 	}
 	return n.rec.take()

@@ -70,7 +70,7 @@ func (s *Stack) loses(y *Peer, t *stream, floor int64, reason flowev.ErrorReason
 	}
 	at := int64(0)
 	for c := t.past.first; c != nil && c.off < floor; c = c.next {
-		count(c.off, c.off+int64(len(c.data)))
+		count(c.off, c.stop())
 		at = c.end
 	}
 	for at < floor {

@@ -240,7 +240,7 @@ func (s *Stack) Stats() Stats {
 // counted returns what is of this stack alone.
 func (s *Stack) counted() Stats {
 	st := s.stats
-	st.Remembered = s.queues[inCut].n
+	st.Remembered, st.Unread = s.queues[inCut].n, s.mem.unread
 	st.Open = s.conns.n - st.Remembered + s.exch.table.n
 	return st
 }

@@ -48,6 +48,9 @@ type Stats struct {
 
 	Held, Peak int // bytes of buffer in use now behind holes, and the most ever
 	Kept       int // bytes of buffer in use now for streams
+	// Unread counts bytes of streams that could not be read again where they were noted: the capture was
+	// cut short meanwhile, or its disk fails.
+	Unread uint64
 
 	// Fragments is what became of IP fragments. Those that are held or refused are Orphans; the one
 	// that makes a datagram whole counts as what the datagram is.
@@ -114,6 +117,7 @@ func (st *Stats) add(o *Stats) {
 		{&st.GapBytes, &o.GapBytes},
 		{&st.NotHeld, &o.NotHeld},
 		{&st.Slid, &o.Slid},
+		{&st.Unread, &o.Unread},
 		{&st.Stopped, &o.Stopped},
 		{&st.Dropped, &o.Dropped},
 		{&st.Injected, &o.Injected},

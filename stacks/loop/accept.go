@@ -42,10 +42,11 @@ func (s *Stack) accepted(p *port, n *netio.Conn) *Conn {
 	}
 	c := s.add(kind)
 	c.c, c.lis, c.inbound, c.path, c.secure = n, p.l, true, n.Path(), n.Encrypted() || s.group.cfg.Memory != nil && p.spec.tls != nil
+	c.pass, _ = n.Data.(*loopev.ProxyArgs)
 	n.Data = c
 	c.client.at = unmap(n.Remote())
 	c.limits = &p.spec.bounds
-	if c.pass, p.pass = p.pass, nil; c.pass != nil {
+	if c.pass != nil {
 		return c // its bytes are for another server
 	}
 	if proto := p.spec.protocol; proto != nil {

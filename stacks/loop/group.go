@@ -38,12 +38,14 @@ type Config struct {
 // Group is the loops of a process. Without [Group.Start] nothing is opened: it
 // checks what scripts declare, and says of what they call that there are no sockets.
 type Group struct {
-	cfg       Config
-	protocols map[string]Protocol
-	schemes   map[string]scheme
-	next      atomic.Uint64 // number of the connection made last
-	tokens    buckets
-	counts    counts
+	cfg        Config
+	protocols  map[string]Protocol
+	schemes    map[string]scheme
+	next       atomic.Uint64 // number of the connection made last
+	shelf      Shelf         // nil: nothing is kept
+	handshakes atomic.Uint64 // that rules were asked about so far
+	tokens     buckets
+	counts     counts
 
 	mu        sync.Mutex // of what follows; held by who reconciles
 	stacks    atomic.Pointer[[]*Stack]

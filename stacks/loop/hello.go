@@ -9,40 +9,78 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/stacks/netio"
 )
 
-// hello raises loop.tls_hello about a client, and does what is decided.
-func (p *port) hello(from netip.AddrPort, hello *tls.ClientHelloInfo) (netio.HelloVerdict, *tls.Config) {
+// handshake is a TLS handshake about which handlers of loop.tls_hello are asked, for as
+// long as that takes: they wait with it, and not with the listener.
+type handshake struct {
+	id    uint64
+	slots event.Slots
+	over  bool
+}
+
+// ID returns a number of its own.
+func (h *handshake) ID() uint64 { return h.id }
+
+// Label returns "handshake 3".
+func (h *handshake) Label() string { return fmt.Sprintf("handshake %d", h.id) }
+
+// Ended reports whether it is decided, or ended.
+func (h *handshake) Ended() bool { return h.over }
+
+// Slots returns where others attach data.
+func (h *handshake) Slots() *event.Slots { return &h.slots }
+
+// hello raises loop.tls_hello about a client, and has done what is decided.
+func (p *port) hello(from netip.AddrPort, hello *tls.ClientHelloInfo, decide func(netio.HelloDecision)) (gone func()) {
 	s := p.s
 	if p.conn.over || !loopev.OnTLSHello.Wanted(s.sh) {
-		return netio.HelloServe, nil
+		decide(netio.HelloDecision{})
+		return nil
 	}
 	e := &s.events.hello
 	*e = loopev.TLSHello{C: p.conn, From: unmap(from), HasFrom: from.IsValid()}
 	e.Name, e.HasName = strings.ToLower(hello.ServerName), hello.ServerName != ""
 	e.Protocols, e.Versions, e.Ja4 = hello.SupportedProtos, versionsOf(hello), ja4(hello)
-	switch v := loopev.OnTLSHello.Emit(s.sh, e); v.Kind {
+	h := &handshake{id: s.group.handshakes.Add(1)}
+	loopev.OnTLSHello.AwaitFor(s.sh, e, h, func(v event.Verdict, err error) {
+		h.over = true
+		if err != nil { // nobody decides: nobody is let in
+			v.Kind = loopev.VerdictReset
+		}
+		decide(p.decided(v))
+	})
+	return func() {
+		if !h.over {
+			s.sh.CancelWaits(h)
+		}
+	}
+}
+
+// decided is what a verdict about a hello means.
+func (p *port) decided(v event.Verdict) netio.HelloDecision {
+	switch v.Kind {
 	case loopev.VerdictRefuse:
-		return netio.HelloRefuse, nil
+		return netio.HelloDecision{Verdict: netio.HelloRefuse}
 	case loopev.VerdictReset:
-		return netio.HelloReset, nil
+		return netio.HelloDecision{Verdict: netio.HelloReset}
 	case loopev.VerdictProxy:
-		p.pass = v.Args.(*loopev.ProxyArgs)
-		return netio.HelloPass, nil
+		return netio.HelloDecision{Verdict: netio.HelloPass, Data: v.Args.(*loopev.ProxyArgs)}
 	case loopev.VerdictCertificate:
 		name := v.Args.(*loopev.CertificateArgs).Name
 		cert := p.spec.certs[strings.ToLower(name)]
 		if cert == nil {
 			p.conn.fault(loopev.FaultTLS, fmt.Sprintf("certificate %q: there is none of that name in tls.certs", name))
-			return netio.HelloRefuse, nil
+			return netio.HelloDecision{Verdict: netio.HelloRefuse}
 		}
 		cfg := p.spec.tls.Clone()
 		cfg.Certificates, cfg.GetCertificate = []tls.Certificate{*cert}, nil
-		return netio.HelloServe, cfg
+		return netio.HelloDecision{Config: cfg}
 	}
-	return netio.HelloServe, nil
+	return netio.HelloDecision{}
 }
 
 // grease reports whether a value is one that clients make up so that servers get used

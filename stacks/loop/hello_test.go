@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,106 @@ func greet(at, name string, tickets tls.ClientSessionCache) string {
 		return err.Error()
 	}
 	return c.ConnectionState().PeerCertificates[0].DNSNames[0] + " " + string(b)
+}
+
+// TestHelloWaits has handshakes stand still while their handlers wait, whatever these decide
+// then, and others go on meanwhile; their time is that of the handshake.
+func TestHelloWaits(t *testing.T) {
+	dir := t.TempDir()
+	certifyNamed(t, dir, "a", "a.example")
+	certifyNamed(t, dir, "b", "b.example")
+	cert := func(name string) []event.KV { return []event.KV{kv("cert", name+".pem"), kv("key", name+".key")} }
+	r := newRig(t)
+	at := r.listenAll(
+		Listen{Name: "web", Dir: dir, Options: []event.KV{
+			kv("url", "tls://127.0.0.1:0"), kv("tls", append(cert("a"), kv("certs", []event.KV{kv("b.example", cert("b"))}))),
+			kv("limits", []event.KV{kv("handshake", "700ms")}),
+		}},
+		Listen{Name: "behind", Dir: dir, Options: []event.KV{kv("url", "tls://127.0.0.1:0"), kv("tls", cert("b"))}},
+		Listen{Name: "other", Dir: dir, Options: []event.KV{kv("url", "tls://127.0.0.1:0"), kv("tls", cert("a"))}},
+	)
+	r.serve(func(name string, c *Conn, e any) event.Verdict {
+		h, ok := e.(*loopev.TLSHello)
+		if !ok {
+			if from, _ := c.Listener(); from == "web" && c.Inbound() && !c.TLS() {
+				return event.Verdict{} // its bytes are the client's
+			}
+			return echo(name, c, e)
+		}
+		if l, _ := c.Listener(); l != "web" {
+			return event.Verdict{}
+		}
+		switch h.Name {
+		case "slow-refused.example":
+			return event.Verdict{Kind: loopev.VerdictRefuse}
+		case "slow-reset.example":
+			return event.Verdict{Kind: loopev.VerdictReset}
+		case "slow-b.example":
+			return event.Verdict{Kind: loopev.VerdictCertificate, Args: &loopev.CertificateArgs{Name: "b.example"}}
+		case "slow-behind.example":
+			return event.Verdict{Kind: loopev.VerdictProxy, Args: &loopev.ProxyArgs{URL: "tcp://" + at["behind"]}}
+		case "slow-other.example":
+			return event.Verdict{Kind: loopev.VerdictProxy, Args: &loopev.ProxyArgs{URL: "tcp://" + at["other"]}}
+		}
+		return event.Verdict{}
+	})
+	r.do(func() {
+		r.awaitFor = func(e any) bool {
+			h := e.(*loopev.TLSHello)
+			l, _ := h.C.Listener()
+			return l == "web" && strings.HasPrefix(h.Name, "slow")
+		}
+	})
+	wants := map[string]string{
+		"slow.example": "a.example hello", "slow-b.example": "b.example hello", "slow-refused.example": "unrecognized name",
+		"slow-reset.example": "reset", "slow-behind.example": "b.example hello", "slow-other.example": "a.example hello",
+	}
+	type answer struct{ name, got string }
+	answers := make(chan answer, len(wants))
+	for name := range wants {
+		go func() { answers <- answer{name, greet(at["web"], name, nil)} }()
+	}
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		n := 0
+		if r.do(func() { n = len(r.waiting) }); n == len(wants) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d wait", n)
+		}
+	}
+	if got := greet(at["web"], "a.example", nil); got != "a.example hello" {
+		t.Errorf("meanwhile: %s", got)
+	}
+	r.do(func() {
+		for _, goOn := range r.waiting {
+			goOn()
+		}
+		r.waiting = nil
+	})
+	r.g.Wake()
+	for range wants {
+		if a := <-answers; a.got != wants[a.name] {
+			t.Errorf("%s: %s, want %s", a.name, a.got, wants[a.name])
+		}
+	}
+	began := time.Now()
+	if got := greet(at["web"], "slow.example", nil); !strings.Contains(got, "EOF") && got != "reset" {
+		t.Errorf("too late: %s", got)
+	}
+	if d := time.Since(began); d < 600*time.Millisecond || d > 4*time.Second {
+		t.Errorf("after %s", d)
+	}
+	r.do(func() {
+		// Who waits is told that nobody wants to know any more, and decides nothing.
+		if !slices.ContainsFunc(r.log, func(line string) bool { return strings.HasPrefix(line, "canceled handshake ") }) {
+			t.Errorf("%q", r.log)
+		}
+		r.waiting[0]()
+		if n := r.s.io.Stats().Handshakes.Timeout; n != 1 {
+			t.Errorf("%d were too late", n)
+		}
+	})
 }
 
 // TestHelloOfWhoWasHere refuses a client that has a ticket of an earlier connection.

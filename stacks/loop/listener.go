@@ -116,8 +116,6 @@ type port struct {
 	l    *listener
 	spec *spec // that holds for who comes now
 	conn *Conn
-	// pass is where a connection goes that is being taken out of its TLS handshake.
-	pass *loopev.ProxyArgs
 }
 
 // open opens what spec says, in the stacks, and lets nobody in yet.

@@ -92,6 +92,7 @@ func (ch *Change) Commit() {
 		l := g.listeners[name]
 		if s := ch.kept[name]; s != nil {
 			l.adopt(s)
+			l.opened()
 			continue
 		}
 		gone = append(gone, l)
@@ -99,6 +100,7 @@ func (ch *Change) Commit() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(ch.opened)) {
 		g.listeners[name] = ch.opened[name]
+		ch.opened[name].opened()
 		ch.opened[name].start()
 	}
 	for _, l := range gone {

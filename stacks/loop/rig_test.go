@@ -40,6 +40,10 @@ type rig struct {
 	handle  func(name string, c *Conn, e any) event.Verdict
 	pending map[event.Kept]func() // what waits, where await says so
 	await   func(name string, c *Conn) bool
+	// awaitFor says of an event about what has no connection yet that its handler waits, and
+	// waiting is what lets such go on.
+	awaitFor func(e any) bool
+	waiting  []func()
 }
 
 // Dispatch implements [event.Dispatcher].
@@ -64,6 +68,20 @@ func (r *rig) Await(sh *event.Shard, id event.PointID, e any, then func(event.Ve
 		return
 	}
 	r.pending[c] = func() { then(v, nil) }
+}
+
+// AwaitFor is how the engine's dispatcher implements [event.Point.AwaitFor].
+func (r *rig) AwaitFor(sh *event.Shard, id event.PointID, e any, who event.Kept, then func(event.Verdict, error)) {
+	v := r.Dispatch(sh, id, e)
+	if r.awaitFor == nil || !r.awaitFor(e) {
+		then(v, nil)
+		return
+	}
+	r.waiting = append(r.waiting, func() { then(v, nil) })
+	r.pending[who] = func() {
+		r.log = append(r.log, "canceled "+who.Label())
+		then(event.Verdict{}, event.ErrCanceled)
+	}
 }
 
 // CancelWaits implements [event.Awaiter].

@@ -29,6 +29,8 @@ type handshake struct {
 	failed  error         // why it failed; the alert that says so is being written
 	refused bool          // by who was asked about the hello
 	gone    chan struct{} // closed when nothing more comes
+	// undecided is told where the handshake ends before it is decided about its hello.
+	undecided func()
 
 	mu     sync.Mutex // guards the rest
 	asks   HelloFunc  // until it was asked,
@@ -153,8 +155,12 @@ func (h *handshake) tell() {
 	})
 }
 
-// end has the goroutine end.
+// end has the goroutine end. It is called in the loop's shard.
 func (h *handshake) end(why error) {
+	if tell := h.undecided; tell != nil {
+		h.undecided = nil
+		tell()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.over == nil {

@@ -23,10 +23,20 @@ const (
 	HelloPass
 )
 
-// HelloFunc decides about a handshake, in the loop's shard. from is where the client
-// comes from, hello what it offers, lent. A config takes the place of the socket's where
-// the handshake goes on.
-type HelloFunc func(from netip.AddrPort, hello *tls.ClientHelloInfo) (HelloVerdict, *tls.Config)
+// HelloFunc decides about a handshake, in the loop's shard, by calling decide once: before
+// it returns or later, there, while the handshake stands still and everything else goes on. from
+// is where the client comes from, hello what it offers, not to be changed. What it returns,
+// if anything, is called where the handshake ends undecided, in whose time that counts.
+type HelloFunc func(from netip.AddrPort, hello *tls.ClientHelloInfo, decide func(HelloDecision)) (gone func())
+
+// HelloDecision is what becomes of a handshake.
+type HelloDecision struct {
+	Verdict HelloVerdict
+	// Config takes the place of the socket's where the handshake goes on; nil: that stays.
+	Config *tls.Config
+	// Data is what the connection has for Data, until its handler sets another.
+	Data any
+}
 
 // withHello returns cfg with a way for listeners to be asked about each handshake. A
 // config that asks somebody already stays as it is.
@@ -57,7 +67,7 @@ func (h *handshake) consult(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	decided := make(chan decision, 1)
 	l.repay(func() {
 		if c := l.Conn(id); c != nil && c.flags&(isClosing|isShaking) == isShaking && c.tls.hs == h {
-			decided <- c.decideHello(hello)
+			c.askHello(hello, decided)
 		}
 	})
 	select {
@@ -68,16 +78,40 @@ func (h *handshake) consult(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	}
 }
 
-// decideHello asks, and does what is decided.
-func (c *Conn) decideHello(hello *tls.ClientHelloInfo) decision {
-	h := c.tls.hs
-	verdict, cfg := h.asks(c.remote, hello)
+// askHello asks. A decision that comes later is done in the loop's turn.
+func (c *Conn) askHello(hello *tls.ClientHelloInfo, decided chan<- decision) {
+	h, l, id := c.tls.hs, c.loop, c.id
+	asking, over := true, false
+	gone := h.asks(c.remote, hello, func(d HelloDecision) {
+		if over {
+			return
+		}
+		over, h.undecided = true, nil
+		if asking {
+			decided <- c.decideHello(d, hello.ServerName)
+			return
+		}
+		l.repay(func() {
+			if c := l.Conn(id); c != nil && c.flags&(isClosing|isShaking) == isShaking && c.tls.hs == h {
+				decided <- c.decideHello(d, hello.ServerName)
+			}
+		})
+	})
+	if asking = false; !over {
+		h.undecided = gone
+	}
+}
+
+// decideHello does what is decided.
+func (c *Conn) decideHello(d HelloDecision, name string) decision {
+	h, cfg := c.tls.hs, d.Config
+	c.Data = d.Data
 	h.mu.Lock()
 	seen := h.seen
 	h.seen, h.asks = nil, nil
 	seen = append(seen, h.in...)
 	h.mu.Unlock()
-	switch verdict {
+	switch d.Verdict {
 	case HelloRefuse:
 		// Without a certificate crypto/tls answers with that alert; and who has a ticket
 		// needs none.
@@ -87,7 +121,7 @@ func (c *Conn) decideHello(hello *tls.ClientHelloInfo) decision {
 		c.ResetWith(Reason{Why: Rejected})
 		return decision{err: ErrClosed}
 	case HelloPass:
-		c.passOn(seen, hello.ServerName)
+		c.passOn(seen, name)
 		return decision{err: ErrClosed}
 	}
 	return decision{cfg: cfg}

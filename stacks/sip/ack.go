@@ -17,11 +17,11 @@ func (s *Stack) receiveAck(m *Message, via *msg.Via) {
 		return
 	}
 	t := s.dialogs[string(s.dialogKey(&m.Message))]
-	known := t != nil && t.endToEnd(m)
-	if t != nil && t.local && t.state == accepted && known {
+	if t != nil && t.answeredHere(m) {
 		s.stop(&t.retr)
 		return
 	}
+	known := t != nil && t.endToEnd(m)
 	route := s.routes(&m.Message)
 	if !known && route.own == 0 {
 		s.stats.Stray++
@@ -43,6 +43,12 @@ func (t *Tx) acknowledged(m *Message) {
 	}
 }
 
+// answeredHere reports whether an ACK is that of a 2xx which was made here.
+func (t *Tx) answeredHere(m *Message) bool {
+	to, err := m.Message.Address(msg.To)
+	return err == nil && t.local && t.state == accepted && string(to.Tag()) == string(t.localTag())
+}
+
 // endToEnd reports whether an ACK is that of a 2xx which the transaction relayed, and
 // tells of it. An ACK that passes a second time, in a spiral, is known but not told of
 // again.
@@ -52,9 +58,6 @@ func (t *Tx) endToEnd(m *Message) bool {
 		return false
 	}
 	text := string(to.Tag())
-	if t.local {
-		return t.state == accepted && text == string(t.localTag())
-	}
 	known, first := false, false
 	for i := range t.tags {
 		if t.tags[i].text == text {

@@ -189,11 +189,16 @@ func (b *Branch) expire(int64) {
 		t.linger()
 		t.lean()
 	default:
-		ringing := b.state == proceeding
-		b.fail(sipev.FakedByTimer, 408, "Request Timeout")
-		if ringing && t.invite() {
-			b.giveUp(408)
-		}
+		b.timeout()
+	}
+}
+
+// timeout ends a branch that had time enough; one that rings is told so.
+func (b *Branch) timeout() {
+	ringing := b.state == proceeding
+	b.fail(sipev.FakedByTimer, 408, "Request Timeout")
+	if ringing && b.tx.invite() {
+		b.giveUp(408)
 	}
 }
 

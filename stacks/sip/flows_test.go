@@ -415,9 +415,12 @@ func TestF20LateAnswer(t *testing.T) {
 	if !strings.Contains(strings.Join(r.log, ","), "! 603 caller") {
 		t.Fatalf("B is to be given up: %s", strings.Join(r.log, ","))
 	}
+	r.ackNegative()
 	r.log = nil
 	r.reply("B", "INVITE", 200, "tb")
 	r.want("a 200 after all", "response_in 200, response_fwded 200 of 200, response_pre_out 200, ! 200 caller, response_out 200")
+	r.ack("ack2", "tb")
+	r.want("its ACK", "e2eack_in, ! ACK A")
 }
 
 func TestF21StrayReply(t *testing.T) {
@@ -678,4 +681,22 @@ func TestOwnRequestsRefused(t *testing.T) {
 		}
 	}
 	r.empty()
+}
+
+// TestF16LateAnswer is F20 of a branch that rang for too long: the ACK of its 2xx is told of.
+func TestF16LateAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.FRInv = 20 * time.Second }, quiet...)
+	r.invite()
+	r.log = nil
+	ring(r, "A", "ta")
+	r.after(21 * time.Second)
+	r.ackNegative()
+	r.log = nil
+	r.reply("A", "CANCEL", 481, "ta")
+	r.want("too late to cancel", "response_in 481")
+	r.reply("A", "INVITE", 200, "ta")
+	r.want("a 200 after all", "response_in 200, response_fwded 200 of 200, response_pre_out 200, ! 200 caller, response_out 200")
+	r.ack("ack2", "ta")
+	r.want("its ACK", "e2eack_in, ! ACK A")
 }

@@ -168,6 +168,21 @@ func (t *Tx) abandon() {
 	t.cancelBranches(0)
 }
 
+// appendOwnVia appends the Via that a reply to a request of this server's own has, for one
+// that is made here since nobody answered.
+func (t *Tx) appendOwnVia(lines []byte) []byte {
+	var to Hop
+	for _, b := range t.branches {
+		if len(b.hops) != 0 {
+			to = *b.to()
+		}
+	}
+	via := append(append([]byte("SIP/2.0/"), viaWord(to.Proto)...), ' ')
+	via = append(t.stack.out.SentBy(via, to), ";branch="...)
+	via = t.stack.appendBranch(via, branchID{tx: t.id, route: t.route})
+	return msg.AppendField(lines, msg.ViaName.String(), string(via))
+}
+
 // complete ends a transaction of this server's own with its final reply.
 func (t *Tx) complete(m *Message) {
 	t.code = m.Status()

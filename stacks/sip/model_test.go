@@ -41,19 +41,21 @@ func TestModel(t *testing.T) {
 // model is what is known from outside of one run.
 type model struct {
 	*rig
-	rnd    *rand.Rand
-	asked  map[string]string // Call-ID of what the caller sent, and its method
-	finals map[string]map[string]bool
-	first  map[uint64]int  // first final status of each transaction, 1 for silence
-	gone   map[string]bool // Call-IDs of requests whose transaction ended
-	begun  int
-	parked []parked // handlers that wait
-	ended  int
+	rnd     *rand.Rand
+	asked   map[string]string // Call-ID of what the caller sent, and its method
+	finals  map[string]map[string]bool
+	first   map[uint64]int  // first final status of each transaction, 1 for silence
+	gone    map[string]bool // Call-IDs of requests whose transaction ended
+	owed    map[string]bool // Call-IDs and methods of requests that a final reply was announced for
+	dropped map[uint64]bool // transactions that rules dropped
+	begun   int
+	parked  []parked // handlers that wait
+	ended   int
 }
 
 func runModel(t *testing.T, seed uint64, steps int) {
 	r := newRig(t, func(c *Config) { c.SilentC, c.Timeout408 = seed%7 == 0, seed%5 == 0 })
-	m := &model{rig: r, rnd: rand.New(rand.NewPCG(seed, 1)), asked: map[string]string{}, finals: map[string]map[string]bool{}, first: map[uint64]int{}, gone: map[string]bool{}}
+	m := &model{rig: r, rnd: rand.New(rand.NewPCG(seed, 1)), asked: map[string]string{}, finals: map[string]map[string]bool{}, first: map[uint64]int{}, gone: map[string]bool{}, owed: map[string]bool{}, dropped: map[uint64]bool{}}
 	r.shard.Bind(m, func(id event.PointID) bool { return r.names[id] != "" })
 	m.policy()
 	for range steps {
@@ -146,17 +148,30 @@ func (m *model) policy() {
 		}
 		return list
 	}
-	m.hooks["request_in"] = func(any) event.Verdict {
+	m.hooks["request_in"] = func(e any) event.Verdict {
 		m.begun++
 		switch m.rnd.IntN(10) {
 		case 0:
 			return replyWith(uint16(200 + m.rnd.IntN(500)))
 		case 1:
 			return event.Verdict{}
+		case 2:
+			m.dropped[e.(*sipev.RequestIn).Tx.ID()] = true
+			return event.Verdict{Kind: sipev.VerdictDrop}
+		case 3, 4:
+			return inSteps(m.rnd, some())
 		default:
 			return relayTo(some()...)
 		}
 	}
+	now := func(n int, v event.Verdict) event.Verdict {
+		if m.rnd.IntN(n) == 0 {
+			return v
+		}
+		return event.Verdict{}
+	}
+	m.hooks["request_fwded"] = func(any) event.Verdict { return now(8, event.Verdict{Kind: sipev.VerdictDrop}) }
+	m.hooks["response_in"] = func(any) event.Verdict { return now(6, event.Verdict{Kind: sipev.VerdictDrop}) } // of what is final it means nothing
 	m.hooks["on_failure"] = func(any) event.Verdict {
 		switch m.rnd.IntN(4) {
 		case 0:
@@ -173,7 +188,7 @@ func (m *model) policy() {
 		if tx.Method() != "CANCEL" {
 			m.gone[tx.CallID()] = true
 		}
-		if m.first[tx.ID()] == 0 {
+		if m.first[tx.ID()] == 0 && !m.dropped[tx.ID()] {
 			m.t.Errorf("transaction %d ended without a final reply", tx.ID())
 		}
 		return event.Verdict{}
@@ -190,6 +205,9 @@ func (m *model) policy() {
 	m.hooks["response_pre_out"] = func(e any) event.Verdict {
 		x := e.(*sipev.ResponsePreOut)
 		id, code := x.Tx.ID(), int(x.M.Code())
+		if x.Tx.Method() == "INVITE" || code != 408 || m.stack.cfg.Timeout408 {
+			m.owed[x.Tx.CallID()+x.Tx.Method()] = true
+		}
 		switch first := m.first[id]; {
 		case first == 0:
 			m.first[id] = code
@@ -200,6 +218,16 @@ func (m *model) policy() {
 		}
 		return event.Verdict{}
 	}
+}
+
+// inSteps is the verdict that tries URIs in series, or some at the same time; some only where
+// those before are out of order.
+func inSteps(rnd *rand.Rand, uris []string) event.Verdict {
+	var rows []any
+	for _, uri := range uris {
+		rows = append(rows, []event.KV{{Key: "uri", Value: uri}, {Key: "step", Value: float64(rnd.IntN(3))}, {Key: "backup", Value: rnd.IntN(3) == 0}})
+	}
+	return event.Verdict{Kind: sipev.VerdictRelay, Args: &sipev.RelayArgs{Targets: rows}}
 }
 
 // step lets one thing happen.
@@ -291,6 +319,11 @@ func (m *model) check() {
 	}
 	for key, finals := range m.finals {
 		m.checkFinals(key, m.asked[key], finals)
+	}
+	for key := range m.owed {
+		if len(m.finals[key]) == 0 {
+			m.t.Errorf("the caller heard of no end of %s", key)
+		}
 	}
 	if m.begun != m.ended {
 		m.t.Errorf("%d transactions began, %d ended", m.begun, m.ended)

@@ -151,11 +151,12 @@ func (t *Tx) expire(int64) {
 	if t.waits != waitsNot {
 		t.stack.shard.CancelWaits(t)
 	}
+	t.later = nil
 	open := false
 	for _, b := range t.branches {
 		if b.open() {
 			open = true
-			b.fail(sipev.FakedByTimer, 408, "Request Timeout")
+			b.timeout()
 		}
 	}
 	if !open && !t.final() && t.waits == waitsNot {

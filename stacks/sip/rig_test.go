@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -86,11 +87,31 @@ func replyWith(code uint16) event.Verdict {
 // Dispatch implements [event.Dispatcher].
 func (r *rig) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
 	name := r.names[id]
+	sound(r.t, name, e)
 	r.log = append(r.log, name+detail(e))
 	if h := r.hooks[name]; h != nil {
 		return h(e)
 	}
 	return event.Verdict{}
+}
+
+// sound wants what hooks are shown to be whole messages, also those that no packet brought.
+func sound(t testing.TB, name string, e any) {
+	t.Helper()
+	field := reflect.ValueOf(e).Elem().FieldByName("M")
+	if !field.IsValid() {
+		return
+	}
+	m, ok := field.Interface().(*Message)
+	switch {
+	case !ok || m == nil:
+		t.Errorf("%s has no message", name)
+	case name == "local_request_in": // it has no Via yet
+	case m.Check().Found():
+		t.Errorf("%s has a message with a fault: %s\n%s", name, m.Check().Reason, m.Raw())
+	case m.Faked() != (m.FakedBy() != sipev.FakedByNone) || m.Faked() && m.Source().Endpoint().IsValid():
+		t.Errorf("%s has a message made by %s that came from %s", name, m.FakedBy(), m.Source().Endpoint())
+	}
 }
 
 // detail says what of an event a test looks at.

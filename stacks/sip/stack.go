@@ -169,6 +169,9 @@ func (s *Stack) faked(t *Tx, by sipev.FakedBy, code int, reason string, fields [
 	if code > 100 {
 		r.Tag = t.localTag()
 	}
+	if t.mine {
+		r.Tag, r.Fields = append(r.Tag, "to"...), t.appendOwnVia(r.Fields)
+	}
 	m := &s.fake
 	m.buf = msg.AppendReply(m.buf[:0], &t.view().Message, &r)
 	if m.load(m.buf, Hop{}, s.replyLimits()) != nil {

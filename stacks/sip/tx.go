@@ -118,14 +118,11 @@ func (s *Stack) newTx(m *Message, via *msg.Via, key string) *Tx {
 
 // arrived copies a request with what a server adds to its topmost Via.
 func (s *Stack) arrived(m *Message, via *msg.Via) []byte {
-	e := &s.edits
-	e.Reset(&m.Message)
-	top := topVia(m)
+	raw, top := m.Message.Raw(), topVia(m)
 	s.text = stamped(s.text[:0], top, via, m.from.Hop)
-	if e.Replace(top, s.text) != nil {
-		e.Reset(&m.Message)
-	}
-	return e.AppendTo(make([]byte, 0, e.Size()))
+	at := cap(raw) - cap(top)
+	out := append(make([]byte, 0, len(raw)-len(top)+len(s.text)), raw[:at]...)
+	return append(append(out, s.text...), raw[at+len(top):]...)
 }
 
 // view returns the request as an index, made when it is needed.

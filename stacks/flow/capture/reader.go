@@ -22,7 +22,9 @@ type Reader struct {
 	pcap   pcapHeader // unless pcapng
 	ifaces []ngIface  // of the current section of pcapng
 	raw    *checked   // the source, before decompression
+	zipped bool       // the source is compressed
 	size   int64      // of the source if it is a regular file, else 0
+	file   *os.File   // what Open opened, if it is a regular file and not compressed
 }
 
 // format is the kind of a capture stream.
@@ -51,6 +53,9 @@ func Open(path string) (*Reader, error) {
 		return nil, err
 	}
 	r.closer = file
+	if r.size > 0 && !r.zipped {
+		r.file = file
+	}
 	return r, nil
 }
 
@@ -84,7 +89,7 @@ func (r *Reader) unzip() error {
 	if err != nil {
 		return r.fault(0, "compressed stream: "+err.Error(), err)
 	}
-	r.win = newWindow(&checked{src: plain})
+	r.win, r.zipped = newWindow(&checked{src: plain}), true
 	return nil
 }
 
@@ -169,6 +174,25 @@ func (r *Reader) Next(f *Frame) error {
 // Offset returns where the record begins that the next call of Next reads, in
 // bytes of the uncompressed stream.
 func (r *Reader) Offset() int64 { return r.win.offset() }
+
+// Place returns where b, bytes that the last call of Next lent, can be read again by ReadAt; false where they
+// cannot: in what is no regular file, or compressed, or was not opened by Open.
+func (r *Reader) Place(b []byte) (at int64, ok bool) {
+	if r.file == nil {
+		return 0, false
+	}
+	off, ok := r.win.place(b)
+	return r.win.base + int64(off), ok
+}
+
+// ReadAt reads bytes of the file at a place that Place returned, until Close.
+func (r *Reader) ReadAt(b []byte, at int64) (int, error) {
+	n, err := r.file.ReadAt(b, at)
+	if err != nil {
+		err = fmt.Errorf("capture: read again: %w", err)
+	}
+	return n, err
+}
 
 // Ready reports whether Next has what it needs in memory, so that it does not
 // wait for the source; of pcapng, whether it has the next block.

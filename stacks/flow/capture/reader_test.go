@@ -253,3 +253,59 @@ func TestNoOverAllocation(t *testing.T) {
 		t.Errorf("window of %d bytes after skipping %d (%v)", len(r.win.buf), src.given, err)
 	}
 }
+
+// TestPlace reads frames again by their places, after all were read.
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	for name, file := range samples(t) {
+		path := filepath.Join(t.TempDir(), "capture")
+		if err := os.WriteFile(path, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		type part struct {
+			at   int64
+			want string
+		}
+		var parts []part
+		for f := (Frame{}); r.Next(&f) == nil; {
+			for i := range f.Data {
+				at, ok := r.Place(f.Data[i:])
+				if ok != (name != "gzip") {
+					t.Fatalf("%s: place %v", name, ok)
+				}
+				parts = append(parts, part{at, string(f.Data[i:])})
+			}
+			if _, ok := r.Place(make([]byte, 4)); ok {
+				t.Errorf("%s: bytes of somewhere else have a place", name)
+			}
+		}
+		if name == "gzip" {
+			continue
+		}
+		for _, p := range parts {
+			got := make([]byte, len(p.want))
+			if _, err := r.ReadAt(got, p.at); err != nil || string(got) != p.want {
+				t.Errorf("%s: at %d: %q, %v, want %q", name, p.at, got, err, p.want)
+			}
+		}
+		if n, err := r.ReadAt(make([]byte, 10), int64(len(file))-4); n != 4 || !errors.Is(err, io.EOF) {
+			t.Errorf("%s: behind the end: %d, %v", name, n, err)
+		}
+	}
+	r, err := NewReader(bytes.NewReader(samples(t)["pcap"]), "memory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f Frame
+	if err := r.Next(&f); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := r.Place(f.Data); ok {
+		t.Error("what is in no file has a place")
+	}
+}

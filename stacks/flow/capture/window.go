@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"io"
+	"unsafe"
 )
 
 // firstWindow is what a Reader starts with: large enough that reads are few,
@@ -60,6 +61,12 @@ func (w *window) have(n int) bool { return w.w-w.r >= n || w.fill(n) }
 
 // offset returns the stream offset of the first unread byte.
 func (w *window) offset() int64 { return w.base + int64(w.r) }
+
+// place returns where in buf b lies; false if it does not.
+func (w *window) place(b []byte) (at int, ok bool) {
+	off := uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(unsafe.Pointer(unsafe.SliceData(w.buf)))
+	return int(off), off < uintptr(w.w) && len(b) <= w.w-int(off)
+}
 
 // unread returns how many bytes are in memory and not consumed.
 func (w *window) unread() int { return w.w - w.r }

@@ -58,6 +58,7 @@ func (b *broker) unsubscribe(s *session, filter string) bool {
 // publish gives a message to all who want it, here and in other shards, and keeps
 // it if it is to be. It returns how many have it here.
 func (b *broker) publish(m *message) int {
+	b.restore()
 	n := b.deliver(m)
 	b.p.brokers.Range(func(_, v any) bool {
 		if other := v.(*broker); other != b {

@@ -3,7 +3,8 @@
 // subscribe and publish.
 //
 // The broker keeps retained messages, wills and all qualities of service, and sessions
-// beyond their connections, in memory, for as long as the process lives. Of those who
+// beyond their connections, in memory, and where a listener says so in a table of the
+// process's ([loop.Shelf]) that the next one reads. Of those who
 // share a subscription, in whatever shards, one has each message. Subscription
 // identifiers are refused.
 //

@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/hookd/hookd/stacks/loop/mqttwire"
@@ -25,19 +27,30 @@ type flow struct {
 	waiting []waiting
 	size    int             // their bytes
 	got     map[uint16]bool // of quality 2, not ended by their sender
+	keeper  *keeper         // nil: it lasts no longer than the process
 }
 
 // waiting is a message that waits for its turn, until some event time; 0: for ever.
 type waiting struct {
 	p     *mqttwire.Packet
 	until int64
+	kept  uint64 // where the keeper has it
 }
 
 // pending is a message that its receiver has not acknowledged.
 type pending struct {
 	p        *mqttwire.Packet
+	id       uint16
 	turn     uint64 // the order of sending
 	released bool   // it has it, and PUBREL is under way
+	kept     uint64 // where the keeper has it
+}
+
+func (m *pending) stage() stage {
+	if m.released {
+		return stageReleased
+	}
+	return stageSent
 }
 
 // bytes are those of what waits and of what was sent and not acknowledged.
@@ -58,28 +71,31 @@ func (f *flow) wait(p *mqttwire.Packet, until int64) bool {
 	if len(f.waiting) >= maxWaiting || f.size+sizeOf(p) > maxWaitingBytes {
 		return false
 	}
-	f.waiting = append(f.waiting, waiting{p, until})
+	kept := f.keeper.turn()
+	f.keeper.message(kept, stageWaiting, 0, p, until)
+	f.waiting = append(f.waiting, waiting{p, until, kept})
 	f.size += sizeOf(p)
 	return true
 }
 
 // shift takes the message that waits for longest, nil if none does, passing over those
-// whose time is over.
-func (f *flow) shift(now int64) *mqttwire.Packet {
+// whose time is over. The keeper has it at that place.
+func (f *flow) shift(now int64) (p *mqttwire.Packet, kept uint64) {
 	for len(f.waiting) > 0 {
 		w := f.waiting[0]
 		f.waiting[0] = waiting{}
 		f.waiting = f.waiting[1:]
 		f.size -= sizeOf(w.p)
 		if w.until == 0 {
-			return w.p
+			return w.p, w.kept
 		}
 		if now < w.until {
 			setExpiry(w.p, w.until-now)
-			return w.p
+			return w.p, w.kept
 		}
+		f.keeper.unmessage(w.kept)
 	}
-	return nil
+	return nil, 0
 }
 
 // number returns an identifier that nothing under way has.
@@ -92,33 +108,65 @@ func (f *flow) number() uint16 {
 	}
 }
 
-// track gives a message an identifier under which it waits to be acknowledged.
-func (f *flow) track(p *mqttwire.Packet) {
+// track gives a message an identifier under which it waits to be acknowledged. The keeper
+// has it at that place, 0: not yet.
+func (f *flow) track(p *mqttwire.Packet, kept uint64) {
 	p.ID = f.number()
 	if f.sent == nil {
 		f.sent = map[uint16]*pending{}
 	}
 	f.turns++
-	f.sent[p.ID] = &pending{p: p, turn: f.turns}
+	if kept == 0 {
+		kept = f.keeper.turn()
+	}
+	f.keeper.message(kept, stageSent, p.ID, p, 0)
+	f.sent[p.ID] = &pending{p: p, id: p.ID, turn: f.turns, kept: kept}
+}
+
+// release notes that a receiver has a message, and is told to let it go.
+func (f *flow) release(m *pending) {
+	m.released, m.p = true, nil
+	f.keeper.message(m.kept, stageReleased, m.id, nil, 0)
+}
+
+// receive remembers a message of quality 2 that came, until end.
+func (f *flow) receive(id uint16) {
+	if f.got == nil {
+		f.got = map[uint16]bool{}
+	}
+	f.got[id] = true
+	f.keeper.inbound(id)
+}
+
+// forget forgets one, and reports whether it was known.
+func (f *flow) forget(id uint16) bool {
+	known := f.got[id]
+	if known {
+		delete(f.got, id)
+		f.keeper.uninbound(id)
+	}
+	return known
+}
+
+// inOrder returns what is under way in the order of sending.
+func (f *flow) inOrder() []*pending {
+	return slices.SortedFunc(maps.Values(f.sent), func(a, b *pending) int { return cmp.Compare(a.turn, b.turn) })
 }
 
 // again makes everything unsent that was under way by another connection.
 func (f *flow) again() {
 	f.unsent = f.unsent[:0]
-	for id := range f.sent {
-		f.unsent = append(f.unsent, id)
+	for _, m := range f.inOrder() {
+		f.unsent = append(f.unsent, m.id)
 	}
-	slices.SortFunc(f.unsent, func(a, b uint16) int {
-		if f.sent[a].turn < f.sent[b].turn {
-			return -1
-		}
-		return 1
-	})
 }
 
 // done forgets a message, and reports whether it was under way.
 func (f *flow) done(id uint16) bool {
-	_, known := f.sent[id]
+	m, known := f.sent[id]
+	if known {
+		f.keeper.unmessage(m.kept)
+	}
 	delete(f.sent, id)
 	if i := slices.Index(f.unsent, id); i >= 0 {
 		f.unsent = slices.Delete(f.unsent, i, i+1)

@@ -79,17 +79,17 @@ func (l *link) deliver(p *mqttwire.Packet, until int64) error {
 	case p.QoS == 0:
 		l.send(p)
 	case l.room() > 0 && len(l.unsent) == 0 && len(l.waiting) == 0:
-		l.begin(p)
+		l.begin(p, 0)
 	case !l.wait(p, until):
 		return errWaiting
 	}
 	return nil
 }
 
-// begin sends a message of quality 1 or 2. One that the peer does not take for its
-// length is nobody's to wait for.
-func (l *link) begin(p *mqttwire.Packet) {
-	l.track(p)
+// begin sends a message of quality 1 or 2, which the keeper has at that place if not 0. One
+// that the peer does not take for its length is nobody's to wait for.
+func (l *link) begin(p *mqttwire.Packet, kept uint64) {
+	l.track(p, kept)
 	b, err := p.Append(nil, l.version)
 	if err != nil || l.most > 0 && len(b) > l.most {
 		l.done(p.ID)
@@ -115,11 +115,11 @@ func (l *link) goOn() {
 		}
 	}
 	for len(l.unsent) == 0 && l.room() > 0 {
-		p := l.shift(l.c.Stack().Loop().Now())
+		p, kept := l.shift(l.c.Stack().Loop().Now())
 		if p == nil {
 			return
 		}
-		l.begin(p)
+		l.begin(p, kept)
 	}
 }
 
@@ -131,7 +131,7 @@ func (l *link) acknowledged(p *mqttwire.Packet) bool {
 	case mqttwire.Pubrec:
 		m := l.sent[p.ID]
 		if m != nil && p.Reason < 0x80 {
-			m.released, m.p = true, nil
+			l.release(m)
 			l.send(&mqttwire.Packet{Type: mqttwire.Pubrel, ID: p.ID})
 			return true
 		}
@@ -141,10 +141,9 @@ func (l *link) acknowledged(p *mqttwire.Packet) bool {
 		}
 	case mqttwire.Pubrel:
 		reason := byte(mqttwire.Success)
-		if !l.got[p.ID] {
+		if !l.forget(p.ID) {
 			reason = mqttwire.PacketIDNotFound
 		}
-		delete(l.got, p.ID)
 		l.send(&mqttwire.Packet{Type: mqttwire.Pubcomp, ID: p.ID, Reason: reason})
 		return true
 	default:
@@ -168,10 +167,7 @@ func (l *link) repeated(p *mqttwire.Packet) (bool, error) {
 	if len(l.got) >= maxInbound {
 		return false, &mqttwire.Error{Reason: mqttwire.ReceiveMaximumExceeded, Text: "too many messages of quality 2 are not ended"}
 	}
-	if l.got == nil {
-		l.got = map[uint16]bool{}
-	}
-	l.got[p.ID] = true
+	l.receive(p.ID)
 	return false, nil
 }
 
@@ -185,7 +181,7 @@ func (l *link) received(p *mqttwire.Packet, reason byte) {
 		l.send(&mqttwire.Packet{Type: mqttwire.Puback, ID: p.ID, Reason: reason})
 	case 2:
 		if reason >= 0x80 {
-			delete(l.got, p.ID) // it is over
+			l.forget(p.ID) // it is over
 		}
 		l.send(&mqttwire.Packet{Type: mqttwire.Pubrec, ID: p.ID, Reason: reason})
 	}

@@ -17,10 +17,14 @@ type Protocol struct {
 	brokers sync.Map // *loop.Stack -> *broker
 	homes   sync.Map // client's name -> *broker that has its session
 	shared  shared
+	shelved shelved
 	counts  counts
 }
 
-var _ loop.Broker = (*Protocol)(nil)
+var (
+	_ loop.Broker = (*Protocol)(nil)
+	_ loop.Opener = (*Protocol)(nil)
+)
 
 // New returns the protocol.
 func New() *Protocol { return &Protocol{} }
@@ -33,8 +37,11 @@ func (p *Protocol) Schemes() []loop.Scheme {
 	return []loop.Scheme{{Name: "mqtt", Network: "tcp", Port: 1883}, {Name: "mqtts", Network: "tcp", TLS: true, Port: 8883}}
 }
 
-// options are those of a connection that is dialled.
+// options are those of a connection that is dialled, or of a listener: the store that keeps
+// sessions.
 type options struct {
+	sessions string
+
 	clientID, user, password string
 	hasPassword              bool
 	version                  byte
@@ -42,14 +49,15 @@ type options struct {
 	will                     *mqttwire.Will
 }
 
-// Options reads the options of loop.dial; a listener has none.
+// Options reads the options of loop.dial, or the table mqtt of a listener.
 func (p *Protocol) Options(list []event.KV, inbound bool) (any, error) {
+	if inbound {
+		return listening(list)
+	}
 	o := &options{version: mqttwire.V311, keepAlive: time.Minute}
 	for _, f := range list {
 		var err error
 		switch {
-		case inbound:
-			err = errors.New("unknown")
 		case f.Key == "client_id":
 			err = plain.SetString(&o.clientID, f.Value)
 		case f.Key == "user":
@@ -78,6 +86,29 @@ func (p *Protocol) Options(list []event.KV, inbound bool) (any, error) {
 	}
 	if o.hasPassword && o.user == "" && o.version != mqttwire.V5 {
 		return nil, errors.New("password: without user")
+	}
+	return o, nil
+}
+
+func listening(list []event.KV) (any, error) {
+	o := &options{}
+	for _, kv := range list {
+		if kv.Key != "mqtt" {
+			return nil, fmt.Errorf("unknown option %s", kv.Key)
+		}
+		inner, ok := kv.Value.([]event.KV)
+		if !ok {
+			return nil, fmt.Errorf("mqtt: a table expected, got %s", plain.Describe(kv.Value))
+		}
+		for _, f := range inner {
+			err := errors.New("unknown: sessions is known")
+			if f.Key == "sessions" {
+				err = plain.SetString(&o.sessions, f.Value)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("mqtt: %s: %w", f.Key, err)
+			}
+		}
 	}
 	return o, nil
 }
@@ -124,6 +155,9 @@ func check(topic string, qos byte) error {
 func (p *Protocol) Attach(c *loop.Conn, given any) (loop.Session, error) {
 	if c.Inbound() {
 		s := &server{b: p.broker(c.Stack())}
+		if o, _ := given.(*options); o != nil {
+			s.sessions = o.sessions
+		}
 		s.link = link{c: c, flow: &flow{}}
 		return s, nil
 	}

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -44,6 +45,10 @@ func (r *rig) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
 		line += fmt.Sprintf(" %s %s %s will=%s", e.ClientID, e.User, e.Password, e.WillTopic)
 	case *loopev.MQTTSubscribe:
 		line += fmt.Sprintf(" %s %d", e.Filter, e.Qos)
+	case *loopev.MQTTUnsubscribe:
+		line += fmt.Sprintf(" %s %s", e.ClientID, e.Filter)
+	case *loopev.MQTTDisconnect:
+		line += fmt.Sprintf(" %s %d", e.ClientID, e.Code)
 	case *loopev.MQTTPublish:
 		line += fmt.Sprintf(" %s %s %d %v", e.Topic, e.Payload, e.Qos, e.Retain)
 	case *loopev.MQTTConnected:
@@ -94,12 +99,30 @@ func (r *rig) lines() []string {
 
 func newRig(t *testing.T, shards int, decide func(name string, e any) event.VerdictKind) *rig {
 	t.Helper()
+	r, end := beginRig(t, shards, decide, nil)
+	t.Cleanup(end)
+	return r
+}
+
+// beginRig keeps sessions in a table, if there is one; end ends the loops.
+func beginRig(t *testing.T, shards int, decide func(name string, e any) event.VerdictKind, table loop.Table) (r *rig, end func()) {
+	t.Helper()
 	p := New()
 	g, err := loop.New(loop.Config{Protocols: []loop.Protocol{p}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, g: g, p: p, points: map[event.PointID]string{}, decide: decide}
+	options := []event.KV{{Key: "url", Value: "mqtt://127.0.0.1:0"}}
+	if table != nil {
+		g.Keep(func(name string) (loop.Table, error) {
+			if name != "kept" {
+				return nil, errors.New("there is none of that name")
+			}
+			return table, nil
+		})
+		options = append(options, event.KV{Key: "mqtt", Value: []event.KV{{Key: "sessions", Value: "kept"}}})
+	}
+	r = &rig{t: t, g: g, p: p, points: map[event.PointID]string{}, decide: decide}
 	mode := event.Together
 	if shards > 1 {
 		mode = event.Apart
@@ -118,14 +141,14 @@ func newRig(t *testing.T, shards int, decide func(name string, e any) event.Verd
 		sh.Enter()
 		sh.Bind(r, func(id event.PointID) bool {
 			switch r.points[id] {
-			case "loop.mqtt_connect", "loop.mqtt_subscribe", "loop.mqtt_publish", "loop.mqtt_connected", "loop.mqtt_message", "loop.error", "loop.close":
+			case "loop.mqtt_connect", "loop.mqtt_subscribe", "loop.mqtt_publish", "loop.mqtt_unsubscribe", "loop.mqtt_disconnect", "loop.mqtt_connected", "loop.mqtt_message", "loop.error", "loop.close":
 				return true
 			}
 			return false
 		})
 		sh.Leave()
 	}
-	change, errs := g.Prepare([]loop.Listen{{Name: "mqtt", Options: []event.KV{{Key: "url", Value: "mqtt://127.0.0.1:0"}}}})
+	change, errs := g.Prepare([]loop.Listen{{Name: "mqtt", Options: options}})
 	if errs != nil && errs[0] != nil {
 		t.Fatal(errs[0])
 	}
@@ -141,7 +164,7 @@ func newRig(t *testing.T, shards int, decide func(name string, e any) event.Verd
 			t.Error(err)
 		}
 	})
-	t.Cleanup(func() {
+	return r, sync.OnceFunc(func() {
 		cancel()
 		live.Wait()
 		p.brokers.Range(func(_, v any) bool {
@@ -152,7 +175,6 @@ func newRig(t *testing.T, shards int, decide func(name string, e any) event.Verd
 			return true
 		})
 	})
-	return r
 }
 
 // port returns where the listener is.

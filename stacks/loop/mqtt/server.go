@@ -24,6 +24,7 @@ type server struct {
 	loop.BaseSession
 	link
 	b         *broker
+	sessions  string // the table that keeps them, "" for none
 	id        string
 	in        bool // logged in
 	entering  bool // its session is being found
@@ -171,6 +172,7 @@ func expiryOf(p *mqttwire.Packet) uint32 {
 func (s *server) begin(p *mqttwire.Packet, ses *session, present bool) {
 	s.in, s.will, s.session, ses.s = true, p.Will, ses, s
 	s.flow = &ses.flow
+	s.keep(ses)
 	s.keepAlive = time.Duration(p.KeepAlive) * time.Second
 	s.window = int(min(p.Properties.Num(mqttwire.ReceiveMaximum, window), window))
 	s.most = int(p.Properties.Num(mqttwire.MaximumPacketSize, 0))
@@ -194,6 +196,23 @@ func (s *server) begin(p *mqttwire.Packet, ses *session, present bool) {
 	s.goOn()
 }
 
+// keep has a session outlive the process where the listener says so, and the client.
+func (s *server) keep(ses *session) {
+	switch {
+	case ses.expiry == 0:
+		ses.unkeep()
+	case ses.flow.keeper != nil:
+		ses.flow.keeper.session(ses.expiry, 0)
+	case s.sessions != "":
+		table, err := s.c.Stack().Group().Table(s.sessions)
+		if err != nil {
+			s.c.Fault("mqtt: sessions are not kept: " + err.Error())
+			return
+		}
+		ses.keep(table)
+	}
+}
+
 // disconnects takes leave as the client says.
 func (s *server) disconnects(p *mqttwire.Packet) {
 	if p.Reason != mqttwire.DisconnectWithWill {
@@ -205,6 +224,9 @@ func (s *server) disconnects(p *mqttwire.Packet) {
 			return
 		}
 		s.session.expiry = x.Num
+	}
+	if loopev.OnMQTTDisconnect.Wanted(s.c.Shard()) {
+		loopev.OnMQTTDisconnect.Emit(s.c.Shard(), &loopev.MQTTDisconnect{C: s.c, ClientID: s.id, Code: p.Reason})
 	}
 	s.end()
 }
@@ -269,7 +291,7 @@ func (s *server) publishes(p *mqttwire.Packet) {
 // the session is this connection's still, since another may have it in another shard.
 func (s *server) unasked() {
 	if s.in && s.asking != 0 {
-		delete(s.flow.got, s.asking)
+		s.forget(s.asking)
 	}
 	s.asking = 0
 }
@@ -354,6 +376,7 @@ func (s *server) subscribe(f mqttwire.Filter) byte {
 		ses.filters = map[string]mqttwire.Filter{}
 	}
 	ses.filters[f.Topic] = f
+	ses.flow.keeper.filter(f)
 	fresh := s.b.subscribe(ses, f)
 	// What was kept is for who asks for himself (MQTT 5 section 4.8.2).
 	if group, _ := mqttwire.SplitShared(f.Topic); group == "" && (f.RetainHandling == 0 || f.RetainHandling == 1 && fresh) {
@@ -366,10 +389,15 @@ func (s *server) unsubscribes(p *mqttwire.Packet) {
 	ack := &mqttwire.Packet{Type: mqttwire.Unsuback, ID: p.ID}
 	for _, f := range p.Filters {
 		reason := byte(mqttwire.NoSubscription)
-		if s.b.unsubscribe(s.session, f.Topic) {
+		had := s.b.unsubscribe(s.session, f.Topic)
+		if had {
 			reason = mqttwire.Success
 		}
 		delete(s.session.filters, f.Topic)
+		s.flow.keeper.unfilter(f.Topic)
+		if had && loopev.OnMQTTUnsubscribe.Wanted(s.c.Shard()) {
+			loopev.OnMQTTUnsubscribe.Emit(s.c.Shard(), &loopev.MQTTUnsubscribe{C: s.c, Filter: f.Topic, ClientID: s.id})
+		}
 		ack.Reasons = append(ack.Reasons, reason)
 	}
 	s.send(ack)

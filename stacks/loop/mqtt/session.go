@@ -23,8 +23,8 @@ const never = 0xffffffff
 
 // counts are what the brokers of a process count.
 type counts struct {
-	sessions, away, queued, queuedBytes                            atomic.Int64
-	resumed, expired, evicted, busy, queueRefused, retainedRefused atomic.Uint64
+	sessions, away, queued, queuedBytes                                                   atomic.Int64
+	resumed, expired, evicted, busy, restored, queueRefused, retainedRefused, keptRefused atomic.Uint64
 }
 
 // Stats are what the brokers of a process have, and what they did.
@@ -37,9 +37,12 @@ type Stats struct {
 	Resumed, Expired, Evicted uint64
 	// Busy logins were refused since the shard that has their session took nothing more.
 	Busy uint64
+	// Restored sessions went on that were kept by a process before.
+	Restored uint64
 	// QueueRefused messages found no room while their client was away, RetainedRefused ones
-	// none among those that are kept.
-	QueueRefused, RetainedRefused uint64
+	// none among those that are kept; KeptRefused rows none in the store that keeps sessions,
+	// or they could not be read.
+	QueueRefused, RetainedRefused, KeptRefused uint64
 }
 
 // Stats returns the counters so far. Any goroutine may ask.
@@ -47,7 +50,7 @@ func (p *Protocol) Stats() any {
 	c := &p.counts
 	return Stats{
 		Sessions: c.sessions.Load(), Away: c.away.Load(), Queued: c.queued.Load(), QueuedBytes: c.queuedBytes.Load(),
-		Resumed: c.resumed.Load(), Expired: c.expired.Load(), Evicted: c.evicted.Load(), Busy: c.busy.Load(),
+		Resumed: c.resumed.Load(), Expired: c.expired.Load(), Evicted: c.evicted.Load(), Busy: c.busy.Load(), Restored: c.restored.Load(), KeptRefused: c.keptRefused.Load(),
 		QueueRefused: c.queueRefused.Load(), RetainedRefused: c.retainedRefused.Load(),
 	}
 }
@@ -61,6 +64,7 @@ type session struct {
 	filters map[string]mqttwire.Filter
 	flow    flow
 	expiry  uint32 // seconds that it outlives a connection
+	left    int64  // when its client left, in event time; 0: it is there
 	place   *list.Element
 	timer   event.Timer
 	will    *message // of a client that is away
@@ -117,8 +121,12 @@ func (s *session) leave(will *mqttwire.Will) {
 	c.queued.Add(int64(len(s.flow.waiting)))
 	c.queuedBytes.Add(s.flow.bytes())
 	s.place = b.away.PushBack(s)
+	if s.left == 0 {
+		s.left = b.now()
+	}
+	s.flow.keeper.session(s.expiry, s.left)
 	timers := b.stack.Shard().Timers()
-	timers.Arm(&s.timer, b.now()+int64(s.awayTime()), func(int64) {
+	timers.Arm(&s.timer, s.left+int64(s.awayTime()), func(int64) {
 		c.expired.Add(1)
 		b.end(s)
 	})
@@ -159,6 +167,7 @@ func (s *session) back() {
 	timers := b.stack.Shard().Timers()
 	timers.Stop(&s.timer)
 	timers.Stop(&s.willBy)
+	s.left = 0
 	if s.place == nil {
 		return
 	}
@@ -173,6 +182,7 @@ func (s *session) back() {
 // end forgets a session whose client is away, and publishes the will that it still has
 // (MQTT 5 section 3.1.3.2.2).
 func (b *broker) end(s *session) {
+	s.unkeep()
 	s.back()
 	b.release(s)
 	b.p.homes.CompareAndDelete(s.id, b)
@@ -206,6 +216,7 @@ func (b *broker) adopt(s *session) {
 // is ends. Another connection of that name has to go (MQTT 5 section 3.1.4). Where the
 // other shard takes nothing more then gets nil, and the session stays where it is.
 func (b *broker) enter(id string, clean bool, then func(s *session, present bool)) {
+	b.restore()
 	old := b.giveUp(id)
 	before, _ := b.p.homes.Swap(id, b)
 	home, known := before.(*broker)
@@ -263,6 +274,7 @@ func (b *broker) begin(id string, old *session, clean bool, then func(*session, 
 	b.giveUp(id)
 	if old != nil && clean {
 		old.b = b
+		old.unkeep()
 		old.tellWill()
 		old = nil
 	}

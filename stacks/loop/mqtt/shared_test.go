@@ -22,12 +22,12 @@ func collect(t *testing.T, n int, peers ...*peer) (got [][]string) {
 		go func() {
 			for {
 				pkt := p.recv()
+				if pkt != nil && pkt.QoS == 1 {
+					p.send(ack(mqttwire.Puback, pkt.ID))
+				}
 				ch <- message{i, pkt}
 				if pkt == nil || pkt.Type == mqttwire.Pingresp {
 					return
-				}
-				if pkt.QoS == 1 {
-					p.send(ack(mqttwire.Puback, pkt.ID))
 				}
 			}
 		}()
@@ -287,10 +287,15 @@ func TestSessionElsewhereBusy(t *testing.T) {
 		p.send(hello)
 		p.expect(c.want)
 		p.expect("end")
-		stuck.Leave()
 		if s := r.p.Stats().(Stats); s.Busy != 1 || s.Sessions != 1 || s.Away != 1 {
 			t.Errorf("%+v", s)
 		}
+		posted := make(chan bool)
+		stuck.Leave()
+		for !stuck.Post(func() { close(posted) }) {
+			time.Sleep(time.Millisecond)
+		}
+		<-posted // there is room again
 		r.enter("a", true, keep)
 	}
 }

@@ -197,10 +197,10 @@ func (s *Set) order(up []*place, key string, turn bool) {
 	}
 	switch s.cfg.Algorithm {
 	case RoundRobin:
+		rotate(up, s.next%len(up))
 		if turn {
 			s.next++
 		}
-		rotate(up, s.next%len(up))
 	case Weighted:
 		slices.SortStableFunc(up, func(a, b *place) int { return cmp.Compare(b.turn+b.Weight, a.turn+a.Weight) })
 		if turn {

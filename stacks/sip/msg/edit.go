@@ -162,32 +162,9 @@ func (e *Edits) SetValue(i int, value []byte) error {
 	return nil
 }
 
-// AddToValue appends text, such as a parameter, to the value that a walk stands at.
-func (e *Edits) AddToValue(v *Values, text []byte) error {
-	if broken(text) {
-		return ErrLineBreak
-	}
-	end := v.in.off
-	for i := v.in.off; i < v.in.end; i++ {
-		if !is(e.m.raw[i], classLWS) {
-			end = i + 1
-		}
-	}
-	from := len(e.text)
-	e.text = append(e.text, text...)
-	e.splice(end, end, from)
-	return nil
-}
-
 // Replace replaces a view's bytes, which must be a slice of the message's, by text:
 // a parameter's value, a URI inside an address.
-func (e *Edits) Replace(view, text []byte) error { return e.around(view, 0, text) }
-
-// After inserts text behind a view.
-func (e *Edits) After(view, text []byte) error { return e.around(view, len(view), text) }
-
-// around replaces what of a view comes from skip on.
-func (e *Edits) around(view []byte, skip int, text []byte) error {
+func (e *Edits) Replace(view, text []byte) error {
 	if broken(text) {
 		return ErrLineBreak
 	}
@@ -197,7 +174,7 @@ func (e *Edits) around(view []byte, skip int, text []byte) error {
 	}
 	from := len(e.text)
 	e.text = append(e.text, text...)
-	e.splice(uint32(off+skip), uint32(off+len(view)), from)
+	e.splice(uint32(off), uint32(off+len(view)), from)
 	return nil
 }
 

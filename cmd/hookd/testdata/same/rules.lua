@@ -28,6 +28,12 @@ rule "tagged" { on = flow.conn_end, match = { tags = "lossy" }, run = function(c
   alert("lossy", { conn = c, order = c.data.order, roll = math.random(1, 6) })
 end }
 
+rule "streams" { on = flow.conn_end, run = function(c)
+  local out, back = c.client.sent, c.server.sent
+  if out and back then
+    log.info("streams", { conn = c, out = hash.crc32(out:peek() or ""), back = hash.crc32(back:peek() or ""), tail = hash.crc32(back:peek(200, math.floor(back:len() / 2)) or "") })
+  end
+end }
 rule "busy" { on = event.busy, threshold = { count = 20, within = "5s" }, run = function(c, d)
   raise(event.noted, { n = d.len, conn = c.id })
 end }

@@ -19,3 +19,15 @@ rule "ways" { on = sip.request_in, match = { method = "INVITE" }, run = function
   if way == "long" then return sip.relay { to = a, record_route = true, timeout = "300ms" } end
   return sip.relay { to = a, record_route = true }
 end }
+
+rule "told" {
+  on = { sip.request_in, sip.e2ecancel_in, sip.request_fwded, sip.response_in, sip.on_branch_failure, sip.on_failure_ro, sip.on_failure,
+    sip.response_fwded, sip.response_pre_out, sip.response_out, sip.ack_neg_in, sip.e2eack_in },
+  always = true,
+  run = function(tx, m, b)
+    if tx.method ~= "INVITE" then return end
+    local what = m.is_request and m.method or m.faked and m.code .. " by " .. m.faked_by or m.code
+    if this.event == "sip.request_fwded" then what = b.index end
+    alert("told", { way = tx.request.ruri.user, call = tx.call_id, hook = this.event .. " " .. what })
+  end,
+}
