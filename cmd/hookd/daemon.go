@@ -260,7 +260,8 @@ func (d *daemon) published(g *engine.Generation) {
 		d.manager.status(d.liveLine())
 	}
 	d.log.Info("live", "generation", g.Number, "hash", g.Hash, "changed", len(g.Changed))
-	if len(d.options.interfaces)+len(d.options.pcap) == 0 && wantsPackets(g.Plan()) {
+	o := d.options
+	if !o.console && len(o.interfaces)+len(o.pcap) == 0 && wantsPackets(g.Plan()) {
 		d.noPackets.Do(func() {
 			d.log.Warn("there are rules on events of flow, and no packets come in: -i IFACE or --pcap FILE says where from")
 		})
