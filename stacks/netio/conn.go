@@ -40,6 +40,8 @@ const (
 	isMore                        // in Loop.more
 	isPrelude                     // what stands before TLS, and all else, is not over
 	isCounted                     // it counts with its address
+	mayRead                       // the socket told of bytes, and may have some still
+	sawUrgent                     // a short read does not mean that it has not
 )
 
 // Conn is a stream connection or a UDP peer. Its methods want the loop's shard

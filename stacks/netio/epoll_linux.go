@@ -10,7 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// epoll is the backend on Linux: level-triggered, with an eventfd to be woken by.
+// epoll is the backend on Linux, with an eventfd to be woken by. It is level-triggered but
+// for TCP connections that are read: those the kernel would look at once more in the
+// next wait, to find nothing.
 // The kernel hands back the slot's ID, never the descriptor, which could be
 // another's by then.
 type epoll struct {
@@ -89,6 +91,9 @@ func readinessOf(events uint32) (what readiness) {
 	if events&unix.EPOLLERR != 0 {
 		what |= broken
 	}
+	if events&unix.EPOLLPRI != 0 {
+		what |= urgent
+	}
 	return what
 }
 
@@ -121,6 +126,7 @@ type polled struct {
 	fd   int
 	id   ID
 	on   bool
+	edge bool // edges can be had
 	want interest
 	mode uint32 // EPOLLEXCLUSIVE or nothing
 }
@@ -160,6 +166,9 @@ func (s *polled) watch(want interest) error {
 	}
 	if want&gone != 0 {
 		events |= unix.EPOLLRDHUP
+	}
+	if s.edge && want&edges != 0 {
+		events |= unix.EPOLLET | unix.EPOLLPRI
 	}
 	op := unix.EPOLL_CTL_MOD
 	if !s.on {

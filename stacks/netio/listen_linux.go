@@ -230,7 +230,8 @@ func (d *doorman) accept(*Options) (wire, netip.AddrPort, error) {
 		fd, sa, err := unix.Accept4(d.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
-			return &stream{polled{p: d.p, fd: fd}}, addrOf(sa), nil
+			from := addrOf(sa)
+			return newStream(d.p, fd, from.IsValid()), from, nil
 		case unix.EINTR, unix.ECONNABORTED, unix.EPROTO:
 		case unix.EAGAIN:
 			return nil, netip.AddrPort{}, errAgain

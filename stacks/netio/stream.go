@@ -28,8 +28,9 @@ func (c *Conn) ready(what readiness) {
 		c.feed()
 	case c.flags&connecting != 0:
 		c.settleConnect()
-	case what&(readable|gone|hung|broken) != 0:
+	case what&(readable|gone|hung|broken|urgent) != 0:
 		c.noticeLeaving(what)
+		c.flags |= mayRead
 		if c.reading() {
 			c.receive()
 		} else if c.flags&(sawEOF|sawBroken) == sawEOF|sawBroken {
@@ -57,6 +58,9 @@ func (c *Conn) noticeLeaving(what readiness) {
 	}
 	if what&hung != 0 {
 		c.flags |= sawHung
+	}
+	if what&urgent != 0 {
+		c.flags |= sawUrgent
 	}
 	if what&broken != 0 {
 		c.flags |= sawBroken
@@ -94,6 +98,9 @@ func (c *Conn) receive() {
 	var err error
 	if c.ahead = c.ahead[n:]; n == 0 {
 		n, err = c.w.read(l.read[:room])
+		if err == errAgain || n > 0 && n < room && c.flags&(sawGone|sawUrgent) == 0 {
+			c.flags &^= mayRead
+		}
 	}
 	switch {
 	case n > 0:
@@ -301,6 +308,9 @@ func (c *Conn) watch() {
 		want = writable
 	case c.reading():
 		want = readable | gone
+		if c.tls == nil && c.flags&mayRead == 0 {
+			want |= edges
+		}
 	case c.flags&(sawHung|sawBroken) != 0:
 	case c.flags&(sawGone|sawEOF) != 0:
 		want = broken
@@ -308,7 +318,7 @@ func (c *Conn) watch() {
 		want = gone
 	}
 	if c.flags&(connecting|isLater) == 0 && c.out.n > 0 || c.tls != nil && c.tls.pend.n > 0 {
-		want |= writable
+		want = want&^edges | writable
 	}
 	if (c.tls != nil && c.tls.more || len(c.ahead) > 0) && c.flags&isMore == 0 && c.reading() {
 		c.flags |= isMore

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +14,12 @@ import (
 // stream is a non-blocking stream socket.
 type stream struct {
 	polled
+}
+
+// newStream returns the wire of a socket. A read of a Unix socket may be short although
+// there is more, where something besides bytes was sent, and nothing tells of it.
+func newStream(p *epoll, fd int, tcp bool) *stream {
+	return &stream{polled{p: p, fd: fd, edge: tcp}}
 }
 
 func (s *stream) connected() error {
@@ -48,8 +55,8 @@ func (s *stream) read(p []byte) (int, error) {
 
 // transfer receives or sends: to the kernel that is less work than read and write, which
 // are for files too. The scheduler is not told of it, since it never waits.
-func (s *stream) transfer(call uintptr, p []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall6(call, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+func (s *stream) transfer(call uintptr, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(call, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	return int(n), errno
 }
 
@@ -114,10 +121,12 @@ func (p *epoll) adopt(f *os.File) (wire, netip.AddrPort, error) {
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
-	s := &stream{polled{p: p, fd: -1}}
+	s := newStream(p, -1, false)
 	var sa unix.Sockaddr
 	if failed := raw.Control(func(fd uintptr) {
 		if sa, err = unix.Getpeername(int(fd)); err == nil {
+			_, local := sa.(*unix.SockaddrUnix)
+			s.edge = !local
 			s.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 		}
 	}); failed != nil {
@@ -217,7 +226,7 @@ func (p *epoll) dial(to target, opt *Options, bind netip.AddrPort) (wire, error)
 		_ = unix.Close(fd)
 		return nil, err
 	}
-	return &stream{polled{p: p, fd: fd}}, nil
+	return newStream(p, fd, fam != unix.AF_UNIX), nil
 }
 
 func (p *epoll) connect(fd, fam int, sa unix.Sockaddr, opt *Options, bind netip.AddrPort) error {

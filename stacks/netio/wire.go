@@ -9,7 +9,9 @@ import (
 // interest says what of a socket its owner wants to hear about, readiness what
 // there is: bits of the same meaning. gone is the peer's end of its stream, hung
 // that both streams ended, broken an error; the last two are heard of any socket
-// that is watched for anything.
+// that is watched for anything. Who asks for edges knows that there is nothing to be
+// read, and need be told only when something comes; he hears of urgent bytes too, at
+// which a read is short although there are more.
 type (
 	interest  uint8
 	readiness = interest
@@ -21,10 +23,12 @@ const (
 	gone
 	hung
 	broken
+	urgent
+	edges
 )
 
 // ready says that the socket of a slot is ready. Readiness is told again as long
-// as it lasts and is wanted.
+// as it lasts and is wanted, but for edges.
 type ready struct {
 	id   ID
 	what readiness

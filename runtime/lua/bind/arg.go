@@ -133,8 +133,11 @@ func toSelf[T any](h Host, L *lua.LState, t TypeID, fn string) T {
 // error that the call returns since the object ended.
 func toActing[T any](h Host, L *lua.LState, t TypeID, fn string) (self T, err error) {
 	if ud, ok := L.Get(1).(*lua.LUserData); ok {
-		_, err := h.Live(ud, t)
-		if ended := (*EndedError)(nil); errors.As(err, &ended) {
+		o, err := h.Live(ud, t)
+		if err == nil {
+			return o.(T), nil
+		}
+		if ended, ok := errors.AsType[*EndedError](err); ok {
 			return self, fmt.Errorf("%s has ended", ended.Label)
 		}
 	}
