@@ -32,7 +32,7 @@ func newBlocks() *cobra.Command {
 		Short: "Show what a running daemon blocks; add to it, take from it",
 		Long: `Blocks lists the addresses and networks that flow.block has blocked, the oldest
 first, with the time of events that is left and the packets that they stopped.`,
-		Args: cobra.NoArgs,
+		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var l flow.BlockList
 			if err := a.look(cmd, http.MethodGet, fmt.Sprintf("/blocks?limit=%d", limit), nil, &l); err != nil {
@@ -64,7 +64,7 @@ func newBlockAdd() *cobra.Command {
 		Short: "Block an address or network, as flow.block does",
 		Example: `  hookd blocks add 203.0.113.7 --ttl 1h --reason "scans us"
   hookd blocks add 2001:db8::/48`,
-		Args: cobra.ExactArgs(1),
+		Args: exactlyOne("an address or prefix"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if b.TTL < 0 {
 				return usagef("--ttl %s: more than 0", b.TTL)
@@ -83,7 +83,7 @@ func newBlockRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove PREFIX",
 		Short: "Take a block back, exactly as it was blocked",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactlyOne("an address or prefix"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changeBlock(cmd, &a, "remove", args[0], &blockRequest{}, "is not blocked any more")
 		},

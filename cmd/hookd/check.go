@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,17 @@ import (
 
 // defaultScripts is where scripts are looked for when no path is given.
 const defaultScripts = "scripts"
+
+// noScripts says that there are none, where no path is given.
+const noScripts = "no scripts: give a path, or make a folder ./" + defaultScripts
+
+// defaultPaths is what is taken where no path is given; nil if it is not there.
+func defaultPaths() []string {
+	if info, err := os.Stat(defaultScripts); err != nil || !info.IsDir() {
+		return nil
+	}
+	return []string{defaultScripts}
+}
 
 type checkOptions struct {
 	houseOptions
@@ -33,6 +45,9 @@ func newCheck() *cobra.Command {
 		Long: `Check parses the scripts, looks up every name, runs their top level aside and
 binds their rules, as a start or a reload would. Without a path it checks
 ./scripts.`,
+		Example: `  hookd check
+  hookd check rules/scan.lua --explain
+  hookd check rules --plan`,
 		RunE: func(cmd *cobra.Command, args []string) error { return check(cmd, args, o) },
 	}
 	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
@@ -51,7 +66,9 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 		return usagef("--format %s: text or json", o.format)
 	}
 	if len(paths) == 0 {
-		paths = []string{defaultScripts}
+		if paths = defaultPaths(); paths == nil {
+			return usagef(noScripts)
+		}
 	}
 	sources, err := watch.Scan(paths...)
 	if err != nil {

@@ -71,7 +71,7 @@ func (d *daemon) consoleConfig(sc screen) console.Config {
 		},
 	}
 	c.Looks = []console.Look{{
-		Name: "ladder", Args: "CALL-ID", Does: "draw the messages that are kept of SIP calls; the Call-ID may be a glob",
+		Name: "ladder", Args: "CALL-ID", Does: "draw the kept messages of SIP calls; a glob, too",
 		Text: func(id string) (string, error) { return d.ladder(id, sc.width) },
 	}}
 	if len(d.paths) == 0 {

@@ -29,13 +29,14 @@ func newDiff() *cobra.Command {
 		Short: "Show what a change of rules would have decided differently",
 		Long: `Diff replays captures through two sets of rules side by side, packet by packet,
 and prints each spot at which another verdict would have held, and each alert
-that only one of them gives. Both sets see the traffic as it was captured.
+that only one of them gives. Both sets see the traffic as it was captured. Script
+errors are counted, and are a difference where one set has more.
 
 The exit code is 0 where nothing differs and 1 where something does.`,
 		Example: `  hookd diff monday.pcap --old rules --new rules.next
   git stash; cp -r rules /tmp/before; git stash pop
   hookd diff monday.pcap --old /tmp/before --new rules --format json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: captures,
 		RunE: func(cmd *cobra.Command, args []string) error { return diff(cmd, args, &o) },
 	}
 	f := cmd.Flags()
@@ -98,7 +99,7 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 		return fail(exitIO, fmt.Errorf("write differences: %w", out.Err()))
 	case readErr != nil:
 		return fail(exitIO, readErr)
-	case both.Total.Different():
+	case both.Different():
 		return fail(exitFinding, nil)
 	}
 	return nil

@@ -41,7 +41,7 @@ func newDoc() *cobra.Command {
   hookd doc json.encode
   hookd doc is
   hookd doc limits`,
-		Args: cobra.ExactArgs(1),
+		Args: exactlyOne("a name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return doc(cmd.OutOrStdout(), args[0])
 		},

@@ -39,7 +39,7 @@ filters said no. --conn takes the number that records have, a community id
 It finds a failure, exit code 1, if there is no such connection.`,
 		Example: `  hookd explain calls.pcap --conn 17 -s scripts
   hookd explain calls.pcap --conn 10.0.0.1:5060 -s scripts --all`,
-		Args: cobra.MinimumNArgs(1),
+		Args: captures,
 		RunE: func(cmd *cobra.Command, args []string) error { return explainConns(cmd, args, &o) },
 	}
 	f := cmd.Flags()

@@ -22,7 +22,7 @@ a pattern without a phase names default phases.`,
 		Example: `  hookd hooks
   hookd hooks 'flow.*'
   hookd hooks 'flow.*.rcv' --format json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne("a pattern"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return hooks(cmd.OutOrStdout(), args, format)
 		},

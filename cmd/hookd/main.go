@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -54,22 +55,26 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.Execute()
+	cmd, err := root.ExecuteC()
 	if err == nil {
 		return exitDone
 	}
 	// What has no code of its own is cobra's complaint about the command line.
 	code := exitUsage
 	var ee *exitError
-	if errors.As(err, &ee) {
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &ee):
 		code = ee.code
 		if ee.err == nil {
 			return code
 		}
+	case errors.As(err, &file):
+		code = exitIO // of what a command only prints
 	}
 	fmt.Fprintf(stderr, "hookd: %s\n", strings.TrimSpace(err.Error()))
 	if code == exitUsage {
-		fmt.Fprintln(stderr, "See 'hookd help'.")
+		fmt.Fprintln(stderr, seeHelp(cmd))
 	}
 	return code
 }
@@ -80,18 +85,32 @@ func newRoot() *cobra.Command {
 		Short: "Lua rules on live connections, calls, sockets and event loops",
 		Long: `hookd runs Lua rules on what native stacks see. A rule binds a handler or a
 verdict to a hook point; the same rules run on a capture and on live traffic.
+Without a command there is a console, with the scripts of ./scripts if there are any.
 
 Exit codes: 0 done, 1 the work found a failure, 2 usage, 3 scripts do not load,
 4 input, output or privilege, 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return consoleHere(cmd) },
 	}
-	root.AddCommand(
-		newRun(), newConsole(), newStatus(), newReload(), newRollback(),
-		newRules(), newConns(), newTrace(), newTop(), newStore(), newBlocks(),
-		newReplay(), newDiff(), newExplain(), newCheck(), newTest(), newHooks(), newDoc(), newSIP(), newSock(), newVersion(),
-	)
+	root.SetFlagErrorFunc(flagError)
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"write", "Write rules:", []*cobra.Command{newCheck(), newTest(), newHooks(), newDoc()}},
+		{"try", "Try them on captures:", []*cobra.Command{newReplay(), newDiff(), newExplain()}},
+		{"run", "Run them:", []*cobra.Command{newRun(), newReload(), newRollback()}},
+		{"ask", "Ask a running daemon:", []*cobra.Command{newConsole(), newStatus(), newRules(), newConns(), newTrace(), newTop(), newStore(), newBlocks()}},
+		{"look", "Work with calls and sockets:", []*cobra.Command{newSIP(), newSock()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.id
+			root.AddCommand(c)
+		}
+	}
+	root.AddCommand(newVersion())
 	return root
 }

@@ -63,7 +63,7 @@ written. The exit code is then 130.`,
   hookd replay calls.pcap --print flow.conn_end --where 'server.port == 5060'
   hookd replay big.pcap -s rules --jobs 4
   hookd replay calls.pcap -s rules --verdicts apply --write passed.pcapng`,
-		Args: cobra.MinimumNArgs(1),
+		Args: captures,
 		RunE: func(cmd *cobra.Command, args []string) error { return replay(cmd, args, o) },
 	}
 	f := cmd.Flags()
@@ -156,7 +156,7 @@ func replay(cmd *cobra.Command, paths []string, o replayOptions) error {
 // check reads what the flags say and refuses what makes no sense.
 func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
 	if len(o.scripts) == 0 && len(o.print) == 0 && o.write == "" && !o.stats {
-		return 0, usagef("nothing to do: give scripts with -s, events with --print, a file with --write, or --stats")
+		return 0, usagef("nothing to do: give scripts with -s, events with --print (as in --print flow.conn_end), a file with --write, or --stats")
 	}
 	if err := notAmong(o.write, paths); err != nil {
 		return 0, err

@@ -18,7 +18,7 @@ func newRules() *cobra.Command {
 		Short: "Show a running daemon's rules with their counters; switch them off and on",
 		Long: `Rules lists the live rules with what they saw, matched and decided since the
 daemon started. --plan shows the order in which they run instead.`,
-		Args: cobra.NoArgs,
+		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if plan {
 				return showPlan(cmd, &a)
@@ -69,7 +69,7 @@ of that name, NAME is "script: name". The switch is logged, and shown by
 'hookd rules'; no file changes.`,
 		Example: "  hookd rules " + word + ` premium-number
   hookd rules ` + word + ` "scripts/fraud.lua: premium-number"`,
-		Args: cobra.ExactArgs(1),
+		Args: exactlyOne("a rule"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var answer inspect.Switched
 			if err := a.look(cmd, http.MethodPost, "/rules/"+word, &inspect.Switch{Rule: args[0]}, &answer); err != nil {

@@ -110,7 +110,7 @@ func defaultControl() string {
 func (o *runOptions) check(paths []string) error {
 	switch {
 	case len(paths) == 0:
-		return usagef("no scripts: give a path, or make a folder ./%s", defaultScripts)
+		return usagef(noScripts)
 	case o.speed != "1x" && o.speed != "max":
 		return usagef("--speed %s: 1x or max", o.speed)
 	case len(o.pcap) > 0 && len(o.interfaces) > 0:
@@ -132,9 +132,7 @@ func (o *runOptions) check(paths []string) error {
 // runDaemon runs one daemon from its start to its end.
 func runDaemon(cmd *cobra.Command, paths []string, o *runOptions) error {
 	if len(paths) == 0 {
-		if info, err := os.Stat(defaultScripts); err == nil && info.IsDir() {
-			paths = []string{defaultScripts}
-		}
+		paths = defaultPaths()
 	}
 	if err := o.check(paths); err != nil {
 		return err

@@ -24,7 +24,7 @@ func newSIP() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sip",
 		Short: "Look at SIP: calls of a capture or a daemon, messages",
-		Args:  cobra.NoArgs,
+		Args:  noCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSIPLadder(), newSIPParse())

@@ -25,7 +25,7 @@ call, who have to understand the field. Lines may end in LF alone, as editors wr
 them. The exit code is 1 where a message has errors.`,
 		Example: `  hookd sip parse invite.txt
   hookd sip parse --json *.dat`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOne("a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			refused := 0
 			for _, name := range args {

@@ -8,47 +8,25 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/hookd/hookd/spec/testbed"
 )
 
-// TestSippFlows has sipp play all three parts of the flows of calls: who calls, and who is
-// called at two places. Each part has to see just what is written there, in that order, and a
-// script what the golden file says.
-func TestSippFlows(t *testing.T) {
-	t.Parallel()
-	r := sippWith(t, "testdata/sipp/flows.lua")
-	flows := &flowsTold{ways: map[string]string{}}
-	t.Run("all", func(t *testing.T) { playFlows(t, r, flows) })
-	if t.Failed() {
-		return
-	}
-	var got string
-	for range 100 { // records are written behind what they tell of
-		got = flows.told(t, r.p.records)
-		if want := readOrEmpty("testdata/sipp_flows.golden"); got == want && !*update {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	golden(t, "sipp_flows.golden", got)
+// sippFlow is what all three parts of a call do.
+type sippFlow struct {
+	name, way    string
+	caller, a, b string
+	more         []string // what else sipp is told
 }
 
-const flowCalls = 5
-
-// playFlows plays them all at the same time. Pauses are so long that who does not pause is done
-// before, on a busy machine too.
-func playFlows(t *testing.T, r *sippRig, flows *flowsTold) {
+// sippFlows are those of calls. Pauses are so long that who does not pause is done before, on a busy
+// machine too.
+func sippFlows() []sippFlow {
 	const rest = ">ACK >BYE <200"
 	const takes, gone = ">200 <ACK <BYE >200", "<CANCEL >200 >487 <ACK"
-	for _, row := range []struct {
-		name, way    string
-		caller, a, b string
-		more         []string
-	}{
+	return []sippFlow{
 		{"200", "to", ">INVITE <100 <200 " + rest, "<INVITE " + takes, "", nil},
 		{"180, 200", "to", ">INVITE <100 <180 <200 " + rest, "<INVITE >180 " + takes, "", nil},
 		{"180, 183, 200", "to", ">INVITE <100 <180 <183 <200 " + rest, "<INVITE >180 >183 " + takes, "", nil},
@@ -68,48 +46,64 @@ func playFlows(t *testing.T, r *sippRig, flows *flowsTold) {
 		{"CANCEL of two", "fork", ">INVITE <100 <180 <180 >CANCEL <200 <487 >ACK", "<INVITE >180 " + gone, "<INVITE >180 <CANCEL ~400 >200 >487 <ACK", nil},
 		{"CANCEL and 200 cross", "to", ">INVITE <100 <180 >CANCEL <200 <200 " + rest, "<INVITE >180 <CANCEL >481 " + takes, "", nil},
 		{"a 200 too late", "long", ">INVITE <100 <180 <408 >ACK <200 " + rest, "<INVITE >180 <CANCEL >481 " + takes, "", nil},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			user, parts := row.way, []*exec.Cmd(nil)
-			for _, steps := range []string{row.a, row.b} {
-				port := fmt.Sprint(freePort(t))
-				user += "-" + port
-				if steps != "" {
-					parts = append(parts, answers(t, callee(t, steps), "127.0.0.1:"+port, "-m", fmt.Sprint(flowCalls), "-timeout", "15s", "-timeout_error"))
-				}
-			}
-			flows.is(user, row.name)
-			more := append([]string{"-s", user}, row.more...)
-			if c := r.call(t, caller(t, row.caller), flowCalls, 50, more...); c.ok != flowCalls || c.failed != 0 {
-				t.Errorf("%+v of %d calls", c, flowCalls)
-			}
-			for _, p := range parts {
-				if err := p.Wait(); err != nil {
-					t.Errorf("who is called: %v", err)
-				}
-			}
-		})
 	}
 }
 
-// flowsTold is what a script was told of each flow.
-type flowsTold struct {
-	mu   sync.Mutex
-	ways map[string]string // name of the flow, by the user who is called
-}
+const flowCalls = 5
 
-func (f *flowsTold) is(way, name string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.ways[way] = name
+// TestSippFlows has sipp play all three parts of the flows of calls, all at the same time: who
+// calls, and who is called at two places. Each part has to see just what is written there, in
+// that order, and a script what the golden file says.
+func TestSippFlows(t *testing.T) {
+	t.Parallel()
+	r := sippWith(t, "testdata/sipp/flows.lua")
+	list := sippFlows()
+	ways, called := map[string]string{}, map[string]*exec.Cmd{}
+	for i := range list {
+		f := &list[i]
+		for _, steps := range []string{f.a, f.b} {
+			port := fmt.Sprint(freePort(t))
+			f.way += "-" + port
+			if at := "127.0.0.1:" + port; steps != "" {
+				called[at] = answersSoon(t, callee(t, steps), at, "-m", fmt.Sprint(flowCalls), "-timeout", "15s", "-timeout_error")
+			}
+		}
+		ways[f.way] = f.name
+	}
+	for at := range called {
+		awaitPort(t, at)
+	}
+	callers := make([]*sippCalls, len(list))
+	for i, f := range list {
+		callers[i] = r.begin(t, fmt.Sprint("127.0.0.1:", r.edge), caller(t, f.caller), flowCalls, 50, append([]string{"-s", f.way}, f.more...)...)
+	}
+	for i, f := range list {
+		if c := callers[i].end(t); c.ok != flowCalls || c.failed != 0 {
+			t.Errorf("%s: %+v of %d calls", f.name, c, flowCalls)
+		}
+	}
+	for at, cmd := range called {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("who is called at %s: %v", at, err)
+		}
+	}
+	t.Logf("%d flows, %d calls of sipp's each", len(list), flowCalls)
+	var got string
+	for range 100 { // records are written behind what they tell of
+		got = told(r.p.records, ways)
+		if want := readOrEmpty("testdata/sipp_flows.golden"); got == want && !*update {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	golden(t, "sipp_flows.golden", got)
 }
 
 // told lists the hook points of the INVITE of each flow, in order, and what was repeated at once
 // only once. Behind the first final reply two ends talk at the same time: of that the list is
-// sorted. All calls of a flow have to have been the same.
-func (f *flowsTold) told(t *testing.T, records string) string {
-	t.Helper()
+// sorted. All calls of a flow have to have been the same. ways are the names of the flows by the
+// users who are called.
+func told(records string, ways map[string]string) string {
 	calls := map[string]map[string][]string{}
 	for line := range strings.Lines(readOrEmpty(records)) {
 		var r struct {
@@ -119,7 +113,7 @@ func (f *flowsTold) told(t *testing.T, records string) string {
 		if err := json.Unmarshal([]byte(line), &r); err != nil || r.Name != "told" {
 			continue // another, or one that is not written to its end
 		}
-		name := f.ways[r.Fields.Way]
+		name := ways[r.Fields.Way]
 		if calls[name] == nil {
 			calls[name] = map[string][]string{}
 		}
@@ -163,6 +157,8 @@ end }
 `, plain, secure, filepath.Join(certs, "cert.pem"), filepath.Join(certs, "key.pem")))
 	r := sippWith(t, script)
 	uac, uas := scenario(t, "uac"), scenario(t, "uas")
+	const calls = 20
+	callers := map[string]*sippCalls{}
 	for _, row := range []struct {
 		name, proto, host, mode string
 	}{
@@ -171,36 +167,32 @@ end }
 		{"TCP, a connection a call", "tcp", "127.0.0.1", "tn"},
 		{"TCP over IPv6", "tcp", "[::1]", "t1"},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			port := freePort(t)
-			answers(t, uas, fmt.Sprint(row.host, ":", port), "-t", row.proto[:1]+"1")
-			user := fmt.Sprintf("%s-%d-%s", map[string]string{"[::1]": "v6", "127.0.0.1": "v4"}[row.host], port, row.proto)
-			if c := r.callTo(t, fmt.Sprint(row.host, ":", plain), uac, 20, 100, "-s", user, "-t", row.mode, "-max_socket", "100"); c.ok != 20 || c.failed != 0 {
-				t.Errorf("%+v of 20 calls", c)
-			}
-		})
+		port := freePort(t)
+		answers(t, uas, fmt.Sprint(row.host, ":", port), "-t", row.proto[:1]+"1")
+		user := fmt.Sprintf("%s-%d-%s", map[string]string{"[::1]": "v6", "127.0.0.1": "v4"}[row.host], port, row.proto)
+		callers[row.name] = r.begin(t, fmt.Sprint(row.host, ":", plain), uac, calls, 100, "-s", user, "-t", row.mode, "-max_socket", "100")
 	}
 	// Debian's sipp is built without TLS: OpenSSL speaks it in socat, at both ends.
-	t.Run("TLS", func(t *testing.T) {
-		t.Parallel()
-		port, outer, inner := freePort(t), freePort(t), freePort(t)
-		named := strings.NewReplacer("[local_ip]:[local_port];transport=[transport]", fmt.Sprintf("127.0.0.1:%d;transport=tls", inner), "[transport]", "TLS")
-		wrapped := func(path string) string {
-			text := named.Replace(readOrEmpty(path))
-			path = filepath.Join(t.TempDir(), "tls.xml")
-			writeFile(t, path, text)
-			return path
+	port, outer, inner := freePort(t), freePort(t), freePort(t)
+	named := strings.NewReplacer("[local_ip]:[local_port];transport=[transport]", fmt.Sprintf("127.0.0.1:%d;transport=tls", inner), "[transport]", "TLS")
+	wrapped := func(path string) string {
+		text := named.Replace(readOrEmpty(path))
+		path = filepath.Join(t.TempDir(), "tls.xml")
+		writeFile(t, path, text)
+		return path
+	}
+	answers(t, wrapped(uas), fmt.Sprint("127.0.0.1:", port), "-t", "t1")
+	carry(t, inner, fmt.Sprintf("OPENSSL-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr,verify=0,cert=%s,key=%s", inner, filepath.Join(certs, "cert.pem"), filepath.Join(certs, "key.pem")),
+		fmt.Sprint("TCP:127.0.0.1:", port))
+	carry(t, outer, fmt.Sprintf("TCP-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr", outer),
+		fmt.Sprintf("OPENSSL:127.0.0.1:%d,cafile=%s,openssl-commonname=hookd", secure, filepath.Join(certs, "cert.pem")))
+	callers["TLS"] = r.begin(t, fmt.Sprint("127.0.0.1:", outer), wrapped(uac), calls, 100, "-s", fmt.Sprintf("v4-%d-tls", inner), "-t", "t1")
+	for name, sipp := range callers {
+		if c := sipp.end(t); c.ok != calls || c.failed != 0 {
+			t.Errorf("%s: %+v of %d calls", name, c, calls)
 		}
-		answers(t, wrapped(uas), fmt.Sprint("127.0.0.1:", port), "-t", "t1")
-		carry(t, inner, fmt.Sprintf("OPENSSL-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr,verify=0,cert=%s,key=%s", inner, filepath.Join(certs, "cert.pem"), filepath.Join(certs, "key.pem")),
-			fmt.Sprint("TCP:127.0.0.1:", port))
-		carry(t, outer, fmt.Sprintf("TCP-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr", outer),
-			fmt.Sprintf("OPENSSL:127.0.0.1:%d,cafile=%s,openssl-commonname=hookd", secure, filepath.Join(certs, "cert.pem")))
-		if c := r.callTo(t, fmt.Sprint("127.0.0.1:", outer), wrapped(uac), 20, 100, "-s", fmt.Sprintf("v4-%d-tls", inner), "-t", "t1"); c.ok != 20 || c.failed != 0 {
-			t.Errorf("%+v of 20 calls", c)
-		}
-	})
+		t.Logf("%s: %d calls of sipp's", name, calls)
+	}
 }
 
 // carry has a socat carry connections from one address, where it listens at a port, to
@@ -215,5 +207,5 @@ func carry(t *testing.T, port int, from, to string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	awaitPort(t, fmt.Sprint(port))
+	awaitPort(t, fmt.Sprint("127.0.0.1:", port))
 }

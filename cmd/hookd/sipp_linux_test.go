@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -137,6 +139,14 @@ func (r *sippRig) calls(t *testing.T, uac, uas string, n, rate int, more ...stri
 // answers has a sipp answer at an address, until the test ends or its calls are done.
 func answers(t *testing.T, uas, at string, more ...string) *exec.Cmd {
 	t.Helper()
+	cmd := answersSoon(t, uas, at, more...)
+	awaitPort(t, at)
+	return cmd
+}
+
+// answersSoon is answers without waiting until it is there.
+func answersSoon(t *testing.T, uas, at string, more ...string) *exec.Cmd {
+	t.Helper()
 	host, port, err := net.SplitHostPort(at)
 	if err != nil {
 		t.Fatal(err)
@@ -158,49 +168,62 @@ func answers(t *testing.T, uas, at string, more ...string) *exec.Cmd {
 			t.Logf("who answers at %s: %.4000s", at, faults)
 		}
 	})
-	awaitPort(t, port)
 	return cmd
 }
 
 // call has one sipp call, or whatever its scenario does.
 func (r *sippRig) call(t *testing.T, uac string, n, rate int, more ...string) sippCount {
 	t.Helper()
-	return r.callTo(t, fmt.Sprint("127.0.0.1:", r.edge), uac, n, rate, more...)
+	return r.begin(t, fmt.Sprint("127.0.0.1:", r.edge), uac, n, rate, more...).end(t)
 }
 
-// callTo is call at another address than that of the first listener.
-func (r *sippRig) callTo(t *testing.T, at, uac string, n, rate int, more ...string) sippCount {
+// sippCalls is a sipp that calls.
+type sippCalls struct {
+	r   *sippRig
+	cmd *exec.Cmd
+	out bytes.Buffer
+}
+
+// begin has one call an address, while the test goes on.
+func (r *sippRig) begin(t *testing.T, at, uac string, n, rate int, more ...string) *sippCalls {
 	t.Helper()
 	host, _, err := net.SplitHostPort(at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
 	limit := time.Duration(n/rate+20) * time.Second
 	args := append([]string{
 		at, "-sf", uac, "-s", "svc", "-p", fmt.Sprint(freePort(t)), "-nostdin", "-i", host,
 		"-m", fmt.Sprint(n), "-r", fmt.Sprint(rate), "-timeout", fmt.Sprint(limit.Seconds(), "s"), "-timeout_error",
 		"-trace_stat", "-stf", "figures.csv", "-fd", "1", "-trace_err", "-error_file", "errors.log", "-buff_size", "4194304",
 	}, more...)
-	cmd := exec.CommandContext(t.Context(), "sipp", args...)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%.2000s\n%.4000s\n%s", err, out, readOrEmpty(filepath.Join(dir, "errors.log")), readOrEmpty(r.p.logs))
+	c := &sippCalls{r: r, cmd: exec.CommandContext(t.Context(), "sipp", args...)}
+	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = t.TempDir(), &c.out, &c.out
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	return counted(t, filepath.Join(dir, "figures.csv"))
+	return c
+}
+
+// end waits until it is done.
+func (c *sippCalls) end(t *testing.T) sippCount {
+	t.Helper()
+	if err := c.cmd.Wait(); err != nil {
+		t.Errorf("%v\n%.2000s\n%.4000s\n%.2000s", err, &c.out, readOrEmpty(filepath.Join(c.cmd.Dir, "errors.log")), readOrEmpty(c.r.p.logs))
+	}
+	return counted(t, filepath.Join(c.cmd.Dir, "figures.csv"))
 }
 
 // awaitPort waits until somebody has a port, by UDP or by TCP. Trying to open it could take
 // it from who is about to. The process may be in another network than this thread, where other
 // tests went with its first one.
-func awaitPort(t *testing.T, port string) {
+func awaitPort(t *testing.T, at string) {
 	t.Helper()
-	n, err := strconv.ParseUint(port, 10, 16)
+	addr, err := netip.ParseAddrPort(at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken := fmt.Sprintf(":%04X", n)
+	taken := fmt.Sprintf(":%04X", addr.Port())
 	for range 500 {
 		for _, name := range []string{"udp", "udp6", "tcp", "tcp6"} {
 			for line := range strings.Lines(readOrEmpty("/proc/thread-self/net/" + name)) {
@@ -211,7 +234,7 @@ func awaitPort(t *testing.T, port string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("nobody took port %s", port)
+	t.Fatalf("nobody took %s", at)
 }
 
 // TestSipp has sipp call sipp through the example, by the scenarios that it comes with.

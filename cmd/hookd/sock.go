@@ -21,7 +21,7 @@ hosts; the peer does not notice. A program that holds one need not know of it.
 
 It needs Linux, CAP_NET_ADMIN over the network namespace, and for connections of
 other processes the rights of ptrace. 'hookd sock doctor' says what is there.`,
-		Args: cobra.NoArgs,
+		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSockList(), newSockCheckpoint(), newSockRestore(), newSockMove(), newSockInspect(), newSockImport(),

@@ -25,7 +25,7 @@ the kernel answers them with RST. If anything fails, the connection goes on wher
 is; also if this command is killed.`,
 		Example: `  hookd sock checkpoint c.img --pid 4711 --fd 9
   hookd sock checkpoint c.img --local 10.0.0.1:80 --remote 10.0.0.9:40000 --lease 60s`,
-		Args: cobra.ExactArgs(1),
+		Args: exactlyOne("an image file"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if leave && t.kill {
 				return usagef("--leave and --kill contradict each other")

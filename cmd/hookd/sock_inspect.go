@@ -21,7 +21,7 @@ func newSockInspect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
 		Short: "Show what is in a connection's image",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactlyOne("an image file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := image.ReadFile(args[0])
 			if err != nil {

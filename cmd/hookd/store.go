@@ -22,7 +22,7 @@ func newStore() *cobra.Command {
 oldest first, with the time of events after which they expire.`,
 		Example: `  hookd store
   hookd store blocked --limit 20`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne("a store"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return showStores(cmd, &a)

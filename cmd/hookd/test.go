@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,9 +24,12 @@ func newTest() *cobra.Command {
 		Use:   "test [PATH...]",
 		Short: "Run the specs of scripts",
 		Long: `Test runs *_spec.lua files: each "it" gets an engine of its own with the scripts
-beside the spec loaded, replays captures, makes connections, calls and clients
-of listeners by hand, and asserts what the rules decided. Without a path it runs those below the current
-directory.`,
+beside the spec loaded, replays captures, makes connections, calls and clients of
+listeners by hand, and asserts what the rules decided. Without a path it runs those
+below the current directory.`,
+		Example: `  hookd test
+  hookd test rules/scan_spec.lua -v
+  hookd test rules --run scan`,
 		RunE: func(cmd *cobra.Command, args []string) error { return test(cmd, args, o) },
 	}
 	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "name what passed, too, with what it printed")
@@ -40,6 +44,11 @@ func test(cmd *cobra.Command, paths []string, o testOptions) error {
 	files, err := watch.Find(paths, watch.IsSpec)
 	if err != nil {
 		return fail(exitIO, err)
+	}
+	for _, p := range paths {
+		if isScript(p) && !watch.IsSpec(filepath.Base(p)) {
+			return usagef("%s is no spec: specs are files *%s; give one, or the folder", p, watch.SpecSuffix)
+		}
 	}
 	out := cmd.OutOrStdout()
 	started := time.Now()

@@ -49,6 +49,11 @@ func (t *Total) Different() bool {
 	return t.OnlyOld+t.OnlyNew+t.Changed+t.AlertsOld+t.AlertsNew > 0
 }
 
+// Different reports whether the sides decided, alerted or failed differently.
+func (c *Comparison) Different() bool {
+	return c.Total.Different() || c.Old.Errors != c.New.Errors
+}
+
 // maxConns bounds the connections that are told apart.
 const maxConns = 1 << 20
 

@@ -79,8 +79,9 @@ func (j *JSON) Summary(packets uint64, c *Comparison) {
 		Observed  uint64 `json:"observed"`
 		Alerts    uint64 `json:"alerts"`
 		Errors    uint64 `json:"errors"`
+		First     string `json:"first_error,omitempty"`
 	}
-	of := func(s *Side) side { return side{s.Decisions, s.Observed, s.Alerts, s.Errors} }
+	of := func(s *Side) side { return side{s.Decisions, s.Observed, s.Alerts, s.Errors, s.FirstError} }
 	j.encode(struct {
 		V       int    `json:"v"`
 		Summary Total  `json:"summary"`

@@ -20,6 +20,8 @@ type Side struct {
 	// Decisions, Observed, Alerts, Logs and Errors count what was said in all.
 	// An observed decision holds nowhere, so it makes no difference.
 	Decisions, Observed, Alerts, Logs, Errors uint64
+	// FirstError is what the first script error says, with its file and line.
+	FirstError string
 }
 
 // place is what a side knows of a hook point.
@@ -148,7 +150,11 @@ func (a *Alert) key() string {
 func (s *Side) Log(*engine.LogRecord) { s.Logs++ }
 
 // ScriptError implements [engine.Sink].
-func (s *Side) ScriptError(*engine.ErrorRecord) { s.Errors++ }
+func (s *Side) ScriptError(r *engine.ErrorRecord) {
+	if s.Errors++; s.Errors == 1 {
+		s.FirstError = r.Err.Error()
+	}
+}
 
 // told is a verdict with its arguments, where they can be told.
 func told(r *engine.DecisionRecord) string {

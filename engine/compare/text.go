@@ -117,5 +117,10 @@ func (t *Text) Summary(packets uint64, c *Comparison) {
 	}
 	if c.Old.Errors+c.New.Errors > 0 {
 		t.printf("script errors: %d old, %d new\n", c.Old.Errors, c.New.Errors)
+		for _, s := range []struct{ side, first string }{{"old", c.Old.FirstError}, {"new", c.New.FirstError}} {
+			if s.first != "" {
+				t.printf("  the first %s: %s\n", s.side, s.first)
+			}
+		}
 	}
 }

@@ -147,6 +147,8 @@ func (f *finder) find(paths []string, keep func(string) bool, modules bool) erro
 	for _, p := range paths {
 		info, err := os.Stat(p)
 		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("no scripts at %s: %w", p, fs.ErrNotExist)
 		case err != nil:
 			return fmt.Errorf("watch: %w", err)
 		case info.IsDir():

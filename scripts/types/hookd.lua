@@ -326,8 +326,8 @@ function settings(decl) end
 ---@field call_id string at sip.dialog_start, sip.dialog_end
 ---@field change sip.contact_change at sip.contact
 ---@field changed string[] at hookd.reloaded, hookd.reload_failed
----@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish
----@field code integer at flow.icmp_error, sip.dialog_end
+---@field client_id string at loop.mqtt_subscribe, loop.mqtt_publish, loop.mqtt_unsubscribe
+---@field code integer at flow.icmp_error, loop.mqtt_disconnect, sip.dialog_end
 ---@field complete boolean at loop.http_part_end
 ---@field compressed boolean at loop.ws_open
 ---@field conns integer at loop.accept
@@ -1087,6 +1087,8 @@ function loop_conn:tagged(word) end
 ---@overload fun(self: loop.conn, point: loop.mqtt_connect.point, handler: loop.mqtt_connect.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.mqtt_subscribe.point, handler: loop.mqtt_subscribe.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.mqtt_publish.point, handler: loop.mqtt_publish.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.mqtt_unsubscribe.point, handler: loop.mqtt_unsubscribe.handler|hookd.handler|string|nil, param?: any): true?, string?
+---@overload fun(self: loop.conn, point: loop.mqtt_disconnect.point, handler: loop.mqtt_disconnect.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.mqtt_connected.point, handler: loop.mqtt_connected.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.mqtt_message.point, handler: loop.mqtt_message.handler|hookd.handler|string|nil, param?: any): true?, string?
 ---@overload fun(self: loop.conn, point: loop.socks_request.point, handler: loop.socks_request.handler|hookd.handler|string|nil, param?: any): true?, string?
@@ -1357,6 +1359,16 @@ function loop_upload:cancel() end
 ---@class loop.mqtt_publish.point: hookd.point
 ---@alias loop.mqtt_publish.handler fun(c: loop.conn, topic: string, payload: string): hookd.verdict?
 
+---A client of an MQTT listener wants no more messages (MG_EV_MQTT_UNSUBSCRIBE), once for each filter
+---that it had.
+---@class loop.mqtt_unsubscribe.point: hookd.point
+---@alias loop.mqtt_unsubscribe.handler fun(c: loop.conn, filter: string)
+
+---A client of an MQTT listener takes leave (MG_EV_MQTT_DISCONNECT); close follows. One that is lost,
+---or logs in by another connection, is told of by close alone.
+---@class loop.mqtt_disconnect.point: hookd.point
+---@alias loop.mqtt_disconnect.handler fun(c: loop.conn, client_id: string)
+
 ---The server that `loop.dial` went to by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK).
 ---Where it refused, the connection closes.
 ---@class loop.mqtt_connected.point: hookd.point
@@ -1489,6 +1501,8 @@ function loop_upload:cancel() end
 ---@field mqtt_connect loop.mqtt_connect.point A client of an MQTT listener wants to log in (MG_EV_MQTT_CONNECT). It is let in unless the verdict refuses.
 ---@field mqtt_subscribe loop.mqtt_subscribe.point A client of an MQTT listener wants messages (MG_EV_MQTT_SUBSCRIBE), once for each filter. It gets them unless the verdict refuses.
 ---@field mqtt_publish loop.mqtt_publish.point A client of an MQTT listener publishes (MG_EV_MQTT_PUBLISH). The message goes to those who subscribed unless the verdict refuses, which the client is told as far as its version can be, or drops it.
+---@field mqtt_unsubscribe loop.mqtt_unsubscribe.point A client of an MQTT listener wants no more messages (MG_EV_MQTT_UNSUBSCRIBE), once for each filter that it had.
+---@field mqtt_disconnect loop.mqtt_disconnect.point A client of an MQTT listener takes leave (MG_EV_MQTT_DISCONNECT); close follows. One that is lost, or logs in by another connection, is told of by close alone.
 ---@field mqtt_connected loop.mqtt_connected.point The server that `loop.dial` went to by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it refused, the connection closes.
 ---@field mqtt_message loop.mqtt_message.point A message came from the server that `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules are done.
 ---@field socks_request loop.socks_request.point A client of a SOCKS 5 listener wants to be connected. It is if the verdict accepts, or with another server by loop.proxy; without one it is refused.
@@ -2940,6 +2954,40 @@ function nat.alias(message) end
 ---@return boolean? changed Whether there was one to change.
 ---@return string? message
 function nat.fix_sdp(message, address) end
+
+---@class sdp
+sdp = {}
+
+---Reads the session description of a message: its body, or the part of it that is one.
+---@param message sip.message The message.
+---@return any? media A list of { type, port, proto, address, direction, codecs }, one for each m= line, with codecs of { format, name, rate }; a port of 0 stands for a medium that was refused. nil where there is none.
+function sdp.read(message) end
+
+---Leaves all codecs but these out of the session description of a message, with what is said of them.
+---One that repeats another (rtx) stays with that. A medium that has none left is refused: its port
+---becomes 0 (RFC 3264, 6).
+---@param message sip.message The message, where it may be changed.
+---@param codecs string|string[] Their names, in any case, perhaps with a rate: { "PCMA", "opus", "telephone-event" }, "L16/44100".
+---@param media? string Which media: "audio", "video"; all when absent.
+---@return integer? removed How many formats are gone.
+---@return string? message
+function sdp.keep(message, codecs, media) end
+
+---Leaves these codecs out of the session description of a message, as `sdp.keep` does all others.
+---@param message sip.message The message, where it may be changed.
+---@param codecs string|string[] Their names, in any case, perhaps with a rate.
+---@param media? string Which media; all when absent.
+---@return integer? removed How many formats are gone.
+---@return string? message
+function sdp.drop(message, codecs, media) end
+
+---Refuses all media of a type in the session description of a message: their ports become 0. The lines
+---stay, since the other end counts them (RFC 3264, 8.2).
+---@param message sip.message The message, where it may be changed.
+---@param media string Which media: "video".
+---@return integer? refused How many there were.
+---@return string? message
+function sdp.refuse(message, media) end
 
 ---@class dispatcher
 dispatcher = {}

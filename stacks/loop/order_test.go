@@ -227,6 +227,127 @@ func TestOrder(t *testing.T) {
 			read(r.t, c, 5)
 			_ = c.Close()
 		}, "S close", []string{"S accept", "S recv 5 of 5", "S send 5", "S eof", "S close eof"}},
+		{"IPv6", func(r *rig) {
+			at := r.listen("echo", kv("url", "tcp://[::1]:0"))
+			r.serve(func(name string, c *Conn, e any) event.Verdict {
+				if ip := c.client.IP(); name == "loop.accept" && (!ip.Is6() || !ip.IsLoopback()) {
+					r.t.Errorf("from %s", ip)
+				}
+				return echo(name, c, e)
+			})
+			c := r.peer(at)
+			write(r.t, c, "hello")
+			read(r.t, c, 5)
+			_ = c.Close()
+		}, "S close", []string{"S accept", "S recv 5 of 5", "S send 5", "S eof", "S close eof"}},
+		{"UDP by IPv6", func(r *rig) {
+			at := r.listen("echo", kv("url", "udp://[::1]:0"), kv("limits", []event.KV{kv("idle", "50ms")}))
+			r.serve(echo)
+			c, err := net.Dial("udp", at)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+			write(r.t, c, "one")
+			read(r.t, c, 3)
+		}, "S close", []string{"S accept", "S recv 3 of 3", "S send 3", "S close timeout:idle"}},
+		{"a timer that is cleared, and set anew, comes once", func(r *rig) {
+			at := r.listen("x", kv("url", "tcp://127.0.0.1:0"))
+			r.serve(func(name string, c *Conn, _ any) event.Verdict {
+				switch name {
+				case "loop.accept":
+					for _, in := range []any{"1ms", false, "2ms", nil, "1h", 0.003} {
+						if err := c.Timer(nil, in); err != nil {
+							r.t.Error(err)
+						}
+					}
+				case "loop.timer":
+					c.stack.sh.Timers().Arm(new(event.Timer), c.stack.now()+int64(30*time.Millisecond), func(int64) { _ = c.Close(nil) })
+				}
+				return event.Verdict{}
+			})
+			_, _ = io.ReadAll(r.peer(at))
+		}, "S close", []string{"S accept", "S timer", "S close local"}},
+		{"a timer that another handler of the same time clears does not come", func(r *rig) {
+			r.do(func() {
+				a, b := r.s.add(loopev.KindTimer), r.s.add(loopev.KindTimer)
+				for _, c := range []*Conn{a, b} {
+					if err := c.Timer(nil, "1ms"); err != nil {
+						r.t.Error(err)
+					}
+				}
+				r.handle = func(name string, c *Conn, _ any) event.Verdict {
+					if name == "loop.timer" {
+						_ = b.Timer(nil, false)
+						b.stack.sh.Timers().Arm(new(event.Timer), c.stack.now()+int64(20*time.Millisecond), func(int64) { _ = a.Close(nil) })
+					}
+					return event.Verdict{}
+				}
+			})
+		}, "T close", []string{"T timer", "T close local"}},
+		{"send_and_close that is taken away keeps the connection", func(r *rig) {
+			at := r.listen("x", kv("url", "tcp://127.0.0.1:0"))
+			r.serve(func(name string, c *Conn, _ any) event.Verdict {
+				if name == "loop.recv" {
+					again := c.Unread() > 1
+					c.Skip(int(c.Unread()))
+					_ = c.Write1([]byte("x"))
+					if err := c.SetSendAndClose(nil, true); err != nil || !c.SendAndClose() {
+						r.t.Error(err)
+					}
+					if !again {
+						if err := c.SetSendAndClose(nil, false); err != nil || c.SendAndClose() {
+							r.t.Error(err)
+						}
+					}
+				}
+				return event.Verdict{}
+			})
+			c := r.peer(at)
+			write(r.t, c, "a")
+			read(r.t, c, 1)
+			write(r.t, c, "bb")
+			_, _ = io.ReadAll(c)
+		}, "S close", []string{"S accept", "S recv 1 of 1", "S send 1", "S recv 2 of 2", "S send 1", "S close local"}},
+		{"close_immediately cannot be taken away, and drops what is queued", func(r *rig) {
+			at := r.listen("x", kv("url", "tcp://127.0.0.1:0"))
+			r.serve(func(name string, c *Conn, _ any) event.Verdict {
+				if name == "loop.recv" {
+					_ = c.Write1([]byte("never"))
+					if err := c.SetCloseImmediately(nil, true); err != nil {
+						r.t.Error(err)
+					}
+					if err := c.SetCloseImmediately(nil, false); err == nil || !c.CloseImmediately() {
+						r.t.Error("it was taken away")
+					}
+				}
+				return event.Verdict{}
+			})
+			c := r.peer(at)
+			write(r.t, c, "a")
+			if b, _ := io.ReadAll(c); len(b) > 0 {
+				r.t.Errorf("got %q", b)
+			}
+		}, "S close", []string{"S accept", "S recv 1 of 1", "S close local"}},
+		{"both ends close at once", func(r *rig) {
+			at := r.listen("x", kv("url", "tcp://127.0.0.1:0"))
+			r.serve(func(name string, c *Conn, _ any) event.Verdict {
+				if name == "loop.recv" && c.Inbound() {
+					c.Skip(int(c.Unread()))
+					for other := r.s.first; other != nil; other = other.after {
+						if other.c != nil {
+							_ = other.Close(nil)
+						}
+					}
+				}
+				return event.Verdict{}
+			})
+			r.dial("tcp://"+at, func(c *Conn) { _ = c.Write1([]byte("x")) })
+			r.logged("C close")
+			r.logged("S close")
+			r.do(func() { r.log = append(only(r.log, "S "), only(r.log, "C ")...) })
+		}, "C close", []string{"S accept", "S recv 1 of 1", "S close local", "C connect 0", "C send 1", "C close local"}},
 		{"trace 10: only timers", func(r *rig) {
 			r.do(func() {
 				c := r.s.add(loopev.KindTimer)

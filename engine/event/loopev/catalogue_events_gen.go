@@ -906,6 +906,104 @@ var mqttPublishInfo = &event.Info{
 	AppendJSON: func(b []byte, e any) []byte { return appendMQTTPublish(b, e.(*MQTTPublish)) },
 }
 
+var mqttUnsubscribeInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.mqtt_unsubscribe",
+	Doc:    "A client of an MQTT listener wants no more messages (MG_EV_MQTT_UNSUBSCRIBE), once for each filter that it had.",
+	Points: []event.PointInfo{
+		{ID: OnMQTTUnsubscribe.ID(), Name: "loop.mqtt_unsubscribe", Doc: "A client of an MQTT listener wants no more messages (MG_EV_MQTT_UNSUBSCRIBE), once for each filter that it had."},
+	},
+	Args: []string{"c", "filter"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*MQTTUnsubscribe).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*MQTTUnsubscribe).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "filter",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "Which topics, as it subscribed to them.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*MQTTUnsubscribe).Filter },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*MQTTUnsubscribe).Filter, value) },
+		},
+		{
+			Name:   "client_id",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What the client is called.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*MQTTUnsubscribe).ClientID },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*MQTTUnsubscribe).ClientID, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "fewer" { on = loop.mqtt_unsubscribe, match = { filter = is.prefix "sensors/" }, run = function(c, filter) log.info("nobody there", { filter = filter }) end }`,
+	New:     func() any { return new(MQTTUnsubscribe) },
+	Clone: func(e any) any {
+		v := *e.(*MQTTUnsubscribe)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendMQTTUnsubscribe(b, e.(*MQTTUnsubscribe)) },
+}
+
+var mqttDisconnectInfo = &event.Info{
+	Family: "loop",
+	Name:   "loop.mqtt_disconnect",
+	Doc:    "A client of an MQTT listener takes leave (MG_EV_MQTT_DISCONNECT); close follows. One that is lost, or logs in by another connection, is told of by close alone.",
+	Points: []event.PointInfo{
+		{ID: OnMQTTDisconnect.ID(), Name: "loop.mqtt_disconnect", Doc: "A client of an MQTT listener takes leave (MG_EV_MQTT_DISCONNECT); close follows. One that is lost, or logs in by another connection, is told of by close alone."},
+	},
+	Args: []string{"c", "client_id"},
+	Fields: []event.Field{
+		{
+			Name: "c",
+			Type: event.Type{Kind: event.ObjectRef, Object: "loop.conn"},
+			Doc:  "The connection.",
+			Get: event.Getter{
+				Object: func(e any) any { return e.(*MQTTDisconnect).C },
+			},
+			Set: func(e, value any) error { return plain.SetObject(&e.(*MQTTDisconnect).C, value, "loop.conn", false) },
+		},
+		{
+			Name:   "client_id",
+			Type:   event.Type{Kind: event.String},
+			Doc:    "What the client is called.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				String: func(e any) string { return e.(*MQTTDisconnect).ClientID },
+			},
+			Set: func(e, value any) error { return plain.SetString(&e.(*MQTTDisconnect).ClientID, value) },
+		},
+		{
+			Name:   "code",
+			Type:   event.Type{Kind: event.Uint, Bits: 8},
+			Doc:    "Why, by MQTT 5 section 3.14.2.1; 0, as all do before that version, is a normal end, 4 has its will published.",
+			Stable: event.StableEvent,
+			Get: event.Getter{
+				Uint: func(e any) uint64 { return uint64(e.(*MQTTDisconnect).Code) },
+			},
+			Set: func(e, value any) error { return plain.SetUint(&e.(*MQTTDisconnect).Code, value) },
+		},
+	},
+	Since:   "0.2",
+	Example: `rule "gone" { on = loop.mqtt_disconnect, run = function(c, client_id) log.info("took leave", { client = client_id, code = this.code }) end }`,
+	New:     func() any { return new(MQTTDisconnect) },
+	Clone: func(e any) any {
+		v := *e.(*MQTTDisconnect)
+		return &v
+	},
+	AppendJSON: func(b []byte, e any) []byte { return appendMQTTDisconnect(b, e.(*MQTTDisconnect)) },
+}
+
 var mqttConnectedInfo = &event.Info{
 	Family: "loop",
 	Name:   "loop.mqtt_connected",

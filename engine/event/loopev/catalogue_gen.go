@@ -27,6 +27,8 @@ var Family = &event.Family{
 		mqttConnectInfo,
 		mqttSubscribeInfo,
 		mqttPublishInfo,
+		mqttUnsubscribeInfo,
+		mqttDisconnectInfo,
 		mqttConnectedInfo,
 		mqttMessageInfo,
 		socksRequestInfo,

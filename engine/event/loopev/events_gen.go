@@ -122,82 +122,90 @@ var (
 	// verdict refuses, which the client is told as far as its version can be, or
 	// drops it.
 	OnMQTTPublish = event.MakePoint[MQTTPublish](45)
+	// OnMQTTUnsubscribe is loop.mqtt_unsubscribe. A client of an MQTT listener
+	// wants no more messages (MG_EV_MQTT_UNSUBSCRIBE), once for each filter that it
+	// had.
+	OnMQTTUnsubscribe = event.MakePoint[MQTTUnsubscribe](46)
+	// OnMQTTDisconnect is loop.mqtt_disconnect. A client of an MQTT listener takes
+	// leave (MG_EV_MQTT_DISCONNECT); close follows. One that is lost, or logs in by
+	// another connection, is told of by close alone.
+	OnMQTTDisconnect = event.MakePoint[MQTTDisconnect](47)
 	// OnMQTTConnected is loop.mqtt_connected. The server that `loop.dial` went to
 	// by mqtt:// or mqtts:// answered the login (MG_EV_MQTT_CONNACK). Where it
 	// refused, the connection closes.
-	OnMQTTConnected = event.MakePoint[MQTTConnected](46)
+	OnMQTTConnected = event.MakePoint[MQTTConnected](48)
 	// OnMQTTMessage is loop.mqtt_message. A message came from the server that
 	// `loop.dial` went to (MG_EV_MQTT_PUBLISH). It is acknowledged when the rules
 	// are done.
-	OnMQTTMessage = event.MakePoint[MQTTMessage](47)
+	OnMQTTMessage = event.MakePoint[MQTTMessage](49)
 	// OnSocksRequest is loop.socks_request. A client of a SOCKS 5 listener wants to
 	// be connected. It is if the verdict accepts, or with another server by
 	// loop.proxy; without one it is refused.
-	OnSocksRequest = event.MakePoint[SocksRequest](48)
+	OnSocksRequest = event.MakePoint[SocksRequest](50)
 	// OnDNSQuery is loop.dns_query. A name is asked for, over UDP or TCP, of a
 	// listener with a URL such as dns://127.0.0.1:53 or dns+tcp://127.0.0.1:53
 	// (MG_DNS_MESSAGE). The verdict answers; without one the question is refused.
 	// What is malformed was answered already, with FORMERR.
-	OnDNSQuery = event.MakePoint[DNSQuery](49)
+	OnDNSQuery = event.MakePoint[DNSQuery](51)
 	// OnClose is loop.close. The connection ended (MG_EV_CLOSE): its last event,
 	// once, also after a connect that failed. What was received and not consumed
 	// can still be read.
-	OnClose = event.MakePoint[Close](50)
+	OnClose = event.MakePoint[Close](52)
 	// OnHTTPHeaders is loop.http_headers. The head of an HTTP request is there,
 	// before its body. Who answers here keeps the body from being read.
-	OnHTTPHeaders = event.MakePoint[HTTPHeaders](51)
+	OnHTTPHeaders = event.MakePoint[HTTPHeaders](53)
 	// OnHTTPChunk is loop.http_chunk. A part of a request's body came, decoded.
 	// Where c.delete_chunk is set, or http_headers decided loop.stream, it is not
 	// kept for the whole.
-	OnHTTPChunk = event.MakePoint[HTTPChunk](52)
+	OnHTTPChunk = event.MakePoint[HTTPChunk](54)
 	// OnHTTPPartBegin is loop.http_part_begin. A part of a form began that comes as
 	// multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there. Where
 	// anything is bound to the events of parts, they are told as the body comes;
 	// with loop.stream at http_headers nothing is kept of it, so that an upload may
 	// be of any length. http_request follows the last part. A body that is
 	// malformed, or has more than 1,000 parts, is answered 400.
-	OnHTTPPartBegin = event.MakePoint[HTTPPartBegin](53)
+	OnHTTPPartBegin = event.MakePoint[HTTPPartBegin](55)
 	// OnHTTPPartData is loop.http_part_data. Bytes of a part came
 	// (MG_EV_HTTP_PART_DATA), in pieces as they come.
-	OnHTTPPartData = event.MakePoint[HTTPPartData](54)
+	OnHTTPPartData = event.MakePoint[HTTPPartData](56)
 	// OnHTTPPartEnd is loop.http_part_end. A part ended (MG_EV_HTTP_PART_END), also
 	// where the body was cut.
-	OnHTTPPartEnd = event.MakePoint[HTTPPartEnd](55)
+	OnHTTPPartEnd = event.MakePoint[HTTPPartEnd](57)
 	// OnHTTPRequest is loop.http_request. An HTTP request is there with its body
 	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
-	OnHTTPRequest = event.MakePoint[HTTPRequest](56)
+	OnHTTPRequest = event.MakePoint[HTTPRequest](58)
 	// OnHTTPResponse is loop.http_response. A response came to what http.get and
 	// the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
-	OnHTTPResponse = event.MakePoint[HTTPResponse](57)
+	OnHTTPResponse = event.MakePoint[HTTPResponse](59)
 	// OnHTTPError is loop.http_error. A request was refused before a rule could
 	// answer, or its answer failed: it is malformed, too long, too late, or a
 	// rule's answer was none. The client was told the status, and the connection
 	// ends.
-	OnHTTPError = event.MakePoint[HTTPError](58)
+	OnHTTPError = event.MakePoint[HTTPError](60)
 	// OnWSHandshake is loop.ws_handshake. A client asks for a WebSocket, rightly
 	// (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it
 	// is accepted where anything of ws_open, ws_message or ws_fragment is bound,
 	// else it is a request like any other.
-	OnWSHandshake = event.MakePoint[WSHandshake](59)
+	OnWSHandshake = event.MakePoint[WSHandshake](61)
 	// OnWSOpen is loop.ws_open. A WebSocket is open
 	// (MG_EV_WEBSOCKET_HANDSHAKE_DONE), of a client too.
-	OnWSOpen = event.MakePoint[WSOpen](60)
+	OnWSOpen = event.MakePoint[WSOpen](62)
 	// OnWSMessage is loop.ws_message. A WebSocket message came, put together from
 	// its fragments (MG_EV_WEBSOCKET_FRAME).
-	OnWSMessage = event.MakePoint[WSMessage](61)
+	OnWSMessage = event.MakePoint[WSMessage](63)
 	// OnWSFragment is loop.ws_fragment. A part of a WebSocket message came. Only
 	// where c.ws_no_defrag is set, and then ws_message is not raised.
-	OnWSFragment = event.MakePoint[WSFragment](62)
+	OnWSFragment = event.MakePoint[WSFragment](64)
 	// OnWSPing is loop.ws_ping. A ping came, and was answered
 	// (MG_EV_WEBSOCKET_CONTROL_FRAME).
-	OnWSPing = event.MakePoint[WSPing](63)
+	OnWSPing = event.MakePoint[WSPing](65)
 	// OnWSPong is loop.ws_pong. A pong came (MG_EV_WEBSOCKET_CONTROL_FRAME). A peer
 	// that is silent for 30 s is pinged by itself, and given up after as long
 	// again.
-	OnWSPong = event.MakePoint[WSPong](64)
+	OnWSPong = event.MakePoint[WSPong](66)
 	// OnWSClose is loop.ws_close. A WebSocket is over, once: by a close frame,
 	// which was answered, or without one. The end of the connection follows.
-	OnWSClose = event.MakePoint[WSClose](65)
+	OnWSClose = event.MakePoint[WSClose](67)
 )
 
 // Accept is loop.accept. A connection came in, before a byte of it is read; a
@@ -399,6 +407,30 @@ type MQTTPublish struct {
 	Retain bool
 	// What the client is called.
 	ClientID string
+}
+
+// MQTTUnsubscribe is loop.mqtt_unsubscribe. A client of an MQTT listener wants
+// no more messages (MG_EV_MQTT_UNSUBSCRIBE), once for each filter that it had.
+type MQTTUnsubscribe struct {
+	// The connection.
+	C Conn
+	// Which topics, as it subscribed to them.
+	Filter string
+	// What the client is called.
+	ClientID string
+}
+
+// MQTTDisconnect is loop.mqtt_disconnect. A client of an MQTT listener takes
+// leave (MG_EV_MQTT_DISCONNECT); close follows. One that is lost, or logs in by
+// another connection, is told of by close alone.
+type MQTTDisconnect struct {
+	// The connection.
+	C Conn
+	// What the client is called.
+	ClientID string
+	// Why, by MQTT 5 section 3.14.2.1; 0, as all do before that version, is a
+	// normal end, 4 has its will published.
+	Code uint8
 }
 
 // MQTTConnected is loop.mqtt_connected. The server that `loop.dial` went to by

@@ -159,6 +159,24 @@ func appendMQTTPublish(b []byte, e *MQTTPublish) []byte {
 	return b
 }
 
+func appendMQTTUnsubscribe(b []byte, e *MQTTUnsubscribe) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"client_id":`...)
+	b = event.AppendJSONString(b, e.ClientID)
+	b = append(b, `,"filter":`...)
+	b = event.AppendJSONString(b, e.Filter)
+	return b
+}
+
+func appendMQTTDisconnect(b []byte, e *MQTTDisconnect) []byte {
+	b = AppendConnJSON(b, e.C)
+	b = append(b, `,"client_id":`...)
+	b = event.AppendJSONString(b, e.ClientID)
+	b = append(b, `,"code":`...)
+	b = strconv.AppendUint(b, uint64(e.Code), 10)
+	return b
+}
+
 func appendMQTTConnected(b []byte, e *MQTTConnected) []byte {
 	b = AppendConnJSON(b, e.C)
 	b = append(b, `,"code":`...)

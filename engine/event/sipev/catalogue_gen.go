@@ -359,6 +359,64 @@ rule "callee" { on = sip.response_fwded, match = { method = "INVITE" }, run = fu
 			Example: `rule "media" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m) nat.fix_sdp(m) end }`,
 		},
 		{
+			Name: "sdp.read",
+			Doc:  "Reads the session description of a message: its body, or the part of it that is one.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The message."},
+			},
+			Results: []event.Param{
+				{Name: "media", Type: event.Type{Kind: event.Plain}, Doc: "A list of { type, port, proto, address, direction, codecs }, one for each m= line, with codecs of { format, name, rate }; a port of 0 stands for a medium that was refused. nil where there is none.", Optional: true},
+			},
+			Since: "0.3",
+			Example: `rule "media" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  for _, d in ipairs(sdp.read(m) or {}) do log.info("offered", { type = d.type, first = d.codecs[1] and d.codecs[1].name }) end
+end }`,
+		},
+		{
+			Name: "sdp.keep",
+			Doc:  "Leaves all codecs but these out of the session description of a message, with what is said of them. One that repeats another (rtx) stays with that. A medium that has none left is refused: its port becomes 0 (RFC 3264, 6).",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The message, where it may be changed."},
+				{Name: "codecs", Type: event.Type{Kind: event.Strings}, Doc: `Their names, in any case, perhaps with a rate: { "PCMA", "opus", "telephone-event" }, "L16/44100".`},
+				{Name: "media", Type: event.Type{Kind: event.String}, Doc: `Which media: "audio", "video"; all when absent.`, Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "removed", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many formats are gone."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "codecs" { on = sip.request_fwded, match = { m = { method = "INVITE" } }, run = function(tx, m) sdp.keep(m, { "PCMA", "PCMU", "telephone-event" }, "audio") end }`,
+		},
+		{
+			Name: "sdp.drop",
+			Doc:  "Leaves these codecs out of the session description of a message, as `sdp.keep` does all others.",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The message, where it may be changed."},
+				{Name: "codecs", Type: event.Type{Kind: event.Strings}, Doc: "Their names, in any case, perhaps with a rate."},
+				{Name: "media", Type: event.Type{Kind: event.String}, Doc: "Which media; all when absent.", Optional: true},
+			},
+			Results: []event.Param{
+				{Name: "removed", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many formats are gone."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "no-g729" { on = sip.request_fwded, match = { m = { method = "INVITE" } }, run = function(tx, m) sdp.drop(m, { "G729" }) end }`,
+		},
+		{
+			Name: "sdp.refuse",
+			Doc:  "Refuses all media of a type in the session description of a message: their ports become 0. The lines stay, since the other end counts them (RFC 3264, 8.2).",
+			Args: []event.Param{
+				{Name: "message", Type: event.Type{Kind: event.ObjectRef, Object: "sip.message"}, Doc: "The message, where it may be changed."},
+				{Name: "media", Type: event.Type{Kind: event.String}, Doc: `Which media: "video".`},
+			},
+			Results: []event.Param{
+				{Name: "refused", Type: event.Type{Kind: event.Uint, Bits: 32}, Doc: "How many there were."},
+			},
+			Effects: true,
+			Since:   "0.3",
+			Example: `rule "no-video" { on = sip.request_fwded, match = { m = { method = "INVITE" } }, run = function(tx, m) sdp.refuse(m, "video") end }`,
+		},
+		{
 			Name: "dispatcher.set",
 			Doc:  "Declares a set of destinations, at a script's top level. What is known of them stays over reloads, for those that stay.",
 			Args: []event.Param{

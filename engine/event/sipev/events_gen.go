@@ -28,103 +28,103 @@ var (
 	// and never a copy. No branch and no reply exists yet. Without a verdict a
 	// request of a dialog is forwarded by its route; any other is answered with
 	// 404, see unrouted.
-	OnRequestIn = event.MakePoint[RequestIn](66)
+	OnRequestIn = event.MakePoint[RequestIn](68)
 	// OnRequestFwded is sip.request_fwded. A branch was built (TMCB_REQUEST_FWDED),
 	// once for each, all of a step before the first of them is sent. Not for
 	// copies.
-	OnRequestFwded = event.MakePoint[RequestFwded](67)
+	OnRequestFwded = event.MakePoint[RequestFwded](69)
 	// OnRequestPending is sip.request_pending. A 100 is about to be sent
 	// (TMCB_REQUEST_PENDING).
-	OnRequestPending = event.MakePoint[RequestPending](68)
+	OnRequestPending = event.MakePoint[RequestPending](70)
 	// OnRequestOut is sip.request_out. A branch was sent for the first time, and
 	// its timers run (TMCB_REQUEST_OUT). Not when sending failed.
-	OnRequestOut = event.MakePoint[RequestOut](69)
+	OnRequestOut = event.MakePoint[RequestOut](71)
 	// OnRequestSent is sip.request_sent. A request of this hop was written
 	// (TMCB_REQUEST_SENT): a branch and each copy of it, a CANCEL, an ACK of this
 	// hop.
-	OnRequestSent = event.MakePoint[RequestSent](70)
+	OnRequestSent = event.MakePoint[RequestSent](72)
 	// OnResponseIn is sip.response_in. A reply came that belongs to a branch
 	// (TMCB_RESPONSE_IN): provisional or final, to the request or to its CANCEL,
 	// first or copy; before anything is done about it.
-	OnResponseIn = event.MakePoint[ResponseIn](71)
+	OnResponseIn = event.MakePoint[ResponseIn](73)
 	// OnResponseFwded is sip.response_fwded. A reply from a packet is about to be
 	// forwarded, or has completed the transaction so that one is about to be
 	// (TMCB_RESPONSE_FWDED). It promises no sending.
-	OnResponseFwded = event.MakePoint[ResponseFwded](72)
+	OnResponseFwded = event.MakePoint[ResponseFwded](74)
 	// OnOnBranchFailure is sip.on_branch_failure. A branch got its first final
 	// reply of 300 or more, or its timer ran out (TMCB_ON_BRANCH_FAILURE).
-	OnOnBranchFailure = event.MakePoint[OnBranchFailure](73)
+	OnOnBranchFailure = event.MakePoint[OnBranchFailure](75)
 	// OnOnFailureRo is sip.on_failure_ro. Right before on_failure, with the same,
 	// for those who only look (TMCB_ON_FAILURE_RO).
-	OnOnFailureRo = event.MakePoint[OnFailureRo](74)
+	OnOnFailureRo = event.MakePoint[OnFailureRo](76)
 	// OnOnFailure is sip.on_failure. All branches have failed and nothing final was
 	// sent (TMCB_ON_FAILURE); again when further branches have failed too. The
 	// verdict may try others.
-	OnOnFailure = event.MakePoint[OnFailure](75)
+	OnOnFailure = event.MakePoint[OnFailure](77)
 	// OnResponseReady is sip.response_ready. Any reply is about to be written
 	// (TMCB_RESPONSE_READY), provisional ones and copies of a 2xx too.
-	OnResponseReady = event.MakePoint[ResponseReady](76)
+	OnResponseReady = event.MakePoint[ResponseReady](78)
 	// OnResponsePreOut is sip.response_pre_out. The final reply is about to be
 	// written, relayed or made here (TMCB_RESPONSE_PRE_OUT); the transaction has
 	// its status, so that an ACK which comes meanwhile sees it.
-	OnResponsePreOut = event.MakePoint[ResponsePreOut](77)
+	OnResponsePreOut = event.MakePoint[ResponsePreOut](79)
 	// OnResponseOut is sip.response_out. The final reply was written
 	// (TMCB_RESPONSE_OUT).
-	OnResponseOut = event.MakePoint[ResponseOut](78)
+	OnResponseOut = event.MakePoint[ResponseOut](80)
 	// OnResponseSent is sip.response_sent. A reply was written
 	// (TMCB_RESPONSE_SENT), each copy of it too.
-	OnResponseSent = event.MakePoint[ResponseSent](79)
+	OnResponseSent = event.MakePoint[ResponseSent](81)
 	// OnE2eackIn is sip.e2eack_in. The ACK of a 2xx came for the first time
 	// (TMCB_E2EACK_IN), where this server is in the dialog's path. Once for each To
 	// tag.
-	OnE2eackIn = event.MakePoint[E2eackIn](80)
+	OnE2eackIn = event.MakePoint[E2eackIn](82)
 	// OnE2eackRetrIn is sip.e2eack_retr_in. A copy of such an ACK came
 	// (TMCB_E2EACK_RETR_IN).
-	OnE2eackRetrIn = event.MakePoint[E2eackRetrIn](81)
+	OnE2eackRetrIn = event.MakePoint[E2eackRetrIn](83)
 	// OnAckNegIn is sip.ack_neg_in. The ACK of a negative final reply came
 	// (TMCB_ACK_NEG_IN), each copy of it too.
-	OnAckNegIn = event.MakePoint[AckNegIn](82)
+	OnAckNegIn = event.MakePoint[AckNegIn](84)
 	// OnReqRetrIn is sip.req_retr_in. A copy of the request came
 	// (TMCB_REQ_RETR_IN); the latest reply will be sent again.
-	OnReqRetrIn = event.MakePoint[ReqRetrIn](83)
+	OnReqRetrIn = event.MakePoint[ReqRetrIn](85)
 	// OnE2ecancelIn is sip.e2ecancel_in. The caller gave up: a CANCEL for this
 	// transaction came for the first time (TMCB_E2ECANCEL_IN). Branches are
 	// cancelled right after.
-	OnE2ecancelIn = event.MakePoint[E2ecancelIn](84)
+	OnE2ecancelIn = event.MakePoint[E2ecancelIn](86)
 	// OnUnrouted is sip.unrouted. No rule decided about a new request and it
 	// belongs to no dialog: it will be answered with 404.
-	OnUnrouted = event.MakePoint[Unrouted](85)
+	OnUnrouted = event.MakePoint[Unrouted](87)
 	// OnSilent is sip.silent. Nobody answered, and the transaction ends without a
 	// reply since noisy_ctimer is off. No other hook tells of it.
-	OnSilent = event.MakePoint[Silent](86)
+	OnSilent = event.MakePoint[Silent](88)
 	// OnDestroy is sip.destroy. The transaction ends (TMCB_DESTROY): the last event
 	// of each.
-	OnDestroy = event.MakePoint[Destroy](87)
+	OnDestroy = event.MakePoint[Destroy](89)
 	// OnLocalRequestIn is sip.local_request_in. A request of this server's own is
 	// about to be sent (TMCB_LOCAL_REQUEST_IN).
-	OnLocalRequestIn = event.MakePoint[LocalRequestIn](88)
+	OnLocalRequestIn = event.MakePoint[LocalRequestIn](90)
 	// OnLocalResponseIn is sip.local_response_in. A reply to a request of this
 	// server's own came (TMCB_LOCAL_RESPONSE_IN), first or copy.
-	OnLocalResponseIn = event.MakePoint[LocalResponseIn](89)
+	OnLocalResponseIn = event.MakePoint[LocalResponseIn](91)
 	// OnLocalResponseOut is sip.local_response_out. A provisional reply to a
 	// request of this server's own was taken (TMCB_LOCAL_RESPONSE_OUT).
-	OnLocalResponseOut = event.MakePoint[LocalResponseOut](90)
+	OnLocalResponseOut = event.MakePoint[LocalResponseOut](92)
 	// OnLocalCompleted is sip.local_completed. A request of this server's own got
 	// its final reply (TMCB_LOCAL_COMPLETED), or nobody answered; for an INVITE
 	// once for each To tag, after its ACK was sent.
-	OnLocalCompleted = event.MakePoint[LocalCompleted](91)
+	OnLocalCompleted = event.MakePoint[LocalCompleted](93)
 	// OnContact is sip.contact. A contact of an address of record was bound, bound
 	// again, taken back, or ended; once the handler that did it has returned.
-	OnContact = event.MakePoint[Contact](92)
+	OnContact = event.MakePoint[Contact](94)
 	// OnDestination is sip.destination. A destination of a dispatcher.set went
 	// down, or up again.
-	OnDestination = event.MakePoint[Destination](93)
+	OnDestination = event.MakePoint[Destination](95)
 	// OnDialogStart is sip.dialog_start. A call that dialog.track follows was
 	// answered.
-	OnDialogStart = event.MakePoint[DialogStart](94)
+	OnDialogStart = event.MakePoint[DialogStart](96)
 	// OnDialogEnd is sip.dialog_end. A call that dialog.track follows ended, or was
 	// never answered. Its record is what accounting wants.
-	OnDialogEnd = event.MakePoint[DialogEnd](95)
+	OnDialogEnd = event.MakePoint[DialogEnd](97)
 )
 
 // RequestIn is sip.request_in. A request began a transaction (TMCB_REQUEST_IN):

@@ -136,6 +136,21 @@ type Functions interface {
 	// media come to another address: in all its c= lines but those that put on
 	// hold. Ports stay. It has effects.
 	NatFixSDP(c *event.Caller, message Message, address netip.Addr) (changed bool, err error)
+	// SDPRead is sdp.read. Reads the session description of a message: its body, or
+	// the part of it that is one.
+	SDPRead(c *event.Caller, message Message) any
+	// SDPKeep is sdp.keep. Leaves all codecs but these out of the session
+	// description of a message, with what is said of them. One that repeats another
+	// (rtx) stays with that. A medium that has none left is refused: its port
+	// becomes 0 (RFC 3264, 6). It has effects.
+	SDPKeep(c *event.Caller, message Message, codecs []string, media string) (removed uint32, err error)
+	// SDPDrop is sdp.drop. Leaves these codecs out of the session description of a
+	// message, as `sdp.keep` does all others. It has effects.
+	SDPDrop(c *event.Caller, message Message, codecs []string, media string) (removed uint32, err error)
+	// SDPRefuse is sdp.refuse. Refuses all media of a type in the session
+	// description of a message: their ports become 0. The lines stay, since the
+	// other end counts them (RFC 3264, 8.2). It has effects.
+	SDPRefuse(c *event.Caller, message Message, media string) (refused uint32, err error)
 	// DispatcherSelect is dispatcher.select. Chooses among the destinations of a
 	// set that are up, and lists all of them as targets of sip.relay, the chosen
 	// one first: the request keeps its URI and goes there, and to the next one if

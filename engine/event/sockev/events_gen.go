@@ -20,65 +20,65 @@ const (
 var (
 	// OnSelect is sock.select. A connection is about to be taken; nothing is done
 	// yet, and the process that holds it still runs.
-	OnSelect = event.MakePoint[Select](96)
+	OnSelect = event.MakePoint[Select](98)
 	// OnBefore is sock.before. A connection is about to be taken or restored: the
 	// plan stands, nothing is done. In restores its socket does not exist yet.
-	OnBefore = event.MakePoint[Before](97)
+	OnBefore = event.MakePoint[Before](99)
 	// OnDrain is sock.drain. The queues of a connection that is to be taken are not
 	// empty yet, each time it is looked at. A veto ends the waiting.
-	OnDrain = event.MakePoint[Drain](98)
+	OnDrain = event.MakePoint[Drain](100)
 	// OnLocked is sock.locked. The packets of a connection that is being taken are
 	// blocked.
-	OnLocked = event.MakePoint[Locked](99)
+	OnLocked = event.MakePoint[Locked](101)
 	// OnPause is sock.pause. The socket is in repair mode.
-	OnPause = event.MakePoint[Pause](100)
+	OnPause = event.MakePoint[Pause](102)
 	// OnDump is sock.dump. Numbers and queues were read.
-	OnDump = event.MakePoint[Dump](101)
+	OnDump = event.MakePoint[Dump](103)
 	// OnQueue is sock.queue. A queue was read that is not empty, receive queue
 	// first.
-	OnQueue = event.MakePoint[Queue](102)
+	OnQueue = event.MakePoint[Queue](104)
 	// OnImageWritten is sock.image_written. The image is where it is to go; nothing
 	// is lost that the peer was told is here.
-	OnImageWritten = event.MakePoint[ImageWritten](103)
+	OnImageWritten = event.MakePoint[ImageWritten](105)
 	// OnClosing is sock.closing. The last moment to go back: next the socket is
 	// closed, silently.
-	OnClosing = event.MakePoint[Closing](104)
+	OnClosing = event.MakePoint[Closing](106)
 	// OnClosed is sock.closed. The connection is out of the kernel; its image is
 	// all there is of it.
-	OnClosed = event.MakePoint[Closed](105)
+	OnClosed = event.MakePoint[Closed](107)
 	// OnResume is sock.resume. A connection goes on in its place, after a failure,
 	// a veto, or s:resume().
-	OnResume = event.MakePoint[Resume](106)
+	OnResume = event.MakePoint[Resume](108)
 	// OnRestoreUnbound is sock.restore_unbound. The numbers of a restored socket
 	// are set; it is not bound yet.
-	OnRestoreUnbound = event.MakePoint[RestoreUnbound](107)
+	OnRestoreUnbound = event.MakePoint[RestoreUnbound](109)
 	// OnRestoreBound is sock.restore_bound. A restored socket is bound and
 	// connected, without a packet.
-	OnRestoreBound = event.MakePoint[RestoreBound](108)
+	OnRestoreBound = event.MakePoint[RestoreBound](110)
 	// OnRestoreNoq is sock.restore_noq. What the ends had negotiated is set.
-	OnRestoreNoq = event.MakePoint[RestoreNoq](109)
+	OnRestoreNoq = event.MakePoint[RestoreNoq](111)
 	// OnRestoreQueue is sock.restore_queue. Both queues are filled.
-	OnRestoreQueue = event.MakePoint[RestoreQueue](110)
+	OnRestoreQueue = event.MakePoint[RestoreQueue](112)
 	// OnRestored is sock.restored. The socket is whole and still in repair mode.
-	OnRestored = event.MakePoint[Restored](111)
+	OnRestored = event.MakePoint[Restored](113)
 	// OnUnlocked is sock.unlocked. The packets of a restored connection pass again.
-	OnUnlocked = event.MakePoint[Unlocked](112)
+	OnUnlocked = event.MakePoint[Unlocked](114)
 	// OnUp is sock.up. A restored connection goes on.
-	OnUp = event.MakePoint[Up](113)
+	OnUp = event.MakePoint[Up](115)
 	// OnFirstAck is sock.first_ack. The peer of a restored connection showed that
 	// it is there: it acknowledged what waited, or any segment of it came.
-	OnFirstAck = event.MakePoint[FirstAck](114)
+	OnFirstAck = event.MakePoint[FirstAck](116)
 	// OnFirstData is sock.first_data. The first new bytes of the peer came on a
 	// restored connection.
-	OnFirstData = event.MakePoint[FirstData](115)
+	OnFirstData = event.MakePoint[FirstData](117)
 	// OnStalled is sock.stalled. The peer of a restored connection gave no sign for
 	// two seconds.
-	OnStalled = event.MakePoint[Stalled](116)
+	OnStalled = event.MakePoint[Stalled](118)
 	// OnLeaseExpired is sock.lease_expired. The block of a connection ended before
 	// it was taken; it goes on in its place.
-	OnLeaseExpired = event.MakePoint[LeaseExpired](117)
+	OnLeaseExpired = event.MakePoint[LeaseExpired](119)
 	// OnError is sock.error. Taking or restoring a connection failed.
-	OnError = event.MakePoint[Error](118)
+	OnError = event.MakePoint[Error](120)
 )
 
 // Select is sock.select. A connection is about to be taken; nothing is done

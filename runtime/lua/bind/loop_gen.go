@@ -2795,6 +2795,214 @@ func loopMQTTPublishThis(h Host, L *lua.LState, e any, key string) (lua.LValue, 
 	return nil, false
 }
 
+func loopMQTTUnsubscribeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTUnsubscribe)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.Filter))
+}
+
+func loopMQTTUnsubscribePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTUnsubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTUnsubscribeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTUnsubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTUnsubscribeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTUnsubscribe)
+	switch key {
+	case "client_id":
+		return fromString(v.ClientID), true
+	}
+	return nil, false
+}
+
+func loopMQTTDisconnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
+	v := e.(*loopev.MQTTDisconnect)
+	return append(dst, h.Object(LoopConn, v.C), fromString(v.ClientID))
+}
+
+func loopMQTTDisconnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTDisconnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopMQTTDisconnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
+	v := e.(*loopev.MQTTDisconnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o, g.Fields)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopMQTTDisconnectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
+	v := e.(*loopev.MQTTDisconnect)
+	switch key {
+	case "code":
+		return fromUint(v.Code), true
+	}
+	return nil, false
+}
+
 func loopMQTTConnectedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.MQTTConnected)
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
@@ -5053,83 +5261,91 @@ func loopEvents() []*EventType {
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTPublishPush, Numbers: loopMQTTPublishNumbers,
 		},
 		{
-			Info: loopev.Family.Events[16], Args: loopMQTTConnectedArgs, This: noFields,
+			Info: loopev.Family.Events[16], Args: loopMQTTUnsubscribeArgs, This: loopMQTTUnsubscribeThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTUnsubscribePush, Numbers: loopMQTTUnsubscribeNumbers,
+		},
+		{
+			Info: loopev.Family.Events[17], Args: loopMQTTDisconnectArgs, This: loopMQTTDisconnectThis,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTDisconnectPush, Numbers: loopMQTTDisconnectNumbers,
+		},
+		{
+			Info: loopev.Family.Events[18], Args: loopMQTTConnectedArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectedPush, Numbers: loopMQTTConnectedNumbers,
 		},
 		{
-			Info: loopev.Family.Events[17], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
+			Info: loopev.Family.Events[19], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Numbers: loopMQTTMessageNumbers,
 		},
 		{
-			Info: loopev.Family.Events[18], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
+			Info: loopev.Family.Events[20], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSocksRequestPush, Numbers: loopSocksRequestNumbers,
 		},
 		{
-			Info: loopev.Family.Events[19], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
+			Info: loopev.Family.Events[21], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Numbers: loopDNSQueryNumbers,
 		},
 		{
-			Info: loopev.Family.Events[20], Args: loopCloseArgs, This: loopCloseThis,
+			Info: loopev.Family.Events[22], Args: loopCloseArgs, This: loopCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
 		},
 		{
-			Info: loopev.Family.Events[21], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
+			Info: loopev.Family.Events[23], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Numbers: loopHTTPHeadersNumbers,
 		},
 		{
-			Info: loopev.Family.Events[22], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
+			Info: loopev.Family.Events[24], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Numbers: loopHTTPChunkNumbers,
 		},
 		{
-			Info: loopev.Family.Events[23], Args: loopHTTPPartBeginArgs, This: loopHTTPPartBeginThis,
+			Info: loopev.Family.Events[25], Args: loopHTTPPartBeginArgs, This: loopHTTPPartBeginThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartBeginPush, Numbers: loopHTTPPartBeginNumbers,
 		},
 		{
-			Info: loopev.Family.Events[24], Args: loopHTTPPartDataArgs, This: loopHTTPPartDataThis,
+			Info: loopev.Family.Events[26], Args: loopHTTPPartDataArgs, This: loopHTTPPartDataThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartDataPush, Numbers: loopHTTPPartDataNumbers,
 		},
 		{
-			Info: loopev.Family.Events[25], Args: loopHTTPPartEndArgs, This: loopHTTPPartEndThis,
+			Info: loopev.Family.Events[27], Args: loopHTTPPartEndArgs, This: loopHTTPPartEndThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartEndPush, Numbers: loopHTTPPartEndNumbers,
 		},
 		{
-			Info: loopev.Family.Events[26], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
+			Info: loopev.Family.Events[28], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Numbers: loopHTTPRequestNumbers,
 		},
 		{
-			Info: loopev.Family.Events[27], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
+			Info: loopev.Family.Events[29], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Numbers: loopHTTPResponseNumbers,
 		},
 		{
-			Info: loopev.Family.Events[28], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
+			Info: loopev.Family.Events[30], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
 		},
 		{
-			Info: loopev.Family.Events[29], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
+			Info: loopev.Family.Events[31], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Numbers: loopWSHandshakeNumbers,
 		},
 		{
-			Info: loopev.Family.Events[30], Args: loopWSOpenArgs, This: loopWSOpenThis,
+			Info: loopev.Family.Events[32], Args: loopWSOpenArgs, This: loopWSOpenThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Numbers: loopWSOpenNumbers,
 		},
 		{
-			Info: loopev.Family.Events[31], Args: loopWSMessageArgs, This: loopWSMessageThis,
+			Info: loopev.Family.Events[33], Args: loopWSMessageArgs, This: loopWSMessageThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Numbers: loopWSMessageNumbers,
 		},
 		{
-			Info: loopev.Family.Events[32], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
+			Info: loopev.Family.Events[34], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Numbers: loopWSFragmentNumbers,
 		},
 		{
-			Info: loopev.Family.Events[33], Args: loopWSPingArgs, This: noFields,
+			Info: loopev.Family.Events[35], Args: loopWSPingArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Numbers: loopWSPingNumbers,
 		},
 		{
-			Info: loopev.Family.Events[34], Args: loopWSPongArgs, This: noFields,
+			Info: loopev.Family.Events[36], Args: loopWSPongArgs, This: noFields,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Numbers: loopWSPongNumbers,
 		},
 		{
-			Info: loopev.Family.Events[35], Args: loopWSCloseArgs, This: loopWSCloseThis,
+			Info: loopev.Family.Events[37], Args: loopWSCloseArgs, This: loopWSCloseThis,
 			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Numbers: loopWSCloseNumbers,
 		},
 	}

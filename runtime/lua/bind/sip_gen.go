@@ -7861,7 +7861,48 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromBool(rChanged))
 			return 1
 		}},
+		{Info: sipev.Family.Functions[17], Call: func(h Host, L *lua.LState) int {
+			message := toObject[sipev.Message](funcArg(h, L, "sdp.read", 1), SIPMessage)
+			rMedia := fn.SDPRead(h.Caller(L), message)
+			L.Push(Value(h, L, rMedia))
+			return 1
+		}},
 		{Info: sipev.Family.Functions[18], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sdp.keep")
+			message := toObject[sipev.Message](funcArg(h, L, "sdp.keep", 1), SIPMessage)
+			codecs := toStrings(funcArg(h, L, "sdp.keep", 2))
+			media := orZero(funcArg(h, L, "sdp.keep", 3), toString)
+			rRemoved, err := fn.SDPKeep(h.Caller(L), message, codecs, media)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(fromUint(rRemoved))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[19], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sdp.drop")
+			message := toObject[sipev.Message](funcArg(h, L, "sdp.drop", 1), SIPMessage)
+			codecs := toStrings(funcArg(h, L, "sdp.drop", 2))
+			media := orZero(funcArg(h, L, "sdp.drop", 3), toString)
+			rRemoved, err := fn.SDPDrop(h.Caller(L), message, codecs, media)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(fromUint(rRemoved))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[20], Call: func(h Host, L *lua.LState) int {
+			h.Effect(L, "sdp.refuse")
+			message := toObject[sipev.Message](funcArg(h, L, "sdp.refuse", 1), SIPMessage)
+			media := toString(funcArg(h, L, "sdp.refuse", 2))
+			rRefused, err := fn.SDPRefuse(h.Caller(L), message, media)
+			if err != nil {
+				return fail(L, err)
+			}
+			L.Push(fromUint(rRefused))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[22], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dispatcher.select")
 			set := toString(funcArg(h, L, "dispatcher.select", 1))
 			keyArg := orZero(funcArg(h, L, "dispatcher.select", 2), toString)
@@ -7872,13 +7913,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(Value(h, L, rTargets))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[19], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[23], Call: func(h Host, L *lua.LState) int {
 			set := toString(funcArg(h, L, "dispatcher.list", 1))
 			rDestinations := fn.DispatcherList(h.Caller(L), set)
 			L.Push(Value(h, L, rDestinations))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[20], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[24], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dispatcher.mark")
 			set := toString(funcArg(h, L, "dispatcher.mark", 1))
 			uri := toString(funcArg(h, L, "dispatcher.mark", 2))
@@ -7891,7 +7932,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[21], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[25], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dialog.track")
 			tx := toObject[sipev.Tx](funcArg(h, L, "dialog.track", 1), SIPTx)
 			options := orZero(funcArg(h, L, "dialog.track", 2), toPlain)
@@ -7903,13 +7944,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[22], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[26], Call: func(h Host, L *lua.LState) int {
 			profile := toString(funcArg(h, L, "dialog.count", 1))
 			rCalls := fn.DialogCount(h.Caller(L), profile)
 			L.Push(fromUint(rCalls))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[23], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[27], Call: func(h Host, L *lua.LState) int {
 			profile := orZero(funcArg(h, L, "dialog.list", 1), toString)
 			limit, hasLimit := optional(funcArg(h, L, "dialog.list", 2), toUint[uint32])
 			rCalls := fn.DialogList(h.Caller(L), profile, limit, hasLimit)

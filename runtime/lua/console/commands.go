@@ -30,16 +30,16 @@ func (s *Session) actions() []action {
 		}})
 	}
 	return append(list, []action{
-		{"in", "[SCRIPT]", "look into a script: its top-level locals, state, functions; without a name, leave it", (*Session).enterScript},
-		{"watch", "PATTERN [where EXPR]", "show the events of these hook points as they come; :unwatch ends it", (*Session).watchCommand},
-		{"explain", "CONN", "show what rules do with the events of a connection, by its number; :unwatch ends it", (*Session).explainCommand},
+		{"in", "[SCRIPT]", "look into a script, its locals and state; alone: leave it", (*Session).enterScript},
+		{"watch", "PATTERN [where EXPR]", "show events as they come; :unwatch ends it", (*Session).watchCommand},
+		{"explain", "CONN", "show what rules do with a connection, by its number", (*Session).explainCommand},
 		{"unwatch", "", "end what :watch and :explain began", (*Session).unwatchCommand},
 		{"rules", "[PATTERN]", "the live rules with what they counted", (*Session).rulesCommand},
 		{"plan", "", "the order in which rules run", (*Session).planCommand},
 		{"stores", "", "the live stores", (*Session).storesCommand},
-		{"doc", "NAME", "explain a hook point, object, field, method, function or word", (*Session).docCommand},
-		{"save", "FILE", "write what was declared here to a file, as a script", (*Session).saveCommand},
-		{"drop", "NAME", "take away a rule, handler, event or timer that was declared here", (*Session).dropCommand},
+		{"doc", "NAME", "explain a hook point, object, field, method, function", (*Session).docCommand},
+		{"save", "FILE", "write what was declared here, as a script", (*Session).saveCommand},
+		{"drop", "NAME", "take away what was declared here", (*Session).dropCommand},
 		{"reload", "", "read the scripts and make them live", (*Session).reloadCommand},
 		{"rollback", "", "make the generation before this one live", (*Session).rollbackCommand},
 		{"help", "", "this list", (*Session).helpCommand},
@@ -66,6 +66,21 @@ func (s *Session) command(ctx context.Context, text string) Reply {
 		hint = "; did you mean :" + near + "?"
 	}
 	return refused(fmt.Errorf("there is no command :%s%s", name, hint))
+}
+
+// meant says of an input that means nothing to Lua which command it is without its
+// colon; empty where it is none.
+func (s *Session) meant(input string) string {
+	words := strings.Fields(input)
+	if words[0] == "exit" {
+		words[0] = "quit"
+	}
+	for _, a := range s.actions() {
+		if a.name == words[0] && (len(words) == 1 || a.args != "") {
+			return "commands begin with a colon: :" + a.name
+		}
+	}
+	return ""
 }
 
 func refused(err error) Reply { return Reply{Text: err.Error(), Failed: true} }
@@ -253,7 +268,7 @@ func (s *Session) change(ctx context.Context, how func(context.Context) (string,
 }
 
 func (s *Session) helpCommand(context.Context, string) Reply {
-	r := table("Lua is evaluated, and what it gives is shown. What else there is:\t", func(row func(string, ...any)) {
+	r := table("What you type is Lua, and what it gives is shown. Besides:", func(row func(string, ...any)) {
 		for _, a := range s.actions() {
 			row("  :%s\t%s", strings.TrimSpace(a.name+" "+a.args), a.does)
 		}

@@ -173,7 +173,11 @@ func (s *Session) Do(ctx context.Context, input string) Reply {
 	case text[0] == ':':
 		return s.command(ctx, text[1:])
 	}
-	return s.evaluate(ctx, s.at, input)
+	r := s.evaluate(ctx, s.at, input)
+	if hint := s.meant(input); r.Failed && hint != "" {
+		r.Text = hint
+	}
+	return r
 }
 
 // Prompt is what a terminal shows before an input.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -91,6 +92,54 @@ func agree(t *testing.T, input []byte) {
 	}
 }
 
+// agreeResponse reads input with both readers as the answer to a request and compares what
+// the first response is: a client that takes another length than others do reads answers to
+// requests that it did not send.
+func agreeResponse(t *testing.T, input []byte, method string) {
+	t.Helper()
+	r := newReader(true)
+	r.method = method
+	r.feed(input)
+	r.close()
+	in := bufio.NewReader(bytes.NewReader(input))
+	for range maxEmptyLines {
+		if p, _ := in.Peek(2); string(p) == "\r\n" {
+			_, _ = in.Discard(2)
+		}
+	}
+	res, err := http.ReadResponse(in, &http.Request{Method: method})
+	var body []byte
+	if err == nil {
+		body, err = io.ReadAll(res.Body)
+	}
+	if len(r.got) == 0 {
+		if e, ok := r.err.(*Error); ok && err == nil && tighter[e] == "" && tighterResponse[e] == "" {
+			t.Fatalf("%s: refused with %v, net/http accepts\n%q", method, r.err, input)
+		}
+		return
+	}
+	m := r.got[0]
+	if err != nil {
+		t.Fatalf("%s: accepted, net/http says %v\n%q", method, err, input)
+	}
+	if got := fmt.Sprint(res.StatusCode, " "); !strings.HasPrefix(m.first, got) {
+		t.Fatalf("%s: response %q, net/http %q\n%q", method, m.first, got, input)
+	}
+	if m.body != string(body) {
+		t.Fatalf("%s: body %q, net/http %q\n%q", method, m.body, body, input)
+	}
+	if rest, _ := io.ReadAll(in); r.ends[0] != len(input)-len(rest) {
+		t.Fatalf("%s: ends at %d, with net/http at %d\n%q", method, r.ends[0], len(input)-len(rest), input)
+	}
+}
+
+// tighterResponse are the further faults for which responses are refused.
+var tighterResponse = map[*Error]string{
+	ErrStatusLine:  "net/http takes lines without a space behind the status",
+	ErrCoding:      "net/http takes content whose end is unclear",
+	ErrCodingOther: "net/http takes content whose end is unclear",
+}
+
 // checked is what a server says of the first request, beside its form.
 func checked(input []byte) error {
 	p := NewParser(Limits{})
@@ -126,6 +175,8 @@ func TestGoFuzz(t *testing.T) {
 			t.Fatal(err)
 		}
 		splits(t, c.Input, true)
+		agreeResponse(t, c.Input, "GET")
+		agreeResponse(t, c.Input, "HEAD")
 	})
 	if n < 400 {
 		t.Errorf("only %d cases", n)
@@ -174,5 +225,9 @@ func FuzzRequest(f *testing.F) {
 
 func FuzzResponse(f *testing.F) {
 	seeds(f)
-	f.Fuzz(func(t *testing.T, input []byte) { splits(t, input, true) })
+	f.Fuzz(func(t *testing.T, input []byte) {
+		splits(t, input, true)
+		agreeResponse(t, input, "GET")
+		agreeResponse(t, input, "HEAD")
+	})
 }

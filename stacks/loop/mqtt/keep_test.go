@@ -278,3 +278,48 @@ func TestKeptNowhere(t *testing.T) {
 }
 
 func kvs(key string, v any) []event.KV { return []event.KV{{Key: key, Value: v}} }
+
+// FuzzRows has tables hold anything: what is no row is told apart, and what is one goes on
+// within its bounds.
+func FuzzRows(f *testing.F) {
+	p, err := pub("x", "hello", 1, 7).Append(nil, mqttwire.V5)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range []stage{stageWaiting, stageSent, stageReleased, 'x'} {
+		f.Add("a\x00"+rowMessage+"\x001f", string(s)+"\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00"+string(p))
+	}
+	f.Add("a\x00"+rowSession+"\x00", `{"v":1,"expiry":3600,"left":1}`)
+	f.Add("a\x00"+rowFilter+"\x00$share/g/x/#", `{"qos":2,"no_local":true}`)
+	f.Add("a\x00"+rowInbound+"\x00"+"40", "")
+	f.Add("a", "")
+	f.Fuzz(func(t *testing.T, key, value string) {
+		_, kind, which, ok := cutKey(key)
+		if !ok {
+			return
+		}
+		r := &savedRows{filters: map[string]mqttwire.Filter{}, inbound: map[uint16]bool{}}
+		if !r.read(kind, which, value) {
+			return
+		}
+		fl := &flow{}
+		for _, m := range r.messages {
+			if !fl.revive(m) {
+				t.Fatalf("no room for %q", value)
+			}
+		}
+		for id, m := range fl.sent {
+			if id == 0 || m.released != (m.p == nil) {
+				t.Fatalf("%+v of %q", m, value)
+			}
+		}
+		for filter := range r.filters {
+			if !mqttwire.ValidFilter(filter) {
+				t.Fatalf("%q is subscribed to", filter)
+			}
+		}
+		if s := r.session; s != nil && (s.left(9) < 0 || s.left(9) > 9) {
+			t.Fatalf("it left at %d", s.left(9))
+		}
+	})
+}

@@ -108,7 +108,7 @@ func (b *broker) restoreFrom(table loop.Table) {
 			continue // it began anew already
 		}
 		r := all[id]
-		if r.session == nil || b.now() >= r.session.until(b.now()) {
+		if r.session == nil || r.session.over(b.now()) {
 			for _, key := range r.keys {
 				table.Remove(key)
 			}
@@ -119,13 +119,18 @@ func (b *broker) restoreFrom(table loop.Table) {
 	}
 }
 
-// until returns when a session ends, in nanoseconds of event time.
-func (s *savedSession) until(now int64) int64 {
-	left := s.Left
-	if left == 0 { // its client was there when the process ended
-		left = now
+// left returns when a session's client left: now, where it was there when the process
+// ended, and where the clock was put back since.
+func (s *savedSession) left(now int64) int64 {
+	if s.Left <= 0 {
+		return now
 	}
-	return left + int64(min(maxAway, time.Duration(s.Expiry)*time.Second))
+	return min(s.Left, now)
+}
+
+// over reports whether a session's time is.
+func (s *savedSession) over(now int64) bool {
+	return now-s.left(now) >= int64(min(maxAway, time.Duration(s.Expiry)*time.Second))
 }
 
 // read reads a row, and reports whether it is one.
@@ -184,7 +189,7 @@ func readMessage(b []byte) (m savedMessage, ok bool) {
 
 // revive has a session go on, whose client is away.
 func (b *broker) revive(table loop.Table, id string, r *savedRows) {
-	s := &session{b: b, id: id, expiry: r.session.Expiry, left: r.session.Left, filters: r.filters}
+	s := &session{b: b, id: id, expiry: r.session.Expiry, left: r.session.left(b.now()), filters: r.filters}
 	f := &s.flow
 	f.keeper = &keeper{table: table, counts: &b.p.counts, id: id}
 	f.got = r.inbound

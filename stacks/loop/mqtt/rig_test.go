@@ -45,6 +45,10 @@ func (r *rig) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
 		line += fmt.Sprintf(" %s %s %s will=%s", e.ClientID, e.User, e.Password, e.WillTopic)
 	case *loopev.MQTTSubscribe:
 		line += fmt.Sprintf(" %s %d", e.Filter, e.Qos)
+	case *loopev.MQTTUnsubscribe:
+		line += fmt.Sprintf(" %s %s", e.ClientID, e.Filter)
+	case *loopev.MQTTDisconnect:
+		line += fmt.Sprintf(" %s %d", e.ClientID, e.Code)
 	case *loopev.MQTTPublish:
 		line += fmt.Sprintf(" %s %s %d %v", e.Topic, e.Payload, e.Qos, e.Retain)
 	case *loopev.MQTTConnected:
@@ -137,7 +141,7 @@ func beginRig(t *testing.T, shards int, decide func(name string, e any) event.Ve
 		sh.Enter()
 		sh.Bind(r, func(id event.PointID) bool {
 			switch r.points[id] {
-			case "loop.mqtt_connect", "loop.mqtt_subscribe", "loop.mqtt_publish", "loop.mqtt_connected", "loop.mqtt_message", "loop.error", "loop.close":
+			case "loop.mqtt_connect", "loop.mqtt_subscribe", "loop.mqtt_publish", "loop.mqtt_unsubscribe", "loop.mqtt_disconnect", "loop.mqtt_connected", "loop.mqtt_message", "loop.error", "loop.close":
 				return true
 			}
 			return false

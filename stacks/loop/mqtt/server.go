@@ -225,6 +225,9 @@ func (s *server) disconnects(p *mqttwire.Packet) {
 		}
 		s.session.expiry = x.Num
 	}
+	if loopev.OnMQTTDisconnect.Wanted(s.c.Shard()) {
+		loopev.OnMQTTDisconnect.Emit(s.c.Shard(), &loopev.MQTTDisconnect{C: s.c, ClientID: s.id, Code: p.Reason})
+	}
 	s.end()
 }
 
@@ -386,11 +389,15 @@ func (s *server) unsubscribes(p *mqttwire.Packet) {
 	ack := &mqttwire.Packet{Type: mqttwire.Unsuback, ID: p.ID}
 	for _, f := range p.Filters {
 		reason := byte(mqttwire.NoSubscription)
-		if s.b.unsubscribe(s.session, f.Topic) {
+		had := s.b.unsubscribe(s.session, f.Topic)
+		if had {
 			reason = mqttwire.Success
 		}
 		delete(s.session.filters, f.Topic)
 		s.flow.keeper.unfilter(f.Topic)
+		if had && loopev.OnMQTTUnsubscribe.Wanted(s.c.Shard()) {
+			loopev.OnMQTTUnsubscribe.Emit(s.c.Shard(), &loopev.MQTTUnsubscribe{C: s.c, Filter: f.Topic, ClientID: s.id})
+		}
 		ack.Reasons = append(ack.Reasons, reason)
 	}
 	s.send(ack)

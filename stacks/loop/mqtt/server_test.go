@@ -292,3 +292,37 @@ func TestShards(t *testing.T) {
 	late.send(sub(1, mqttwire.Filter{Topic: "all"}))
 	late.expect("publish all by rule 0 retained")
 }
+
+// TestTold has the events of one client's life in their order, in each version.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	for _, version := range []byte{mqttwire.V31, mqttwire.V311, mqttwire.V5} {
+		r := newRig(t, 1, nil)
+		p := r.login("a", func(p *mqttwire.Packet) {
+			p.Version, p.HasUser, p.User = version, true, "bob"
+			p.Will = &mqttwire.Will{Topic: "gone"}
+		})
+		p.send(sub(1, mqttwire.Filter{Topic: "x/#", QoS: 1}, mqttwire.Filter{Topic: "y"}))
+		p.expect("suback 1 0100")
+		p.send(pub("z", "hello", 1, 2))
+		p.recv()
+		p.send(&mqttwire.Packet{Type: mqttwire.Unsubscribe, ID: 3, Filters: []mqttwire.Filter{{Topic: "x/#"}, {Topic: "none"}}})
+		p.recv()
+		p.quiet()
+		last := "loop.mqtt_disconnect a 0"
+		leave := &mqttwire.Packet{Type: mqttwire.Disconnect}
+		if version == mqttwire.V5 {
+			leave.Reason, last = mqttwire.DisconnectWithWill, "loop.mqtt_disconnect a 4"
+		}
+		p.send(leave)
+		p.expect("end")
+		r.logged("loop.close local")
+		want := []string{
+			"loop.mqtt_connect a bob  will=gone", "loop.mqtt_subscribe x/# 1", "loop.mqtt_subscribe y 0", "loop.mqtt_publish z hello 1 false",
+			"loop.mqtt_unsubscribe a x/#", last, "loop.close local",
+		}
+		if d := cmp.Diff(want, r.lines()); d != "" {
+			t.Errorf("version %d: %s", version, d)
+		}
+	}
+}

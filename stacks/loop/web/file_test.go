@@ -3,11 +3,16 @@ package web
 import (
 	"bytes"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/loopev"
@@ -99,8 +104,52 @@ func TestFiles(t *testing.T) {
 	if res, body := ask("GET", "/a%20b.txt", "Range", "bytes=2-4"); res.StatusCode != 206 || body != "234" || res.Header.Get("Content-Range") != "bytes 2-4/10" {
 		t.Errorf("range: %s %q", res.Status, body)
 	}
-	if res, _ := ask("GET", "/a%20b.txt", "Range", "bytes=20-"); res.StatusCode != 416 {
-		t.Errorf("range: %s", res.Status)
+	// RFC 9110 section 14: parts of "0123456789".
+	plain, _ := ask("GET", "/a%20b.txt")
+	for _, c := range []struct {
+		method, ranges string
+		fields         []string
+		status         int
+		body, part     string
+	}{
+		{"GET", "bytes=0-0", nil, 206, "0", "bytes 0-0/10"},
+		{"GET", "bytes=7-", nil, 206, "789", "bytes 7-9/10"},
+		{"GET", "bytes=-3", nil, 206, "789", "bytes 7-9/10"},
+		{"GET", "bytes=-30", nil, 206, "0123456789", "bytes 0-9/10"},
+		{"GET", "bytes=8-99", nil, 206, "89", "bytes 8-9/10"},
+		{"GET", "bytes=10-", nil, 416, "*", "bytes */10"},
+		{"GET", "bytes=20-", nil, 416, "*", "bytes */10"},
+		{"GET", "bytes=5-2", nil, 416, "*", ""},
+		{"GET", "bytes=x-2", nil, 416, "*", ""},
+		{"GET", "lines=1-2", nil, 416, "*", ""},
+		{"HEAD", "bytes=2-4", nil, 206, "", "bytes 2-4/10"},
+		{"GET", "bytes=2-4", []string{"If-Range", plain.Header.Get("Etag")}, 206, "234", "bytes 2-4/10"},
+		{"GET", "bytes=2-4", []string{"If-Range", `"another"`}, 200, "0123456789", ""},
+		{"GET", "bytes=2-4", []string{"If-Match", `"another"`}, 412, "*", ""},
+		{"GET", "bytes=2-4", []string{"If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:01 GMT"}, 412, "*", ""},
+		{"GET", "bytes=0-1,4-5", nil, 206, "*", ""},
+	} {
+		res, body := ask(c.method, "/a%20b.txt", append(c.fields, "Range", c.ranges)...)
+		if res.StatusCode != c.status || c.body != "*" && body != c.body || res.Header.Get("Content-Range") != c.part {
+			t.Errorf("%s %s %v: %s %q %q", c.method, c.ranges, c.fields, res.Status, body, res.Header.Get("Content-Range"))
+		}
+	}
+	parted, parts := ask("GET", "/a%20b.txt", "Range", "bytes=0-1,4-5")
+	_, params, err := mime.ParseMediaType(parted.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var several []string
+	for in := multipart.NewReader(strings.NewReader(parts), params["boundary"]); ; {
+		part, err := in.NextPart()
+		if err != nil {
+			break
+		}
+		text, _ := io.ReadAll(part)
+		several = append(several, part.Header.Get("Content-Range")+" "+string(text))
+	}
+	if d := cmp.Diff([]string{"bytes 0-1/10 01", "bytes 4-5/10 45"}, several); d != "" {
+		t.Error(d)
 	}
 	for name, value := range map[string]string{"If-None-Match": res.Header.Get("Etag"), "If-Modified-Since": time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)} {
 		if res, body := ask("GET", "/big.bin", name, value); res.StatusCode != 304 || body != "" {

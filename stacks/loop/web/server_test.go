@@ -154,8 +154,13 @@ func TestHeaders(t *testing.T) {
 				return event.Verdict{Kind: loopev.VerdictStream}
 			}
 		case *loopev.HTTPChunk:
-			if string(e.Chunk) == "stop" {
+			switch string(e.Chunk) {
+			case "stop":
 				_ = e.C.Reply(nil, 409, []byte("stopped"), nil, false)
+			case "drop":
+				_ = e.C.SetDeleteChunk(nil, true)
+			case "keep":
+				_ = e.C.SetDeleteChunk(nil, false)
 			}
 		}
 		return tell(e)
@@ -171,6 +176,16 @@ func TestHeaders(t *testing.T) {
 	p.ended()
 	if got := r.logged(1); got[0] != `chunk 0 "hello, world"` {
 		t.Error(got)
+	}
+	// With the flag delete_chunk a body is of any length, and there is none of it for the whole;
+	// without it the next one is.
+	p = r.peer()
+	p.send("POST /d HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n4\ndrop\n4\nmore\n4\nkeep\n4\nmore\n0\n\n" +
+		"POST /e HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n4\nkept\n4\nmore\n0\n\n")
+	for _, want := range []string{`200 POST /d? ""`, `200 POST /e? "keptmore"`} {
+		if got := p.answer("POST"); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 	p = r.peer()
 	p.send("POST /c HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n4\nstop\n")
