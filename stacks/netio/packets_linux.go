@@ -3,7 +3,6 @@ package netio
 import (
 	"encoding/binary"
 	"net/netip"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -128,11 +127,10 @@ const tries = 8
 
 // mmsg calls recvmmsg(2) or sendmmsg(2) for the first n messages. An error can be
 // about a datagram that was sent before, of which [grams.complaints] tells. Being
-// told takes it away, but more of those can come meanwhile. The scheduler is not told of
-// the call, since it never waits.
+// told takes it away, but more of those can come meanwhile.
 func (g *grams) mmsg(call uintptr, n int) (int, error) {
 	for try := 1; ; {
-		r, _, errno := syscall.RawSyscall6(call, uintptr(g.fd), uintptr(unsafe.Pointer(&g.msgs[0])), uintptr(n), 0, 0, 0)
+		r, _, errno := unix.Syscall6(call, uintptr(g.fd), uintptr(unsafe.Pointer(&g.msgs[0])), uintptr(n), 0, 0, 0)
 		switch errno {
 		case 0:
 			return int(r), nil
