@@ -1,5 +1,5 @@
-// Package scripts is the Lua that ships: editor stubs, and modules that every
-// script can require. It owns nothing that changes.
+// Package scripts is the Lua that ships: editor stubs, a folder to begin with,
+// and modules that every script can require. It owns nothing that changes.
 package scripts
 
 import "embed"
@@ -8,6 +8,11 @@ import "embed"
 //
 //go:embed types/*.lua
 var Types embed.FS
+
+// Starter is the folder that a user begins with.
+//
+//go:embed starter/*.lua
+var Starter embed.FS
 
 //go:embed mos/lib/mos.lua
 var mos []byte

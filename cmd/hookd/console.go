@@ -113,11 +113,7 @@ func screenFrom(r *http.Request) screen {
 // consoleHere is hookd without a command: an engine in this process, with the
 // scripts of ./scripts if there are any, and a console in it.
 func consoleHere(cmd *cobra.Command) error {
-	var paths []string
-	if info, err := os.Stat(defaultScripts); err == nil && info.IsDir() {
-		paths = []string{defaultScripts}
-	}
-	return runWithConsole(cmd, paths, &runOptions{houseOptions: houseOptions{daemon: true}, speed: "max", loop: 1, stay: true, start: "files", console: true})
+	return runWithConsole(cmd, defaultPaths(), &runOptions{houseOptions: houseOptions{daemon: true}, speed: "max", loop: 1, stay: true, start: "files", console: true})
 }
 
 // runWithConsole runs a daemon for as long as somebody sits at its console.

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,27 +51,28 @@ type daemon struct {
 	records *trace.Outlet // alerts, decisions, printed events
 	state   *statedir.Dir
 
-	watcher  *watch.Watcher
-	reloader *reload.Reloader
-	control  *control.Server
-	listener atomic.Pointer[net.Listener] // of control; nil: none, or none yet
-	scraped  atomic.Pointer[http.Server]  // where --metrics says; nil: nowhere
-	takeover *takeover                    // of the daemon before; nil: there is none
-	leaving  atomic.Bool                  // to the daemon that comes after this one,
-	left     atomic.Bool                  // which has all there was to give
-	end      context.CancelFunc
-	front    *flow.Front
-	wanting  sync.Mutex // who asks what is read, and tells the front
-	feed     *feed.Feed
-	loops    *loop.Group
-	sips     *edge.Group
-	socks    *scripted.Stack
-	looping  bool // they run, or ran
-	manager  serviceManager
-	line     *statusLine // nil: no terminal
-	source   sources
-	live     []*liveInterface // of the sources, those that are interfaces
-	passes   passCounts
+	watcher   *watch.Watcher
+	reloader  *reload.Reloader
+	control   *control.Server
+	listener  atomic.Pointer[net.Listener] // of control; nil: none, or none yet
+	scraped   atomic.Pointer[http.Server]  // where --metrics says; nil: nowhere
+	takeover  *takeover                    // of the daemon before; nil: there is none
+	noPackets sync.Once                    // it was said that none come in
+	leaving   atomic.Bool                  // to the daemon that comes after this one,
+	left      atomic.Bool                  // which has all there was to give
+	end       context.CancelFunc
+	front     *flow.Front
+	wanting   sync.Mutex // who asks what is read, and tells the front
+	feed      *feed.Feed
+	loops     *loop.Group
+	sips      *edge.Group
+	socks     *scripted.Stack
+	looping   bool // they run, or ran
+	manager   serviceManager
+	line      *statusLine // nil: no terminal
+	source    sources
+	live      []*liveInterface // of the sources, those that are interfaces
+	passes    passCounts
 
 	begun time.Time
 	phase atomic.Int32 // of type phase
@@ -257,6 +260,19 @@ func (d *daemon) published(g *engine.Generation) {
 		d.manager.status(d.liveLine())
 	}
 	d.log.Info("live", "generation", g.Number, "hash", g.Hash, "changed", len(g.Changed))
+	o := d.options
+	if !o.console && len(o.interfaces)+len(o.pcap) == 0 && wantsPackets(g.Plan()) {
+		d.noPackets.Do(func() {
+			d.log.Warn("there are rules on events of flow, and no packets come in: -i IFACE or --pcap FILE says where from")
+		})
+	}
+}
+
+// wantsPackets reports whether a plan has hook points that only packets lead to.
+func wantsPackets(plan []string) bool {
+	return slices.ContainsFunc(plan, func(line string) bool {
+		return strings.HasPrefix(line, "flow.") && !strings.HasPrefix(line, "flow.block")
+	})
 }
 
 // serve registers what the control socket answers.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hookd/hookd/engine"
-	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/setting"
@@ -76,11 +75,7 @@ func doc(w io.Writer, name string) error {
 	if done, err := docWord(w, name); done {
 		return err
 	}
-	hint := ""
-	if near := diag.Nearest(name, docNames(cat)); near != "" {
-		hint = "; did you mean " + near + "?"
-	}
-	return fail(exitFinding, fmt.Errorf("nothing is called %s%s", name, hint))
+	return docElsewhere(w, cat, name)
 }
 
 // declaringWords are what scripts have beside the catalogue and Lua's library.

@@ -99,7 +99,7 @@ Exit codes: 0 done, 1 the work found a failure, 2 usage, 3 scripts do not load,
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"write", "Write rules:", []*cobra.Command{newCheck(), newTest(), newHooks(), newDoc()}},
+		{"write", "Write rules:", []*cobra.Command{newInit(), newCheck(), newTest(), newHooks(), newDoc()}},
 		{"try", "Try them on captures:", []*cobra.Command{newReplay(), newDiff(), newExplain()}},
 		{"run", "Run them:", []*cobra.Command{newRun(), newReload(), newRollback()}},
 		{"ask", "Ask a running daemon:", []*cobra.Command{newConsole(), newStatus(), newRules(), newConns(), newTrace(), newTop(), newStore(), newBlocks()}},

@@ -214,7 +214,11 @@ func (r *Reloader) refuse(begun time.Time, diags diag.List, err error) Outcome {
 		st.LastError, st.Stale = why, true
 	})
 	r.cfg.Engine.Refuse(diags)
-	r.cfg.Log.Error("scripts are not taken, the generation that is live goes on", "generation", r.status.Generation, "err", why)
+	if live := r.status.Generation; live == 0 {
+		r.cfg.Log.Error("scripts are not taken, and nothing is live", "err", why)
+	} else {
+		r.cfg.Log.Error("scripts are not taken, the generation that is live goes on", "generation", live, "err", why)
+	}
 	return Outcome{
 		Generation: r.status.Generation, Hash: r.status.Hash,
 		Duration: r.cfg.Now().Sub(begun), Diags: diags, Err: err,

@@ -175,6 +175,8 @@ type fields struct {
 	line  int
 	t     *glua.LTable
 	node  *ast.TableExpr // the table as written, where it is
+	// mistyped are the keys that were perhaps meant by unknown ones.
+	mistyped []string
 }
 
 // check reports keys that are not among keys.
@@ -193,6 +195,7 @@ func (f *fields) check(keys []string) {
 			continue
 		}
 		if !contains(keys, string(key)) {
+			f.mistyped = append(f.mistyped, diag.Nearest(string(key), keys))
 			f.report(string(key), "unknown key "+string(key), meant(string(key), keys, f.title))
 		}
 	}
@@ -220,8 +223,11 @@ func (f *fields) wrong(key, want string) {
 	f.report(key, fmt.Sprintf("%s: %s expected, got %s", key, want, describe(f.get(key))), "")
 }
 
-// missing reports that a key is needed.
+// missing reports that a key is needed, unless it is there with a typing mistake.
 func (f *fields) missing(key, hint string) {
+	if contains(f.mistyped, key) {
+		return
+	}
 	f.d.report(remark{msg: fmt.Sprintf("%s: %s is missing", f.title, key), hint: hint, word: f.word(), line: f.line})
 }
 

@@ -162,6 +162,9 @@ func (f *fields) point(key string, v glua.LValue, line int) (engine.PointRef, bo
 		return engine.PointRef{Name: p.name, Line: line}, true
 	}
 	hint := "as in " + key + " = flow.conn_start"
+	if s, isText := v.(glua.LString); isText && strings.Contains(string(s), ".") {
+		hint = "write it without quotes: " + string(s)
+	}
 	if fam, isFamily := valueOf[*family](v); isFamily {
 		hint = "name one of its hook points: " + fam.name + ".…"
 	}
@@ -209,7 +212,11 @@ func (f *fields) verdict(key string) *engine.VerdictDecl {
 	vd, ok := verdictOf(v)
 	switch {
 	case !ok:
-		f.report(key, fmt.Sprintf("%s: a verdict expected, got %s", key, describe(v)), "as in "+key+" = flow.cut")
+		hint := "as in " + key + " = flow.cut"
+		if s, isText := v.(glua.LString); isText && strings.Contains(string(s), ".") {
+			hint = "write it without quotes: " + string(s)
+		}
+		f.report(key, fmt.Sprintf("%s: a verdict expected, got %s", key, describe(v)), hint)
 		return nil
 	case !vd.called:
 		f.report(key, fmt.Sprintf("%s: %s has arguments", key, vd), "write "+vd.String()+"(…)")

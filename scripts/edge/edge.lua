@@ -9,6 +9,8 @@ sip.listen "edge-tcp" { url = "tcp://0.0.0.0:5060", names = { domain } }
 local users = store "edge.users" { kind = "map", key = "string", file = "users.txt" }
 local kept = store "edge.contacts" { kind = "map", key = "string", persist = true }
 
+local begins = { INVITE = true, REFER = true, MESSAGE = true, SUBSCRIBE = true, PUBLISH = true, OPTIONS = true }
+
 -- Returns who sent a request, or nil and the answer that asks for it.
 local function login(m, proxy)
   local name = digest.user(m, domain, proxy)
@@ -38,7 +40,8 @@ rule "route" {
   doc = "Who calls as a user of the domain logs in. Calls go to the domain's users, those of its users anywhere. What only looks like a call's is met like what begins one.",
   on = sip.request_in, match = { method = is.none_of { "REGISTER", "CANCEL" } },
   run = function(tx, m)
-    if m:in_dialog() then return end -- it goes where its route says
+    -- What is of a call passes. But where the other end is, its sender says: what begins something may only lead to the phone of who is called.
+    if m:in_dialog() and (not begins[m.method] or location.has(m.to.uri, m.ruri.text)) then return end
     local own = m.from.host:lower() == domain
     if own then
       local user, ask = login(m, true)

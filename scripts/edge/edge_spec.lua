@@ -185,6 +185,39 @@ describe("edge", function()
     assert.is_nil(bob:expect("INVITE"):header "Route")
   end)
 
+  it("lets nobody aim a call elsewhere that is there already", function()
+    local bob = registered("192.0.2.2", "bob")
+    local eve = phone { address = "198.51.100.9", user = "eve" }
+    eve:send("INVITE", "sip:bob@example.com", { headers = { From = "<sip:eve@example.org>;tag=e" } })
+    local leg = bob:expect "INVITE"
+    leg:reply(200)
+    local answered = eve:expect(200)
+    answered:ack()
+    bob:expect "ACK"
+    local route, far = answered:header "Record-Route", "sip:premium@203.0.113.66"
+    local own, users = "<sip:eve@example.org>;tag=e", "<sip:bob@example.com>;tag=" .. answered.to_tag
+    for from, to in pairs { [own] = users, [users] = own, ["<sip:alice@example.com>;tag=e"] = users } do
+      eve:send("INVITE", far, { headers = { From = from, To = to, Route = route, ["Call-ID"] = answered.call_id, CSeq = "9 INVITE" } })
+      local no = eve:take()
+      while no.code == 100 do no = eve:take() end
+      assert.is_true(no.code == 403 or no.code == 407, from .. " gets " .. no.code)
+      no:ack()
+    end
+    -- Both go on with the call: the stranger to the phone, and the user, who is known by a password.
+    answered:send "INVITE"
+    bob:expect("INVITE"):reply(200)
+    eve:expect(200)
+    leg:send "INVITE"
+    local asked = bob:expect(407)
+    asked:ack()
+    asked:login("bob", "bob")
+    eve:expect("INVITE"):reply(200)
+    bob:expect(200)
+    answered:send "BYE"
+    bob:expect("BYE"):reply(200)
+    eve:expect(200)
+  end)
+
   it("reaches a phone behind a NAT where it registered from", function()
     local bob = registered("203.0.113.5:40000", "bob", "<sip:bob@10.0.0.5:5060>")
     local alice = phone { address = "192.0.2.1", user = "alice" }

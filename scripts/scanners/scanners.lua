@@ -1,13 +1,19 @@
-script { doc = "Drops scanners and guessers of passwords: first their requests, then all their packets", tags = { "sip", "security" } }
+script { doc = "Drops scanners and guessers of passwords", tags = { "sip", "security" } }
 
 local agents = { "friendly-scanner", "sipvicious", "sipcli", "sipsak", "sundayddr", "VaxSIPUserAgent", "pplsip" }
 
--- No answer tells a scanner that somebody is here. Where the daemon is inline, the flow stack drops what the address sends next.
-local function block(m, why)
-  alert("scanner", { ip = m.source.ip, why = why, agent = m:header "User-Agent", uri = m.ruri.text })
-  flow.block(m.source.ip, "1h", why)
-  return sip.drop
+local blocked = store "scanners" { kind = "set", key = "ip", ttl = "1h", max = 100000, evict = "oldest" }
+
+-- The flow stack counts what a blocked address sends, and may refuse to block it: never_block holds here, too.
+local function block(ip, why)
+  if flow.block(ip, "1h", why) then blocked:add(ip) end
 end
+
+rule "blocked" {
+  doc = "No answer tells a scanner that somebody is here.",
+  on = sip.request_in, priority = 101, match = { source = { ip = blocked } },
+  verdict = sip.drop,
+}
 
 rule "agent" {
   doc = "Tools that say who they are.",
@@ -15,7 +21,11 @@ rule "agent" {
   run = function(tx, m)
     local agent = (m:header "User-Agent" or ""):lower()
     for _, known in ipairs(agents) do
-      if agent:find(known:lower(), 1, true) then return block(m, "agent") end
+      if agent:find(known:lower(), 1, true) then
+        alert("scanner", { ip = m.source.ip, why = "agent", agent = m:header "User-Agent", uri = m.ruri.text })
+        block(m.source.ip, "agent")
+        return sip.drop
+      end
     end
   end,
 }
@@ -31,7 +41,7 @@ rule "guessing" {
   threshold = { by = "source.ip", count = 20, within = "1m" },
   run = function(tx)
     alert("scanner", { ip = tx.source.ip, why = "refused 20 times in a minute" })
-    flow.block(tx.source.ip, "1h", "guessing")
+    block(tx.source.ip, "guessing")
   end,
 }
 

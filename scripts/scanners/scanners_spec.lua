@@ -19,18 +19,25 @@ end
 describe("scanners", function()
   it("says nothing to tools that say who they are", function()
     watch "flow.block_start"
-    local eve = phone "198.51.100.9"
     for i, agent in ipairs { "friendly-scanner", "Mozilla SIPVicious 0.3", "VAXSIPUSERAGENT/3.1" } do
-      assert.is_nil(ask(eve, agent))
+      assert.is_nil(ask(phone("198.51.100." .. i), agent))
       local r = alerts("scanner")[i].fields
-      assert.equal("198.51.100.9 agent " .. agent, table.concat({ tostring(r.ip), r.why, r.agent }, " "))
+      assert.equal("198.51.100." .. i .. " agent " .. agent, table.concat({ tostring(r.ip), r.why, r.agent }, " "))
     end
     assert.equal(200, ask(phone "192.0.2.1", "Desk 7"))
     assert.equal(200, ask(phone "192.0.2.3", false))
     assert.equal(3, #alerts "scanner")
-    -- Where the flow stack decides, nothing of that address comes as far as this for an hour.
     local block = events("flow.block_start")[1]
-    assert.equal("198.51.100.9 3600", block.prefix .. " " .. block.ttl)
+    assert.equal("198.51.100.1 3600", block.prefix .. " " .. block.ttl)
+  end)
+
+  it("says nothing more for an hour, whatever the address calls itself then", function()
+    local eve = phone "198.51.100.9"
+    assert.is_nil(ask(eve, "friendly-scanner"))
+    assert.is_nil(ask(eve, "Desk 7"))
+    assert.equal(1, #alerts "scanner")
+    advance "61m"
+    assert.equal(200, ask(eve, "Desk 7"))
   end)
 
   it("tells of an address that guesses passwords twenty times in a minute", function()

@@ -2788,6 +2788,14 @@ function location.save(args) end
 ---@return any contacts A list, empty where nobody is registered: { uri, next_hop, route, socket, step } and of what is known aor, q, expires (seconds that are left), since and ends (times), instance, reg_id, call_id, cseq, agent.
 function location.lookup(aor) end
 
+---Says whether requests to a URI go to a contact of an address of record: to the host and port of one,
+---to where one is reached behind a NAT (`nat.alias`), or to its instance (RFC 5627). In a dialog a
+---request's URI is its sender's choice: so a policy sees that it leads to the phone of who was called.
+---@param aor string The address: user@host, or a URI, such as that in To.
+---@param uri string The URI.
+---@return boolean known Whether they do.
+function location.has(aor, uri) end
+
 ---Lists all contacts, by address of record, as `location.lookup` does.
 ---@param limit? integer How many at most; 1,000 when absent.
 ---@return any contacts The list.

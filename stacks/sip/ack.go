@@ -99,7 +99,7 @@ func (s *Stack) forwardAck(m *Message) {
 		return
 	}
 	id := branchID{route: s.routeHash(&m.Message)}
-	p, err := s.onward(&m.Message, m.RequestURI(), true, nil)
+	p, err := s.onward(&m.Message, m.RequestURI(), true, &target{})
 	if err != nil {
 		s.stats.Stray++
 		return

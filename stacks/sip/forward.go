@@ -47,6 +47,11 @@ func (t *Tx) advance() {
 		first, left := len(t.branches), 0
 		targets := t.later[0]
 		t.later = t.later[1:]
+		targets, ok := t.narrow(targets)
+		if !ok {
+			code = 440
+			break
+		}
 		for i := range targets {
 			if errors.Is(t.addBranch(&targets[i]), errNobody) {
 				code = 480
@@ -83,7 +88,7 @@ func (t *Tx) addBranch(to *target) error {
 	if to.uri == "" {
 		target = m.RequestURI()
 	}
-	p, err := s.onward(&m.Message, target, to.uri == "", to.route)
+	p, err := s.onward(&m.Message, target, to.uri == "", to)
 	if err != nil {
 		return err
 	}
@@ -131,20 +136,19 @@ type passage struct {
 }
 
 // onward makes of a request what goes to the next hop (RFC 3261, 16.4, 16.6): its URI,
-// one hop less, Route without what names this server. pushed is put in front of Route.
+// one hop less, Route without what names this server. to says what else its target wants.
 // routed: the target is the request's own. One of a dialog whose URI has an alias goes
 // where that leads, when its route ends here (see [nat.Alias]), and so does one whose URI
 // is an instance's.
-func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []string) (p passage, err error) {
+func (s *Stack) onward(m *msg.Message, uri []byte, routed bool, to *target) (p passage, err error) {
 	e := &s.edits
 	e.Reset(m)
 	route := s.routes(m)
-	for i := range pushed {
-		if err := e.Before(msg.Route, "Route", []byte(pushed[i])); err != nil {
+	for i := range to.route {
+		if err := e.Before(msg.Route, "Route", []byte(to.route[i])); err != nil {
 			return p, err
 		}
 	}
-	uri := target
 	if routed {
 		uri = s.strictTarget(m, e, &route)
 	}
@@ -168,11 +172,13 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []stri
 	if err := e.SetRequestURI(uri); err != nil {
 		return p, err
 	}
-	hops, ok, _ := m.MaxForwards()
-	if ok {
-		err = e.SetValue(m.Index(0, msg.MaxForwards, ""), strconv.AppendInt(nil, int64(max(0, hops-1)), 10))
-	} else {
-		err = e.Append("Max-Forwards", []byte("70"))
+	left := 70
+	if hops, ok, _ := m.MaxForwards(); ok {
+		left = max(0, hops-1)
+	}
+	err = setNumber(m, e, msg.MaxForwards, left)
+	if err == nil && to.breadth != 0 {
+		err = setNumber(m, e, msg.MaxBreadth, to.breadth)
 	}
 	if err != nil {
 		return p, err
@@ -180,6 +186,15 @@ func (s *Stack) onward(m *msg.Message, target []byte, routed bool, pushed []stri
 	s.text = e.AppendTo(s.text[:0])
 	p.out = s.text
 	return p, nil
+}
+
+// setNumber makes a header field that is there once at most say a number.
+func setNumber(m *msg.Message, e *msg.Edits, n msg.Name, value int) error {
+	text := strconv.AppendInt(nil, int64(value), 10)
+	if i := m.Index(0, n, ""); i >= 0 {
+		return e.SetValue(i, text)
+	}
+	return e.Append(n.String(), text)
 }
 
 // towards says where a request of a dialog goes whose route ends here: to its URI, or where

@@ -118,3 +118,22 @@ func TestRouteKey(t *testing.T) {
 		}
 	}
 }
+
+// TestInDialogOfOthers: who looks on at what passes has no key to its routes, and takes the tag
+// for it.
+func TestInDialogOfOthers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil, quiet...)
+	var got []bool
+	r.hooks["request_in"] = func(e any) event.Verdict {
+		got = append(got, e.(*sipev.RequestIn).M.InDialog())
+		return event.Verdict{}
+	}
+	o := NewObserver(r.shard, Config{})
+	for i, tag := range []string{"", "ta"} {
+		o.Pass(peer("caller"), []byte(dialogRequest("INVITE", i+1, fmt.Sprint("b", i), tag, "Route: <sip:192.0.2.100:5060;lr>")))
+	}
+	if len(got) != 2 || got[0] || !got[1] {
+		t.Errorf("without a tag and with one: %v", got)
+	}
+}

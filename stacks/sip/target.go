@@ -19,6 +19,8 @@ type target struct {
 	set    string         // of destinations that it is one of
 	backup bool           // it is tried only where those before are out of order
 	step   int64
+	// breadth is what it gets of the request's Max-Breadth; 0: nothing is said.
+	breadth int
 }
 
 // steps returns the targets of a relay, those that are tried at the same time together.

@@ -18,15 +18,25 @@ func Duration(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
 		if err != nil {
-			return 0, fmt.Errorf("duration such as \"10s\" expected, got %q", clip(text))
+			return 0, noDuration(text)
 		}
 		return Seconds(n * 86400)
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("duration such as \"10s\" expected, got %q", clip(text))
+		return 0, noDuration(text)
 	}
 	return d, nil
+}
+
+// noDuration says that text is none, and of one that begins as a number what its
+// unit could be.
+func noDuration(text string) error {
+	units := ""
+	if text != "" && text[0] >= '0' && text[0] <= '9' {
+		units = "; units are ms, s, m, h and d"
+	}
+	return fmt.Errorf("duration such as \"10s\" expected, got %q%s", clip(text), units)
 }
 
 // Seconds turns a number of seconds into a duration.

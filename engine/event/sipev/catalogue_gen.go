@@ -104,6 +104,22 @@ rule "relay" { on = sip.request_in, match = { method = "INVITE" }, run = functio
 end }`,
 		},
 		{
+			Name: "location.has",
+			Doc:  "Says whether requests to a URI go to a contact of an address of record: to the host and port of one, to where one is reached behind a NAT (`nat.alias`), or to its instance (RFC 5627). In a dialog a request's URI is its sender's choice: so a policy sees that it leads to the phone of who was called.",
+			Args: []event.Param{
+				{Name: "aor", Type: event.Type{Kind: event.String}, Doc: "The address: user@host, or a URI, such as that in To."},
+				{Name: "uri", Type: event.Type{Kind: event.String}, Doc: "The URI."},
+			},
+			Results: []event.Param{
+				{Name: "known", Type: event.Type{Kind: event.Bool}, Doc: "Whether they do."},
+			},
+			Since: "0.3",
+			Example: `rule "calls" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
+  if m:in_dialog() and location.has(m.to.uri, m.ruri.text) then return end
+  return sip.relay { targets = location.lookup(m.ruri.text), record_route = true }
+end }`,
+		},
+		{
 			Name: "location.contacts",
 			Doc:  "Lists all contacts, by address of record, as `location.lookup` does.",
 			Args: []event.Param{

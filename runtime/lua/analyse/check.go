@@ -20,6 +20,7 @@ import (
 // and the declaring words.
 func Check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) diag.List {
 	c := check(chunk, cat, globals)
+	c.early()
 	c.unconsumed()
 	c.neverInPath()
 	c.untestedRequest()
@@ -175,14 +176,18 @@ func (c *checker) unknownGlobal(line int, name string) {
 		names = append(names, g)
 	}
 	sort.Strings(names)
-	c.report(line, name, didYouMean(name, names), "unknown name %s", name)
+	hint := absent[name]
+	if hint == "" {
+		hint = didYouMean(name, names)
+	}
+	c.report(line, name, hint, "unknown name %s", name)
 }
 
 // attribute checks owner.name and returns what it is.
 func (c *checker) attribute(owner typ, name string, line int) typ {
 	m := c.member(owner, name)
 	if !m.known {
-		c.report(line, name, didYouMean(name, m.names), "%s has no %s %s", m.owner, m.what, name)
+		c.report(line, name, hintFor(owner, &m, name), "%s has no %s %s", m.owner, m.what, name)
 	}
 	return m.typ
 }

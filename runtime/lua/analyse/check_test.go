@@ -35,6 +35,31 @@ rule "b" { on = flow.rexmit.rvc, run = function() end } --! flow.rexmit has no p
 rule "c" { on = flow.conn_end.snd, verdict = flow.cutt } --! flow has no hook point, verdict or function cutt
 log.inf("x") --! log has no function inf (did you mean info?)
 `},
+		{"what was meant", `
+io.write "x" --! unknown name io (scripts reach no files: log.info and alert say something, data and store read and keep it)
+rule "a" { on = tcp.rexmit, run = function() end } --! unknown name tcp (connections and packets are events of flow, as in flow.conn_start)
+rule "b" { on = flow.retransmission, run = function() end } --! flow has no hook point, verdict or function retransmission ('hookd hooks "flow.*"' lists its hook points)
+rule "c" { on = flow.conn_start, run = function(c) log.info(c.src_ip) end } --! flow.conn has no field or method src_ip (its ends are client and server, as in client.ip and server.port)
+rule "d" { on = flow.conn_start, run = function(c) log.info(c.payload) end } --! flow.conn has no field or method payload ('hookd doc flow.conn' lists what it has)
+rule "e" { on = flow.conn_start, run = function(c) log.info(c.client.address) end } --! flow.peer has no field or method address (there is
+`},
+		{"functions before they are there", `
+rule "a" { on = flow.conn_start, run = handle } --! handle is nil here: it is declared at line 3 (put the function above)
+function handle(c) later(c) end
+rule "b" { on = flow.conn_start, run = handle }
+function later(c) end
+rule "c" { on = flow.conn_start, run = function(c) last(c) end }
+function last(c) end
+`},
+		{"what handlers return", `
+rule "a" { on = flow.conn_start, run = function(c) return "drop" end } --! a handler returns a verdict or nothing, not a string (here it may be flow.cut, flow.reset)
+rule "b" { on = flow.conn_start, run = function(c) return flow.drop end } --! flow.drop cannot be decided at flow.conn_start (here it may be flow.cut, flow.reset)
+rule "c" { on = flow.conn_start, run = function(c) return flow.cut() end } --! flow.cut is a verdict without arguments (write flow.cut)
+rule "d" { on = flow.conn_end, run = function(c) return true end } --! a handler returns a verdict or nothing, not a boolean (nothing can be decided here)
+rule "e" { on = loop.http_request, run = function(c) return 200, "x" end } --! a handler returns a verdict or nothing, not a number (here it may be loop.reply
+rule "f" { on = flow.conn_start, when = function(c) return true end, run = function(c) local function f() return 1 end f() return nil end }
+timer "t" { every = "1s", run = function() return false end }
+`},
 		{"fields", `
 rule "a" { on = flow.pkt_in, run = function(c, pkt)
   log.info(c.client.ip)
@@ -109,7 +134,7 @@ local moved = store "m" { kind = "map" }
 moved = bad
 rule "a" { on = flow.conn_start, run = function(c)
   bad:add(c.client.ip) n:incr(c.client.ip) moved:add(1) other:whatever()
-  bad:set(c.client.ip) --! store bad, a set, has no method set (did you mean
+  bad:set(c.client.ip) --! store bad, a set, has no method set (there is
   if n:gett(1) then --! store n, a counter, has no method gett (did you mean get?)
     n:add(2) --! store n, a counter, has no method add
   end

@@ -243,6 +243,7 @@ func (c *checker) call(x *ast.FuncCallExpr, e *env) {
 	} else if x.Func != nil {
 		c.expr(x.Func, e)
 		c.functionUse(x, e)
+		c.called(x, e)
 	}
 	c.arguments(x, e)
 }

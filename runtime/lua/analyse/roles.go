@@ -124,7 +124,7 @@ func (c *checker) attachedTo(o *event.Object, method string, point ast.Expr, e *
 // decides reports a verdict that a handler returns and that none of its hook
 // points takes.
 func (c *checker) decides(s *ast.ReturnStmt, e *env) {
-	if e.role != handler || len(e.infos) == 0 || len(s.Exprs) != 1 {
+	if e.role != handler || len(e.infos) == 0 || len(s.Exprs) == 0 || c.returned(s, e) || len(s.Exprs) > 1 {
 		return
 	}
 	name := dotted(s.Exprs[0])
@@ -135,7 +135,7 @@ func (c *checker) decides(s *ast.ReturnStmt, e *env) {
 	}
 	for _, v := range family.Verdicts {
 		if v.Name == word && !c.taken(family, v.Kind, e.infos) {
-			c.report(s.Line(), word, "", "%s cannot be decided at %s", name, names(e.infos))
+			c.report(s.Line(), word, c.offer(e.infos), "%s cannot be decided at %s", name, names(e.infos))
 		}
 	}
 }

@@ -96,7 +96,7 @@ func TestWrongArguments(t *testing.T) {
 		{"endpoint", `"::1"`, `endpoint such as "192.0.2.1:80" expected, got "::1"`},
 		{"time", `"now"`, "time in seconds expected, got string"},
 		{"time", `1/0`, "duration in seconds expected, got +Inf"},
-		{"duration", `"10"`, `duration such as "10s" expected, got "10"`},
+		{"duration", `"10"`, `duration such as "10s" expected, got "10"; units are ms, s, m, h and d`},
 		{"duration", `{}`, `duration such as "10s" expected, got table`},
 		{"duration", `1e12`, "duration in seconds expected, got 1000000000000"},
 		{"size", `"64K"`, `size such as "64KiB" expected, got "64K"`},

@@ -7653,12 +7653,19 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			return 1
 		}},
 		{Info: sipev.Family.Functions[3], Call: func(h Host, L *lua.LState) int {
+			aor := toString(funcArg(h, L, "location.has", 1))
+			uri := toString(funcArg(h, L, "location.has", 2))
+			rKnown := fn.LocationHas(h.Caller(L), aor, uri)
+			L.Push(fromBool(rKnown))
+			return 1
+		}},
+		{Info: sipev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
 			limit, hasLimit := optional(funcArg(h, L, "location.contacts", 1), toUint[uint32])
 			rContacts := fn.LocationContacts(h.Caller(L), limit, hasLimit)
 			L.Push(Value(h, L, rContacts))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[4], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "location.remove")
 			aor := toString(funcArg(h, L, "location.remove", 1))
 			uri := orZero(funcArg(h, L, "location.remove", 2), toString)
@@ -7669,7 +7676,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromUint(rCount))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[5], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "location.restore")
 			contact := toPlain(funcArg(h, L, "location.restore", 1))
 			if !h.Does("location.restore") {
@@ -7680,7 +7687,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[6], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "sip.request")
 			call := funcArg(h, L, "sip.request", 1)
 			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
@@ -7709,7 +7716,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 				})
 			})
 		}},
-		{Info: sipev.Family.Functions[7], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "sip.send")
 			call := funcArg(h, L, "sip.send", 1)
 			named := call.table("method", "uri", "from", "to", "call_id", "cseq", "headers", "body", "type", "timeout")
@@ -7730,7 +7737,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(h.Object(SIPTx, rTx))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[8], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
 			message := toObject[sipev.Message](funcArg(h, L, "digest.user", 1), SIPMessage)
 			realm := toString(funcArg(h, L, "digest.user", 2))
 			proxy := orZero(funcArg(h, L, "digest.user", 3), toBool)
@@ -7742,7 +7749,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 1
 		}},
-		{Info: sipev.Family.Functions[9], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[10], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "digest.check")
 			call := funcArg(h, L, "digest.check", 1)
 			named := call.table("message", "realm", "password", "ha1", "proxy", "same_uri")
@@ -7759,7 +7766,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromString(rUser))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[10], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[11], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.challenge", 1)
 			named := call.table("realm", "proxy", "stale", "algorithms", "qop")
 			realm := toString(call.named(named, "realm"))
@@ -7776,7 +7783,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[11], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[12], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.info", 1)
 			named := call.table("message", "realm", "password", "ha1", "proxy", "body", "next")
 			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)
@@ -7795,7 +7802,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[12], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[13], Call: func(h Host, L *lua.LState) int {
 			user := toString(funcArg(h, L, "digest.ha1", 1))
 			realm := toString(funcArg(h, L, "digest.ha1", 2))
 			password := toString(funcArg(h, L, "digest.ha1", 3))
@@ -7813,7 +7820,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[13], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[14], Call: func(h Host, L *lua.LState) int {
 			call := funcArg(h, L, "digest.answer", 1)
 			named := call.table("message", "user", "password", "ha1", "method", "uri", "realm", "body")
 			message := toObject[sipev.Message](call.named(named, "message"), SIPMessage)
@@ -7833,13 +7840,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return 2
 		}},
-		{Info: sipev.Family.Functions[14], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[15], Call: func(h Host, L *lua.LState) int {
 			message := toObject[sipev.Message](funcArg(h, L, "nat.signs", 1), SIPMessage)
 			rSigns := fn.NatSigns(h.Caller(L), message)
 			L.Push(fromStrings(L, rSigns))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[15], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[16], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "nat.alias")
 			message := toObject[sipev.Message](funcArg(h, L, "nat.alias", 1), SIPMessage)
 			if !h.Does("nat.alias") {
@@ -7850,7 +7857,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[16], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[17], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "nat.fix_sdp")
 			message := toObject[sipev.Message](funcArg(h, L, "nat.fix_sdp", 1), SIPMessage)
 			address := orZero(funcArg(h, L, "nat.fix_sdp", 2), toIP)
@@ -7861,13 +7868,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromBool(rChanged))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[17], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[18], Call: func(h Host, L *lua.LState) int {
 			message := toObject[sipev.Message](funcArg(h, L, "sdp.read", 1), SIPMessage)
 			rMedia := fn.SDPRead(h.Caller(L), message)
 			L.Push(Value(h, L, rMedia))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[18], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[19], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "sdp.keep")
 			message := toObject[sipev.Message](funcArg(h, L, "sdp.keep", 1), SIPMessage)
 			codecs := toStrings(funcArg(h, L, "sdp.keep", 2))
@@ -7879,7 +7886,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromUint(rRemoved))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[19], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[20], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "sdp.drop")
 			message := toObject[sipev.Message](funcArg(h, L, "sdp.drop", 1), SIPMessage)
 			codecs := toStrings(funcArg(h, L, "sdp.drop", 2))
@@ -7891,7 +7898,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromUint(rRemoved))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[20], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[21], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "sdp.refuse")
 			message := toObject[sipev.Message](funcArg(h, L, "sdp.refuse", 1), SIPMessage)
 			media := toString(funcArg(h, L, "sdp.refuse", 2))
@@ -7902,7 +7909,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(fromUint(rRefused))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[22], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[23], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dispatcher.select")
 			set := toString(funcArg(h, L, "dispatcher.select", 1))
 			keyArg := orZero(funcArg(h, L, "dispatcher.select", 2), toString)
@@ -7913,13 +7920,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			L.Push(Value(h, L, rTargets))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[23], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[24], Call: func(h Host, L *lua.LState) int {
 			set := toString(funcArg(h, L, "dispatcher.list", 1))
 			rDestinations := fn.DispatcherList(h.Caller(L), set)
 			L.Push(Value(h, L, rDestinations))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[24], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[25], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dispatcher.mark")
 			set := toString(funcArg(h, L, "dispatcher.mark", 1))
 			uri := toString(funcArg(h, L, "dispatcher.mark", 2))
@@ -7932,7 +7939,7 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[25], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[26], Call: func(h Host, L *lua.LState) int {
 			h.Effect(L, "dialog.track")
 			tx := toObject[sipev.Tx](funcArg(h, L, "dialog.track", 1), SIPTx)
 			options := orZero(funcArg(h, L, "dialog.track", 2), toPlain)
@@ -7944,13 +7951,13 @@ func SIPFunctions(fn sipev.Functions) []Function {
 			}
 			return succeed(L)
 		}},
-		{Info: sipev.Family.Functions[26], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[27], Call: func(h Host, L *lua.LState) int {
 			profile := toString(funcArg(h, L, "dialog.count", 1))
 			rCalls := fn.DialogCount(h.Caller(L), profile)
 			L.Push(fromUint(rCalls))
 			return 1
 		}},
-		{Info: sipev.Family.Functions[27], Call: func(h Host, L *lua.LState) int {
+		{Info: sipev.Family.Functions[28], Call: func(h Host, L *lua.LState) int {
 			profile := orZero(funcArg(h, L, "dialog.list", 1), toString)
 			limit, hasLimit := optional(funcArg(h, L, "dialog.list", 2), toUint[uint32])
 			rCalls := fn.DialogList(h.Caller(L), profile, limit, hasLimit)

@@ -98,7 +98,7 @@ func (a *asker) rest() {
 // Open says that the connection is up.
 func (a *asker) Open(*loop.Conn) {
 	if a.cur != nil && a.cur.up != nil {
-		a.cur.up.up()
+		a.cur.up.connected()
 	}
 }
 
@@ -114,6 +114,7 @@ func (a *asker) Recv(c *loop.Conn) {
 	a.read(c, len(a.content.got)+inflateTurn)
 	if a.ended && !a.paced {
 		a.end()
+		c.Net().CloseWith(netio.Reason{Why: netio.EOF})
 	}
 }
 
@@ -176,7 +177,9 @@ func (a *asker) take(b []byte) (int, error) {
 			a.c.Net().Close()
 			return n, nil
 		}
-		u.answers(a.p.Status)
+		if u.answers(a.p.Status); a.cur == nil {
+			return n, nil // the script gave it up when it heard of that
+		}
 	}
 	a.p.Answers(a.cur.q.Method)
 	a.head = append([]byte(nil), b[:n]...)
@@ -226,7 +229,6 @@ func (a *asker) end() {
 			a.lost(err)
 		}
 	}
-	a.c.Net().Close()
 }
 
 // Quit lets a request that is under way end.

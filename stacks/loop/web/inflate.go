@@ -41,7 +41,7 @@ type inflater struct {
 }
 
 // newInflater returns what takes a coding off, nil for one that it does not know or for
-// none. A script that said itself what it takes gets what it is given.
+// none. It is stopped at its end, or leaks its coroutine.
 func newInflater(coding string) *inflater {
 	z := &inflater{}
 	var open func() (io.Reader, error)

@@ -148,8 +148,8 @@ func (u *upload) wanted() {
 	u.held = nil
 }
 
-// up says that the connection is: the server may be asked now.
-func (u *upload) up() {
+// connected has the server's time for its answer begin: it was asked now.
+func (u *upload) connected() {
 	if u.asks {
 		timers := u.a.d.stack.Shard().Timers()
 		timers.Arm(&u.patience, u.a.d.stack.Loop().Now()+int64(expectTime), func(int64) {

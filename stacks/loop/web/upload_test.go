@@ -439,6 +439,38 @@ func TestUploadPressure(t *testing.T) {
 	}
 }
 
+// TestUploadGivenUp has a script give up in the moment when it hears that the server wants
+// no more, and when its part was written.
+func TestUploadGivenUp(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(c net.Conn, in *bufio.Reader) {
+		if strings.HasPrefix(head(in), "POST /no") {
+			_, _ = io.WriteString(c, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+		}
+		_, _ = io.ReadAll(in)
+	})
+	r := newRig(t, nil)
+	for _, path := range []string{"/no", "/yes"} {
+		up := r.upload(loop.Ask{URL: url + path}, path == "/no")
+		told := make(chan error, 1)
+		r.do(func() {
+			up.u.Write(&event.Caller{Shard: r.sh, Waiter: &event.Waiter{}}, []byte("part"), func(err error) {
+				_ = up.u.Cancel(nil)
+				told <- err
+			})
+		})
+		r.g.Wake()
+		if err := <-told; (err == errNoMore) != (path == "/no") {
+			t.Error(path, err)
+		}
+		r.do(func() {
+			if d := r.p.desk(r.g.Stack(r.sh)); !up.u.Ended() || d.asking != 0 || d.pooled != 0 {
+				t.Errorf("%s: %d asking, %d pooled", path, d.asking, d.pooled)
+			}
+		})
+	}
+}
+
 // TestUploadBounds refuses what cannot be sent, and what is not held.
 func TestUploadBounds(t *testing.T) {
 	t.Parallel()

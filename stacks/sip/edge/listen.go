@@ -119,6 +119,9 @@ func sentBy(text string) bool {
 
 // address reads the URL.
 func (s *spec) address() error {
+	if !strings.Contains(s.url, "://") {
+		return fmt.Errorf("url: %q has no scheme, as in udp://127.0.0.1:5060", s.url)
+	}
 	u, err := url.Parse(s.url)
 	if err != nil {
 		return fmt.Errorf("url: %w", err)

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -104,6 +105,44 @@ func (s *Desk) LocationLookup(by *event.Caller, aor string) any {
 		}
 	}
 	return list
+}
+
+// LocationHas implements [sipev.Functions].
+func (s *Desk) LocationHas(by *event.Caller, aor, uri string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, known := by.Shard.Now(), addressOf(aor)
+	if list, gruu := s.places.Instance([]byte(uri), now); gruu {
+		return len(list) != 0 && list[0].AOR == known
+	}
+	if _, next, ok := nat.Split(uri); ok {
+		uri = next
+	}
+	at, ok := endOf(uri)
+	return ok && slices.ContainsFunc(s.places.Contacts(known, now), func(c *location.Contact) bool {
+		own, ok := endOf(cmp.Or(c.NextHop, c.URI))
+		return ok && own == at
+	})
+}
+
+// end is where a URI leads, apart from how.
+type end struct {
+	host string
+	port uint16
+}
+
+// endOf reads it; false where the URI is none of SIP.
+func endOf(uri string) (end, bool) {
+	u, err := msg.ParseURI([]byte(uri))
+	if err != nil || u.Scheme != msg.SIP && u.Scheme != msg.SIPS {
+		return end{}, false
+	}
+	e := end{strings.ToLower(string(u.Host)), u.Port}
+	if transport, _ := u.Param("transport"); e.port == 0 && (u.Scheme == msg.SIPS || msg.EqualFold(transport, []byte("tls"))) {
+		e.port = 5061
+	}
+	e.port = cmp.Or(e.port, 5060)
+	return e, true
 }
 
 // Locate implements [sip.Watcher].

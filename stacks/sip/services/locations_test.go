@@ -92,6 +92,37 @@ func TestLocations(t *testing.T) {
 	}
 }
 
+// TestLocationHas: where a URI leads, whatever else it says.
+func TestLocationHas(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Config{})
+	b.look("REGISTER", func(_ *sip.Tx, m *sip.Message) { b.save(b.by(), m, false) },
+		"Contact: <sip:bob@192.0.2.7>", `Contact: <sips:bob@phone.example.com>;+sip.instance="<urn:x>"`, "Contact: <sip:bob@[2001:db8::7]:5070;transport=tcp>", "Supported: gruu")
+	b.request(hop(sipev.TransportUDP, "203.0.113.5:40000"), "REGISTER", "a", func(_ *sip.Tx, m *sip.Message) event.Verdict {
+		b.save(b.by(), m, true)
+		return reply(200)
+	}, "Contact: <sip:bob@10.0.0.7>")
+	for uri, want := range map[string]bool{
+		"sip:bob@192.0.2.7": true, "sip:other@192.0.2.7:5060;x=y": true, "sip:192.0.2.7;transport=tcp": true, "sip:bob@192.0.2.7:5061": false, "sip:bob@192.0.2.8": false,
+		"sip:bob@PHONE.example.com:5061": true, "sips:bob@phone.example.com": true, "sip:phone.example.com;transport=tls": true, "sip:bob@phone.example.com": false,
+		"sip:bob@[2001:db8::7]:5070": true, "sip:bob@[2001:db8::7]": false,
+		"sip:bob@10.0.0.7;alias=203.0.113.5~40000~1": true, "sip:bob@10.0.0.7": false, "sip:bob@10.0.0.7;alias=203.0.113.6~40000~1": false, "sip:bob@192.0.2.7;alias=203.0.113.6~40000~1": false,
+		"sip:alice@example.com;gr=urn:x": true, "sip:alice@example.com;gr=urn:y": false, "sip:bob@192.0.2.7;gr=urn:x": false,
+		"tel:+49": false, "mailto:bob@192.0.2.7": false, "": false,
+	} {
+		if got := b.desk.LocationHas(b.by(), "sip:alice@example.com", uri); got != want {
+			t.Errorf("%s: %v", uri, got)
+		}
+		if b.desk.LocationHas(b.by(), "eve@example.com", uri) {
+			t.Errorf("%s is another user's", uri)
+		}
+	}
+	b.after(2 * time.Hour)
+	if b.desk.LocationHas(b.by(), "alice@example.com", "sip:bob@192.0.2.7") {
+		t.Error("what has ended is there")
+	}
+}
+
 // TestLocationSaveRefuses: times that cannot be, and what the table refuses.
 func TestLocationSaveRefuses(t *testing.T) {
 	t.Parallel()
