@@ -50,7 +50,6 @@ const (
 	turnWrite  = 256 << 10              // bytes written to a connection
 	turnAccept = 64                     // connections accepted from a listener
 	turnBatch  = 32                     // datagrams in one system call
-	turnFew    = 4                      // in the first of a turn: what is asked for costs, whether it comes or not
 	turnGrams  = 4 * turnBatch          // datagrams received from a socket
 	turnPasses = 8                      // rounds of what handlers caused
 	crowdTurns = 1024                   // turns between two looks at how many processors there are

@@ -95,13 +95,12 @@ func (l *Loop) gramBuffers() *gramBuffers {
 	return l.grams
 }
 
-// reset returns a batch of n datagrams with room for size bytes each.
-func (b *gramBuffers) reset(n, size int) []datagram {
-	batch := b.batch[:n]
-	for i := range batch {
-		batch[i] = datagram{data: b.space[i*maxGram : i*maxGram+size]}
+// reset gives each datagram of the batch room for size bytes.
+func (b *gramBuffers) reset(size int) []datagram {
+	for i := range b.batch {
+		b.batch[i] = datagram{data: b.space[i*maxGram : i*maxGram+size]}
 	}
-	return batch
+	return b.batch[:]
 }
 
 // Packets opens a UDP socket whose datagrams h is told.
@@ -185,10 +184,8 @@ func (s *Packets) ready(what readiness) {
 	if what&broken != 0 {
 		s.w.complaints(s.complaint)
 	}
-	share := turnFew
 	for got := 0; what&readable != 0 && got < turnGrams && !s.closed && !s.paused; {
-		batch := s.loop.gramBuffers().reset(share, s.cfg.MaxDatagram)
-		share = turnBatch
+		batch := s.loop.gramBuffers().reset(s.cfg.MaxDatagram)
 		n, err := s.w.recv(batch)
 		if err == errAgain {
 			break
