@@ -57,7 +57,7 @@ done
 see '"now 20"'
 enter ':in'
 enter ':rollback'
-see 'generation 3 is live, 1 scripts changed'
+see 'generation 3 is live, 1 script changed'
 
 # A mistake shows where.
 enter 'flow.conn_strat'
