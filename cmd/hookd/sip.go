@@ -53,7 +53,8 @@ marks what went the same way before, "sdp" a session description, "!" what is wr
 the message. Without captures it asks a running daemon, which keeps the latest messages,
 for the calls of --call-id.
 
-SIP is looked for in UDP and TCP, on port 5060 and, by what it looks like, on others.`,
+SIP is looked for in UDP, TCP and WebSockets, on port 5060 and, by what it looks like,
+on others.`,
 		Example: `  hookd sip ladder calls.pcap
   hookd sip ladder calls.pcap --call-id '*@192.0.2.1' --json
   hookd sip ladder --call-id 1-670@127.0.0.1`,

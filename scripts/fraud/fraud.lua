@@ -16,12 +16,22 @@ local function begins(number, list)
   return false
 end
 
+-- A call goes on to where it went. One that is aimed at a dear number meanwhile is a new one here: in a call, too, the URI is its sender's to write.
+local function goes_on(m, number)
+  if not m:in_dialog() then return false end
+  if not begins(number, dear) and not begins(number, never) then return true end
+  for _, c in ipairs(dialog.list("guard:" .. m.from.user)) do
+    if c.call_id == m.call_id and c.uri:find(number, 1, true) then return true end
+  end
+  return false
+end
+
 rule "guard" {
   doc = "Asked before rules that route, since its priority is higher.",
   on = sip.request_in, match = { method = "INVITE" }, priority = 50,
   run = function(tx, m)
-    if m:in_dialog() then return end
     local user, number = m.from.user, m.ruri.user
+    if goes_on(m, number) then return end
     if begins(number, never) then
       alert("fraud", { user = user, number = number, source = m.source.endpoint, why = "never" })
       return sip.reply(403)
@@ -43,6 +53,6 @@ rule "count" {
   on = sip.request_fwded, match = { m = { method = "INVITE" } },
   run = function(tx, m)
     local asked = tx.request
-    if this.branch == 0 and asked and not asked:in_dialog() and begins(tx.ruri.user, dear) then tries:incr(m.from.user) end
+    if this.branch == 0 and asked and begins(tx.ruri.user, dear) and not goes_on(asked, tx.ruri.user) then tries:incr(m.from.user) end
   end,
 }

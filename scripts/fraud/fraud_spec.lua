@@ -87,6 +87,38 @@ describe("fraud", function()
     busy(list, alice, "30127")
   end)
 
+  it("sees where a call is aimed that is there already", function()
+    local list, alice = gateways(), phone "192.0.2.1"
+    local function talk(number)
+      call(alice, number)
+      offered(list, "INVITE"):reply(200)
+      local answered = alice:expect(200)
+      answered:ack()
+      offered(list, "ACK")
+      return answered
+    end
+    local route
+    local function aim(answered, number)
+      route = answered:header "Record-Route"
+      return alice:send("INVITE", "sip:" .. number .. "@192.0.2.10:5080", { headers = {
+        From = "<sip:alice@example.com>;tag=c", To = answered:header "To", ["Call-ID"] = answered.call_id, Route = route, CSeq = "5 INVITE",
+      } })
+    end
+    local cheap = talk "30121"
+    aim(cheap, "0097912345")
+    alice:expect(403):ack()
+    for i = 1, 2 do busy(list, alice, "0088112" .. i) end
+    -- A dear call goes on without costing another try, one that becomes dear costs one.
+    local far = talk "00881129"
+    for i = 1, 2 do
+      aim(far, "00881129")
+      offered(list, "INVITE"):reply(488)
+      alice:expect(488):ack()
+    end
+    aim(cheap, "00881130")
+    alice:expect(403):ack()
+  end)
+
   it("lets a user have three dear calls an hour", function()
     local list, alice = gateways(), phone "192.0.2.1"
     for i = 1, 3 do busy(list, alice, "0088112" .. i) end

@@ -144,7 +144,7 @@ func (s *client) submit(p *mqttwire.Packet) error {
 		s.waiting = append(s.waiting, p)
 		return nil
 	case p.Type == mqttwire.Publish:
-		return s.deliver(p, 0)
+		return s.deliver(waiting{p: p})
 	}
 	s.send(p)
 	return nil

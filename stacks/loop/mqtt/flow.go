@@ -34,7 +34,8 @@ type flow struct {
 type waiting struct {
 	p     *mqttwire.Packet
 	until int64
-	kept  uint64 // where the keeper has it
+	kept  uint64 // where the keeper has it; 0: not yet
+	share string // the shared subscription that it came by, "" for another
 }
 
 // pending is a message that its receiver has not acknowledged.
@@ -44,6 +45,7 @@ type pending struct {
 	turn     uint64 // the order of sending
 	released bool   // it has it, and PUBREL is under way
 	kept     uint64 // where the keeper has it
+	share    string // as that of waiting
 }
 
 func (m *pending) stage() stage {
@@ -67,35 +69,35 @@ func (f *flow) bytes() int64 {
 func sizeOf(p *mqttwire.Packet) int { return len(p.Topic) + len(p.Payload) }
 
 // wait has a message wait for its turn, and reports whether there was room.
-func (f *flow) wait(p *mqttwire.Packet, until int64) bool {
-	if len(f.waiting) >= maxWaiting || f.size+sizeOf(p) > maxWaitingBytes {
+func (f *flow) wait(w waiting) bool {
+	if len(f.waiting) >= maxWaiting || f.size+sizeOf(w.p) > maxWaitingBytes {
 		return false
 	}
-	kept := f.keeper.turn()
-	f.keeper.message(kept, stageWaiting, 0, p, until)
-	f.waiting = append(f.waiting, waiting{p, until, kept})
-	f.size += sizeOf(p)
+	w.kept = f.keeper.turn()
+	f.keeper.message(w.kept, stageWaiting, 0, w.p, w.until)
+	f.waiting = append(f.waiting, w)
+	f.size += sizeOf(w.p)
 	return true
 }
 
-// shift takes the message that waits for longest, nil if none does, passing over those
-// whose time is over. The keeper has it at that place.
-func (f *flow) shift(now int64) (p *mqttwire.Packet, kept uint64) {
+// shift takes the message that waits for longest, if one does, passing over those whose
+// time is over.
+func (f *flow) shift(now int64) (w waiting, ok bool) {
 	for len(f.waiting) > 0 {
 		w := f.waiting[0]
 		f.waiting[0] = waiting{}
 		f.waiting = f.waiting[1:]
 		f.size -= sizeOf(w.p)
 		if w.until == 0 {
-			return w.p, w.kept
+			return w, true
 		}
 		if now < w.until {
 			setExpiry(w.p, w.until-now)
-			return w.p, w.kept
+			return w, true
 		}
 		f.keeper.unmessage(w.kept)
 	}
-	return nil, 0
+	return w, false
 }
 
 // number returns an identifier that nothing under way has.
@@ -108,9 +110,9 @@ func (f *flow) number() uint16 {
 	}
 }
 
-// track gives a message an identifier under which it waits to be acknowledged. The keeper
-// has it at that place, 0: not yet.
-func (f *flow) track(p *mqttwire.Packet, kept uint64) {
+// track gives a message an identifier under which it waits to be acknowledged.
+func (f *flow) track(w waiting) {
+	p, kept := w.p, w.kept
 	p.ID = f.number()
 	if f.sent == nil {
 		f.sent = map[uint16]*pending{}
@@ -120,7 +122,24 @@ func (f *flow) track(p *mqttwire.Packet, kept uint64) {
 		kept = f.keeper.turn()
 	}
 	f.keeper.message(kept, stageSent, p.ID, p, 0)
-	f.sent[p.ID] = &pending{p: p, id: p.ID, turn: f.turns, kept: kept}
+	f.sent[p.ID] = &pending{p: p, id: p.ID, turn: f.turns, kept: kept, share: w.share}
+}
+
+// unfinished returns the messages of shared subscriptions that a session leaves behind when it
+// ends, and that others may have: quality 2 only where the client never saw it (MQTT 5
+// section 4.8.2).
+func (f *flow) unfinished() (list []waiting) {
+	for _, m := range f.inOrder() {
+		if m.share != "" && m.p != nil && m.p.QoS == 1 {
+			list = append(list, waiting{p: m.p, share: m.share})
+		}
+	}
+	for _, w := range f.waiting {
+		if w.share != "" {
+			list = append(list, w)
+		}
+	}
+	return list
 }
 
 // release notes that a receiver has a message, and is told to let it go.

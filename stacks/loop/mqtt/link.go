@@ -73,23 +73,24 @@ func (l *link) room() int {
 	return most - (len(l.sent) - len(l.unsent))
 }
 
-// deliver sends PUBLISH, or has it wait for its turn, until some event time if not 0.
-func (l *link) deliver(p *mqttwire.Packet, until int64) error {
+// deliver sends PUBLISH, or has it wait for its turn.
+func (l *link) deliver(w waiting) error {
 	switch {
-	case p.QoS == 0:
-		l.send(p)
+	case w.p.QoS == 0:
+		l.send(w.p)
 	case l.room() > 0 && len(l.unsent) == 0 && len(l.waiting) == 0:
-		l.begin(p, 0)
-	case !l.wait(p, until):
+		l.begin(w)
+	case !l.wait(w):
 		return errWaiting
 	}
 	return nil
 }
 
-// begin sends a message of quality 1 or 2, which the keeper has at that place if not 0. One
-// that the peer does not take for its length is nobody's to wait for.
-func (l *link) begin(p *mqttwire.Packet, kept uint64) {
-	l.track(p, kept)
+// begin sends a message of quality 1 or 2. One that the peer does not take for its
+// length is nobody's to wait for.
+func (l *link) begin(w waiting) {
+	p := w.p
+	l.track(w)
 	b, err := p.Append(nil, l.version)
 	if err != nil || l.most > 0 && len(b) > l.most {
 		l.done(p.ID)
@@ -115,11 +116,11 @@ func (l *link) goOn() {
 		}
 	}
 	for len(l.unsent) == 0 && l.room() > 0 {
-		p, kept := l.shift(l.c.Stack().Loop().Now())
-		if p == nil {
+		w, ok := l.shift(l.c.Stack().Loop().Now())
+		if !ok {
 			return
 		}
-		l.begin(p, kept)
+		l.begin(w)
 	}
 }
 
@@ -192,5 +193,5 @@ func (l *link) Publish(topic string, payload []byte, qos uint8, retain bool) err
 	if err := check(topic, qos); err != nil {
 		return err
 	}
-	return l.deliver(&mqttwire.Packet{Type: mqttwire.Publish, Topic: topic, Payload: append([]byte(nil), payload...), QoS: qos, Retain: retain}, 0)
+	return l.deliver(waiting{p: &mqttwire.Packet{Type: mqttwire.Publish, Topic: topic, Payload: append([]byte(nil), payload...), QoS: qos, Retain: retain}})
 }

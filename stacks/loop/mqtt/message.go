@@ -15,6 +15,7 @@ type message struct {
 	retain     bool
 	properties mqttwire.Properties
 	from       *session // nil: not a client of this shard
+	share      string   // the shared subscription that it goes by, "" for none
 	// until is when it is no longer to be delivered, at that many nanoseconds of event
 	// time; 0: always (MQTT 5 section 3.3.2.3.3).
 	until int64

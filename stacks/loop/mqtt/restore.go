@@ -223,7 +223,7 @@ func (f *flow) revive(m savedMessage) bool {
 	case len(f.waiting) >= maxWaiting || f.size+sizeOf(m.p) > maxWaitingBytes:
 		return false
 	default:
-		f.waiting = append(f.waiting, waiting{m.p, m.until, m.turn})
+		f.waiting = append(f.waiting, waiting{p: m.p, until: m.until, kept: m.turn})
 		f.size += sizeOf(m.p)
 	}
 	return true

@@ -81,7 +81,7 @@ func (s *session) publish(m *message, qos byte, retain bool) {
 	case qos == 0 && !retain:
 		s.s.link.publish(m)
 	default:
-		if err := s.s.link.deliver(m.packet(qos, retain, s.b.now()), m.until); err != nil {
+		if err := s.s.link.deliver(waiting{p: m.packet(qos, retain, s.b.now()), until: m.until, share: m.share}); err != nil {
 			s.s.drop()
 		}
 	}
@@ -91,7 +91,7 @@ func (s *session) publish(m *message, qos byte, retain bool) {
 func (s *session) store(m *message, qos byte, retain bool) {
 	c := &s.b.p.counts
 	p := m.packet(qos, retain, 0)
-	if c.queuedBytes.Load()+int64(sizeOf(p)) > maxAwaySize || !s.flow.wait(p, m.until) {
+	if c.queuedBytes.Load()+int64(sizeOf(p)) > maxAwaySize || !s.flow.wait(waiting{p: p, until: m.until, share: m.share}) {
 		c.queueRefused.Add(1)
 		return
 	}
@@ -179,14 +179,15 @@ func (s *session) back() {
 	c.queuedBytes.Add(-s.flow.bytes())
 }
 
-// end forgets a session whose client is away, and publishes the will that it still has
-// (MQTT 5 section 3.1.3.2.2).
+// end forgets a session whose client is away, publishes the will that it still has (MQTT 5
+// section 3.1.3.2.2), and gives others what it shared with them and did not finish.
 func (b *broker) end(s *session) {
 	s.unkeep()
 	s.back()
 	b.release(s)
 	b.p.homes.CompareAndDelete(s.id, b)
 	s.tellWill()
+	b.offer(&s.flow)
 }
 
 // release takes a session out of the broker, with what it subscribed to.
@@ -276,6 +277,7 @@ func (b *broker) begin(id string, old *session, clean bool, then func(*session, 
 		old.b = b
 		old.unkeep()
 		old.tellWill()
+		b.offer(&old.flow)
 		old = nil
 	}
 	s := old

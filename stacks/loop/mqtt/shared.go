@@ -160,7 +160,9 @@ func (b *broker) hand(m *message, to *member, turn int) {
 			return
 		}
 	} else if s := b.sessions[to.id]; s != nil {
-		s.publish(m, min(m.qos, to.f.QoS), m.retain && to.f.AsPublished)
+		own := *m
+		own.share = to.f.Topic
+		s.publish(&own, min(m.qos, to.f.QoS), m.retain && to.f.AsPublished)
 		return
 	}
 	group, filter := mqttwire.SplitShared(to.f.Topic)
@@ -169,4 +171,14 @@ func (b *broker) hand(m *message, to *member, turn int) {
 		return
 	}
 	b.stack.Group().MessageRefused()
+}
+
+// offer gives what a member did not finish whose session ended to others, if there are any.
+func (b *broker) offer(f *flow) {
+	for _, w := range f.unfinished() {
+		group, filter := mqttwire.SplitShared(w.share)
+		if to := b.p.shared.again(group, filter); to != nil {
+			b.hand(&message{topic: w.p.Topic, payload: w.p.Payload, qos: w.p.QoS, properties: w.p.Properties, until: w.until}, to, 1)
+		}
+	}
 }

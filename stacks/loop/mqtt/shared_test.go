@@ -183,6 +183,49 @@ func TestSharedAway(t *testing.T) {
 	}
 }
 
+// TestSharedUnfinished gives others what a client did not finish whose session ends: what it
+// did not acknowledge, of quality 2 only what it never saw.
+func TestSharedUnfinished(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, nil)
+	boss := r.login("boss")
+	publish := func(text string, qos byte, id uint16) {
+		boss.send(pub("x", text, qos, id))
+		if qos == 2 {
+			boss.expect(fmt.Sprintf("pubrec %d 0", id))
+			boss.send(ack(mqttwire.Pubrel, id))
+			boss.expect(fmt.Sprintf("pubcomp %d 0", id))
+			return
+		}
+		boss.expect(fmt.Sprintf("puback %d 0", id))
+	}
+	a := r.login("a", v5, func(p *mqttwire.Packet) { p.Properties = mqttwire.Properties{{ID: mqttwire.ReceiveMaximum, Num: 4}} })
+	a.send(sub(1, mqttwire.Filter{Topic: "$share/g/x", QoS: 2}, mqttwire.Filter{Topic: "own", QoS: 1}))
+	a.expect("suback 1 0201")
+	publish("done", 1, 1)
+	a.send(ack(mqttwire.Puback, a.expect("publish x done 1").ID))
+	publish("one", 1, 2)
+	publish("seen", 2, 3)
+	boss.send(pub("own", "mine", 1, 9))
+	boss.expect("puback 9 0")
+	publish("two", 1, 4)
+	for _, want := range []string{"publish x one 1", "publish x seen 2", "publish own mine 1", "publish x two 1"} {
+		a.expect(want)
+	}
+	publish("unseen", 2, 5) // waits for its turn
+	publish("last", 1, 6)
+	b := r.login("b", v5)
+	b.send(sub(1, mqttwire.Filter{Topic: "$share/g/x", QoS: 2}))
+	b.expect("suback 1 02")
+	_ = a.c.Close()
+	for _, want := range []string{"one 1", "two 1", "unseen 2", "last 1"} {
+		if got := b.expect("publish x " + want); got.Dup {
+			t.Errorf("%s is no duplicate for it", want)
+		}
+	}
+	b.quiet()
+}
+
 // TestSharedRetained keeps what is kept from those who share, and passes on what is to be
 // kept as they ask.
 func TestSharedRetained(t *testing.T) {

@@ -17,7 +17,7 @@ const (
 	inflateStep = 512
 	// inflateTurn is how many bytes may come of one turn of the loop; what is left waits
 	// for the next, so that no response holds the shard for long.
-	inflateTurn = 256 << 10
+	inflateTurn = 64 << 10
 )
 
 var (
@@ -41,7 +41,7 @@ type inflater struct {
 }
 
 // newInflater returns what takes a coding off, nil for one that it does not know or for
-// none. A script that said itself what it takes gets what it is given.
+// none. It is stopped at its end, or leaks its coroutine.
 func newInflater(coding string) *inflater {
 	z := &inflater{}
 	var open func() (io.Reader, error)
@@ -126,7 +126,6 @@ func (z *inflater) want() error {
 			return errInflateOver
 		}
 	}
-	z.made = true
 	return nil
 }
 
@@ -142,8 +141,10 @@ func (z *inflater) Read(p []byte) (int, error) {
 
 // ReadByte gives it one; without it gzip would put a buffer between.
 func (z *inflater) ReadByte() (byte, error) {
-	if err := z.want(); err != nil {
-		return 0, err
+	if len(z.in) == 0 {
+		if err := z.want(); err != nil {
+			return 0, err
+		}
 	}
 	b := z.in[0]
 	z.in = z.in[1:]
@@ -153,7 +154,7 @@ func (z *inflater) ReadByte() (byte, error) {
 // append decodes p behind dst, which grows to most bytes at most. last says that nothing
 // follows p.
 func (z *inflater) append(dst, p []byte, last bool, most int64) ([]byte, error) {
-	z.in, z.last = p, last
+	z.in, z.last, z.made = p, last, z.made || len(p) > 0
 	for {
 		out, more := z.next()
 		switch {
