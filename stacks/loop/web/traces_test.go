@@ -19,22 +19,25 @@ func TestTraces(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		send []string
+		seen []int // lines that are told before the next is sent
 		want []string
 	}{
-		{"trace 13: two requests in one write are two", []string{"GET /a HTTP/1.1\nHost: x\n\nGET /b HTTP/1.1\nHost: x\n\n"}, []string{
+		{"trace 13: two requests in one write are two", []string{"GET /a HTTP/1.1\nHost: x\n\nGET /b HTTP/1.1\nHost: x\n\n"}, nil, []string{
 			`request /a ""`, `request /b ""`, "close eof",
 		}},
 		{
 			"trace 14: a request in two writes, its body in three",
 			[]string{"POST /p HTTP/1.1\nHost: x\n", "Content-Length: 6\n\nab", "cd", "ef"},
+			[]int{0, 1, 2},
 			[]string{`chunk 0 "ab"`, `chunk 2 "cd"`, `chunk 4 "ef"`, `request /p "abcdef"`, "close eof"},
 		},
 		{
 			"trace 15: chunks over two writes are one request, and decoded",
 			[]string{"POST /c HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n3\nabc\n", "2\nde\n0\n\n"},
+			[]int{1},
 			[]string{`chunk 0 "abc"`, `chunk 3 "de"`, `request /c "abcde"`, "close eof"},
 		},
-		{"trace 16: a bad request is answered, and its connection says why", []string{"\x00\x01\x02\n\n"}, []string{
+		{"trace 16: a bad request is answered, and its connection says why", []string{"\x00\x01\x02\n\n"}, nil, []string{
 			"error 400 method is not a token", "close failed:http",
 		}},
 	} {
@@ -50,7 +53,8 @@ func TestTraces(t *testing.T) {
 		p := r.peer()
 		for i, s := range c.send {
 			if i > 0 {
-				time.Sleep(20 * time.Millisecond)
+				time.Sleep(20 * time.Millisecond) // what tells nothing arrives by itself, too
+				r.logged(c.seen[i-1])
 			}
 			p.send(s)
 		}
