@@ -119,7 +119,7 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 			fmt.Fprintln(out, line)
 		}
 	}
-	fmt.Fprintf(out, "%d scripts, %d rules: ok\n", len(gen.Scripts()), len(e.Rules()))
+	fmt.Fprintf(out, "%s, %s: ok\n", plural(len(gen.Scripts()), "script"), plural(len(e.Rules()), "rule"))
 	return nil
 }
 
