@@ -34,7 +34,7 @@ Input that is no terminal is run as a script: there is no prompt, and the exit
 code is 1 if an input failed.`,
 		Example: `  hookd console
   echo 'flow.conns()' | hookd console`,
-		Args: cobra.NoArgs,
+		Args: none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := control.NewClient(path)
 			defer c.Close()

@@ -49,6 +49,7 @@ func newDoc() *cobra.Command {
 }
 
 func doc(w io.Writer, name string) error {
+	name = strings.ReplaceAll(name, ":", ".") // c:tag
 	switch name {
 	case "limits":
 		return docLimits(w)

@@ -76,7 +76,7 @@ back. The files stay as they are, and the daemon leaves them until they change.`
 func changing(name, short, long string) *cobra.Command {
 	var a asking
 	cmd := &cobra.Command{
-		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
+		Use: name, Short: short, Long: long, Args: none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var out reload.Outcome
 			err := a.ask(cmd, http.MethodPost, "/"+name, nil, &out)

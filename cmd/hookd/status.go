@@ -125,7 +125,7 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "What a running daemon does",
-		Args:  cobra.NoArgs,
+		Args:  none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var st status
 			if err := a.ask(cmd, http.MethodGet, "/status", nil, &st); err != nil {
