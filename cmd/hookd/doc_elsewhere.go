@@ -27,10 +27,7 @@ func docElsewhere(w io.Writer, cat *catalogue.Catalogue, name string) error {
 		return fail(exitFinding, fmt.Errorf("doc takes a name; 'hookd hooks %q' lists hook points", name))
 	}
 	all := append(docNames(cat), fieldNames(cat)...)
-	_, end, _ := strings.Cut("."+name, ".")
-	if i := strings.LastIndexByte(end, '.'); i >= 0 {
-		end = end[i+1:] // c.data: what an example calls its object says nothing
-	}
+	end := name[strings.LastIndexByte(name, '.')+1:] // c.data: what an example calls its object says nothing
 	var found []string
 	for _, full := range all {
 		if strings.HasSuffix(full, "."+end) && !slices.Contains(found, full) {
