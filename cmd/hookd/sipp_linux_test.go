@@ -297,7 +297,7 @@ func TestSippReloads(t *testing.T) {
 		for try := 1; ; try++ {
 			sipp := r.begin(t, fmt.Sprint("127.0.0.1:", r.edge), uac, rate*seconds, rate, "-d", "300")
 			err := sipp.cmd.Wait()
-			if testbed.Proving() && try < 4 && sipp.stalled() {
+			if try < 4 && sipp.stalled() {
 				t.Logf("try %d at %d calls/s: the machine stood still, so once more", try, rate)
 				continue
 			}
