@@ -15,6 +15,9 @@ import (
 // atLeastOne is for commands that take names, and need one.
 func atLeastOne(what string) cobra.PositionalArgs { return between(1, -1, what) }
 
+// none is for commands that take no arguments.
+func none() cobra.PositionalArgs { return between(0, 0, "") }
+
 // exactlyOne is for commands that take one name.
 func exactlyOne(what string) cobra.PositionalArgs { return between(1, 1, what) }
 

@@ -18,7 +18,7 @@ import (
 const defaultScripts = "scripts"
 
 // noScripts says that there are none, where no path is given.
-const noScripts = "no scripts: give a path, or make a folder ./" + defaultScripts
+const noScripts = "no scripts: give a path, or make a folder ./" + defaultScripts + ", as 'hookd init' does"
 
 // defaultPaths is what is taken where no path is given; nil if it is not there.
 func defaultPaths() []string {
@@ -119,7 +119,7 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 			fmt.Fprintln(out, line)
 		}
 	}
-	fmt.Fprintf(out, "%d scripts, %d rules: ok\n", len(gen.Scripts()), len(e.Rules()))
+	fmt.Fprintf(out, "%s, %s: ok\n", plural(len(gen.Scripts()), "script"), plural(len(e.Rules()), "rule"))
 	return nil
 }
 

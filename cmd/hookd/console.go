@@ -34,7 +34,7 @@ Input that is no terminal is run as a script: there is no prompt, and the exit
 code is 1 if an input failed.`,
 		Example: `  hookd console
   echo 'flow.conns()' | hookd console`,
-		Args: cobra.NoArgs,
+		Args: none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := control.NewClient(path)
 			defer c.Close()
@@ -88,7 +88,7 @@ func reloadText(out reload.Outcome, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("generation %d is live, %d scripts changed", out.Generation, len(out.Changed)), nil
+	return fmt.Sprintf("generation %d is live, %s changed", out.Generation, plural(len(out.Changed), "script")), nil
 }
 
 // screen is what a console is shown on.
@@ -184,7 +184,7 @@ func sitAt(cmd *cobra.Command, conn net.Conn, others ...*switchable) (err error)
 	case err != nil:
 		return fail(exitIO, err)
 	case failed > 0:
-		return fail(exitFinding, fmt.Errorf("%d inputs failed", failed))
+		return fail(exitFinding, fmt.Errorf("%s failed", plural(failed, "input")))
 	}
 	return nil
 }

@@ -246,7 +246,7 @@ func TestConsoleGuide(t *testing.T) {
 	if code := run(nil, strings.NewReader(input.String()), &out, &out); code != exitFinding {
 		t.Errorf("exit %d", code)
 	}
-	got := strings.TrimSuffix(out.String(), "hookd: 1 inputs failed\n")
+	got := strings.TrimSuffix(out.String(), "hookd: 1 input failed\n")
 	if diff := cmp.Diff(want.String(), got); diff != "" {
 		t.Error(diff)
 	}

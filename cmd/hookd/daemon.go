@@ -271,7 +271,7 @@ func (d *daemon) published(g *engine.Generation) {
 // wantsPackets reports whether a plan has hook points that only packets lead to.
 func wantsPackets(plan []string) bool {
 	return slices.ContainsFunc(plan, func(line string) bool {
-		return strings.HasPrefix(line, "flow.") && !strings.HasPrefix(line, "flow.block")
+		return strings.HasPrefix(line, "flow.") && !strings.HasPrefix(line, "flow.block_")
 	})
 }
 

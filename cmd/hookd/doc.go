@@ -40,7 +40,8 @@ func newDoc() *cobra.Command {
   hookd doc json.encode
   hookd doc is
   hookd doc limits`,
-		Args: exactlyOne("a name"),
+		Args:              exactlyOne("a name"),
+		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return doc(cmd.OutOrStdout(), args[0])
 		},
@@ -48,6 +49,7 @@ func newDoc() *cobra.Command {
 }
 
 func doc(w io.Writer, name string) error {
+	name = strings.ReplaceAll(name, ":", ".") // c:tag
 	switch name {
 	case "limits":
 		return docLimits(w)

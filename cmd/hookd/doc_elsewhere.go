@@ -8,7 +8,6 @@ import (
 
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event/catalogue"
-	"github.com/hookd/hookd/scripts"
 )
 
 // mostElsewhere is how many names are told of those that end with a word.
@@ -27,10 +26,7 @@ func docElsewhere(w io.Writer, cat *catalogue.Catalogue, name string) error {
 		return fail(exitFinding, fmt.Errorf("doc takes a name; 'hookd hooks %q' lists hook points", name))
 	}
 	all := append(docNames(cat), fieldNames(cat)...)
-	_, end, _ := strings.Cut("."+name, ".")
-	if i := strings.LastIndexByte(end, '.'); i >= 0 {
-		end = end[i+1:] // c.data: what an example calls its object says nothing
-	}
+	end := name[strings.LastIndexByte(name, '.')+1:] // c.data: what an example calls its object says nothing
 	var found []string
 	for _, full := range all {
 		if strings.HasSuffix(full, "."+end) && !slices.Contains(found, full) {
@@ -71,12 +67,12 @@ func fieldNames(cat *catalogue.Catalogue) []string {
 // declaredKeys explains a key of what scripts declare, such as threshold, from the
 // editor stubs: a line for each word that has it.
 func declaredKeys(key string) ([]string, error) {
-	text, err := scripts.Types.ReadFile("types/hookd.lua")
+	list, err := shippedStubs()
 	if err != nil {
-		return nil, fmt.Errorf("read stubs: %w", err)
+		return nil, err
 	}
 	var lines []string
-	for _, s := range stubs(string(text)) {
+	for _, s := range list {
 		owner := ""
 		for _, note := range s.notes {
 			if class, ok := strings.CutPrefix(note, "@class hookd."); ok {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -75,7 +76,11 @@ func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	}
 	h.seen.close()
 	h.engine.Stop(reason)
-	return front.Stats(), err
+	stats := front.Stats()
+	if err == nil && stats.Unread > 0 {
+		err = fmt.Errorf("%d bytes of streams could not be read again: the capture was cut short meanwhile, or its disk fails", stats.Unread)
+	}
+	return stats, err
 }
 
 // feedInTurn handles the packets in order, as a daemon does, but that no clock is

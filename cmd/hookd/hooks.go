@@ -22,7 +22,8 @@ a pattern without a phase names default phases.`,
 		Example: `  hookd hooks
   hookd hooks 'flow.*'
   hookd hooks 'flow.*.rcv' --format json`,
-		Args: atMostOne("a pattern"),
+		Args:              atMostOne("a pattern"),
+		ValidArgsFunction: completePoints,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return hooks(cmd.OutOrStdout(), args, format)
 		},

@@ -76,7 +76,7 @@ back. The files stay as they are, and the daemon leaves them until they change.`
 func changing(name, short, long string) *cobra.Command {
 	var a asking
 	cmd := &cobra.Command{
-		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
+		Use: name, Short: short, Long: long, Args: none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var out reload.Outcome
 			err := a.ask(cmd, http.MethodPost, "/"+name, nil, &out)
@@ -93,8 +93,8 @@ func changing(name, short, long string) *cobra.Command {
 			if err := report(cmd.ErrOrStderr(), out.Diags); err != nil {
 				return fail(exitIO, err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "generation %d is live (%.12s), %d scripts changed, in %s\n",
-				out.Generation, out.Hash, len(out.Changed), out.Duration.Round(100*time.Microsecond))
+			fmt.Fprintf(cmd.OutOrStdout(), "generation %d is live (%.12s), %s changed, in %s\n",
+				out.Generation, out.Hash, plural(len(out.Changed), "script"), out.Duration.Round(100*time.Microsecond))
 			return nil
 		},
 	}

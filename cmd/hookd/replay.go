@@ -84,6 +84,7 @@ written. The exit code is then 130.`,
 	f.IntVar(&o.jobs, "jobs", 1, "how many shards run at the same time; more than 1 gives up the order between connections")
 	f.IntVar(&o.batch, "batch", feed.EntryFrames, "how many packets are handled in one entry of a shard")
 	_ = f.MarkHidden("batch")
+	_ = cmd.RegisterFlagCompletionFunc("print", completePoints)
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
 	f.BoolVar(&o.stats, "stats", false, "tell what the replay cost: time, memory, allocations")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile, for go tool pprof, to this file")
@@ -212,7 +213,7 @@ func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o
 	case readErr != nil:
 		return fail(exitIO, readErr)
 	case h.engine.Stats().Errors > 0:
-		return fail(exitFinding, fmt.Errorf("scripts raised %d errors", h.engine.Stats().Errors))
+		return fail(exitFinding, fmt.Errorf("scripts raised %s", plural(h.engine.Stats().Errors, "error")))
 	}
 	return nil
 }

@@ -6,7 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/hookd/hookd/engine"
 )
 
 // sameCaptures have what makes order matter: many connections at once, packets
@@ -108,5 +111,34 @@ func TestSameFromAPipe(t *testing.T) {
 				t.Errorf("hardly anything happens:\n%s", file)
 			}
 		})
+	}
+}
+
+// forgetful is captures whose bytes are gone when they are read again.
+type forgetful struct{ *merged }
+
+func (f forgetful) ReadAt([]byte, int64) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// TestBytesThatAreGone reads streams of a capture that cannot be read again: that is an error of the replay.
+func TestBytesThatAreGone(t *testing.T) {
+	t.Parallel()
+	var logs bytes.Buffer
+	h := newHouse(engineOptions{}, false, &logs, &logs)
+	defer h.engine.Close()
+	const script = `rule "read" { on = flow.conn_end, run = function(c) c:tag("has" .. #(c.server.sent:peek() or "")) end }`
+	if _, diags := h.engine.Apply([]engine.Source{{Path: "read.lua", Text: []byte(script)}}); len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	src, err := openMerged(t.Context(), []string{"../../examples/office/capture.pcap"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	stats, err := h.feed(forgetful{src}, newInterrupt(t.Context()))
+	if stats.Unread == 0 || err == nil || !strings.Contains(err.Error(), "could not be read again") {
+		t.Errorf("%d bytes unread, %v", stats.Unread, err)
+	}
+	if n := h.engine.Stats().Errors; n > 0 {
+		t.Errorf("%d errors:\n%s", n, &logs)
 	}
 }

@@ -65,7 +65,7 @@ func (d *daemon) keepAlive(ctx context.Context) {
 // liveLine is one line on what is live.
 func (d *daemon) liveLine() string {
 	rs := d.reloader.Status()
-	line := fmt.Sprintf("generation %d (%.12s), %d rules", rs.Generation, rs.Hash, len(d.engine.Rules()))
+	line := fmt.Sprintf("generation %d (%.12s), %s", rs.Generation, rs.Hash, plural(len(d.engine.Rules()), "rule"))
 	if rs.LastError != "" {
 		line += "; refused: " + rs.LastError
 	}

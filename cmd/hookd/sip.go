@@ -88,7 +88,10 @@ func (o *ladderOptions) run(cmd *cobra.Command, captures []string) error {
 		return err
 	}
 	if len(calls) == 0 {
-		return fail(exitFinding, errors.New("there is no such call"))
+		if o.callID == "" {
+			return fail(exitFinding, errors.New("there is no SIP in it: no message of a call was found"))
+		}
+		return fail(exitFinding, fmt.Errorf("there is no call %s", o.callID))
 	}
 	return o.write(cmd.OutOrStdout(), calls)
 }

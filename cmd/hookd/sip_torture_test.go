@@ -65,42 +65,53 @@ func TestSIPTorture(t *testing.T) {
 	t.Parallel()
 	r := newSIPRules(t, torturePolicy)
 	for _, row := range msgtest.Tortures {
-		raw := row.Raw(t, "../..")
-		r.after(3 * time.Hour) // what came before is forgotten
-		if strings.HasPrefix(string(raw), "SIP/") {
-			r.tortureReply(&row, raw)
-			continue
-		}
-		r.from(5060, raw)
-		if got := r.outcome(); got != row.Want {
-			t.Errorf("%s: %s, want %s", row.Name, got, row.Want)
-		}
-		for i, to := range r.to {
-			if to != "192.0.2.1" && to != "192.0.2.11" {
-				t.Errorf("%s: something went to %s:\n%s", row.Name, to, r.sent[i])
+		t.Run(row.Name, func(t *testing.T) {
+			r.t = t
+			raw := row.Raw(t, "../..")
+			r.after(3 * time.Hour) // what came before is forgotten
+			if strings.HasPrefix(string(raw), "SIP/") {
+				r.tortureReply(&row, raw)
+			} else {
+				r.tortureRequest(&row, raw)
 			}
-		}
-		if row.Want == msgtest.Relayed {
-			r.same(row.Name, raw)
-			r.from(5060, raw)
-			if slices.Contains(r.to, "192.0.2.11") {
-				t.Errorf("%s: a copy is relayed", row.Name)
-			}
-			if row.Name == "badbranch" {
-				r.from(5060, []byte(strings.Replace(string(raw), "Call-ID: ", "Call-ID: x", 1)))
-				if !slices.Contains(r.to, "192.0.2.11") {
-					t.Errorf("%s: another request is taken for a copy", row.Name)
-				}
-			}
-		} else {
-			r.once(row.Name)
-		}
-		if strings.HasPrefix(string(raw), "REGISTER") {
-			r.after(time.Hour)
-			r.registers(&row, raw)
+		})
+	}
+	r.t = t
+	r.errors()
+}
+
+// tortureRequest gives a request to the proxy, twice if it is relayed, and to the registrar if
+// it is for that.
+func (r *sipRules) tortureRequest(row *msgtest.Torture, raw []byte) {
+	r.t.Helper()
+	r.from(5060, raw)
+	if got := r.outcome(); got != row.Want {
+		r.t.Fatalf("%s, want %s", got, row.Want)
+	}
+	for i, to := range r.to {
+		if to != "192.0.2.1" && to != "192.0.2.11" {
+			r.t.Errorf("something went to %s:\n%s", to, r.sent[i])
 		}
 	}
-	r.errors()
+	if row.Want == msgtest.Relayed {
+		r.same(row.Name, raw)
+		r.from(5060, raw)
+		if slices.Contains(r.to, "192.0.2.11") {
+			r.t.Error("a copy is relayed")
+		}
+	} else {
+		r.once(row.Name)
+	}
+	if row.Name == "badbranch" {
+		r.from(5060, []byte(strings.Replace(string(raw), "Call-ID: ", "Call-ID: x", 1)))
+		if !slices.Contains(r.to, "192.0.2.11") {
+			r.t.Error("another request is taken for a copy")
+		}
+	}
+	if strings.HasPrefix(string(raw), "REGISTER") {
+		r.after(time.Hour)
+		r.registers(row, raw)
+	}
 }
 
 // same wants what was relayed to be the same but for its topmost Via, which another is put above,

@@ -69,7 +69,7 @@ func newSockKeep() *cobra.Command {
 		Use:    "keep",
 		Short:  "Hold on to sockets that are being taken, in case who takes them is killed",
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   none(),
 		RunE: func(*cobra.Command, []string) error {
 			f := os.NewFile(3, "keeper")
 			if f == nil {
@@ -88,7 +88,7 @@ func newSockDoctor() *cobra.Command {
 		Short: "Say what this kernel and these privileges allow",
 		Long: `Doctor tries what a move needs, without touching a connection. It exits with 1 where
 something is missing without which nothing can be moved.`,
-		Args: cobra.NoArgs,
+		Args: none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list := sock.Doctor(namespace)
 			if asJSON {

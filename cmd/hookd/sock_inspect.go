@@ -117,7 +117,7 @@ func newSockImport() *cobra.Command {
 'criu dump --tcp-established': its tcp-stream-INODE.img (INODE in hexadecimal there) and
 files.img.`,
 		Example: `  hookd sock import ./dump 0x2a91 c.img`,
-		Args:    cobra.ExactArgs(3),
+		Args:    between(3, 3, "an argument"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			ino, err := strconv.ParseUint(args[1], 0, 32)
 			if err != nil {
@@ -139,7 +139,7 @@ func newSockExport() *cobra.Command {
 		Long: `Export writes DIRECTORY/tcp-stream-INODE.img. CRIU restores whole processes, so this is
 of use in a dump that has such a socket. The image is not used up.`,
 		Example: `  hookd sock export c.img ./dump 0x2a91`,
-		Args:    cobra.ExactArgs(3),
+		Args:    between(3, 3, "an argument"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			ino, err := strconv.ParseUint(args[2], 0, 32)
 			if err != nil {

@@ -33,7 +33,7 @@ What travels is the connection's data, not encrypted: use a network that you tru
 				return usagef("say --to TARGET or --from ADDRESS")
 			}
 			if to != "" {
-				err = errors.Join(t.check(), cobra.NoArgs(cmd, args))
+				err = errors.Join(t.check(), none()(cmd, args))
 			} else {
 				err = g.check(cmd, args, 0)
 			}

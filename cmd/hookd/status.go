@@ -125,7 +125,7 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "What a running daemon does",
-		Args:  cobra.NoArgs,
+		Args:  none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var st status
 			if err := a.ask(cmd, http.MethodGet, "/status", nil, &st); err != nil {
@@ -156,7 +156,7 @@ func printJSON(w io.Writer, v any) error {
 // write tells a person.
 func (st *status) write(w io.Writer, now time.Time) {
 	fmt.Fprintf(w, "%s for %s, pid %d, hookd %s\n", st.Phase, age(now, st.Begun), st.PID, st.Version)
-	fmt.Fprintf(w, "generation %d for %s (%.12s): %d rules in %d scripts", st.Generation, age(now, st.Since), st.Hash, st.Rules, st.Scripts)
+	fmt.Fprintf(w, "generation %d for %s (%.12s): %s in %s", st.Generation, age(now, st.Since), st.Hash, plural(st.Rules, "rule"), plural(st.Scripts, "script"))
 	if st.Shards > 1 {
 		fmt.Fprintf(w, " on %d shards", st.Shards)
 	}
@@ -171,7 +171,7 @@ func (st *status) write(w io.Writer, now time.Time) {
 	fmt.Fprintf(w, "%d packets, %d connections (%d open), %d events, %d alerts, %d decisions, %d script errors\n",
 		st.Packets, st.Connections, st.Open, st.Events, st.Alerts, st.Decisions, st.Errors)
 	if st.Suspended > 0 {
-		fmt.Fprintf(w, "%d rules suspended\n", st.Suspended)
+		fmt.Fprintf(w, "%s suspended\n", plural(st.Suspended, "rule"))
 	}
 	if st.LinesLost > 0 {
 		fmt.Fprintf(w, "%d records and log lines lost: written too slowly\n", st.LinesLost)

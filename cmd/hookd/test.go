@@ -80,7 +80,7 @@ func test(cmd *cobra.Command, paths []string, o testOptions) error {
 	if ran == 0 {
 		return fail(exitIO, fmt.Errorf("no *%s below %s", watch.SpecSuffix, strings.Join(paths, ", ")))
 	}
-	fmt.Fprintf(out, "%d passed, %d failed (%d specs, %.2fs)\n", passed, failed, ran, time.Since(started).Seconds())
+	fmt.Fprintf(out, "%d passed, %d failed (%s, %.2fs)\n", passed, failed, plural(ran, "spec"), time.Since(started).Seconds())
 	switch {
 	case broken:
 		return fail(exitScripts, nil)

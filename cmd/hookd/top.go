@@ -25,7 +25,7 @@ func newTop() *cobra.Command {
 how much they match: on a terminal in place until SIGINT, elsewhere one table
 after the other. The daemon measures one call of a handler in 64; what is decided
 natively takes no time here.`,
-		Args: cobra.NoArgs,
+		Args: none(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.out, p.json = cmd.OutOrStdout(), a.json
 			p.inPlace = !p.once && !a.json && isTerminal(p.out)

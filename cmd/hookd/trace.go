@@ -46,8 +46,9 @@ for it: what is too much is dropped, and that is said.`,
 		Example: `  hookd trace flow.conn_end
   hookd trace 'flow.rexmit.*' --where 'client.port == 5060' --json
   hookd trace flow.pkt_in --where 'pkt.len > 1400' --sample 1/100 --for 10s`,
-		Args: atLeastOne("a pattern"),
-		RunE: func(cmd *cobra.Command, args []string) error { return traceEvents(cmd, args, &o) },
+		Args:              atLeastOne("a pattern"),
+		ValidArgsFunction: completePoints,
+		RunE:              func(cmd *cobra.Command, args []string) error { return traceEvents(cmd, args, &o) },
 	}
 	o.flags(cmd)
 	f := cmd.Flags()

@@ -18,12 +18,12 @@ type stub struct {
 // docWord explains one of the words that scripts have beside the catalogue, from
 // the editor stubs; false where there is no such word.
 func docWord(w io.Writer, word string) (bool, error) {
-	text, err := scripts.Types.ReadFile("types/hookd.lua")
+	list, err := shippedStubs()
 	if err != nil {
-		return false, fmt.Errorf("read stubs: %w", err)
+		return false, err
 	}
 	found := false
-	for _, s := range stubs(string(text)) {
+	for _, s := range list {
 		title := s.title(word)
 		if title == "" {
 			continue
@@ -40,6 +40,15 @@ func docWord(w io.Writer, word string) (bool, error) {
 		}
 	}
 	return found, nil
+}
+
+// shippedStubs are those of what the catalogue does not have.
+func shippedStubs() ([]stub, error) {
+	text, err := scripts.Types.ReadFile("types/hookd.lua")
+	if err != nil {
+		return nil, fmt.Errorf("read stubs: %w", err)
+	}
+	return stubs(string(text)), nil
 }
 
 // stubs takes a stub file apart at its blank lines and declarations.

@@ -10,10 +10,10 @@ work=$(mktemp -d)
 screen() { tmux -S "$work/tmux" "$@"; }
 trap 'screen kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
 
-# see waits until a text is on the screen.
+# see waits until a text is on the screen, or was: lines that come may push it off.
 see() {
   for _ in $(seq 500); do
-    if screen capture-pane -pJ | grep -qF -- "$1"; then return; fi
+    if screen capture-pane -pJ -S -2000 | grep -qF -- "$1"; then return; fi
     sleep 0.01
   done
   echo "this does not come: $1" >&2
@@ -57,7 +57,7 @@ done
 see '"now 20"'
 enter ':in'
 enter ':rollback'
-see 'generation 3 is live, 1 scripts changed'
+see 'generation 3 is live, 1 script changed'
 
 # A mistake shows where.
 enter 'flow.conn_strat'

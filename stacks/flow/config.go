@@ -29,11 +29,11 @@ type Config struct {
 	// while streams are wanted, in blocks of 2 KiB, and one packet more; 64 KiB by default, at most
 	// 1 GiB.
 	BufferSide int
+	// BufferTotal is the same for all connections together, and never exceeded; 256 MiB by default.
+	BufferTotal int
 	// Storage is where the bytes of frames stay, so that what streams keep need not be copied; nil for
 	// nowhere. Limits count the same with it.
 	Storage Storage
-	// BufferTotal is the same for all connections together, and never exceeded; 256 MiB by default.
-	BufferTotal int
 
 	// Decap is the tunnels that are entered: a connection is then the one between the innermost
 	// addresses. None by default, since a filter on the path decides on what it forwards.

@@ -33,7 +33,7 @@ type Loop struct {
 	turn      uint64
 	turning   bool
 	clock     int64   // what it said when the last turn began
-	yielded   int64   // the part of the clock in which the loop yielded last
+	yielded   int64   // what it said when the loop yielded last
 	crowded   bool    // loops have all processors
 	touched   []*Conn // whose handlers or others did something
 	closing   []*Conn
@@ -230,10 +230,10 @@ func (l *Loop) serve(n int) (timeout time.Duration) {
 	}
 }
 
-// yieldEvery is how often a loop that is not crowded yields, in nanoseconds. What has not for 10 ms counts
+// yieldEvery is how often a loop that is not crowded yields, in nanoseconds; it wakes a thread. What has not for 10 ms counts
 // as busy for the runtime's monitor (Go 1.26), which then takes the processor away in every wait that it
 // sees, and looks each 20 microseconds: at some thousand datagrams a second that doubled what they cost.
-const yieldEvery = int64(4 * time.Millisecond)
+const yieldEvery = int64(8 * time.Millisecond)
 
 // wait waits for sockets, or for a wake.
 func (l *Loop) wait(timeout time.Duration) (int, error) {
@@ -251,8 +251,8 @@ func (l *Loop) wait(timeout time.Duration) (int, error) {
 		// but this loop.
 		runtime.Gosched()
 	}
-	if at := l.clock / yieldEvery; at != l.yielded && !l.crowded {
-		l.yielded = at
+	if l.clock-l.yielded >= yieldEvery && !l.crowded {
+		l.yielded = l.clock
 		runtime.Gosched()
 	}
 	n, _, err := l.io.wait(l.events[:], timeout)

@@ -46,19 +46,22 @@ func TestProblems(t *testing.T) {
 func TestProblemsOfTorture(t *testing.T) {
 	t.Parallel()
 	for _, row := range msgtest.Tortures {
-		raw := row.Raw(t, "../../..")
-		fatal := false
-		for _, p := range Problems(raw, DefaultLimits()) {
-			fatal = fatal || p.Fatal
-			if p.Offset < 0 || p.Len < 0 || p.Offset+p.Len > len(raw) {
-				t.Errorf("%s: %+v of %d bytes", row.Name, p, len(raw))
+		t.Run(row.Name, func(t *testing.T) {
+			t.Parallel()
+			raw := row.Raw(t, "../../..")
+			fatal := false
+			for _, p := range Problems(raw, DefaultLimits()) {
+				fatal = fatal || p.Fatal
+				if p.Offset < 0 || p.Len < 0 || p.Offset+p.Len > len(raw) {
+					t.Errorf("%+v of %d bytes", p, len(raw))
+				}
 			}
-		}
-		// These two are refused for what they ask.
-		wants := row.Want != msgtest.Relayed && !strings.HasPrefix(row.Want, "483") && !strings.HasPrefix(row.Want, "420")
-		if fatal != wants {
-			t.Errorf("%s, %s: %+v", row.Name, row.Want, Problems(raw, DefaultLimits()))
-		}
+			// These two are refused for what they ask.
+			wants := row.Want != msgtest.Relayed && !strings.HasPrefix(row.Want, "483") && !strings.HasPrefix(row.Want, "420")
+			if fatal != wants {
+				t.Errorf("%s: %+v", row.Want, Problems(raw, DefaultLimits()))
+			}
+		})
 	}
 }
 
