@@ -73,9 +73,10 @@ func (t *Text) decision(sign string, d *Decision) {
 		return
 	}
 	var rules []string
+	one := byOne(d.Rules)
 	for _, r := range d.Rules {
 		words := ruleWords(r)
-		if r.Verdict != d.Verdict && !byOne(d.Rules) {
+		if r.Verdict != d.Verdict && !one {
 			words += " said " + r.Verdict
 		}
 		if !slices.Contains(rules, words) {

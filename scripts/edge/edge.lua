@@ -20,6 +20,16 @@ local function login(m, proxy)
   return nil, sip.reply(proxy and 407 or 401, nil, digest.challenge { realm = domain, proxy = proxy, stale = why == "stale", algorithms = { "MD5" } })
 end
 
+-- Says whether what begins something in a call leads to the phone of who is called, by nothing but its URI: its Route is its sender's too. To a phone behind
+-- a proxy (Path, RFC 3327) that is the way, so there it takes a login.
+local function to_phone(m)
+  if not location.has(m.to.uri, m.ruri.text) then return false end
+  for _, contact in ipairs(location.lookup(m.to.uri)) do
+    if contact.route then return false end
+  end
+  return true
+end
+
 rule "register" {
   doc = "Users bind contacts to their own address, and to no other.",
   on = sip.request_in, match = { method = "REGISTER" }, priority = 10,
@@ -41,7 +51,13 @@ rule "route" {
   on = sip.request_in, match = { method = is.none_of { "REGISTER", "CANCEL" } },
   run = function(tx, m)
     -- What is of a call passes. But where the other end is, its sender says: what begins something may only lead to the phone of who is called.
-    if m:in_dialog() and (not begins[m.method] or location.has(m.to.uri, m.ruri.text)) then return end
+    if m:in_dialog() then
+      if not begins[m.method] then return end
+      if to_phone(m) then
+        m:remove_header "Route"
+        return sip.relay {}
+      end
+    end
     local own = m.from.host:lower() == domain
     if own then
       local user, ask = login(m, true)

@@ -194,7 +194,7 @@ describe("edge", function()
     local answered = eve:expect(200)
     answered:ack()
     bob:expect "ACK"
-    local route, far = answered:header "Record-Route", "sip:premium@203.0.113.66"
+    local route, far, there = answered:header "Record-Route", "sip:premium@203.0.113.66", "sip:bob@192.0.2.2:5060"
     local own, users = "<sip:eve@example.org>;tag=e", "<sip:bob@example.com>;tag=" .. answered.to_tag
     for from, to in pairs { [own] = users, [users] = own, ["<sip:alice@example.com>;tag=e"] = users } do
       eve:send("INVITE", far, { headers = { From = from, To = to, Route = route, ["Call-ID"] = answered.call_id, CSeq = "9 INVITE" } })
@@ -203,6 +203,18 @@ describe("edge", function()
       assert.is_true(no.code == 403 or no.code == 407, from .. " gets " .. no.code)
       no:ack()
     end
+    -- The phone's own URI, and a way that leads past it, to a loose or a strict router: it is the URI that counts.
+    for i, way in ipairs { ", <sip:premium@203.0.113.66>", ", <sip:premium@203.0.113.66;lr>", ", <sip:203.0.113.66;lr>, <" .. far .. ">" } do
+      eve:send("INVITE", there, { headers = { From = own, To = users, Route = route .. way, ["Call-ID"] = answered.call_id, CSeq = 20 + i .. " INVITE" } })
+      local again = bob:expect "INVITE"
+      assert.equal(there, again.uri)
+      assert.is_nil(again:header "Route")
+      again:reply(488)
+      bob:expect "ACK"
+      eve:expect(488):ack()
+    end
+    eve:send("INVITE", there .. ";maddr=203.0.113.66", { headers = { From = own, To = users, Route = route, ["Call-ID"] = answered.call_id, CSeq = "30 INVITE" } })
+    eve:expect(403):ack()
     -- Both go on with the call: the stranger to the phone, and the user, who is known by a password.
     answered:send "INVITE"
     bob:expect("INVITE"):reply(200)
@@ -216,6 +228,27 @@ describe("edge", function()
     answered:send "BYE"
     bob:expect("BYE"):reply(200)
     eve:expect(200)
+  end)
+
+  it("asks who it is that leads a call on to a phone behind a proxy", function()
+    local path = "<sip:192.0.2.50;lr>"
+    local proxy = registered("192.0.2.50", "bob", "<sip:bob@192.0.2.50:5060>", { Path = path, Supported = "path" })
+    local alice = phone { address = "192.0.2.1", user = "alice" }
+    call(alice, "alice", "sip:bob@example.com")
+    local leg = proxy:expect "INVITE"
+    assert.equal(path, leg:header "Route")
+    leg:reply(200, { headers = { ["Record-Route"] = path .. ", " .. leg:header "Record-Route" } })
+    local answered = alice:expect(200)
+    answered:ack()
+    assert.equal(path, proxy:expect("ACK"):header "Route")
+    answered:send "INVITE"
+    local asked = alice:expect(407)
+    asked:ack()
+    asked:login("alice", "alice")
+    local again = proxy:expect "INVITE"
+    assert.equal(path, again:header "Route")
+    again:reply(200)
+    alice:expect(200):ack()
   end)
 
   it("reaches a phone behind a NAT where it registered from", function()

@@ -16,6 +16,16 @@ local function begins(number, list)
   return false
 end
 
+-- The number that a Route holds, if such a one should not be called unseen: it takes the URI's place at a strict router, and behind one it is where the call goes
+-- (RFC 3261, 16.4 and 16.6). Loose routers are not dialled, so who is honest never has one there.
+local function hidden(m)
+  for _, route in ipairs(m:headers "Route") do
+    for number in route:gmatch "[sS][iI][pP][sS]?:([^<>@]*)" do
+      if begins(number, dear) or begins(number, never) then return number end
+    end
+  end
+end
+
 -- A call goes on to where it went. One that is aimed at a dear number meanwhile is a new one here: in a call, too, the URI is its sender's to write.
 local function goes_on(m, number)
   if not m:in_dialog() then return false end
@@ -31,6 +41,11 @@ rule "guard" {
   on = sip.request_in, match = { method = "INVITE" }, priority = 50,
   run = function(tx, m)
     local user, number = m.from.user, m.ruri.user
+    local aimed = hidden(m)
+    if aimed then
+      alert("fraud", { user = user, number = aimed, source = m.source.endpoint, why = "hidden" })
+      return sip.reply(403)
+    end
     if goes_on(m, number) then return end
     if begins(number, never) then
       alert("fraud", { user = user, number = number, source = m.source.endpoint, why = "never" })

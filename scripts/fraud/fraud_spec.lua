@@ -140,6 +140,28 @@ describe("fraud beside a log-in", function()
     return p:take()
   end
 
+  it("sees a number that stands in a Route", function()
+    local trunk, alice = phone { address = "192.0.2.77", user = "trunk" }, phone { address = "192.0.2.1", user = "alice" }
+    -- As a strict router sends it, and as one is sent to.
+    local n = 0
+    for uri, route in pairs {
+      ["sip:192.0.2.100:5060;lr"] = "<sip:+88112@192.0.2.77>", ["sip:192.0.2.100;lr"] = '"sip:" <sip:192.0.2.78;lr>, "sip:a@b" <SIPS:%2b881-12@192.0.2.77;lr>',
+      ["sip:30121@192.0.2.77"] = "<sip:+97912@192.0.2.77>", ["sip:30122@192.0.2.77"] = "sip:0088112@192.0.2.77",
+    } do
+      alice:send("INVITE", uri, { headers = { From = "<sip:alice@example.com>;tag=c", Route = route } })
+      alice:expect(403):ack()
+      n = n + 1
+      assert.equal("hidden", alerts("fraud")[n].fields.why)
+    end
+    assert.same({}, trunk:waiting())
+    -- What a proxy put there for itself is none.
+    alice:send("INVITE", "sip:30123@192.0.2.77", { headers = { From = "<sip:alice@example.com>;tag=c", Route = "<sip:bm9ib2R5@192.0.2.77;lr>" } })
+    local asked = alice:expect(407)
+    asked:ack()
+    asked:login("alice", "alice")
+    trunk:expect("INVITE"):reply(486)
+  end)
+
   it("counts calls, not tries to log in", function()
     local trunk, alice, eve = phone { address = "192.0.2.77", user = "trunk" }, phone { address = "192.0.2.1", user = "alice" }, phone "198.51.100.9"
     for i = 1, 5 do

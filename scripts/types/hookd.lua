@@ -2789,8 +2789,9 @@ function location.save(args) end
 function location.lookup(aor) end
 
 ---Says whether requests to a URI go to a contact of an address of record: to the host and port of one,
----to where one is reached behind a NAT (`nat.alias`), or to its instance (RFC 5627). In a dialog a
----request's URI is its sender's choice: so a policy sees that it leads to the phone of who was called.
+---to where one is reached behind a NAT (`nat.alias`), or to its instance (RFC 5627). One with maddr
+---leads to none. In a dialog a request's URI is its sender's choice: so a policy sees that it leads to
+---the phone of who was called. Its Route is that too, and is asked first: take it away.
 ---@param aor string The address: user@host, or a URI, such as that in To.
 ---@param uri string The URI.
 ---@return boolean known Whether they do.

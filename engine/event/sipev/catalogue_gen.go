@@ -105,7 +105,7 @@ end }`,
 		},
 		{
 			Name: "location.has",
-			Doc:  "Says whether requests to a URI go to a contact of an address of record: to the host and port of one, to where one is reached behind a NAT (`nat.alias`), or to its instance (RFC 5627). In a dialog a request's URI is its sender's choice: so a policy sees that it leads to the phone of who was called.",
+			Doc:  "Says whether requests to a URI go to a contact of an address of record: to the host and port of one, to where one is reached behind a NAT (`nat.alias`), or to its instance (RFC 5627). One with maddr leads to none. In a dialog a request's URI is its sender's choice: so a policy sees that it leads to the phone of who was called. Its Route is that too, and is asked first: take it away.",
 			Args: []event.Param{
 				{Name: "aor", Type: event.Type{Kind: event.String}, Doc: "The address: user@host, or a URI, such as that in To."},
 				{Name: "uri", Type: event.Type{Kind: event.String}, Doc: "The URI."},
@@ -115,7 +115,10 @@ end }`,
 			},
 			Since: "0.3",
 			Example: `rule "calls" { on = sip.request_in, match = { method = "INVITE" }, run = function(tx, m)
-  if m:in_dialog() and location.has(m.to.uri, m.ruri.text) then return end
+  if m:in_dialog() and location.has(m.to.uri, m.ruri.text) then
+    m:remove_header "Route" -- a further one would lead elsewhere
+    return sip.relay {}
+  end
   return sip.relay { targets = location.lookup(m.ruri.text), record_route = true }
 end }`,
 		},

@@ -79,9 +79,10 @@ type Functions interface {
 	LocationLookup(c *event.Caller, aor string) any
 	// LocationHas is location.has. Says whether requests to a URI go to a contact
 	// of an address of record: to the host and port of one, to where one is reached
-	// behind a NAT (`nat.alias`), or to its instance (RFC 5627). In a dialog a
-	// request's URI is its sender's choice: so a policy sees that it leads to the
-	// phone of who was called.
+	// behind a NAT (`nat.alias`), or to its instance (RFC 5627). One with maddr
+	// leads to none. In a dialog a request's URI is its sender's choice: so a
+	// policy sees that it leads to the phone of who was called. Its Route is that
+	// too, and is asked first: take it away.
 	LocationHas(c *event.Caller, aor string, uri string) bool
 	// LocationContacts is location.contacts. Lists all contacts, by address of
 	// record, as `location.lookup` does.

@@ -67,8 +67,10 @@ type stream struct {
 	framer msg.Framer
 	ws     *websocket // nil: messages follow one another
 	up     bool       // messages can be sent
-	// stretch: it is for long requests, which can go by UDP as well.
+	// stretch: it is for long requests, which can go by UDP as well, from the address local
+	// if that matters.
 	stretch bool
+	local   netip.AddrPort
 	unsent  [][]byte // what waits for that
 }
 
@@ -202,5 +204,5 @@ func (s *stream) Close(c *netio.Conn, _ netio.Reason) {
 
 // undelivered gives a message back that the connection will not carry.
 func (s *stream) undelivered(b []byte) {
-	s.g.stack.Undelivered(sip.Hop{Proto: s.key.proto, Remote: s.key.remote, Stretch: s.stretch}, b)
+	s.g.stack.Undelivered(sip.Hop{Proto: s.key.proto, Local: s.local, Remote: s.key.remote, Stretch: s.stretch}, b)
 }

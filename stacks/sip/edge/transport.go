@@ -48,7 +48,7 @@ func (g *Group) Send(to sip.Hop, b []byte) error {
 			return err
 		}
 	}
-	id, err := g.dial(key, to.Stretch)
+	id, err := g.dial(key, &to)
 	if err != nil {
 		return err
 	}
@@ -100,9 +100,9 @@ func (l *listener) bound() netip.AddrPort {
 
 // dial begins a connection (RFC 3261, 18.1.1). For what can go by UDP as well it is not
 // waited for long.
-func (g *Group) dial(key peerKey, stretch bool) (netio.ID, error) {
+func (g *Group) dial(key peerKey, to *sip.Hop) (netio.ID, error) {
 	cfg := netio.DialConfig{Network: "tcp", Address: key.remote.String(), Options: netio.Options{Idle: defaultIdle, Connect: connecting}}
-	if stretch {
+	if to.Stretch {
 		cfg.Options.Connect = stretched
 	}
 	switch key.proto {
@@ -112,7 +112,7 @@ func (g *Group) dial(key peerKey, stretch bool) (netio.ID, error) {
 	default:
 		return 0, ErrTransport
 	}
-	s := &stream{g: g, key: key, stretch: stretch}
+	s := &stream{g: g, key: key, stretch: to.Stretch, local: to.Local}
 	if key.overHTTP() {
 		s.ws = newWebsocket(false)
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/sipev"
+	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
@@ -137,6 +139,34 @@ func TestLongRequests(t *testing.T) {
 	caller.send(long("3"))
 	both.reply(both.read("MESSAGE"), 200)
 	caller.read("SIP/2.0 200")
+}
+
+// TestLongAck: an ACK that nobody takes by TCP leaves by UDP from the address that it was
+// to leave from.
+func TestLongAck(t *testing.T) {
+	t.Parallel()
+	callee := listenUDP(t, "127.0.0.1:0")
+	r := serve(t, options("udp://127.0.0.1:0")...)
+	r.declare(t, Listen{Name: "edge", Options: options("udp://127.0.0.1:0")}, Listen{Name: "inner", Options: options("udp://127.0.0.1:0")})
+	r.relay.uri.set("sip:" + callee.pc.LocalAddr().String())
+	caller := dial(t, "udp", r.addr)
+	caller.send(caller.request("INVITE", "sip:b@y", "1", "", "", 1))
+	caller.read("SIP/2.0 100")
+	callee.reply(callee.read("INVITE"), 200)
+	route := "Route: " + strings.Join(values(caller.read("SIP/2.0 200")), ", ") + "\r\n"
+	caller.send(caller.request("ACK", "sip:"+callee.pc.LocalAddr().String(), "2", "t", route, 1))
+	ack := slices.Clone(callee.read("ACK").Raw())
+	r.shard.Enter()
+	inner := r.ports[1].bound()
+	err := r.Send(sip.Hop{Proto: sipev.TransportTCP, Local: inner, Remote: callee.pc.LocalAddr().(*net.UDPAddr).AddrPort(), Stretch: true}, ack)
+	r.shard.Leave()
+	if err != nil {
+		t.Fatal(err)
+	}
+	callee.read("ACK")
+	if callee.last != inner {
+		t.Errorf("it left from %v, want %v", callee.last, inner)
+	}
 }
 
 // TestIdle: a connection that is silent for too long ends.

@@ -163,8 +163,8 @@ func Split(uri string) (bare, next string, ok bool) {
 	}
 	at := cap(raw) - cap(v) // v is a slice of raw
 	name := at - len(";alias=")
-	if !strings.EqualFold(uri[name:at], ";alias=") {
-		return "", "", false // escaped: not one that was made here
+	if uri[name:at] != ";alias=" {
+		return "", "", false // escaped, or in capitals: not one that was made here
 	}
 	return uri[:name] + uri[at+len(v):], URI(netip.AddrPortFrom(addr, uint16(port)), sipev.Transport(by)), true
 }

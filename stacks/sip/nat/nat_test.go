@@ -80,7 +80,7 @@ func TestAlias(t *testing.T) {
 			t.Errorf("%q: %s", contact, got)
 		}
 	}
-	for _, uri := range []string{"sip:a@h", "sip:a@h;alias=x", "sip:a@h;alias=1.2.3.4~99999~1", "sip:a@h;alias=1.2.3.4~5~9", "sip:a@h;alias=1.2.3.4~5~0", "sip:a@h;%61lias=1.2.3.4~5~1"} {
+	for _, uri := range []string{"sip:a@h", "sip:a@h;alias=x", "sip:a@h;alias=1.2.3.4~99999~1", "sip:a@h;alias=1.2.3.4~5~9", "sip:a@h;alias=1.2.3.4~5~0", "sip:a@h;%61lias=1.2.3.4~5~1", "sip:a@h;ALIAS=1.2.3.4~5~1", "sip:a@h;Alias=1.2.3.4~5~1"} {
 		if bare, next, ok := Split(uri); ok {
 			t.Errorf("%s: %s, %s", uri, bare, next)
 		}

@@ -107,8 +107,13 @@ func (s *Desk) LocationLookup(by *event.Caller, aor string) any {
 	return list
 }
 
-// LocationHas implements [sipev.Functions].
+// LocationHas implements [sipev.Functions]. A URI with maddr leads where that says, whoever
+// its host or instance is.
 func (s *Desk) LocationHas(by *event.Caller, aor, uri string) bool {
+	u, err := msg.ParseURI([]byte(uri))
+	if _, elsewhere := u.Param("maddr"); err != nil || elsewhere {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, known := by.Shard.Now(), addressOf(aor)

@@ -108,6 +108,9 @@ func TestLocationHas(t *testing.T) {
 		"sip:bob@[2001:db8::7]:5070": true, "sip:bob@[2001:db8::7]": false,
 		"sip:bob@10.0.0.7;alias=203.0.113.5~40000~1": true, "sip:bob@10.0.0.7": false, "sip:bob@10.0.0.7;alias=203.0.113.6~40000~1": false, "sip:bob@192.0.2.7;alias=203.0.113.6~40000~1": false,
 		"sip:alice@example.com;gr=urn:x": true, "sip:alice@example.com;gr=urn:y": false, "sip:bob@192.0.2.7;gr=urn:x": false,
+		"sip:bob@192.0.2.7;maddr=203.0.113.66": false, "sip:bob@192.0.2.7;MADDR=203.0.113.66": false, "sip:bob@192.0.2.7;%6daddr=203.0.113.66": false, "sip:bob@192.0.2.7;maddr": false,
+		"sip:bob@10.0.0.7;maddr=203.0.113.66;alias=203.0.113.5~40000~1": false, "sip:alice@example.com;%67r=urn:x;maddr=203.0.113.66": false,
+		"sip:alice@example.com;GR=urn:x;maddr=203.0.113.66": false, "sip:alice@example.com;gr=urn:x;maddr=203.0.113.66": false, "sip:bob@10.0.0.7;ALIAS=203.0.113.5~40000~1": false,
 		"tel:+49": false, "mailto:bob@192.0.2.7": false, "": false,
 	} {
 		if got := b.desk.LocationHas(b.by(), "sip:alice@example.com", uri); got != want {
