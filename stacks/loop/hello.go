@@ -53,11 +53,7 @@ func (p *port) hello(from netip.AddrPort, hello *tls.ClientHelloInfo, decide fun
 		}
 		decide(p.decided(v))
 	})
-	return func() {
-		if !h.over {
-			s.sh.CancelWaits(h)
-		}
-	}
+	return func() { s.sh.CancelWaits(h) }
 }
 
 // decided is what a verdict about a hello means.

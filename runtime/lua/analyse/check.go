@@ -20,7 +20,7 @@ import (
 // and the declaring words.
 func Check(chunk *source.Chunk, cat *catalogue.Catalogue, globals []string) diag.List {
 	c := check(chunk, cat, globals)
-	c.early()
+	c.early(globals)
 	c.unconsumed()
 	c.neverInPath()
 	c.untestedRequest()

@@ -50,6 +50,8 @@ rule "b" { on = flow.conn_start, run = handle }
 function later(c) end
 rule "c" { on = flow.conn_start, run = function(c) last(c) end }
 function last(c) end
+local plain = tostring
+function tostring(v) return plain(v) end
 `},
 		{"what handlers return", `
 rule "a" { on = flow.conn_start, run = function(c) return "drop" end } --! a handler returns a verdict or nothing, not a string (here it may be flow.cut, flow.reset)

@@ -1,6 +1,7 @@
 package analyse
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -62,8 +63,9 @@ func isEnd(name string) bool {
 }
 
 // early reports global functions that are handed over at the top level before the
-// statement that declares them: their value is still nil there.
-func (c *checker) early() {
+// statement that declares them: their value is still nil there, unless there is one of
+// that name among the globals that there are beside.
+func (c *checker) early(globals []string) {
 	declared := map[string]int{}
 	times := map[string]int{}
 	syntax.Stmts(c.chunk.Stmts, func(s ast.Stmt) {
@@ -73,7 +75,7 @@ func (c *checker) early() {
 	})
 	for _, s := range c.chunk.Stmts {
 		if d, ok := s.(*ast.FuncDefStmt); ok {
-			if id, plain := d.Name.Func.(*ast.IdentExpr); plain && times[id.Value] == 1 {
+			if id, plain := d.Name.Func.(*ast.IdentExpr); plain && times[id.Value] == 1 && !slices.Contains(globals, id.Value) {
 				declared[id.Value] = d.Line()
 			}
 		}

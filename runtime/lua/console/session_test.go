@@ -138,6 +138,9 @@ func TestInputs(t *testing.T) {
 		{":doc", ":doc takes NAME"},
 		{":in nowhere.lua", "no script nowhere.lua is live"},
 		{":stores", "none"},
+		{"function later() return 1 end", ""},
+		{"z = later()\nfunction later() return 2 end", ""},
+		{"z, later()", "1\n2"},
 	} {
 		got := d.do(t, tt.in)
 		if diff := cmp.Diff(tt.want, got); diff != "" {

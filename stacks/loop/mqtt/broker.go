@@ -59,6 +59,11 @@ func (b *broker) unsubscribe(s *session, filter string) bool {
 // it if it is to be. It returns how many have it here.
 func (b *broker) publish(m *message) int {
 	b.restore()
+	return b.pass(m)
+}
+
+// pass is publish where sessions may just be restored.
+func (b *broker) pass(m *message) int {
 	n := b.deliver(m)
 	b.p.brokers.Range(func(_, v any) bool {
 		if other := v.(*broker); other != b {

@@ -144,10 +144,8 @@ func (k *keeper) uninbound(id uint16) {
 	}
 }
 
-// keep begins to keep a session, with all that it has, in the place of another table if
-// there was one.
+// keep begins to keep a session, which no table keeps yet, with all that it has.
 func (s *session) keep(table loop.Table) {
-	s.unkeep()
 	k := &keeper{table: table, counts: &s.b.p.counts, id: s.id}
 	s.flow.keeper = k
 	k.session(s.expiry, s.left)

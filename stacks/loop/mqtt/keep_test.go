@@ -241,6 +241,53 @@ func TestKeptBounds(t *testing.T) {
 	a.quiet()
 }
 
+// TestKeptOrder restores what was left longest ago first, so that this is what ends where
+// there is too much; and ends one that has a will meanwhile.
+func TestKeptOrder(t *testing.T) {
+	t.Parallel()
+	table := newTable()
+	now := time.Now().UnixNano()
+	for id, ago := range map[string]time.Duration{"a": time.Minute, "b": 3 * time.Minute, "c": 2 * time.Minute, "d": 0} {
+		row, _ := json.Marshal(savedSession{1, 3600, now - int64(ago)})
+		_ = table.Put(id+"\x00"+rowSession+"\x00", string(row))
+	}
+	r, end := beginRig(t, 1, nil, table)
+	defer end()
+	watch := r.login("watch") // which restores them
+	watch.send(sub(1, mqttwire.Filter{Topic: "gone"}))
+	watch.expect("suback 1 00")
+	r.do(func() {
+		b := r.p.broker(r.g.Stack(r.set.At(0)))
+		var order string
+		for e := b.away.Front(); e != nil; e = e.Next() {
+			order += e.Value.(*session).id
+		}
+		if order != "bcad" {
+			t.Errorf("they end in the order %s", order)
+		}
+		w := &session{id: "will", expiry: 3600}
+		b.adopt(w)
+		w.leave(&mqttwire.Will{Topic: "gone", Properties: mqttwire.Properties{{ID: mqttwire.WillDelay, Num: 100}}})
+		b.away.MoveToFront(w.place)
+		// Another listener names the table, when there are as many as may be.
+		for _, id := range []string{"a", "b", "c", "d"} {
+			s := b.giveUp(id)
+			s.flow.keeper = nil
+			b.p.homes.Delete(id)
+		}
+		b.p.shelved.names["kept"] = false
+		b.p.shelved.unread.Store(true)
+		b.p.counts.queuedBytes.Add(maxAwaySize + 1)
+		b.restore()
+		b.p.counts.queuedBytes.Add(-maxAwaySize - 1)
+	})
+	r.g.Wake()
+	watch.expect("publish gone  0")
+	if s := r.p.Stats().(Stats); s.Evicted != 5 || s.Away != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestKeptNowhere tells that sessions are not kept where there is no such store, and keeps
 // them in memory.
 func TestKeptNowhere(t *testing.T) {

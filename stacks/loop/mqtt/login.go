@@ -124,7 +124,8 @@ func (s *server) begin(p *mqttwire.Packet, ses *session, present bool) {
 	s.goOn()
 }
 
-// keep has a session outlive the process where the listener says so, and the client.
+// keep has a session outlive the process where the listener says so, and the client. One
+// that is kept stays in its table, also where the listener names another since.
 func (s *server) keep(ses *session) {
 	switch {
 	case ses.expiry == 0:

@@ -103,7 +103,7 @@ func (b *broker) restoreFrom(table loop.Table) {
 			b.p.counts.keptRefused.Add(1)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(all)) {
+	for _, id := range byAbsence(all, b.now()) {
 		if _, taken := b.p.homes.Load(id); taken {
 			continue // it began anew already
 		}
@@ -117,6 +117,20 @@ func (b *broker) restoreFrom(table loop.Table) {
 		}
 		b.revive(table, id, r)
 	}
+}
+
+// byAbsence names sessions, the one left longest ago first, which is the first to end where
+// there are too many; before them those whose own row is missing.
+func byAbsence(all map[string]*savedRows, now int64) []string {
+	left := func(id string) int64 {
+		if s := all[id].session; s != nil {
+			return s.left(now)
+		}
+		return 0
+	}
+	return slices.SortedFunc(maps.Keys(all), func(a, b string) int {
+		return cmp.Or(cmp.Compare(left(a), left(b)), cmp.Compare(a, b))
+	})
 }
 
 // left returns when a session's client left: now, where it was there when the process

@@ -157,7 +157,7 @@ func (s *session) tellWill() {
 		if x, ok := will.properties.Get(mqttwire.MessageExpiry); ok {
 			will.until = s.b.now() + int64(x.Num)*int64(time.Second)
 		}
-		s.b.publish(will)
+		s.b.pass(will)
 	}
 }
 
@@ -245,6 +245,7 @@ func (b *broker) enter(id string, clean bool, then func(s *session, present bool
 	}
 	b.p.homes.CompareAndSwap(id, b, home)
 	if old != nil {
+		old.tellWill()
 		b.adopt(old)
 		old.leave(nil)
 	}

@@ -343,6 +343,32 @@ func TestSessionElsewhereBusy(t *testing.T) {
 	}
 }
 
+// TestSessionElsewhereTwice keeps a session that came here while its client was on its way
+// to a shard that takes nothing more; its will is told.
+func TestSessionElsewhereTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, nil)
+	there := r.set.At(1)
+	there.Enter()
+	for there.Post(func() {}) {
+	}
+	r.do(func() {
+		b, other := r.p.broker(r.g.Stack(r.set.At(0))), r.p.broker(r.g.Stack(there))
+		s := &session{id: "a", expiry: 3600, will: &message{topic: "gone", retain: true, payload: []byte("x")}}
+		b.adopt(s)
+		b.p.homes.Store("a", other)
+		b.enter("a", false, func(s *session, _ bool) {
+			if s != nil {
+				t.Error("it has a session")
+			}
+		})
+		if b.sessions["a"] != s || s.place == nil || s.will != nil || b.retained["gone"] == nil {
+			t.Errorf("%+v", s)
+		}
+	})
+	there.Leave()
+}
+
 // TestSessionElsewhereSlow answers a login whose session does not come in time, and loses
 // nothing of it when it comes all the same.
 func TestSessionElsewhereSlow(t *testing.T) {

@@ -82,8 +82,9 @@ func (a *asker) rest() {
 	a.content.drop()
 	a.cur, a.inBody, a.begun, a.used, a.head = nil, false, false, true, nil
 	d := a.d
-	// A loop that drains waits for its connections, also for those nobody uses.
-	if d.stack.Loop().Draining() || a.c.Unread() > 0 || len(d.pool[a.key]) >= poolIdle || d.pooled >= poolTotal || !a.c.Net().Open() {
+	// A server that ended its stream answers nothing more. A loop that drains waits for its
+	// connections, also for those nobody uses.
+	if a.ended || d.stack.Loop().Draining() || a.c.Unread() > 0 || len(d.pool[a.key]) >= poolIdle || d.pooled >= poolTotal || !a.c.Net().Open() {
 		a.c.Net().Close()
 		return
 	}
@@ -112,7 +113,7 @@ func (a *asker) Sent(c *loop.Conn, _ int) {
 // Recv reads a response. What comes unasked ends the connection.
 func (a *asker) Recv(c *loop.Conn) {
 	a.read(c, len(a.content.got)+inflateTurn)
-	if a.ended && !a.paced {
+	if a.ended && !a.paced && !a.detached() {
 		a.end()
 		c.Net().CloseWith(netio.Reason{Why: netio.EOF})
 	}
@@ -146,7 +147,7 @@ func (a *asker) read(c *loop.Conn, most int) {
 		if a.inBody && a.content.over() {
 			a.finish(a.p.KeepAlive)
 		}
-		if n == 0 {
+		if n == 0 || a.detached() {
 			return
 		}
 	}
@@ -196,6 +197,9 @@ func (a *asker) finish(keep bool) {
 		e := &a.d.events.response
 		*e = loopev.HTTPResponse{C: a.c, Res: res, Status: uint16(h.Status), URL: cur.at.String()}
 		loopev.OnHTTPResponse.Emit(sh, e)
+	}
+	if a.cur == nil {
+		return // the handler gave the request up, or uses the connection for something else
 	}
 	answer := res.plain()
 	a.cur = nil
@@ -267,13 +271,21 @@ func (a *asker) Close(c *loop.Conn, why netio.Reason) {
 // Detach lets go of a connection that a script uses for something else.
 func (a *asker) Detach(*loop.Conn) {
 	a.d.remove(a)
-	a.c.Shard().Timers().Stop(&a.turn)
-	a.content.drop()
+	timers := a.c.Shard().Timers()
+	timers.Stop(&a.turn)
+	if a.content.z != nil {
+		l := a.d.stack.Loop()
+		timers.Arm(&a.turn, l.Now(), func(int64) { a.content.drop() }) // and not in the handler
+		l.Stir()
+	}
 	if cur := a.cur; cur != nil {
 		a.cur = nil
 		cur.end(nil, errors.New("http: its connection is used for something else"))
 	}
 }
+
+// detached reports whether a handler gave the connection to something else.
+func (a *asker) detached() bool { return a.c.Session() != loop.Session(a) }
 
 // lost ends a request without a response.
 func (a *asker) lost(err error) {

@@ -41,7 +41,8 @@ type inflater struct {
 }
 
 // newInflater returns what takes a coding off, nil for one that it does not know or for
-// none. It is stopped at its end, or leaks its coroutine.
+// none. It is stopped at its end, or leaks its coroutine. Nothing of it may be called in a
+// handler: some run bound to their thread, where a coroutine of another cannot be entered.
 func newInflater(coding string) *inflater {
 	z := &inflater{}
 	var open func() (io.Reader, error)

@@ -11,10 +11,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/loopev"
 	"github.com/hookd/hookd/stacks/loop"
 )
 
@@ -240,6 +243,99 @@ func TestInflateCut(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestInflateEndsStream keeps no connection whose server ended its stream while a part of
+// the response waited for its turn.
+func TestInflateEndsStream(t *testing.T) {
+	t.Parallel()
+	flat := gzipped(strings.Repeat("so flat ", 150_000))
+	at := serveOnce(t, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(flat), flat), false)
+	r := newRig(t, nil)
+	pooled := make(chan int, 1)
+	r.do(func() {
+		s := r.g.Stack(r.sh)
+		q := loop.Ask{Method: "GET", URL: "http://" + at, Max: 4 << 20}
+		r.p.Ask(&event.Caller{Shard: r.sh}, s, q, func(_ any, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			pooled <- r.p.desk(s).pooled
+		})
+	})
+	if n := <-pooled; n != 0 {
+		t.Errorf("%d connections are kept", n)
+	}
+}
+
+// TestInflateDetached has a handler that is bound to its thread use the connection for
+// something else: in the middle of a compressed response, and when it is told of it.
+func TestInflateDetached(t *testing.T) {
+	t.Parallel()
+	body := gzipped(strings.Repeat("hello ", 1000))
+	for _, whole := range []bool{false, true} {
+		came := body + "behind it"
+		if !whole {
+			came = body[:len(body)-20]
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			if s, err := l.Accept(); err == nil {
+				_, _ = fmt.Fprintf(s, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(body), came)
+				_, _ = io.Copy(io.Discard, s) // until the client leaves
+				_ = s.Close()
+			}
+		}()
+		use := func(c loopev.Conn) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			if err := c.Use(nil, ""); err != nil {
+				t.Error(err)
+			}
+		}
+		r := newRig(t, func(e any) event.Verdict {
+			if e, ok := e.(*loopev.HTTPResponse); ok {
+				use(e.C)
+			}
+			return event.Verdict{}
+		})
+		r.bind(loopev.OnHTTPResponse.ID())
+		told := make(chan error, 1)
+		var a *asker
+		r.do(func() {
+			q := loop.Ask{Method: "GET", URL: "http://" + l.Addr().String()}
+			r.p.Ask(&event.Caller{Shard: r.sh}, r.g.Stack(r.sh), q, func(_ any, err error) { told <- err })
+			list, _, _ := r.g.Conns(&event.Caller{Shard: r.sh}, nil)
+			a = list.([]any)[0].(*loop.Conn).Session().(*asker)
+		})
+		end := time.Now().Add(5 * time.Second)
+		for begun := whole; !begun && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			r.do(func() {
+				if begun = a.content.z != nil; begun {
+					use(a.c)
+				}
+			})
+		}
+		r.g.Wake()
+		if err := <-told; err == nil || !strings.Contains(err.Error(), "something else") {
+			t.Errorf("whole %v: %v", whole, err)
+		}
+		for left := true; left && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			r.do(func() { left = a.content.z != nil })
+		}
+		r.do(func() {
+			if a.content.z != nil {
+				t.Errorf("whole %v: the inflater is left", whole)
+			}
+			if n := a.c.Unread(); whole && n != uint64(len("behind it")) || a.d.pooled != 0 {
+				t.Errorf("whole %v: %d bytes are left, %d connections are kept", whole, n, a.d.pooled)
+			}
+		})
 	}
 }
 

@@ -93,7 +93,7 @@ func (u *upload) Answered() bool { return u.refused || u.settled }
 // Write sends a part and waits until it is written.
 func (u *upload) Write(by *event.Caller, p []byte, done func(error)) {
 	err := u.part(p)
-	if err != nil || !u.asks && u.queued() == 0 || len(p) == 0 {
+	if err != nil || len(p) == 0 {
 		done(err)
 		return
 	}
@@ -130,8 +130,6 @@ func (u *upload) send(p []byte) error {
 	u.a.d.sent(p)
 	return err
 }
-
-func (u *upload) queued() int { return u.a.conn.c.Net().Queued() }
 
 // wanted goes on with the body: the server wants it, or nothing is known.
 func (u *upload) wanted() {

@@ -421,7 +421,7 @@ func TestUploadPressure(t *testing.T) {
 		}
 	}
 	r.do(func() {
-		if n := up.u.queued(); n > len(part)+100 {
+		if n := up.u.a.conn.c.Net().Queued(); n > len(part)+100 {
 			t.Errorf("%d bytes are queued", n)
 		}
 	})
