@@ -30,7 +30,7 @@ func TestUrgent(t *testing.T) {
 		})
 		within(t, 2*time.Second, func() (all bool) { r.do(func() { all = len(got) == 4 }); return all }, "four bytes")
 		write(t, c, "f")
-		within(t, 2*time.Second, func() (all bool) { r.do(func() { all = string(got) == "abdef" }); return all }, "%q and f", got)
+		within(t, 2*time.Second, func() (all bool) { r.do(func() { all = string(got) == "abdef" }); return all }, "those and one more")
 	}
 }
 
