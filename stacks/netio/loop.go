@@ -251,7 +251,7 @@ func (l *Loop) wait(timeout time.Duration) (int, error) {
 		// but this loop.
 		runtime.Gosched()
 	}
-	if l.clock-l.yielded >= yieldEvery && !l.crowded {
+	if since := l.clock - l.yielded; !l.crowded && (since >= yieldEvery || since < 0) { // the system's clock may step
 		l.yielded = l.clock
 		runtime.Gosched()
 	}
