@@ -83,7 +83,7 @@ func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	p := &f.pkt
 	p.Decode(link, data, wireLen, ts)
 	first := f.common.stackOf(p)
-	first.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	first.outcome.begin(link, data, wireLen, ts)
 	first.begin(f.frames)
 	if f.cfg.Blocks.n.Load() > 0 {
 		if first.pkt.p = *p; first.blocked(p) {
@@ -225,7 +225,7 @@ func (s *Stack) arrive(link uint16, data []byte, wireLen int, ts, at int64) {
 	if at >= 0 {
 		s.mem.placed = placed{bytes: data, at: at}
 	}
-	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	s.outcome.begin(link, data, wireLen, ts)
 }
 
 // stackOf returns the stack that has to take a packet.
