@@ -80,9 +80,7 @@ func (r *relay) run(sh *event.Shard, rd *round) {
 	for list := rd.of[sh.Index()]; ; {
 		n := min(len(list), r.batch)
 		sh.Enter()
-		for i := range list[:n] {
-			r.front.Run(sh.Index(), &list[i])
-		}
+		r.front.Run(sh.Index(), list[:n])
 		if list = list[n:]; len(list) == 0 {
 			sh.Advance(rd.until) // timers are due also where no packets come
 			sh.Leave()

@@ -95,6 +95,13 @@ func (s *sorter) add(f *capture.Frame) {
 	s.frames++
 	s.now = max(s.now, f.TS)
 	s.to.until = s.now
+	if slip, shard, ok := s.front.Plain(uint16(f.Link), f.Data, f.WireLen, f.TS); ok {
+		if !s.lasts {
+			s.to.made = slip.Keep(s.to.made)
+		}
+		s.to.put(shard, slip)
+		return
+	}
 	s.front.Sort(&s.parcel, uint16(f.Link), f.Data, f.WireLen, f.TS)
 	for more := true; more; more = s.front.Next(&s.parcel) {
 		s.put()
@@ -112,8 +119,11 @@ func (s *sorter) put() {
 	if keep {
 		rd.made = p.Keep(rd.made)
 	}
-	to := &rd.of[p.Shard()]
-	*to = append(*to, p.Slip())
+	rd.put(p.Shard(), p.Slip())
+}
+
+func (rd *round) put(shard int, slip flow.Slip) {
+	rd.of[shard] = append(rd.of[shard], slip)
 	rd.n++
 }
 

@@ -1,5 +1,11 @@
 package flow
 
+import (
+	"encoding/binary"
+
+	"github.com/hookd/hookd/stacks/flow/packet"
+)
+
 // Slip is what is kept of a [Parcel] by who sorts for others: a frame's bytes, and where they can be read again.
 // To decode them a second time, where the packet is run, takes less than to hand over what was decoded: that
 // fills four times as many cache lines, which have to come from the other processor each.
@@ -24,13 +30,69 @@ func (p *Parcel) Slip() Slip {
 	return Slip{data: p.pkt.Data, ts: p.pkt.TS, at: p.at, wire: int32(p.pkt.WireLen), link: p.pkt.Link}
 }
 
-// Run runs what a slip stands for through the pipeline of the shard's stack, as [Front.Take] does.
-func (f *Front) Run(shard int, slip *Slip) {
-	if slip.parcel != nil {
-		f.Take(slip.parcel)
-		return
+// Plain returns the slip of a frame and the number of its shard without decoding it, where a look at its headers
+// tells: TCP or UDP in IPv4 in Ethernet, with nothing between and whole. False: [Front.Sort] has to.
+func (f *Front) Plain(link uint16, data []byte, wireLen int, ts int64) (slip Slip, shard int, ok bool) {
+	const ip, ports = 14, 14 + 20
+	if link != packet.LinkEthernet || len(data) < ports+20 || data[12] != 8 || data[13] != 0 || data[ip] != 0x45 {
+		return Slip{}, 0, false
 	}
+	h := data[ip : ports+4 : ports+4]
+	proto := h[9]
+	if proto != protoTCP && (proto != protoUDP || f.cfg.Decap != 0) || // what may carry another packet
+		binary.BigEndian.Uint16(h[6:])&0x3fff != 0 || // a fragment
+		binary.BigEndian.Uint16(h[2:]) < 20+20 || // no room for ports, or of no known length
+		f.common.claims.n.Load() != 0 {
+		return Slip{}, 0, false
+	}
+	low, high := binary.BigEndian.Uint16(h[20:]), binary.BigEndian.Uint16(h[22:])
+	if first := f.common.first; first == nil || !first(low) && !first(high) {
+		addrs := binary.BigEndian.Uint32(h[12:]) ^ binary.BigEndian.Uint32(h[16:])
+		shard = int(mix(addrs, low^high) % uint32(len(f.common.stacks)))
+	}
+	slip = Slip{data: data, ts: ts, at: -1, wire: int32(wireLen), link: link}
+	if f.cfg.Storage != nil {
+		if at, ok := f.cfg.Storage.Place(data); ok {
+			slip.at = at
+		}
+	}
+	return slip, shard, true
+}
+
+// Keep is [Parcel.Keep] for a slip of [Front.Plain].
+func (s *Slip) Keep(buf []byte) []byte {
+	n := len(buf)
+	buf = append(buf, s.data...)
+	s.data = buf[n:len(buf):len(buf)]
+	return buf
+}
+
+// Run runs what slips stand for through the pipeline of the shard's stack, as [Front.Take] does.
+func (f *Front) Run(shard int, slips []Slip) {
 	s := f.common.stacks[shard]
+	for i := range slips {
+		s.fetched += slips[i].fetch()
+	}
+	for i := range slips {
+		if parcel := slips[i].parcel; parcel != nil {
+			f.Take(parcel)
+		} else {
+			s.run(&slips[i])
+		}
+	}
+}
+
+// fetch reads from the cache lines that Decode will read, of many frames one after the other: while the processor
+// waits for those of one, which may be the other's, it asks for the next.
+func (s *Slip) fetch() byte {
+	if len(s.data) < 65 {
+		return 0
+	}
+	return s.data[12] + s.data[64]
+}
+
+// run runs a frame.
+func (s *Stack) run(slip *Slip) {
 	s.arrive(slip.link, slip.data, int(slip.wire), slip.ts, slip.at)
 	s.begin(s.frame + 1)
 	p := &s.pkt.p
