@@ -13,7 +13,7 @@ const (
 	maxRounds = 8
 	// roundsAhead is how many rounds a worker wants to have before it: while there are
 	// fewer, it sorts the next.
-	roundsAhead = 2
+	roundsAhead = 3
 )
 
 // relay takes packets to shards that are driven apart. Its workers each run their part
