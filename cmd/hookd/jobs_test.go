@@ -54,7 +54,7 @@ rule "busy" { on = flow.new_data, threshold = { by = "id", count = 3, within = "
 			drive = event.Apart
 		}
 		opts := engineOptions{shards: shards, drive: drive}
-		opts.flow.Decap = packet.AllTunnels | packet.SFlow
+		opts.flow.Decap, opts.flow.Fragments.ReadCut = packet.AllTunnels|packet.SFlow, true
 		h := newHouse(opts, false, io.Discard, io.Discard)
 		defer h.engine.Close()
 		if _, diags := h.engine.Apply([]engine.Source{{Path: "read.lua", Text: []byte(scripts)}}); diags.HasErrors() {

@@ -6,9 +6,9 @@ import (
 	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
-// Slip is what is kept of a [Parcel] by who sorts for others: a frame's bytes, and where they can be read again.
-// To decode them a second time, where the packet is run, takes less than to hand over what was decoded: that
-// fills four times as many cache lines, which have to come from the other processor each.
+// Slip is what who sorts for others hands over of a [Parcel]: a frame's bytes, and where they can be read again.
+// To decode them once more, where the packet is run, takes less than to hand over what was decoded: that fills
+// four times as many cache lines, each of which has to come from another processor.
 type Slip struct {
 	data   []byte
 	ts, at int64
@@ -17,12 +17,12 @@ type Slip struct {
 	parcel *Parcel // what has to be taken instead: more than the frame tells
 }
 
-// Plain reports whether the parcel is what its frame alone says: not put together, nor inflated, nor one of
-// several packets in it.
-func (p *Parcel) Plain() bool { return !p.made && !p.several && !p.further }
+// Plain reports whether the parcel is what its frame alone says: no fragment, nor compressed, nor one of several
+// packets in it.
+func (p *Parcel) Plain() bool { return !p.pieced && !p.several && !p.further }
 
-// Slip returns the slip of a parcel, to be run in its shard; the frame's bytes, or those that [Parcel.Keep] copied, stay till then. One that is not
-// plain stays too.
+// Slip returns the slip of a parcel, which is run in its shard. Till then the frame's bytes stay, or those that
+// [Parcel.Keep] copied; a parcel that is not plain stays, too.
 func (p *Parcel) Slip() Slip {
 	if !p.Plain() {
 		return Slip{parcel: p}
@@ -82,8 +82,8 @@ func (f *Front) Run(shard int, slips []Slip) {
 	}
 }
 
-// fetch reads from the cache lines that Decode will read, of many frames one after the other: while the processor
-// waits for those of one, which may be the other's, it asks for the next.
+// fetch reads from the cache lines that Decode will read. Done for many frames one after the other that waits
+// once: while the lines of one are on their way, from another processor's cache, those of the next are asked for.
 func (s *Slip) fetch() byte {
 	if len(s.data) < 65 {
 		return 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/fragment"
 	"github.com/hookd/hookd/stacks/flow/packet"
 	pt "github.com/hookd/hookd/stacks/flow/packet/packettest"
 )
@@ -84,6 +85,33 @@ func TestPlain(t *testing.T) {
 		}
 		if found := checkPlain(t, all, packet.LinkRaw, tt.frame); found != 0 {
 			t.Errorf("%s: found in another link", tt.what)
+		}
+	}
+}
+
+// TestSlips sorts what decoding the frame once more does not tell, and what it does.
+func TestSlips(t *testing.T) {
+	t.Parallel()
+	a, b := netip.MustParseAddrPort("10.1.2.3:40000"), netip.MustParseAddrPort("192.0.2.77:53")
+	first := pt.UDP(a, b, strings.Repeat("x", 80), pt.Fragment(7, 0, 80))
+	for _, tt := range []struct {
+		what  string
+		frame []byte
+		plain bool
+	}{
+		{"a segment", pt.TCP(a, b, 1, 0, packet.SYN, ""), true},
+		{"a first fragment", first, false},
+		{"one that is cut and read all the same", first[:len(first)-20], false},
+		{"several packets", radio(pt.TCP(a, b, 1, 0, packet.SYN, ""), pt.TCP(a, b, 1, 0, packet.SYN, "")), false},
+		{"no IP", make([]byte, 60), true},
+	} {
+		front := flow.NewFront(event.NewShards(2, event.Apart, 0), flow.Config{
+			Verdicts: flow.Record, Decap: packet.AllTunnels, Fragments: fragment.Config{ReadCut: true},
+		})
+		var p flow.Parcel
+		front.Sort(&p, packet.LinkEthernet, tt.frame, len(first), 1e9)
+		if p.Plain() != tt.plain {
+			t.Errorf("%s: plain %v", tt.what, p.Plain())
 		}
 	}
 }
