@@ -26,6 +26,7 @@ type relay struct {
 	front   *flow.Front
 	workers int
 	batch   int // packets an entry
+	show    *progress
 
 	mu      sync.Mutex // guards what follows, and turns at sorting
 	changed sync.Cond
@@ -40,7 +41,7 @@ type relay struct {
 // feedJobs handles all packets: so many workers as there are jobs read them in turn, and
 // run each their part of the shards, to the end of the connections that are left.
 func (h *house) feedJobs(front *flow.Front, src frameSource, stop *interrupt) error {
-	r := &relay{shards: h.engine.Shards(), front: front, workers: h.jobs, batch: h.entry()}
+	r := &relay{shards: h.engine.Shards(), front: front, workers: h.jobs, batch: h.entry(), show: h.progress}
 	r.changed.L = &r.mu
 	for i := range r.rounds {
 		r.rounds[i] = newRound(r.shards.Len())
@@ -137,6 +138,9 @@ func (r *relay) sortNext() {
 	r.mu.Unlock()
 	more := r.sort(rd)
 	slow := more && r.src.waits()
+	if !more {
+		r.show.clear() // records of what ends now may follow
+	}
 	r.mu.Lock()
 	rd.left = r.workers
 	r.sorting, r.slow, r.ended = false, slow, !more
