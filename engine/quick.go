@@ -10,6 +10,7 @@ const (
 	byMatch            // the rule's match
 	byWhen             // the native form of its when
 	byGuard            // that of the guard which its function begins with
+	byDeed             // what does all that its function does, and never decides
 	byNone             // nothing: each event enters its function
 )
 
@@ -25,7 +26,9 @@ func wayOf(en *entry) way {
 	case d.When != 0 || d.Threshold != nil || d.Run == 0:
 	case en.guard != nil:
 		return byGuard
-	default:
+	case en.deed != nil && !en.deed.Decides:
+		return byDeed
+	case en.deed == nil:
 		return byNone
 	}
 	return byAll
@@ -119,6 +122,17 @@ func (s *shard) turnsAway(en *entry, e any) (away bool, met *entry) {
 			return false, en
 		}
 		st.Matched++
+		st.matched.add(s)
+	case byDeed:
+		if st.suspended() {
+			return false, nil
+		}
+		// The measuring goes by how many there were, so they are counted first.
+		st.Matched++
+		if answer, _ := s.do(en, e); answer == Ask {
+			st.Matched--
+			return false, en
+		}
 		st.matched.add(s)
 	default:
 		return false, nil
