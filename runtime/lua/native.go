@@ -6,6 +6,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/predicate"
 )
 
@@ -66,7 +67,7 @@ func (f *fields) deedForm(key string) *deedForm {
 		return nil
 	}
 	fn := f.get(key).(*glua.LFunction)
-	m := &predicate.Machine{Cells: map[string]*glua.Upvalue{}, Values: &n.in.values, Verdict: n.in.prog.verdict}
+	m := &predicate.Machine{Cells: map[string]*glua.Upvalue{}, Values: &n.in.values, Verdict: n.in.prog.verdict, Event: n.in.prog.rt.event}
 	for i, name := range fn.Proto.DbgUpvalues {
 		if i < len(fn.Upvalues) {
 			m.Cells[name] = fn.Upvalues[i]
@@ -107,6 +108,9 @@ func (d *deedForm) maker() engine.DeedMaker {
 		return form
 	}
 }
+
+// event returns what scripts see of an event.
+func (rt *Runtime) event(info *event.Info) *bind.EventType { return rt.events[info] }
 
 // verdict returns what family.word decides, where it says so by itself.
 func (p *program) verdict(family, word string) *engine.Decision {

@@ -62,27 +62,28 @@ func flowConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func flowConnPush(L *lua.LState, v flowev.Conn, fields []uint8, values *Values) {
+func flowConnReadFields(dst []lua.LValue, v flowev.Conn, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(values.uint(uint64(v.ID())))
+			dst = append(dst, values.uint(uint64(v.ID())))
 		case 1:
-			L.Push(fromString(v.CID()))
+			dst = append(dst, fromString(v.CID()))
 		case 2:
-			L.Push(fromEnum(flowProtoWords, v.Proto()))
+			dst = append(dst, fromEnum(flowProtoWords, v.Proto()))
 		case 5:
-			L.Push(small(v.VLAN()))
+			dst = append(dst, small(v.VLAN()))
 		case 6:
-			L.Push(small(v.ICMPID()))
+			dst = append(dst, small(v.ICMPID()))
 		case 7:
-			L.Push(values.time(v.Started()))
+			dst = append(dst, values.time(v.Started()))
 		case 8:
-			L.Push(values.duration(v.Duration()))
+			dst = append(dst, values.duration(v.Duration()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func flowConnNumbers(dst []float64, v flowev.Conn, fields []uint8) []float64 {
@@ -194,35 +195,36 @@ func flowPeerIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func flowPeerPush(L *lua.LState, v flowev.Peer, fields []uint8, values *Values) {
+func flowPeerReadFields(dst []lua.LValue, v flowev.Peer, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(values.address(v.IP()))
+			dst = append(dst, values.address(v.IP()))
 		case 1:
-			L.Push(small(v.Port()))
+			dst = append(dst, small(v.Port()))
 		case 2:
-			L.Push(fromEndpoint(v.Endpoint()))
+			dst = append(dst, fromEndpoint(v.Endpoint()))
 		case 3:
-			L.Push(fromEnum(flowTCPStateWords, v.State()))
+			dst = append(dst, fromEnum(flowTCPStateWords, v.State()))
 		case 4:
-			L.Push(values.uint(uint64(v.ISN())))
+			dst = append(dst, values.uint(uint64(v.ISN())))
 		case 5:
-			L.Push(values.uint(uint64(v.Bytes())))
+			dst = append(dst, values.uint(uint64(v.Bytes())))
 		case 6:
-			L.Push(values.uint(uint64(v.Pkts())))
+			dst = append(dst, values.uint(uint64(v.Pkts())))
 		case 7:
-			L.Push(values.uint(uint64(v.Rexmits())))
+			dst = append(dst, values.uint(uint64(v.Rexmits())))
 		case 8:
-			L.Push(values.uint(uint64(v.Gaps())))
+			dst = append(dst, values.uint(uint64(v.Gaps())))
 		case 9:
-			L.Push(values.uint(uint64(v.Window())))
+			dst = append(dst, values.uint(uint64(v.Window())))
 		case 10:
-			L.Push(small(v.MSS()))
+			dst = append(dst, small(v.MSS()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func flowPeerNumbers(dst []float64, v flowev.Peer, fields []uint8) []float64 {
@@ -259,15 +261,16 @@ func flowStreamIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
-func flowStreamPush(L *lua.LState, v flowev.Stream, fields []uint8, values *Values) {
+func flowStreamReadFields(dst []lua.LValue, v flowev.Stream, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromEnum(flowSideWords, v.From()))
+			dst = append(dst, fromEnum(flowSideWords, v.From()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func flowStreamLen(h Host, L *lua.LState) int {
@@ -492,177 +495,178 @@ func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
-func flowPacketPush(L *lua.LState, v flowev.Packet, fields []uint8, values *Values) {
+func flowPacketReadFields(dst []lua.LValue, v flowev.Packet, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(values.time(v.TS()))
+			dst = append(dst, values.time(v.TS()))
 		case 1:
-			L.Push(values.uint(uint64(v.Len())))
+			dst = append(dst, values.uint(uint64(v.Len())))
 		case 2:
-			L.Push(values.uint(uint64(v.Caplen())))
+			dst = append(dst, values.uint(uint64(v.Caplen())))
 		case 3:
-			L.Push(small(v.Link()))
+			dst = append(dst, small(v.Link()))
 		case 4:
-			L.Push(fromBytes(v.Frame()))
+			dst = append(dst, fromBytes(v.Frame()))
 		case 5:
 			if x, ok := v.EthSrc(); ok {
-				L.Push(fromString(x))
+				dst = append(dst, fromString(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 6:
 			if x, ok := v.EthDst(); ok {
-				L.Push(fromString(x))
+				dst = append(dst, fromString(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 7:
-			L.Push(small(v.EtherType()))
+			dst = append(dst, small(v.EtherType()))
 		case 8:
-			L.Push(small(v.VLAN()))
+			dst = append(dst, small(v.VLAN()))
 		case 9:
-			L.Push(small(v.Vlans()))
+			dst = append(dst, small(v.Vlans()))
 		case 10:
-			L.Push(small(v.VLANInner()))
+			dst = append(dst, small(v.VLANInner()))
 		case 11:
-			L.Push(small(v.VLANPriority()))
+			dst = append(dst, small(v.VLANPriority()))
 		case 12:
-			L.Push(small(v.MPLSLabels()))
+			dst = append(dst, small(v.MPLSLabels()))
 		case 13:
-			L.Push(values.uint(uint64(v.MPLSLabel())))
+			dst = append(dst, values.uint(uint64(v.MPLSLabel())))
 		case 14:
-			L.Push(fromEnum(flowTunnelWords, v.Tunnel()))
+			dst = append(dst, fromEnum(flowTunnelWords, v.Tunnel()))
 		case 15:
-			L.Push(small(v.TunnelDepth()))
+			dst = append(dst, small(v.TunnelDepth()))
 		case 16:
-			L.Push(values.uint(uint64(v.TunnelID())))
+			dst = append(dst, values.uint(uint64(v.TunnelID())))
 		case 17:
 			if x, ok := v.OuterSrc(); ok {
-				L.Push(values.address(x))
+				dst = append(dst, values.address(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 18:
 			if x, ok := v.OuterDst(); ok {
-				L.Push(values.address(x))
+				dst = append(dst, values.address(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 19:
-			L.Push(small(v.IPVersion()))
+			dst = append(dst, small(v.IPVersion()))
 		case 20:
-			L.Push(small(v.IPHeaderLen()))
+			dst = append(dst, small(v.IPHeaderLen()))
 		case 21:
-			L.Push(values.uint(uint64(v.IPLen())))
+			dst = append(dst, values.uint(uint64(v.IPLen())))
 		case 22:
-			L.Push(small(v.DSCP()))
+			dst = append(dst, small(v.DSCP()))
 		case 23:
-			L.Push(small(v.ECN()))
+			dst = append(dst, small(v.ECN()))
 		case 24:
-			L.Push(values.uint(uint64(v.FlowLabel())))
+			dst = append(dst, values.uint(uint64(v.FlowLabel())))
 		case 25:
-			L.Push(values.uint(uint64(v.IPID())))
+			dst = append(dst, values.uint(uint64(v.IPID())))
 		case 26:
-			L.Push(fromBool(v.DontFragment()))
+			dst = append(dst, fromBool(v.DontFragment()))
 		case 27:
-			L.Push(fromBool(v.MoreFragments()))
+			dst = append(dst, fromBool(v.MoreFragments()))
 		case 28:
-			L.Push(small(v.FragmentOffset()))
+			dst = append(dst, small(v.FragmentOffset()))
 		case 29:
-			L.Push(small(v.IPChecksum()))
+			dst = append(dst, small(v.IPChecksum()))
 		case 30:
-			L.Push(fromEnum(flowChecksumWords, v.IPChecksumState()))
+			dst = append(dst, fromEnum(flowChecksumWords, v.IPChecksumState()))
 		case 31:
-			L.Push(fromBytes(v.IPOptions()))
+			dst = append(dst, fromBytes(v.IPOptions()))
 		case 32:
-			L.Push(values.address(v.Src()))
+			dst = append(dst, values.address(v.Src()))
 		case 33:
-			L.Push(values.address(v.Dst()))
+			dst = append(dst, values.address(v.Dst()))
 		case 34:
-			L.Push(small(v.Proto()))
+			dst = append(dst, small(v.Proto()))
 		case 35:
-			L.Push(small(v.TTL()))
+			dst = append(dst, small(v.TTL()))
 		case 36:
-			L.Push(fromBool(v.Fragment()))
+			dst = append(dst, fromBool(v.Fragment()))
 		case 37:
-			L.Push(small(v.SrcPort()))
+			dst = append(dst, small(v.SrcPort()))
 		case 38:
-			L.Push(small(v.DstPort()))
+			dst = append(dst, small(v.DstPort()))
 		case 39:
-			L.Push(values.uint(uint64(v.Seq())))
+			dst = append(dst, values.uint(uint64(v.Seq())))
 		case 40:
-			L.Push(values.uint(uint64(v.Ack())))
+			dst = append(dst, values.uint(uint64(v.Ack())))
 		case 41:
-			L.Push(small(v.Flags()))
+			dst = append(dst, small(v.Flags()))
 		case 42:
-			L.Push(small(v.Window()))
+			dst = append(dst, small(v.Window()))
 		case 43:
-			L.Push(small(v.TCPHeaderLen()))
+			dst = append(dst, small(v.TCPHeaderLen()))
 		case 44:
-			L.Push(small(v.Reserved()))
+			dst = append(dst, small(v.Reserved()))
 		case 45:
-			L.Push(small(v.Urgent()))
+			dst = append(dst, small(v.Urgent()))
 		case 46:
-			L.Push(small(v.Checksum()))
+			dst = append(dst, small(v.Checksum()))
 		case 47:
-			L.Push(fromEnum(flowChecksumWords, v.ChecksumState()))
+			dst = append(dst, fromEnum(flowChecksumWords, v.ChecksumState()))
 		case 48:
 			if x, ok := v.MSS(); ok {
-				L.Push(small(x))
+				dst = append(dst, small(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 49:
 			if x, ok := v.WindowScale(); ok {
-				L.Push(small(x))
+				dst = append(dst, small(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 50:
-			L.Push(fromBool(v.SACKPermitted()))
+			dst = append(dst, fromBool(v.SACKPermitted()))
 		case 51:
 			if x, ok := v.TSValue(); ok {
-				L.Push(values.uint(uint64(x)))
+				dst = append(dst, values.uint(uint64(x)))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 52:
 			if x, ok := v.TSEcho(); ok {
-				L.Push(values.uint(uint64(x)))
+				dst = append(dst, values.uint(uint64(x)))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 53:
-			L.Push(fromBytes(v.TCPOptions()))
+			dst = append(dst, fromBytes(v.TCPOptions()))
 		case 54:
-			L.Push(small(v.UDPLen()))
+			dst = append(dst, small(v.UDPLen()))
 		case 55:
 			if x, ok := v.ICMPType(); ok {
-				L.Push(small(x))
+				dst = append(dst, small(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 56:
 			if x, ok := v.ICMPCode(); ok {
-				L.Push(small(x))
+				dst = append(dst, small(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 57:
 			if x, ok := v.ICMPRest(); ok {
-				L.Push(values.uint(uint64(x)))
+				dst = append(dst, values.uint(uint64(x)))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 58:
-			L.Push(values.uint(uint64(v.PayloadLen())))
+			dst = append(dst, values.uint(uint64(v.PayloadLen())))
 		case 59:
-			L.Push(fromBytes(v.Payload()))
+			dst = append(dst, fromBytes(v.Payload()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func flowPacketNumbers(dst []float64, v flowev.Packet, fields []uint8) []float64 {
@@ -780,19 +784,20 @@ func flowDataIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func flowDataPush(L *lua.LState, v flowev.Data, fields []uint8, values *Values) {
+func flowDataReadFields(dst []lua.LValue, v flowev.Data, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromEnum(flowSideWords, v.From()))
+			dst = append(dst, fromEnum(flowSideWords, v.From()))
 		case 1:
-			L.Push(values.uint(uint64(v.Len())))
+			dst = append(dst, values.uint(uint64(v.Len())))
 		case 2:
-			L.Push(values.uint(uint64(v.Offset())))
+			dst = append(dst, values.uint(uint64(v.Offset())))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func flowDataNumbers(dst []float64, v flowev.Data, fields []uint8) []float64 {
@@ -877,8 +882,8 @@ func flowObjects() []*ObjectType {
 			ID:    FlowConn,
 			Info:  flowev.Family.Objects[0],
 			Index: flowConnIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				flowConnPush(L, o.(flowev.Conn), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return flowConnReadFields(dst, o.(flowev.Conn), fields, values)
 			},
 			Methods: map[string]Method{
 				"tag":    flowConnTag,
@@ -891,16 +896,16 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPeer,
 			Info:  flowev.Family.Objects[1],
 			Index: flowPeerIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				flowPeerPush(L, o.(flowev.Peer), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return flowPeerReadFields(dst, o.(flowev.Peer), fields, values)
 			},
 		},
 		{
 			ID:    FlowStream,
 			Info:  flowev.Family.Objects[2],
 			Index: flowStreamIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				flowStreamPush(L, o.(flowev.Stream), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return flowStreamReadFields(dst, o.(flowev.Stream), fields, values)
 			},
 			Methods: map[string]Method{
 				"len":    flowStreamLen,
@@ -914,8 +919,8 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPacket,
 			Info:  flowev.Family.Objects[3],
 			Index: flowPacketIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				flowPacketPush(L, o.(flowev.Packet), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return flowPacketReadFields(dst, o.(flowev.Packet), fields, values)
 			},
 			Methods: map[string]Method{
 				"has":    flowPacketHas,
@@ -927,8 +932,8 @@ func flowObjects() []*ObjectType {
 			ID:    FlowData,
 			Info:  flowev.Family.Objects[4],
 			Index: flowDataIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				flowDataPush(L, o.(flowev.Data), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return flowDataReadFields(dst, o.(flowev.Data), fields, values)
 			},
 			Methods: map[string]Method{
 				"peek":   flowDataPeek,
@@ -947,45 +952,45 @@ func flowPktInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowPktInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowPktInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.PktIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowPktInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1043,45 +1048,45 @@ func flowConnStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowConnStartPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowConnStartReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.ConnStart)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowConnStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1139,45 +1144,45 @@ func flowConnAdoptedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowConnAdoptedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.ConnAdopted)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowConnAdoptedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1235,45 +1240,45 @@ func flowTCPStateChangeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowTCPStateChangeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.TCPStateChange)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowTCPStateChangeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1335,51 +1340,51 @@ func flowRexmitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowRexmitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowRexmitReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.Rexmit)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		case 4:
 			o := v.Old
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowDataPush(L, o, g.Fields, values)
+			dst = flowDataReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowRexmitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1452,39 +1457,39 @@ func flowGapArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowGapPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowGapReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.Gap)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowGapNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1542,45 +1547,45 @@ func flowErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.Error)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1642,39 +1647,39 @@ func flowSideClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowSideClosedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowSideClosedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.SideClosed)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowSideClosedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1728,39 +1733,39 @@ func flowConnEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowConnEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowConnEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.ConnEnd)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowConnEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1812,45 +1817,45 @@ func flowNewDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowData, v.D))
 }
 
-func flowNewDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowNewDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.NewData)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.D
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowDataPush(L, o, g.Fields, values)
+			dst = flowDataReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowNewDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1908,45 +1913,45 @@ func flowUDPStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowUDPStartPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowUDPStartReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.UDPStart)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowUDPStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1995,45 +2000,45 @@ func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowDatagramPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowDatagramReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.Datagram)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowDatagramNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2091,39 +2096,39 @@ func flowUDPEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowUDPEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowUDPEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.UDPEnd)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowUDPEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2175,45 +2180,45 @@ func flowICMPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowICMPErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowICMPErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.ICMPError)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowICMPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2277,45 +2282,45 @@ func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowOrphanPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowOrphanReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.Orphan)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			flowConnPush(L, o, g.Fields, values)
+			dst = flowConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			flowPeerPush(L, x, g.Fields, values)
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowOrphanNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2413,19 +2418,19 @@ func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowPacket, v.Pkt))
 }
 
-func flowBlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func flowBlockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.Blocked)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Pkt
 			if o == nil {
-				return false
+				return dst, false
 			}
-			flowPacketPush(L, o, g.Fields, values)
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func flowBlockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2458,69 +2463,69 @@ func flowEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush, Numbers: flowPktInNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowPktInReadFields, Numbers: flowPktInNumbers,
 		},
 		{
 			Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush, Numbers: flowConnStartNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowConnStartReadFields, Numbers: flowConnStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush, Numbers: flowConnAdoptedNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowConnAdoptedReadFields, Numbers: flowConnAdoptedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush, Numbers: flowTCPStateChangeNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowTCPStateChangeReadFields, Numbers: flowTCPStateChangeNumbers,
 		},
 		{
 			Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis,
-			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush, Numbers: flowRexmitNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Read: flowRexmitReadFields, Numbers: flowRexmitNumbers,
 		},
 		{
 			Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush, Numbers: flowGapNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Read: flowGapReadFields, Numbers: flowGapNumbers,
 		},
 		{
 			Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush, Numbers: flowErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowErrorReadFields, Numbers: flowErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush, Numbers: flowSideClosedNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Read: flowSideClosedReadFields, Numbers: flowSideClosedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush, Numbers: flowConnEndNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Read: flowConnEndReadFields, Numbers: flowConnEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis,
-			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush, Numbers: flowNewDataNumbers,
+			Near: []string{"c", "c.client", "c.server", "d"}, Read: flowNewDataReadFields, Numbers: flowNewDataNumbers,
 		},
 		{
 			Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush, Numbers: flowUDPStartNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowUDPStartReadFields, Numbers: flowUDPStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush, Numbers: flowDatagramNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowDatagramReadFields, Numbers: flowDatagramNumbers,
 		},
 		{
 			Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush, Numbers: flowUDPEndNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Read: flowUDPEndReadFields, Numbers: flowUDPEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush, Numbers: flowICMPErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowICMPErrorReadFields, Numbers: flowICMPErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: flowOrphanThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush, Numbers: flowOrphanNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowOrphanReadFields, Numbers: flowOrphanNumbers,
 		},
 		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
 		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
 		{
 			Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis,
-			Near: []string{"pkt"}, Push: flowBlockedPush, Numbers: flowBlockedNumbers,
+			Near: []string{"pkt"}, Read: flowBlockedReadFields, Numbers: flowBlockedNumbers,
 		},
 	}
 }

@@ -160,79 +160,80 @@ func loopConnSetIndex(h Host, L *lua.LState, o any, key string, v lua.LValue) bo
 	return false
 }
 
-func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, values *Values) {
+func loopConnReadFields(dst []lua.LValue, v loopev.Conn, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(values.uint(uint64(v.ID())))
+			dst = append(dst, values.uint(uint64(v.ID())))
 		case 1:
-			L.Push(fromEnum(loopKindWords, v.Kind()))
+			dst = append(dst, fromEnum(loopKindWords, v.Kind()))
 		case 2:
-			L.Push(fromBool(v.TLS()))
+			dst = append(dst, fromBool(v.TLS()))
 		case 3:
 			if x, ok := v.SNI(); ok {
-				L.Push(fromString(x))
+				dst = append(dst, fromString(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 4:
 			if x, ok := v.ALPN(); ok {
-				L.Push(fromString(x))
+				dst = append(dst, fromString(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 5:
-			L.Push(fromString(v.Protocol()))
+			dst = append(dst, fromString(v.Protocol()))
 		case 6:
 			if x, ok := v.Listener(); ok {
-				L.Push(fromString(x))
+				dst = append(dst, fromString(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 7:
-			L.Push(fromBool(v.Inbound()))
+			dst = append(dst, fromBool(v.Inbound()))
 		case 8:
-			L.Push(fromBool(v.Outbound()))
+			dst = append(dst, fromBool(v.Outbound()))
 		case 12:
 			if x, ok := v.SocketPath(); ok {
-				L.Push(fromString(x))
+				dst = append(dst, fromString(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 13:
-			L.Push(fromEnum(loopStateWords, v.State()))
+			dst = append(dst, fromEnum(loopStateWords, v.State()))
 		case 14:
-			L.Push(fromBool(v.Paused()))
+			dst = append(dst, fromBool(v.Paused()))
 		case 15:
-			L.Push(values.time(v.Started()))
+			dst = append(dst, values.time(v.Started()))
 		case 16:
-			L.Push(values.duration(v.Duration()))
+			dst = append(dst, values.duration(v.Duration()))
 		case 17:
-			L.Push(values.duration(v.Idle()))
+			dst = append(dst, values.duration(v.Idle()))
 		case 18:
-			L.Push(values.uint(uint64(v.BytesIn())))
+			dst = append(dst, values.uint(uint64(v.BytesIn())))
 		case 19:
-			L.Push(values.uint(uint64(v.BytesOut())))
+			dst = append(dst, values.uint(uint64(v.BytesOut())))
 		case 20:
-			L.Push(values.uint(uint64(v.Unread())))
+			dst = append(dst, values.uint(uint64(v.Unread())))
 		case 21:
-			L.Push(values.uint(uint64(v.Queued())))
+			dst = append(dst, values.uint(uint64(v.Queued())))
 		case 22:
-			L.Push(fromBool(v.Truncated()))
+			dst = append(dst, fromBool(v.Truncated()))
 		case 23:
-			L.Push(fromBool(v.SendAndClose()))
+			dst = append(dst, fromBool(v.SendAndClose()))
 		case 24:
-			L.Push(fromBool(v.CloseImmediately()))
+			dst = append(dst, fromBool(v.CloseImmediately()))
 		case 25:
-			L.Push(fromBool(v.WSNoDefrag()))
+			dst = append(dst, fromBool(v.WSNoDefrag()))
 		case 26:
-			L.Push(fromBool(v.DeleteChunk()))
+			dst = append(dst, fromBool(v.DeleteChunk()))
 		case 27:
-			L.Push(fromBool(v.EnableBroadcast()))
+			dst = append(dst, fromBool(v.EnableBroadcast()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func loopConnNumbers(dst []float64, v loopev.Conn, fields []uint8) []float64 {
@@ -766,19 +767,20 @@ func loopAddressIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, boo
 	return nil, false
 }
 
-func loopAddressPush(L *lua.LState, v loopev.Address, fields []uint8, values *Values) {
+func loopAddressReadFields(dst []lua.LValue, v loopev.Address, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(values.address(v.IP()))
+			dst = append(dst, values.address(v.IP()))
 		case 1:
-			L.Push(small(v.Port()))
+			dst = append(dst, small(v.Port()))
 		case 2:
-			L.Push(fromEndpoint(v.Endpoint()))
+			dst = append(dst, fromEndpoint(v.Endpoint()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func loopAddressNumbers(dst []float64, v loopev.Address, fields []uint8) []float64 {
@@ -828,41 +830,42 @@ func loopRequestIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, boo
 	return nil, false
 }
 
-func loopRequestPush(L *lua.LState, v loopev.Request, fields []uint8, values *Values) {
+func loopRequestReadFields(dst []lua.LValue, v loopev.Request, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromString(v.Method()))
+			dst = append(dst, fromString(v.Method()))
 		case 1:
-			L.Push(fromString(v.Target()))
+			dst = append(dst, fromString(v.Target()))
 		case 2:
-			L.Push(fromString(v.Path()))
+			dst = append(dst, fromString(v.Path()))
 		case 3:
 			if x, ok := v.Query(); ok {
-				L.Push(fromString(x))
+				dst = append(dst, fromString(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 4:
-			L.Push(fromString(v.Version()))
+			dst = append(dst, fromString(v.Version()))
 		case 5:
-			L.Push(fromString(v.Host()))
+			dst = append(dst, fromString(v.Host()))
 		case 6:
 			if x, ok := v.Length(); ok {
-				L.Push(values.uint(uint64(x)))
+				dst = append(dst, values.uint(uint64(x)))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		case 8:
 			if x, ok := v.Body(); ok {
-				L.Push(fromBytes(x))
+				dst = append(dst, fromBytes(x))
 			} else {
-				L.Push(lua.LNil)
+				dst = append(dst, lua.LNil)
 			}
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func loopRequestHeader(h Host, L *lua.LState) int {
@@ -928,19 +931,20 @@ func loopResponseIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bo
 	return nil, false
 }
 
-func loopResponsePush(L *lua.LState, v loopev.Response, fields []uint8, values *Values) {
+func loopResponseReadFields(dst []lua.LValue, v loopev.Response, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(small(v.Status()))
+			dst = append(dst, small(v.Status()))
 		case 1:
-			L.Push(fromString(v.Reason()))
+			dst = append(dst, fromString(v.Reason()))
 		case 3:
-			L.Push(fromBytes(v.Body()))
+			dst = append(dst, fromBytes(v.Body()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func loopResponseNumbers(dst []float64, v loopev.Response, fields []uint8) []float64 {
@@ -978,19 +982,20 @@ func loopUploadIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
-func loopUploadPush(L *lua.LState, v loopev.Upload, fields []uint8, values *Values) {
+func loopUploadReadFields(dst []lua.LValue, v loopev.Upload, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(values.uint(uint64(v.ID())))
+			dst = append(dst, values.uint(uint64(v.ID())))
 		case 1:
-			L.Push(values.uint(uint64(v.Sent())))
+			dst = append(dst, values.uint(uint64(v.Sent())))
 		case 2:
-			L.Push(fromBool(v.Answered()))
+			dst = append(dst, fromBool(v.Answered()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func loopUploadNumbers(dst []float64, v loopev.Upload, fields []uint8) []float64 {
@@ -1069,8 +1074,8 @@ func loopObjects() []*ObjectType {
 			ID:    LoopConn,
 			Info:  loopev.Family.Objects[0],
 			Index: loopConnIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				loopConnPush(L, o.(loopev.Conn), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return loopConnReadFields(dst, o.(loopev.Conn), fields, values)
 			},
 			SetIndex: loopConnSetIndex,
 			Methods: map[string]Method{
@@ -1111,16 +1116,16 @@ func loopObjects() []*ObjectType {
 			ID:    LoopAddress,
 			Info:  loopev.Family.Objects[1],
 			Index: loopAddressIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				loopAddressPush(L, o.(loopev.Address), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return loopAddressReadFields(dst, o.(loopev.Address), fields, values)
 			},
 		},
 		{
 			ID:    LoopRequest,
 			Info:  loopev.Family.Objects[2],
 			Index: loopRequestIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				loopRequestPush(L, o.(loopev.Request), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return loopRequestReadFields(dst, o.(loopev.Request), fields, values)
 			},
 			Methods: map[string]Method{
 				"header": loopRequestHeader,
@@ -1133,8 +1138,8 @@ func loopObjects() []*ObjectType {
 			ID:    LoopResponse,
 			Info:  loopev.Family.Objects[3],
 			Index: loopResponseIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				loopResponsePush(L, o.(loopev.Response), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return loopResponseReadFields(dst, o.(loopev.Response), fields, values)
 			},
 			Methods: map[string]Method{
 				"header": loopResponseHeader,
@@ -1144,8 +1149,8 @@ func loopObjects() []*ObjectType {
 			ID:    LoopUpload,
 			Info:  loopev.Family.Objects[4],
 			Index: loopUploadIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				loopUploadPush(L, o.(loopev.Upload), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return loopUploadReadFields(dst, o.(loopev.Upload), fields, values)
 			},
 			Methods: map[string]Method{
 				"write":  loopUploadWrite,
@@ -1161,49 +1166,49 @@ func loopAcceptArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopAcceptPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopAcceptReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Accept)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopAcceptNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1267,49 +1272,49 @@ func loopConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(LoopConn, v.C), fromInt(v.Code))
 }
 
-func loopConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopConnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Connect)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1373,49 +1378,49 @@ func loopRecvArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
 }
 
-func loopRecvPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopRecvReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Recv)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopRecvNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1468,49 +1473,49 @@ func loopSendArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
 }
 
-func loopSendPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopSendReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Send)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopSendNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1563,49 +1568,49 @@ func loopPollArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Now))
 }
 
-func loopPollPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopPollReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Poll)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopPollNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1658,49 +1663,49 @@ func loopTimerArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Due))
 }
 
-func loopTimerPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopTimerReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Timer)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopTimerNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1753,49 +1758,49 @@ func loopFullArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopSideWords, v.Side))
 }
 
-func loopFullPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopFullReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Full)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopFullNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1848,49 +1853,49 @@ func loopDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopDrainReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Drain)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopDrainNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1943,49 +1948,49 @@ func loopEOFArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopEOFPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopEOFReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.EOF)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopEOFNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2038,49 +2043,49 @@ func loopMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(LoopConn, v.C), Value(h, L, v.Message))
 }
 
-func loopMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Message)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2133,49 +2138,49 @@ func loopLimitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopLimitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopLimitReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Limit)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopLimitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2246,49 +2251,49 @@ func loopTLSHelloArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(LoopConn, v.C), nameArg)
 }
 
-func loopTLSHelloPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopTLSHelloReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.TLSHello)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopTLSHelloNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2359,49 +2364,49 @@ func loopErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Error)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2465,49 +2470,49 @@ func loopMQTTConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.ClientID))
 }
 
-func loopMQTTConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopMQTTConnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTConnect)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopMQTTConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2586,49 +2591,49 @@ func loopMQTTSubscribeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Filter))
 }
 
-func loopMQTTSubscribePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopMQTTSubscribeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTSubscribe)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopMQTTSubscribeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2692,49 +2697,49 @@ func loopMQTTPublishArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
 }
 
-func loopMQTTPublishPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopMQTTPublishReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTPublish)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopMQTTPublishNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2800,49 +2805,49 @@ func loopMQTTUnsubscribeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []l
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Filter))
 }
 
-func loopMQTTUnsubscribePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopMQTTUnsubscribeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTUnsubscribe)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopMQTTUnsubscribeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2904,49 +2909,49 @@ func loopMQTTDisconnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.ClientID))
 }
 
-func loopMQTTDisconnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopMQTTDisconnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTDisconnect)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopMQTTDisconnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3008,49 +3013,49 @@ func loopMQTTConnectedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
 }
 
-func loopMQTTConnectedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopMQTTConnectedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTConnected)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopMQTTConnectedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3103,49 +3108,49 @@ func loopMQTTMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
 }
 
-func loopMQTTMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopMQTTMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTMessage)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopMQTTMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3209,49 +3214,49 @@ func loopSocksRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Host))
 }
 
-func loopSocksRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopSocksRequestReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.SocksRequest)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopSocksRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3323,49 +3328,49 @@ func loopDNSQueryArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Name), fromString(v.Type))
 }
 
-func loopDNSQueryPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopDNSQueryReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.DNSQuery)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopDNSQueryNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3427,49 +3432,49 @@ func loopCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopWhyWords, v.Why))
 }
 
-func loopClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopCloseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Close)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3536,55 +3541,55 @@ func loopHTTPHeadersArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
 }
 
-func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopHTTPHeadersReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPHeaders)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
-				return false
+				return dst, false
 			}
-			loopRequestPush(L, o, g.Fields, values)
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopHTTPHeadersNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3655,55 +3660,55 @@ func loopHTTPChunkArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromBytes(v.Chunk))
 }
 
-func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopHTTPChunkReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPChunk)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
-				return false
+				return dst, false
 			}
-			loopRequestPush(L, o, g.Fields, values)
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopHTTPChunkNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3770,55 +3775,55 @@ func loopHTTPPartBeginArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromString(v.Name))
 }
 
-func loopHTTPPartBeginPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopHTTPPartBeginReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPPartBegin)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
-				return false
+				return dst, false
 			}
-			loopRequestPush(L, o, g.Fields, values)
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopHTTPPartBeginNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3893,55 +3898,55 @@ func loopHTTPPartDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromBytes(v.Chunk))
 }
 
-func loopHTTPPartDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopHTTPPartDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPPartData)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
-				return false
+				return dst, false
 			}
-			loopRequestPush(L, o, g.Fields, values)
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopHTTPPartDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4010,55 +4015,55 @@ func loopHTTPPartEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromString(v.Name))
 }
 
-func loopHTTPPartEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopHTTPPartEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPPartEnd)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
-				return false
+				return dst, false
 			}
-			loopRequestPush(L, o, g.Fields, values)
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopHTTPPartEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4127,55 +4132,55 @@ func loopHTTPRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
 }
 
-func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopHTTPRequestReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPRequest)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
-				return false
+				return dst, false
 			}
-			loopRequestPush(L, o, g.Fields, values)
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopHTTPRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4246,55 +4251,55 @@ func loopHTTPResponseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopResponse, v.Res))
 }
 
-func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopHTTPResponseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPResponse)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Res
 			if o == nil {
-				return false
+				return dst, false
 			}
-			loopResponsePush(L, o, g.Fields, values)
+			dst = loopResponseReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopHTTPResponseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4364,49 +4369,49 @@ func loopHTTPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopHTTPErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPError)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopHTTPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4470,55 +4475,55 @@ func loopWSHandshakeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
 }
 
-func loopWSHandshakePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopWSHandshakeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSHandshake)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Req
 			if o == nil {
-				return false
+				return dst, false
 			}
-			loopRequestPush(L, o, g.Fields, values)
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopWSHandshakeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4589,49 +4594,49 @@ func loopWSOpenArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopWSOpenPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopWSOpenReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSOpen)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopWSOpenNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4695,49 +4700,49 @@ func loopWSMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
 }
 
-func loopWSMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopWSMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSMessage)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopWSMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4799,49 +4804,49 @@ func loopWSFragmentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
 }
 
-func loopWSFragmentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopWSFragmentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSFragment)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopWSFragmentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4905,49 +4910,49 @@ func loopWSPingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
 }
 
-func loopWSPingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopWSPingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSPing)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopWSPingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5000,49 +5005,49 @@ func loopWSPongArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
 }
 
-func loopWSPongPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopWSPongReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSPong)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopWSPongNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5095,49 +5100,49 @@ func loopWSCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
 }
 
-func loopWSClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func loopWSCloseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSClose)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.C
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			loopConnPush(L, o, g.Fields, values)
+			dst = loopConnReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Client()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Server()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.C
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Remote()
 			if x == nil || g.Alive && x.Ended() {
-				return false
+				return dst, false
 			}
-			loopAddressPush(L, x, g.Fields, values)
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func loopWSCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5198,155 +5203,155 @@ func loopEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: loopev.Family.Events[0], Args: loopAcceptArgs, This: loopAcceptThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopAcceptPush, Numbers: loopAcceptNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopAcceptReadFields, Numbers: loopAcceptNumbers,
 		},
 		{
 			Info: loopev.Family.Events[1], Args: loopConnectArgs, This: loopConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopConnectPush, Numbers: loopConnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopConnectReadFields, Numbers: loopConnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[2], Args: loopRecvArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopRecvPush, Numbers: loopRecvNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopRecvReadFields, Numbers: loopRecvNumbers,
 		},
 		{
 			Info: loopev.Family.Events[3], Args: loopSendArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSendPush, Numbers: loopSendNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopSendReadFields, Numbers: loopSendNumbers,
 		},
 		{
 			Info: loopev.Family.Events[4], Args: loopPollArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopPollPush, Numbers: loopPollNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopPollReadFields, Numbers: loopPollNumbers,
 		},
 		{
 			Info: loopev.Family.Events[5], Args: loopTimerArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTimerPush, Numbers: loopTimerNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopTimerReadFields, Numbers: loopTimerNumbers,
 		},
 		{
 			Info: loopev.Family.Events[6], Args: loopFullArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopFullPush, Numbers: loopFullNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopFullReadFields, Numbers: loopFullNumbers,
 		},
 		{
 			Info: loopev.Family.Events[7], Args: loopDrainArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDrainPush, Numbers: loopDrainNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopDrainReadFields, Numbers: loopDrainNumbers,
 		},
 		{
 			Info: loopev.Family.Events[8], Args: loopEOFArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopEOFPush, Numbers: loopEOFNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopEOFReadFields, Numbers: loopEOFNumbers,
 		},
 		{
 			Info: loopev.Family.Events[9], Args: loopMessageArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMessagePush, Numbers: loopMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMessageReadFields, Numbers: loopMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[10], Args: loopLimitArgs, This: loopLimitThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush, Numbers: loopLimitNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopLimitReadFields, Numbers: loopLimitNumbers,
 		},
 		{
 			Info: loopev.Family.Events[11], Args: loopTLSHelloArgs, This: loopTLSHelloThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTLSHelloPush, Numbers: loopTLSHelloNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopTLSHelloReadFields, Numbers: loopTLSHelloNumbers,
 		},
 		{
 			Info: loopev.Family.Events[12], Args: loopErrorArgs, This: loopErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Numbers: loopErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopErrorReadFields, Numbers: loopErrorNumbers,
 		},
 		{
 			Info: loopev.Family.Events[13], Args: loopMQTTConnectArgs, This: loopMQTTConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectPush, Numbers: loopMQTTConnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTConnectReadFields, Numbers: loopMQTTConnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[14], Args: loopMQTTSubscribeArgs, This: loopMQTTSubscribeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTSubscribePush, Numbers: loopMQTTSubscribeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTSubscribeReadFields, Numbers: loopMQTTSubscribeNumbers,
 		},
 		{
 			Info: loopev.Family.Events[15], Args: loopMQTTPublishArgs, This: loopMQTTPublishThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTPublishPush, Numbers: loopMQTTPublishNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTPublishReadFields, Numbers: loopMQTTPublishNumbers,
 		},
 		{
 			Info: loopev.Family.Events[16], Args: loopMQTTUnsubscribeArgs, This: loopMQTTUnsubscribeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTUnsubscribePush, Numbers: loopMQTTUnsubscribeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTUnsubscribeReadFields, Numbers: loopMQTTUnsubscribeNumbers,
 		},
 		{
 			Info: loopev.Family.Events[17], Args: loopMQTTDisconnectArgs, This: loopMQTTDisconnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTDisconnectPush, Numbers: loopMQTTDisconnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTDisconnectReadFields, Numbers: loopMQTTDisconnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[18], Args: loopMQTTConnectedArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectedPush, Numbers: loopMQTTConnectedNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTConnectedReadFields, Numbers: loopMQTTConnectedNumbers,
 		},
 		{
 			Info: loopev.Family.Events[19], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Numbers: loopMQTTMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTMessageReadFields, Numbers: loopMQTTMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[20], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSocksRequestPush, Numbers: loopSocksRequestNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopSocksRequestReadFields, Numbers: loopSocksRequestNumbers,
 		},
 		{
 			Info: loopev.Family.Events[21], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Numbers: loopDNSQueryNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopDNSQueryReadFields, Numbers: loopDNSQueryNumbers,
 		},
 		{
 			Info: loopev.Family.Events[22], Args: loopCloseArgs, This: loopCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopCloseReadFields, Numbers: loopCloseNumbers,
 		},
 		{
 			Info: loopev.Family.Events[23], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Numbers: loopHTTPHeadersNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPHeadersReadFields, Numbers: loopHTTPHeadersNumbers,
 		},
 		{
 			Info: loopev.Family.Events[24], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Numbers: loopHTTPChunkNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPChunkReadFields, Numbers: loopHTTPChunkNumbers,
 		},
 		{
 			Info: loopev.Family.Events[25], Args: loopHTTPPartBeginArgs, This: loopHTTPPartBeginThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartBeginPush, Numbers: loopHTTPPartBeginNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPPartBeginReadFields, Numbers: loopHTTPPartBeginNumbers,
 		},
 		{
 			Info: loopev.Family.Events[26], Args: loopHTTPPartDataArgs, This: loopHTTPPartDataThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartDataPush, Numbers: loopHTTPPartDataNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPPartDataReadFields, Numbers: loopHTTPPartDataNumbers,
 		},
 		{
 			Info: loopev.Family.Events[27], Args: loopHTTPPartEndArgs, This: loopHTTPPartEndThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartEndPush, Numbers: loopHTTPPartEndNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPPartEndReadFields, Numbers: loopHTTPPartEndNumbers,
 		},
 		{
 			Info: loopev.Family.Events[28], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Numbers: loopHTTPRequestNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPRequestReadFields, Numbers: loopHTTPRequestNumbers,
 		},
 		{
 			Info: loopev.Family.Events[29], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Numbers: loopHTTPResponseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Read: loopHTTPResponseReadFields, Numbers: loopHTTPResponseNumbers,
 		},
 		{
 			Info: loopev.Family.Events[30], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopHTTPErrorReadFields, Numbers: loopHTTPErrorNumbers,
 		},
 		{
 			Info: loopev.Family.Events[31], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Numbers: loopWSHandshakeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopWSHandshakeReadFields, Numbers: loopWSHandshakeNumbers,
 		},
 		{
 			Info: loopev.Family.Events[32], Args: loopWSOpenArgs, This: loopWSOpenThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Numbers: loopWSOpenNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSOpenReadFields, Numbers: loopWSOpenNumbers,
 		},
 		{
 			Info: loopev.Family.Events[33], Args: loopWSMessageArgs, This: loopWSMessageThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Numbers: loopWSMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSMessageReadFields, Numbers: loopWSMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[34], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Numbers: loopWSFragmentNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSFragmentReadFields, Numbers: loopWSFragmentNumbers,
 		},
 		{
 			Info: loopev.Family.Events[35], Args: loopWSPingArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Numbers: loopWSPingNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSPingReadFields, Numbers: loopWSPingNumbers,
 		},
 		{
 			Info: loopev.Family.Events[36], Args: loopWSPongArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Numbers: loopWSPongNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSPongReadFields, Numbers: loopWSPongNumbers,
 		},
 		{
 			Info: loopev.Family.Events[37], Args: loopWSCloseArgs, This: loopWSCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Numbers: loopWSCloseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSCloseReadFields, Numbers: loopWSCloseNumbers,
 		},
 	}
 }

@@ -115,35 +115,36 @@ func sipTxSetIndex(h Host, L *lua.LState, o any, key string, v lua.LValue) bool 
 	return false
 }
 
-func sipTxPush(L *lua.LState, v sipev.Tx, fields []uint8, values *Values) {
+func sipTxReadFields(dst []lua.LValue, v sipev.Tx, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(values.uint(uint64(v.ID())))
+			dst = append(dst, values.uint(uint64(v.ID())))
 		case 1:
-			L.Push(fromString(v.Method()))
+			dst = append(dst, fromString(v.Method()))
 		case 2:
-			L.Push(fromString(v.CallID()))
+			dst = append(dst, fromString(v.CallID()))
 		case 3:
-			L.Push(fromBool(v.IsLocal()))
+			dst = append(dst, fromBool(v.IsLocal()))
 		case 9:
-			L.Push(small(v.Code()))
+			dst = append(dst, small(v.Code()))
 		case 10:
-			L.Push(small(v.Branches()))
+			dst = append(dst, small(v.Branches()))
 		case 11:
-			L.Push(fromBool(v.Canceled()))
+			dst = append(dst, fromBool(v.Canceled()))
 		case 13:
-			L.Push(values.duration(v.FrTimer()))
+			dst = append(dst, values.duration(v.FrTimer()))
 		case 14:
-			L.Push(values.duration(v.FrInvTimer()))
+			dst = append(dst, values.duration(v.FrInvTimer()))
 		case 15:
-			L.Push(values.duration(v.MaxLifetime()))
+			dst = append(dst, values.duration(v.MaxLifetime()))
 		case 16:
-			L.Push(fromBool(v.NoisyCtimer()))
+			dst = append(dst, fromBool(v.NoisyCtimer()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func sipTxNumbers(dst []float64, v sipev.Tx, fields []uint8) []float64 {
@@ -238,37 +239,38 @@ func sipMessageIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
-func sipMessagePush(L *lua.LState, v sipev.Message, fields []uint8, values *Values) {
+func sipMessageReadFields(dst []lua.LValue, v sipev.Message, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromBool(v.IsRequest()))
+			dst = append(dst, fromBool(v.IsRequest()))
 		case 1:
-			L.Push(fromString(v.Method()))
+			dst = append(dst, fromString(v.Method()))
 		case 2:
-			L.Push(small(v.Code()))
+			dst = append(dst, small(v.Code()))
 		case 3:
-			L.Push(fromBytes(v.Reason()))
+			dst = append(dst, fromBytes(v.Reason()))
 		case 8:
-			L.Push(fromBytes(v.CallID()))
+			dst = append(dst, fromBytes(v.CallID()))
 		case 9:
-			L.Push(values.uint(uint64(v.Cseq())))
+			dst = append(dst, values.uint(uint64(v.Cseq())))
 		case 10:
-			L.Push(small(v.MaxForwards()))
+			dst = append(dst, small(v.MaxForwards()))
 		case 11:
-			L.Push(fromBytes(v.Body()))
+			dst = append(dst, fromBytes(v.Body()))
 		case 12:
-			L.Push(fromBytes(v.Text()))
+			dst = append(dst, fromBytes(v.Text()))
 		case 13:
-			L.Push(values.uint(uint64(v.Size())))
+			dst = append(dst, values.uint(uint64(v.Size())))
 		case 15:
-			L.Push(fromBool(v.Faked()))
+			dst = append(dst, fromBool(v.Faked()))
 		case 16:
-			L.Push(fromEnum(sipFakedByWords, v.FakedBy()))
+			dst = append(dst, fromEnum(sipFakedByWords, v.FakedBy()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func sipMessageNumbers(dst []float64, v sipev.Message, fields []uint8) []float64 {
@@ -448,23 +450,24 @@ func sipURISetIndex(h Host, L *lua.LState, o any, key string, v lua.LValue) bool
 	return false
 }
 
-func sipURIPush(L *lua.LState, v sipev.URI, fields []uint8, values *Values) {
+func sipURIReadFields(dst []lua.LValue, v sipev.URI, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromBytes(v.Text()))
+			dst = append(dst, fromBytes(v.Text()))
 		case 1:
-			L.Push(fromBytes(v.Scheme()))
+			dst = append(dst, fromBytes(v.Scheme()))
 		case 2:
-			L.Push(fromBytes(v.User()))
+			dst = append(dst, fromBytes(v.User()))
 		case 3:
-			L.Push(fromBytes(v.Host()))
+			dst = append(dst, fromBytes(v.Host()))
 		case 4:
-			L.Push(small(v.Port()))
+			dst = append(dst, small(v.Port()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func sipURINumbers(dst []float64, v sipev.URI, fields []uint8) []float64 {
@@ -506,23 +509,24 @@ func sipAddressIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
-func sipAddressPush(L *lua.LState, v sipev.Address, fields []uint8, values *Values) {
+func sipAddressReadFields(dst []lua.LValue, v sipev.Address, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(fromBytes(v.URI()))
+			dst = append(dst, fromBytes(v.URI()))
 		case 1:
-			L.Push(fromBytes(v.User()))
+			dst = append(dst, fromBytes(v.User()))
 		case 2:
-			L.Push(fromBytes(v.Host()))
+			dst = append(dst, fromBytes(v.Host()))
 		case 3:
-			L.Push(fromBytes(v.Display()))
+			dst = append(dst, fromBytes(v.Display()))
 		case 4:
-			L.Push(fromBytes(v.Tag()))
+			dst = append(dst, fromBytes(v.Tag()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func sipAddressParam(h Host, L *lua.LState) int {
@@ -552,21 +556,22 @@ func sipHopIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	return nil, false
 }
 
-func sipHopPush(L *lua.LState, v sipev.Hop, fields []uint8, values *Values) {
+func sipHopReadFields(dst []lua.LValue, v sipev.Hop, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(values.address(v.IP()))
+			dst = append(dst, values.address(v.IP()))
 		case 1:
-			L.Push(small(v.Port()))
+			dst = append(dst, small(v.Port()))
 		case 2:
-			L.Push(fromEndpoint(v.Endpoint()))
+			dst = append(dst, fromEndpoint(v.Endpoint()))
 		case 3:
-			L.Push(fromEnum(sipTransportWords, v.Transport()))
+			dst = append(dst, fromEnum(sipTransportWords, v.Transport()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func sipHopNumbers(dst []float64, v sipev.Hop, fields []uint8) []float64 {
@@ -596,23 +601,24 @@ func sipBranchIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool)
 	return nil, false
 }
 
-func sipBranchPush(L *lua.LState, v sipev.Branch, fields []uint8, values *Values) {
+func sipBranchReadFields(dst []lua.LValue, v sipev.Branch, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(small(v.Index()))
+			dst = append(dst, small(v.Index()))
 		case 1:
-			L.Push(fromString(v.URI()))
+			dst = append(dst, fromString(v.URI()))
 		case 2:
-			L.Push(small(v.Code()))
+			dst = append(dst, small(v.Code()))
 		case 3:
-			L.Push(fromBool(v.Faked()))
+			dst = append(dst, fromBool(v.Faked()))
 		case 4:
-			L.Push(fromBool(v.Canceled()))
+			dst = append(dst, fromBool(v.Canceled()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func sipBranchNumbers(dst []float64, v sipev.Branch, fields []uint8) []float64 {
@@ -633,8 +639,8 @@ func sipObjects() []*ObjectType {
 			ID:    SIPTx,
 			Info:  sipev.Family.Objects[0],
 			Index: sipTxIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				sipTxPush(L, o.(sipev.Tx), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return sipTxReadFields(dst, o.(sipev.Tx), fields, values)
 			},
 			SetIndex: sipTxSetIndex,
 			Methods: map[string]Method{
@@ -646,8 +652,8 @@ func sipObjects() []*ObjectType {
 			ID:    SIPMessage,
 			Info:  sipev.Family.Objects[1],
 			Index: sipMessageIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				sipMessagePush(L, o.(sipev.Message), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return sipMessageReadFields(dst, o.(sipev.Message), fields, values)
 			},
 			Methods: map[string]Method{
 				"header":        sipMessageHeader,
@@ -665,8 +671,8 @@ func sipObjects() []*ObjectType {
 			ID:    SIPURI,
 			Info:  sipev.Family.Objects[2],
 			Index: sipURIIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				sipURIPush(L, o.(sipev.URI), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return sipURIReadFields(dst, o.(sipev.URI), fields, values)
 			},
 			SetIndex: sipURISetIndex,
 			Methods: map[string]Method{
@@ -677,8 +683,8 @@ func sipObjects() []*ObjectType {
 			ID:    SIPAddress,
 			Info:  sipev.Family.Objects[3],
 			Index: sipAddressIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				sipAddressPush(L, o.(sipev.Address), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return sipAddressReadFields(dst, o.(sipev.Address), fields, values)
 			},
 			Methods: map[string]Method{
 				"param": sipAddressParam,
@@ -688,16 +694,16 @@ func sipObjects() []*ObjectType {
 			ID:    SIPHop,
 			Info:  sipev.Family.Objects[4],
 			Index: sipHopIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				sipHopPush(L, o.(sipev.Hop), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return sipHopReadFields(dst, o.(sipev.Hop), fields, values)
 			},
 		},
 		{
 			ID:    SIPBranch,
 			Info:  sipev.Family.Objects[5],
 			Index: sipBranchIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				sipBranchPush(L, o.(sipev.Branch), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return sipBranchReadFields(dst, o.(sipev.Branch), fields, values)
 			},
 		},
 	}
@@ -708,135 +714,135 @@ func sipRequestInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipRequestInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipRequestInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.RequestIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipRequestInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -970,141 +976,141 @@ func sipRequestFwdedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
-func sipRequestFwdedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipRequestFwdedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.RequestFwded)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 13:
 			o := v.B
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipBranchPush(L, o, g.Fields, values)
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipRequestFwdedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1253,135 +1259,135 @@ func sipRequestPendingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipRequestPendingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipRequestPendingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.RequestPending)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipRequestPendingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1515,141 +1521,141 @@ func sipRequestOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
-func sipRequestOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipRequestOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.RequestOut)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 13:
 			o := v.B
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipBranchPush(L, o, g.Fields, values)
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipRequestOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1798,141 +1804,141 @@ func sipRequestSentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
-func sipRequestSentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipRequestSentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.RequestSent)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 13:
 			o := v.B
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipBranchPush(L, o, g.Fields, values)
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipRequestSentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2083,141 +2089,141 @@ func sipResponseInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
-func sipResponseInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipResponseInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ResponseIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 13:
 			o := v.B
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipBranchPush(L, o, g.Fields, values)
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipResponseInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2366,141 +2372,141 @@ func sipResponseFwdedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
-func sipResponseFwdedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipResponseFwdedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ResponseFwded)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 13:
 			o := v.B
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipBranchPush(L, o, g.Fields, values)
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipResponseFwdedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2649,141 +2655,141 @@ func sipOnBranchFailureArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
-func sipOnBranchFailurePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipOnBranchFailureReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.OnBranchFailure)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 13:
 			o := v.B
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipBranchPush(L, o, g.Fields, values)
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipOnBranchFailureNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2932,135 +2938,135 @@ func sipOnFailureRoArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipOnFailureRoPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipOnFailureRoReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.OnFailureRo)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipOnFailureRoNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3194,135 +3200,135 @@ func sipOnFailureArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipOnFailurePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipOnFailureReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.OnFailure)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipOnFailureNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3456,135 +3462,135 @@ func sipResponseReadyArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipResponseReadyPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipResponseReadyReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ResponseReady)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipResponseReadyNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3718,135 +3724,135 @@ func sipResponsePreOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipResponsePreOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipResponsePreOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ResponsePreOut)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipResponsePreOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3980,135 +3986,135 @@ func sipResponseOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipResponseOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipResponseOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ResponseOut)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipResponseOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4242,135 +4248,135 @@ func sipResponseSentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipResponseSentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipResponseSentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ResponseSent)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipResponseSentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4513,135 +4519,135 @@ func sipE2eackInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipE2eackInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipE2eackInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.E2eackIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipE2eackInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4775,135 +4781,135 @@ func sipE2eackRetrInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipE2eackRetrInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipE2eackRetrInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.E2eackRetrIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipE2eackRetrInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5037,135 +5043,135 @@ func sipAckNegInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipAckNegInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipAckNegInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.AckNegIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipAckNegInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5299,135 +5305,135 @@ func sipReqRetrInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipReqRetrInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipReqRetrInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ReqRetrIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipReqRetrInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5561,135 +5567,135 @@ func sipE2ecancelInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipE2ecancelInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipE2ecancelInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.E2ecancelIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipE2ecancelInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5823,135 +5829,135 @@ func sipUnroutedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipUnroutedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipUnroutedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.Unrouted)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipUnroutedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -6085,79 +6091,79 @@ func sipSilentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SIPTx, v.Tx))
 }
 
-func sipSilentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipSilentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.Silent)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipSilentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -6238,79 +6244,79 @@ func sipDestroyArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SIPTx, v.Tx))
 }
 
-func sipDestroyPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipDestroyReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.Destroy)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipDestroyNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -6391,135 +6397,135 @@ func sipLocalRequestInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipLocalRequestInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipLocalRequestInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.LocalRequestIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipLocalRequestInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -6653,135 +6659,135 @@ func sipLocalResponseInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipLocalResponseInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipLocalResponseInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.LocalResponseIn)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipLocalResponseInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -6915,135 +6921,135 @@ func sipLocalResponseOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []l
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipLocalResponseOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipLocalResponseOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.LocalResponseOut)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipLocalResponseOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -7177,135 +7183,135 @@ func sipLocalCompletedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipLocalCompletedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sipLocalCompletedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.LocalCompleted)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.Tx
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sipTxPush(L, o, g.Fields, values)
+			dst = sipTxReadFields(dst, o, g.Fields, values)
 		case 1:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		case 2:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 3:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 4:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 5:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Request()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 6:
 			o := v.Tx
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Picked()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, x, g.Fields, values)
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
 		case 7:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
-			sipMessagePush(L, o, g.Fields, values)
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
 		case 8:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.RURI()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipURIPush(L, x, g.Fields, values)
+			dst = sipURIReadFields(dst, x, g.Fields, values)
 		case 9:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.From()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 10:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.To()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 11:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Contact()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipAddressPush(L, x, g.Fields, values)
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
 		case 12:
 			o := v.M
 			if o == nil {
-				return false
+				return dst, false
 			}
 			x := o.Source()
 			if x == nil {
-				return false
+				return dst, false
 			}
-			sipHopPush(L, x, g.Fields, values)
+			dst = sipHopReadFields(dst, x, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sipLocalCompletedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -7513,107 +7519,107 @@ func sipEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: sipev.Family.Events[0], Args: sipRequestInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestInPush, Numbers: sipRequestInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipRequestInReadFields, Numbers: sipRequestInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[1], Args: sipRequestFwdedArgs, This: sipRequestFwdedThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestFwdedPush, Numbers: sipRequestFwdedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipRequestFwdedReadFields, Numbers: sipRequestFwdedNumbers,
 		},
 		{
 			Info: sipev.Family.Events[2], Args: sipRequestPendingArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestPendingPush, Numbers: sipRequestPendingNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipRequestPendingReadFields, Numbers: sipRequestPendingNumbers,
 		},
 		{
 			Info: sipev.Family.Events[3], Args: sipRequestOutArgs, This: sipRequestOutThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestOutPush, Numbers: sipRequestOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipRequestOutReadFields, Numbers: sipRequestOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[4], Args: sipRequestSentArgs, This: sipRequestSentThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestSentPush, Numbers: sipRequestSentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipRequestSentReadFields, Numbers: sipRequestSentNumbers,
 		},
 		{
 			Info: sipev.Family.Events[5], Args: sipResponseInArgs, This: sipResponseInThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseInPush, Numbers: sipResponseInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipResponseInReadFields, Numbers: sipResponseInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[6], Args: sipResponseFwdedArgs, This: sipResponseFwdedThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseFwdedPush, Numbers: sipResponseFwdedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipResponseFwdedReadFields, Numbers: sipResponseFwdedNumbers,
 		},
 		{
 			Info: sipev.Family.Events[7], Args: sipOnBranchFailureArgs, This: sipOnBranchFailureThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipOnBranchFailurePush, Numbers: sipOnBranchFailureNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipOnBranchFailureReadFields, Numbers: sipOnBranchFailureNumbers,
 		},
 		{
 			Info: sipev.Family.Events[8], Args: sipOnFailureRoArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailureRoPush, Numbers: sipOnFailureRoNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipOnFailureRoReadFields, Numbers: sipOnFailureRoNumbers,
 		},
 		{
 			Info: sipev.Family.Events[9], Args: sipOnFailureArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailurePush, Numbers: sipOnFailureNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipOnFailureReadFields, Numbers: sipOnFailureNumbers,
 		},
 		{
 			Info: sipev.Family.Events[10], Args: sipResponseReadyArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseReadyPush, Numbers: sipResponseReadyNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipResponseReadyReadFields, Numbers: sipResponseReadyNumbers,
 		},
 		{
 			Info: sipev.Family.Events[11], Args: sipResponsePreOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponsePreOutPush, Numbers: sipResponsePreOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipResponsePreOutReadFields, Numbers: sipResponsePreOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[12], Args: sipResponseOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseOutPush, Numbers: sipResponseOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipResponseOutReadFields, Numbers: sipResponseOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[13], Args: sipResponseSentArgs, This: sipResponseSentThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseSentPush, Numbers: sipResponseSentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipResponseSentReadFields, Numbers: sipResponseSentNumbers,
 		},
 		{
 			Info: sipev.Family.Events[14], Args: sipE2eackInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackInPush, Numbers: sipE2eackInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipE2eackInReadFields, Numbers: sipE2eackInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[15], Args: sipE2eackRetrInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackRetrInPush, Numbers: sipE2eackRetrInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipE2eackRetrInReadFields, Numbers: sipE2eackRetrInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[16], Args: sipAckNegInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipAckNegInPush, Numbers: sipAckNegInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipAckNegInReadFields, Numbers: sipAckNegInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[17], Args: sipReqRetrInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipReqRetrInPush, Numbers: sipReqRetrInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipReqRetrInReadFields, Numbers: sipReqRetrInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[18], Args: sipE2ecancelInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2ecancelInPush, Numbers: sipE2ecancelInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipE2ecancelInReadFields, Numbers: sipE2ecancelInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[19], Args: sipUnroutedArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipUnroutedPush, Numbers: sipUnroutedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipUnroutedReadFields, Numbers: sipUnroutedNumbers,
 		},
 		{
 			Info: sipev.Family.Events[20], Args: sipSilentArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipSilentPush, Numbers: sipSilentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Read: sipSilentReadFields, Numbers: sipSilentNumbers,
 		},
 		{
 			Info: sipev.Family.Events[21], Args: sipDestroyArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipDestroyPush, Numbers: sipDestroyNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Read: sipDestroyReadFields, Numbers: sipDestroyNumbers,
 		},
 		{
 			Info: sipev.Family.Events[22], Args: sipLocalRequestInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalRequestInPush, Numbers: sipLocalRequestInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipLocalRequestInReadFields, Numbers: sipLocalRequestInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[23], Args: sipLocalResponseInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseInPush, Numbers: sipLocalResponseInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipLocalResponseInReadFields, Numbers: sipLocalResponseInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[24], Args: sipLocalResponseOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseOutPush, Numbers: sipLocalResponseOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipLocalResponseOutReadFields, Numbers: sipLocalResponseOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[25], Args: sipLocalCompletedArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Numbers: sipLocalCompletedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipLocalCompletedReadFields, Numbers: sipLocalCompletedNumbers,
 		},
 		{Info: sipev.Family.Events[26], Args: sipContactArgs, This: sipContactThis},
 		{Info: sipev.Family.Events[27], Args: noArgs, This: sipDestinationThis},

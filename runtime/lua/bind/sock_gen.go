@@ -40,33 +40,34 @@ func sockConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
-func sockConnPush(L *lua.LState, v sockev.Conn, fields []uint8, values *Values) {
+func sockConnReadFields(dst []lua.LValue, v sockev.Conn, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
 		case 0:
-			L.Push(values.uint(uint64(v.ID())))
+			dst = append(dst, values.uint(uint64(v.ID())))
 		case 1:
-			L.Push(fromEndpoint(v.Address()))
+			dst = append(dst, fromEndpoint(v.Address()))
 		case 2:
-			L.Push(fromEndpoint(v.Peer()))
+			dst = append(dst, fromEndpoint(v.Peer()))
 		case 3:
-			L.Push(fromEnum(sockStateWords, v.State()))
+			dst = append(dst, fromEnum(sockStateWords, v.State()))
 		case 4:
-			L.Push(values.int(int64(v.Recv())))
+			dst = append(dst, values.int(int64(v.Recv())))
 		case 5:
-			L.Push(values.int(int64(v.Send())))
+			dst = append(dst, values.int(int64(v.Send())))
 		case 6:
-			L.Push(values.uint(uint64(v.PID())))
+			dst = append(dst, values.uint(uint64(v.PID())))
 		case 7:
-			L.Push(values.uint(uint64(v.FD())))
+			dst = append(dst, values.uint(uint64(v.FD())))
 		case 8:
-			L.Push(fromString(v.Owner()))
+			dst = append(dst, fromString(v.Owner()))
 		case 9:
-			L.Push(fromBool(v.Paused()))
+			dst = append(dst, fromBool(v.Paused()))
 		default:
-			L.Push(lua.LNil)
+			dst = append(dst, lua.LNil)
 		}
 	}
+	return dst
 }
 
 func sockConnNumbers(dst []float64, v sockev.Conn, fields []uint8) []float64 {
@@ -200,8 +201,8 @@ func sockObjects() []*ObjectType {
 			ID:    SockConn,
 			Info:  sockev.Family.Objects[0],
 			Index: sockConnIndex,
-			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
-				sockConnPush(L, o.(sockev.Conn), fields, values)
+			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
+				return sockConnReadFields(dst, o.(sockev.Conn), fields, values)
 			},
 			Methods: map[string]Method{
 				"pause":      sockConnPause,
@@ -221,19 +222,19 @@ func sockSelectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockSelectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockSelectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Select)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockSelectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -267,19 +268,19 @@ func sockBeforeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockBeforePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockBeforeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Before)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockBeforeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -315,19 +316,19 @@ func sockDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockDrainReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Drain)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockDrainNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -361,19 +362,19 @@ func sockLockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockLockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockLockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Locked)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockLockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -407,19 +408,19 @@ func sockPauseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockPausePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockPauseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Pause)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockPauseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -453,19 +454,19 @@ func sockDumpArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockDumpPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockDumpReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Dump)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockDumpNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -499,19 +500,19 @@ func sockQueueArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockQueuePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockQueueReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Queue)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockQueueNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -549,19 +550,19 @@ func sockImageWrittenArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockImageWrittenPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockImageWrittenReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.ImageWritten)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockImageWrittenNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -595,19 +596,19 @@ func sockClosingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockClosingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockClosingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Closing)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockClosingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -641,19 +642,19 @@ func sockClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockClosedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockClosedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Closed)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockClosedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -687,19 +688,19 @@ func sockResumeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockResumePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockResumeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Resume)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockResumeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -733,19 +734,19 @@ func sockRestoreUnboundArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockRestoreUnboundPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockRestoreUnboundReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.RestoreUnbound)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockRestoreUnboundNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -779,19 +780,19 @@ func sockRestoreBoundArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockRestoreBoundPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockRestoreBoundReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.RestoreBound)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockRestoreBoundNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -825,19 +826,19 @@ func sockRestoreNoqArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockRestoreNoqPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockRestoreNoqReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.RestoreNoq)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockRestoreNoqNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -871,19 +872,19 @@ func sockRestoreQueueArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockRestoreQueuePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockRestoreQueueReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.RestoreQueue)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockRestoreQueueNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -917,19 +918,19 @@ func sockRestoredArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockRestoredPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockRestoredReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Restored)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockRestoredNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -963,19 +964,19 @@ func sockUnlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockUnlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockUnlockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Unlocked)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockUnlockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1009,19 +1010,19 @@ func sockUpArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockUpPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockUpReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Up)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockUpNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1055,19 +1056,19 @@ func sockFirstAckArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockFirstAckPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockFirstAckReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.FirstAck)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockFirstAckNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1103,19 +1104,19 @@ func sockFirstDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockFirstDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockFirstDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.FirstData)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockFirstDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1151,19 +1152,19 @@ func sockStalledArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockStalledPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockStalledReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Stalled)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockStalledNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1199,19 +1200,19 @@ func sockLeaseExpiredArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockLeaseExpiredPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockLeaseExpiredReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.LeaseExpired)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockLeaseExpiredNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1245,19 +1246,19 @@ func sockErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+func sockErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Error)
 	for i := range groups {
 		switch g := &groups[i]; g.Near {
 		case 0:
 			o := v.S
 			if o == nil || g.Alive && o.Ended() {
-				return false
+				return dst, false
 			}
-			sockConnPush(L, o, g.Fields, values)
+			dst = sockConnReadFields(dst, o, g.Fields, values)
 		}
 	}
-	return true
+	return dst, true
 }
 
 func sockErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1294,95 +1295,95 @@ func sockEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: sockev.Family.Events[0], Args: sockSelectArgs, This: sockSelectThis,
-			Near: []string{"s"}, Push: sockSelectPush, Numbers: sockSelectNumbers,
+			Near: []string{"s"}, Read: sockSelectReadFields, Numbers: sockSelectNumbers,
 		},
 		{
 			Info: sockev.Family.Events[1], Args: sockBeforeArgs, This: sockBeforeThis,
-			Near: []string{"s"}, Push: sockBeforePush, Numbers: sockBeforeNumbers,
+			Near: []string{"s"}, Read: sockBeforeReadFields, Numbers: sockBeforeNumbers,
 		},
 		{
 			Info: sockev.Family.Events[2], Args: sockDrainArgs, This: sockDrainThis,
-			Near: []string{"s"}, Push: sockDrainPush, Numbers: sockDrainNumbers,
+			Near: []string{"s"}, Read: sockDrainReadFields, Numbers: sockDrainNumbers,
 		},
 		{
 			Info: sockev.Family.Events[3], Args: sockLockedArgs, This: sockLockedThis,
-			Near: []string{"s"}, Push: sockLockedPush, Numbers: sockLockedNumbers,
+			Near: []string{"s"}, Read: sockLockedReadFields, Numbers: sockLockedNumbers,
 		},
 		{
 			Info: sockev.Family.Events[4], Args: sockPauseArgs, This: sockPauseThis,
-			Near: []string{"s"}, Push: sockPausePush, Numbers: sockPauseNumbers,
+			Near: []string{"s"}, Read: sockPauseReadFields, Numbers: sockPauseNumbers,
 		},
 		{
 			Info: sockev.Family.Events[5], Args: sockDumpArgs, This: sockDumpThis,
-			Near: []string{"s"}, Push: sockDumpPush, Numbers: sockDumpNumbers,
+			Near: []string{"s"}, Read: sockDumpReadFields, Numbers: sockDumpNumbers,
 		},
 		{
 			Info: sockev.Family.Events[6], Args: sockQueueArgs, This: sockQueueThis,
-			Near: []string{"s"}, Push: sockQueuePush, Numbers: sockQueueNumbers,
+			Near: []string{"s"}, Read: sockQueueReadFields, Numbers: sockQueueNumbers,
 		},
 		{
 			Info: sockev.Family.Events[7], Args: sockImageWrittenArgs, This: sockImageWrittenThis,
-			Near: []string{"s"}, Push: sockImageWrittenPush, Numbers: sockImageWrittenNumbers,
+			Near: []string{"s"}, Read: sockImageWrittenReadFields, Numbers: sockImageWrittenNumbers,
 		},
 		{
 			Info: sockev.Family.Events[8], Args: sockClosingArgs, This: sockClosingThis,
-			Near: []string{"s"}, Push: sockClosingPush, Numbers: sockClosingNumbers,
+			Near: []string{"s"}, Read: sockClosingReadFields, Numbers: sockClosingNumbers,
 		},
 		{
 			Info: sockev.Family.Events[9], Args: sockClosedArgs, This: sockClosedThis,
-			Near: []string{"s"}, Push: sockClosedPush, Numbers: sockClosedNumbers,
+			Near: []string{"s"}, Read: sockClosedReadFields, Numbers: sockClosedNumbers,
 		},
 		{
 			Info: sockev.Family.Events[10], Args: sockResumeArgs, This: sockResumeThis,
-			Near: []string{"s"}, Push: sockResumePush, Numbers: sockResumeNumbers,
+			Near: []string{"s"}, Read: sockResumeReadFields, Numbers: sockResumeNumbers,
 		},
 		{
 			Info: sockev.Family.Events[11], Args: sockRestoreUnboundArgs, This: sockRestoreUnboundThis,
-			Near: []string{"s"}, Push: sockRestoreUnboundPush, Numbers: sockRestoreUnboundNumbers,
+			Near: []string{"s"}, Read: sockRestoreUnboundReadFields, Numbers: sockRestoreUnboundNumbers,
 		},
 		{
 			Info: sockev.Family.Events[12], Args: sockRestoreBoundArgs, This: sockRestoreBoundThis,
-			Near: []string{"s"}, Push: sockRestoreBoundPush, Numbers: sockRestoreBoundNumbers,
+			Near: []string{"s"}, Read: sockRestoreBoundReadFields, Numbers: sockRestoreBoundNumbers,
 		},
 		{
 			Info: sockev.Family.Events[13], Args: sockRestoreNoqArgs, This: sockRestoreNoqThis,
-			Near: []string{"s"}, Push: sockRestoreNoqPush, Numbers: sockRestoreNoqNumbers,
+			Near: []string{"s"}, Read: sockRestoreNoqReadFields, Numbers: sockRestoreNoqNumbers,
 		},
 		{
 			Info: sockev.Family.Events[14], Args: sockRestoreQueueArgs, This: sockRestoreQueueThis,
-			Near: []string{"s"}, Push: sockRestoreQueuePush, Numbers: sockRestoreQueueNumbers,
+			Near: []string{"s"}, Read: sockRestoreQueueReadFields, Numbers: sockRestoreQueueNumbers,
 		},
 		{
 			Info: sockev.Family.Events[15], Args: sockRestoredArgs, This: sockRestoredThis,
-			Near: []string{"s"}, Push: sockRestoredPush, Numbers: sockRestoredNumbers,
+			Near: []string{"s"}, Read: sockRestoredReadFields, Numbers: sockRestoredNumbers,
 		},
 		{
 			Info: sockev.Family.Events[16], Args: sockUnlockedArgs, This: sockUnlockedThis,
-			Near: []string{"s"}, Push: sockUnlockedPush, Numbers: sockUnlockedNumbers,
+			Near: []string{"s"}, Read: sockUnlockedReadFields, Numbers: sockUnlockedNumbers,
 		},
 		{
 			Info: sockev.Family.Events[17], Args: sockUpArgs, This: sockUpThis,
-			Near: []string{"s"}, Push: sockUpPush, Numbers: sockUpNumbers,
+			Near: []string{"s"}, Read: sockUpReadFields, Numbers: sockUpNumbers,
 		},
 		{
 			Info: sockev.Family.Events[18], Args: sockFirstAckArgs, This: sockFirstAckThis,
-			Near: []string{"s"}, Push: sockFirstAckPush, Numbers: sockFirstAckNumbers,
+			Near: []string{"s"}, Read: sockFirstAckReadFields, Numbers: sockFirstAckNumbers,
 		},
 		{
 			Info: sockev.Family.Events[19], Args: sockFirstDataArgs, This: sockFirstDataThis,
-			Near: []string{"s"}, Push: sockFirstDataPush, Numbers: sockFirstDataNumbers,
+			Near: []string{"s"}, Read: sockFirstDataReadFields, Numbers: sockFirstDataNumbers,
 		},
 		{
 			Info: sockev.Family.Events[20], Args: sockStalledArgs, This: sockStalledThis,
-			Near: []string{"s"}, Push: sockStalledPush, Numbers: sockStalledNumbers,
+			Near: []string{"s"}, Read: sockStalledReadFields, Numbers: sockStalledNumbers,
 		},
 		{
 			Info: sockev.Family.Events[21], Args: sockLeaseExpiredArgs, This: sockLeaseExpiredThis,
-			Near: []string{"s"}, Push: sockLeaseExpiredPush, Numbers: sockLeaseExpiredNumbers,
+			Near: []string{"s"}, Read: sockLeaseExpiredReadFields, Numbers: sockLeaseExpiredNumbers,
 		},
 		{
 			Info: sockev.Family.Events[22], Args: sockErrorArgs, This: sockErrorThis,
-			Near: []string{"s"}, Push: sockErrorPush, Numbers: sockErrorNumbers,
+			Near: []string{"s"}, Read: sockErrorReadFields, Numbers: sockErrorNumbers,
 		},
 	}
 }

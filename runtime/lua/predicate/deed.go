@@ -3,6 +3,7 @@ package predicate
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -20,6 +21,8 @@ type Machine struct {
 	Cells map[string]*glua.Upvalue
 	// Values makes what is written.
 	Values *bind.Values
+	// Event is what scripts see of the events of info; nil where that is not known.
+	Event func(info *event.Info) *bind.EventType
 	// Verdict returns what family.word decides; nil where it has to be called or there
 	// is none.
 	Verdict func(family, word string) *engine.Decision
@@ -37,7 +40,7 @@ func Deed(fn *ast.FunctionExpr, info *event.Info, names *Names, m *Machine) (*en
 	if err != nil {
 		return nil, err
 	}
-	c.machine = m
+	c.machine, c.event = m, m.Event(info)
 	t, err := c.flow(&cont{stmts: fn.Stmts, scope: c.params(fn)})
 	if err != nil {
 		return nil, err
@@ -54,11 +57,18 @@ type deed struct {
 	cells   map[string]*glua.Upvalue
 }
 
-// leaf is the end of a path on which something is written: state.values, one for
-// each of its cells.
+// leaf is the end of a path: state.values are written there, one to each of its cells.
 type leaf struct {
 	cells    []*glua.Upvalue
 	decision *engine.Decision // nil: none
+	// groups are the fields that are written as they are, all read at once to the cells
+	// of written, group by group; reads make what is written to others behind them.
+	groups  []bind.Group
+	written [][]*glua.Upvalue
+	reads   []func(e any) glua.LValue
+	others  []*glua.Upvalue
+	// touches are what may raise beside those.
+	touches []func(e any)
 }
 
 func (d *deed) do(e any) (engine.Answer, *engine.Decision) {
@@ -148,7 +158,6 @@ func (c *compiler) end(d *engine.Decision) (test, error) {
 	}
 	l := &leaf{decision: d}
 	c.decisive = c.decisive || d != nil
-	var reads []func(any) glua.LValue
 	computed, seen := map[*origin]bool{}, map[variable]bool{}
 	for ch := c.changes; ch != nil; ch = ch.before {
 		if ch.of.scope != nil || seen[ch.of] {
@@ -159,42 +168,67 @@ func (c *compiler) end(d *engine.Decision) (test, error) {
 		if ch.v.cell == cell {
 			continue // it holds that already
 		}
-		read, err := c.luaOf(ch.at, ch.v)
-		if err != nil {
+		if err := l.write(c, cell, ch); err != nil {
 			return test{}, err
 		}
-		l.cells, reads = append(l.cells, cell), append(reads, read)
 		computed[ch.v.origin] = true
 	}
-	return c.reach(l, reads, c.owed.without(computed)), nil
+	l.touches = c.owed.without(computed)
+	return c.reach(l), nil
+}
+
+// write adds what a change comes to.
+func (l *leaf) write(c *compiler, cell *glua.Upvalue, ch *change) error {
+	if n := ch.v.near; n != nil {
+		i := slices.IndexFunc(l.groups, func(g bind.Group) bool { return g.Near == n.Near })
+		if i < 0 {
+			i, l.groups, l.written = len(l.groups), append(l.groups, bind.Group{Near: n.Near}), append(l.written, nil)
+		}
+		g := &l.groups[i]
+		g.Alive, g.Fields = g.Alive || n.Alive, append(g.Fields, n.Fields...)
+		l.written[i] = append(l.written[i], cell)
+		return nil
+	}
+	read, err := c.luaOf(ch.at, ch.v)
+	l.others, l.reads = append(l.others, cell), append(l.reads, read)
+	return err
 }
 
 // reach makes the test that comes to a leaf.
-func (c *compiler) reach(l *leaf, reads []func(any) glua.LValue, touches []func(any)) test {
-	st := c.state
-	if n := len(reads); n > len(st.values) {
-		st.values = make([]glua.LValue, n)
-	}
-	switch {
-	case len(reads) == 0 && len(touches) == 0 && l.decision == nil:
+func (c *compiler) reach(l *leaf) test {
+	l.cells = append(slices.Concat(l.written...), l.others...)
+	if len(l.cells) == 0 && l.decision == nil && len(l.touches) == 0 {
 		return fixed(false)
-	case len(touches) == 0:
-		return test{holds: func(e any) bool {
+	}
+	st, values, done := c.state, c.machine.Values, len(l.cells) > 0 || l.decision != nil
+	read := func(e any) bool {
+		st.leaf, st.values = l, st.values[:0]
+		for _, get := range l.reads {
+			st.values = append(st.values, get(e))
+		}
+		return done
+	}
+	if len(l.groups) > 0 {
+		near := c.event.Read
+		read = func(e any) (ok bool) {
 			st.leaf = l
-			for i, read := range reads {
-				st.values[i] = read(e)
+			if st.values, ok = near(st.values[:0], e, l.groups, values); !ok {
+				st.ask = true
+				return false
+			}
+			for _, get := range l.reads {
+				st.values = append(st.values, get(e))
 			}
 			return true
-		}}
+		}
+	}
+	if len(l.touches) == 0 {
+		return test{holds: read}
 	}
 	return test{holds: func(e any) bool {
-		for _, touch := range touches {
+		for _, touch := range l.touches {
 			touch(e)
 		}
-		st.leaf = l
-		for i, read := range reads {
-			st.values[i] = read(e)
-		}
-		return len(reads) > 0 || l.decision != nil
+		return read(e)
 	}}
 }

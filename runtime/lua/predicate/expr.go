@@ -9,6 +9,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/counted"
 )
 
@@ -68,7 +69,9 @@ func (c *compiler) value(x ast.Expr, sc *scope) (value, error) {
 	if c.nodes++; err == nil && c.nodes > maxNodes {
 		return v, refuse(x, "it is too long")
 	}
-	v.weight, v.origin = c.nodes-before, &origin{}
+	if v.weight = c.nodes - before; v.origin == nil {
+		v.origin = &origin{}
+	}
 	return v, err
 }
 
@@ -196,7 +199,24 @@ func (c *compiler) attribute(x *ast.AttrGetExpr, sc *scope) (value, error) {
 	if v.kind == null {
 		return v, refuse(x, "%s is more than a plain value", key.Value)
 	}
+	if c.event != nil && o.path != "" {
+		c.nearby(&v, &o, f)
+	}
 	return v, nil
+}
+
+// nearby notes how a field is read with others, and the way to an object.
+func (c *compiler) nearby(v, o *value, f *event.Field) {
+	if v.kind == object {
+		v.path = o.path + "." + f.Name
+		return
+	}
+	at := slices.Index(c.event.Near, o.path)
+	if at < 0 || v.lua == nil {
+		return
+	}
+	place := slices.IndexFunc(o.info.Fields, func(g event.Field) bool { return g.Name == f.Name })
+	v.near = &bind.Group{Near: uint8(at), Alive: o.info.Kept && !f.AfterEnd, Fields: []uint8{uint8(place)}}
 }
 
 // thisWords are what `this` has at every hook point.

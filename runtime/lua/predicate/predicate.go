@@ -10,6 +10,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
 	"github.com/hookd/hookd/engine/store"
+	"github.com/hookd/hookd/runtime/lua/bind"
 )
 
 // Names says what the names stand for that a function uses and does not declare.
@@ -92,6 +93,7 @@ type compiler struct {
 	// machine is there while a whole handler is compiled, and the way then is what is
 	// known at the place that the compiler has come to.
 	machine  *Machine
+	event    *bind.EventType
 	decisive bool // a way of the handler decides something
 	way
 }
@@ -165,6 +167,7 @@ func (c *compiler) params(fn *ast.FunctionExpr) *scope {
 		v := constant(nil)
 		if i < len(c.info.Args) {
 			v = c.field(c.info.Field(c.info.Args[i]), nil)
+			v.path = c.info.Args[i]
 		}
 		s.names[name] = v
 	}

@@ -6,6 +6,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
 )
 
 // kind is the Lua type that a value has where it is not nil.
@@ -58,6 +59,7 @@ type value struct {
 	// it; cell is the variable that the value is read from.
 	lua  func(e any) glua.LValue
 	cell *glua.Upvalue
+	near *bind.Group // where the value is a field that can be read with others
 
 	weight int // how many nodes the expression has, with those that its names stand for
 	origin *origin

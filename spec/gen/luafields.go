@@ -7,26 +7,26 @@ import (
 	"github.com/hookd/hookd/spec/model"
 )
 
-// luaPush writes what pushes several fields at once, by their places.
-func luaPush(s *source, o *model.Object, prefix string) {
-	s.line("func %sPush(L *lua.LState, v %s, fields []uint8, values *Values) {", prefix, luaObjectType(o))
-	if slices.ContainsFunc(o.Fields, pushes) {
+// luaFields writes what reads several fields at once, by their places.
+func luaFields(s *source, o *model.Object, prefix string) {
+	s.line("func %sReadFields(dst []lua.LValue, v %s, fields []uint8, values *Values) []lua.LValue {", prefix, luaObjectType(o))
+	if slices.ContainsFunc(o.Fields, plainly) {
 		s.line("for _, f := range fields {\nswitch f {")
 		for i, f := range o.Fields {
-			if !pushes(f) {
+			if !plainly(f) {
 				continue
 			}
 			s.line("case %d:", i)
 			read := "v." + goName(f.Name) + "()"
 			if f.Optional && !nilable(f.Type) {
-				s.line("if x, ok := %s; ok {\nL.Push(%s)\n} else {\nL.Push(lua.LNil)\n}", read, luaKept(f.Type, "x"))
+				s.line("if x, ok := %s; ok {\ndst = append(dst, %s)\n} else {\ndst = append(dst, lua.LNil)\n}", read, luaKept(f.Type, "x"))
 			} else {
-				s.line("L.Push(%s)", luaKept(f.Type, read))
+				s.line("dst = append(dst, %s)", luaKept(f.Type, read))
 			}
 		}
-		s.line("default:\nL.Push(lua.LNil)\n}\n}")
+		s.line("default:\ndst = append(dst, lua.LNil)\n}\n}")
 	}
-	s.line("}\n")
+	s.line("return dst\n}\n")
 }
 
 // luaNumbers writes what appends several fields that are numbers, by their places.
@@ -87,8 +87,8 @@ func luaKept(t model.Type, read string) string {
 	return luaFrom(t, read)
 }
 
-// pushes reports whether a field's value needs nothing of the machine.
-func pushes(f *model.Field) bool {
+// plainly reports whether a field's value needs nothing of the machine.
+func plainly(f *model.Field) bool {
 	switch f.Type.Kind {
 	case event.ObjectRef, event.Record, event.Plain, event.Handler, event.Strings:
 		return false
@@ -118,23 +118,23 @@ func nearOf(e *model.Event) []near {
 			}
 		}
 	}
-	return slices.DeleteFunc(list, func(n near) bool { return !slices.ContainsFunc(n.object.Fields, pushes) })
+	return slices.DeleteFunc(list, func(n near) bool { return !slices.ContainsFunc(n.object.Fields, plainly) })
 }
 
-// luaNear writes what pushes fields of the objects that an event leads to, known
+// luaNear writes what reads fields of the objects that an event leads to, known
 // by their place among them.
 func luaNear(s *source, e *model.Event, prefix, typ string) {
 	list := nearOf(e)
 	if len(list) == 0 {
 		return
 	}
-	s.line("func %sPush(L *lua.LState, e any, groups []Group, values *Values) bool {", prefix)
-	luaEachNear(s, typ, list, "false", func(n near, name string) {
-		s.line("%sPush(L, %s, g.Fields, values)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+	s.line("func %sReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {", prefix)
+	luaEachNear(s, typ, list, func(n near, name string) {
+		s.line("dst = %sReadFields(dst, %s, g.Fields, values)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
 	})
-	s.line("return true\n}\n")
+	s.line("return dst, true\n}\n")
 	s.line("func %sNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {", prefix)
-	luaEachNear(s, typ, list, "dst, false", func(n near, name string) {
+	luaEachNear(s, typ, list, func(n near, name string) {
 		if slices.ContainsFunc(n.object.Fields, numeric) {
 			s.line("dst = %sNumbers(dst, %s, g.Fields)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
 		}
@@ -142,9 +142,9 @@ func luaNear(s *source, e *model.Event, prefix, typ string) {
 	s.line("return dst, true\n}\n")
 }
 
-// luaEachNear writes the walk over groups of fields, which missing ends where an
-// object is not there.
-func luaEachNear(s *source, typ string, list []near, missing string, each func(n near, name string)) {
+// luaEachNear writes the walk over groups of fields, which ends where an object is not
+// there.
+func luaEachNear(s *source, typ string, list []near, each func(n near, name string)) {
 	s.line("v := e.(*%s)\nfor i := range groups {\nswitch g := &groups[i]; g.Near {", typ)
 	for i, n := range list {
 		s.line("case %d:", i)
@@ -155,9 +155,9 @@ func luaEachNear(s *source, typ string, list []near, missing string, each func(n
 			}
 			s.line("%s := %s", name, read)
 			if j == last && n.object.Kept() {
-				s.line("if %s == nil || g.Alive && %s.Ended() {\nreturn %s\n}", name, name, missing)
+				s.line("if %s == nil || g.Alive && %s.Ended() {\nreturn dst, false\n}", name, name)
 			} else {
-				s.line("if %s == nil {\nreturn %s\n}", name, missing)
+				s.line("if %s == nil {\nreturn dst, false\n}", name)
 			}
 		}
 		each(n, name)
