@@ -217,6 +217,7 @@ func (s *shard) try(o *outcome, en *entry, b *binding) {
 	}
 	switch r := en.rule; at {
 	case StepSuspended:
+		s.missed(o, r)
 		s.decide(o, en, r.onError)
 	case StepDecides:
 		s.decide(o, en, r.verdict)

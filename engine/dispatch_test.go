@@ -255,6 +255,49 @@ func TestSuspension(t *testing.T) {
 	}
 }
 
+// TestFailed checks that who raises an event hears that a rule which could have
+// decided had no say, where no other decided.
+func TestFailed(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		edit    func(d *engine.RuleDecl)
+		healthy bool // another rule decides
+		want    event.Verdict
+	}{
+		{"fails", func(*engine.RuleDecl) {}, false, event.Verdict{Failed: true}},
+		{"another decides", func(*engine.RuleDecl) {}, true, verdict(flowev.VerdictCut).Verdict},
+		{"on_error", func(d *engine.RuleDecl) { d.OnError = verdict(flowev.VerdictReset) }, false, verdict(flowev.VerdictReset).Verdict},
+		{"its filter", func(d *engine.RuleDecl) { d.When = d.Run }, false, event.Verdict{Failed: true}},
+		{"decides nothing in any case", func(d *engine.RuleDecl) { d.Always = true }, false, event.Verdict{}},
+		{"observed", func(d *engine.RuleDecl) { d.Observe = true }, false, event.Verdict{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			calls := 0
+			r := newRig(t, engine.Limits{}, fakeRuntime{"a.lua": func(vm *fakeVM) {
+				if tt.healthy {
+					vm.rule("healthy", startSnd, func(d *engine.RuleDecl) { d.Verdict = verdict(flowev.VerdictCut) })
+				}
+				vm.rule("sick", startSnd, func(d *engine.RuleDecl) {
+					d.Run = vm.fn(func(*engine.Call) (engine.Decision, error) {
+						calls++
+						return engine.Decision{}, errors.New("no")
+					})
+					tt.edit(d)
+				})
+			}}).up()
+			c := newConn(1, "10.0.0.1:1000", "10.0.0.2:80")
+			for range 12 { // two of them when it is suspended
+				if v := r.start(c); v != tt.want {
+					t.Errorf("verdict %+v, want %+v", v, tt.want)
+				}
+			}
+			if calls != 10 {
+				t.Errorf("ran %d times, want 10 until it was suspended", calls)
+			}
+		})
+	}
+}
+
 // TestErrorsFarApart checks that failures outside the window do not add up.
 func TestErrorsFarApart(t *testing.T) {
 	calls := 0

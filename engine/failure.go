@@ -37,8 +37,17 @@ func (s *shard) fail(o *outcome, r *rule, err error) {
 	if se.Overrun {
 		st.Overruns++
 	}
+	s.missed(o, r)
 	s.blame(&st.health, s.origin(o, r.script, r.decl.Name, se.Line), o.plan.where, se)
 	s.poisoned(r.script.instance, se)
+}
+
+// missed notes that a rule has no say about an event which it is for. What it
+// answers on errors comes behind.
+func (s *shard) missed(o *outcome, r *rule) {
+	if !o.verdict.Decided() && !r.decl.Always && !r.decl.Observe && !s.engine.cfg.Observe {
+		o.verdict.Failed = true
+	}
 }
 
 // failEvent reports the failure of a user-defined event's filter; the event

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -115,13 +116,14 @@ func ends(k event.Kept) string {
 
 // feedLanes runs every packet through both lanes and writes what they say
 // differently. What was read before an error counts.
-func feedLanes(src *merged, lanes [2]*lane, both *compare.Comparison, out differences) (uint64, error) {
+func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out differences) (uint64, error) {
 	var f capture.Frame
 	at := compare.Place{}
 	step := func() { both.Step(func(d compare.Difference) { out.Write(at, d) }) }
 	err := src.Next(&f)
 	at.TS = f.TS
 	for _, l := range lanes {
+		l.begin(src)
 		l.engine.Start(f.TS)
 	}
 	step()
@@ -144,7 +146,7 @@ func feedLanes(src *merged, lanes [2]*lane, both *compare.Comparison, out differ
 	packets := at.Packet
 	at.Packet = 0
 	for _, l := range lanes {
-		l.end(reason)
+		err = cmp.Or(err, l.end(reason))
 	}
 	step()
 	return packets, err

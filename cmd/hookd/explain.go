@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -108,19 +109,18 @@ func explainConns(cmd *cobra.Command, paths []string, o *explainOptions) error {
 }
 
 // feedLane runs every packet of src through l.
-func feedLane(src *merged, l *lane) error {
+func feedLane(src storedFrames, l *lane) error {
 	var f capture.Frame
 	err := src.Next(&f)
+	l.begin(src)
 	l.engine.Start(f.TS)
 	for ; err == nil; err = src.Next(&f) {
 		l.frame(&f)
 	}
 	if errors.Is(err, io.EOF) {
-		l.end(hookdev.StopReasonDone)
-		return nil
+		return l.end(hookdev.StopReasonDone)
 	}
-	l.end(hookdev.StopReasonError)
-	return err
+	return cmp.Or(err, l.end(hookdev.StopReasonError))
 }
 
 // describeConn is what an explanation says of a connection behind its number.

@@ -77,10 +77,18 @@ func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	h.seen.close()
 	h.engine.Stop(reason)
 	stats := front.Stats()
-	if err == nil && stats.Unread > 0 {
-		err = fmt.Errorf("%d bytes of streams could not be read again: the capture was cut short meanwhile, or its disk fails", stats.Unread)
+	if err == nil {
+		err = goneBytes(stats.Unread)
 	}
 	return stats, err
+}
+
+// goneBytes is the error of a capture that n bytes of streams are no longer in.
+func goneBytes(n uint64) error {
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d bytes of streams could not be read again: the capture was cut short meanwhile, or its disk fails", n)
 }
 
 // feedInTurn handles the packets in order, as a daemon does, but that no clock is

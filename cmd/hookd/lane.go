@@ -12,10 +12,18 @@ import (
 // lane is a rule set with an engine and stacks of its own, whose records are for
 // something else than the output. Its shards are driven together.
 type lane struct {
+	opts   engineOptions
+	sink   engine.Sink
 	engine *engine.Engine
 	fns    *flow.Functions
 	front  *flow.Front
 	seen   *sipObserver
+}
+
+// storedFrames are the frames of captures, whose bytes may stay where they were read.
+type storedFrames interface {
+	Next(f *capture.Frame) error
+	flow.Storage
 }
 
 // newLane loads the scripts below paths; diagnostics go to w, what they say to
@@ -25,19 +33,24 @@ func newLane(w io.Writer, o *houseOptions, paths []string, sink engine.Sink) (*l
 	if err != nil {
 		return nil, err
 	}
-	l := &lane{fns: flow.NewFunctions()}
+	l := &lane{opts: opts, sink: sink, fns: flow.NewFunctions()}
 	l.engine = newEngine(opts, sink, l.fns)
 	if err := applyScripts(l.engine, w, paths); err != nil {
 		l.engine.Close()
 		return nil, err
 	}
-	opts.flow.Overlaps = overlaps(l.engine)
-	opts.flow.Blocks = flow.NewBlocks(opts.flow.MaxBlocks, opts.flow.NeverBlock...)
-	l.seen = observeSIP(l.engine, sink, opts.sip, opts.sniff, &opts.flow)
-	l.front = flow.NewFront(l.engine.Shards(), opts.flow)
+	return l, nil
+}
+
+// begin sets up the lane's stacks, for frames whose bytes stay in from.
+func (l *lane) begin(from flow.Storage) {
+	c := l.opts.flow
+	c.Overlaps, c.Storage = overlaps(l.engine), from
+	c.Blocks = flow.NewBlocks(c.MaxBlocks, c.NeverBlock...)
+	l.seen = observeSIP(l.engine, l.sink, l.opts.sip, l.opts.sniff, &c)
+	l.front = flow.NewFront(l.engine.Shards(), c)
 	l.front.WantStreams(l.engine.Reads(flow.StreamFields()...))
 	l.front.Install(l.fns)
-	return l, nil
 }
 
 // frame runs one packet through the lane.
@@ -48,10 +61,12 @@ func (l *lane) frame(f *capture.Frame) {
 	shard.Leave()
 }
 
-// end ends the lane's connections and tells its rules.
-func (l *lane) end(reason hookdev.StopReason) {
+// end ends the lane's connections and tells its rules. An error says that bytes of
+// streams were gone when they were wanted.
+func (l *lane) end(reason hookdev.StopReason) error {
 	l.front.Close()
 	l.seen.close()
 	l.engine.Stop(reason)
 	l.front.Remove(l.fns)
+	return goneBytes(l.front.Stats().Unread)
 }

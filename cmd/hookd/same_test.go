@@ -10,6 +10,10 @@ import (
 	"testing"
 
 	"github.com/hookd/hookd/engine"
+	"github.com/hookd/hookd/engine/compare"
+	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/event/catalogue"
+	"github.com/hookd/hookd/engine/explain"
 )
 
 // sameCaptures have what makes order matter: many connections at once, packets
@@ -114,6 +118,45 @@ func TestSameFromAPipe(t *testing.T) {
 	}
 }
 
+// TestLanesFromAPipe compares and explains what a file has, of which both lanes note the streams' bytes, and the same
+// from a pipe.
+func TestLanesFromAPipe(t *testing.T) {
+	t.Parallel()
+	const path = "../../examples/office/capture.pcap"
+	other := filepath.Join(t.TempDir(), "other.lua")
+	const otherRule = `rule "read" { on = flow.conn_end, run = function(c) alert("read", { got = c.server.sent:peek(4000) or "" }) end }`
+	if err := os.WriteFile(other, []byte(otherRule), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"diff":    {"--old", "testdata/same/rules.lua", "--new", other},
+		"explain": {"-s", other, "--conn", "1", "--conn", "2", "--conn", "3", "--all"},
+	} {
+		var outputs [2]bytes.Buffer
+		for i, from := range []string{path, "-"} {
+			var stdin io.Reader
+			if from == "-" {
+				f, err := os.Open(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+				stdin = io.MultiReader(f)
+			}
+			var logs bytes.Buffer
+			if code := run(append([]string{name, from}, args...), stdin, &outputs[i], &logs); code > exitFinding {
+				t.Fatalf("%s: exit %d:\n%s", name, code, &logs)
+			}
+		}
+		if a, b := differ(outputs[0].Bytes(), outputs[1].Bytes()); a != b {
+			t.Errorf("%s:\n- %s\n+ %s", name, a, b)
+		}
+		if !bytes.Contains(outputs[0].Bytes(), []byte("read")) {
+			t.Errorf("%s: hardly anything happens:\n%s", name, &outputs[0])
+		}
+	}
+}
+
 // forgetful is captures whose bytes are gone when they are read again.
 type forgetful struct{ *merged }
 
@@ -140,5 +183,39 @@ func TestBytesThatAreGone(t *testing.T) {
 	}
 	if n := h.engine.Stats().Errors; n > 0 {
 		t.Errorf("%d errors:\n%s", n, &logs)
+	}
+}
+
+// TestLanesNotePlaces compares and explains a capture whose streams cannot be read again: lanes keep no copies of
+// them, and say so.
+func TestLanesNotePlaces(t *testing.T) {
+	t.Parallel()
+	script := filepath.Join(t.TempDir(), "read.lua")
+	if err := os.WriteFile(script, []byte(`rule "read" { on = flow.conn_end, run = function(c) c.server.sent:peek() end }`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaded := func(sink engine.Sink) *lane {
+		l, err := newLane(t.Output(), &houseOptions{}, []string{script}, sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(l.engine.Close)
+		return l
+	}
+	captures := func() forgetful {
+		src, err := openMerged(t.Context(), []string{"../../examples/office/capture.pcap"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = src.Close() })
+		return forgetful{src}
+	}
+	both := compare.New(catalogue.New(catalogue.All()...), ends)
+	_, diffErr := feedLanes(captures(), [2]*lane{loaded(both.Old), loaded(both.New)}, both, &compare.Text{W: io.Discard})
+	explainErr := feedLane(captures(), loaded(explain.New(func(event.Kept) bool { return true }, describeConn)))
+	for name, err := range map[string]error{"diff": diffErr, "explain": explainErr} {
+		if err == nil || !strings.Contains(err.Error(), "could not be read again") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

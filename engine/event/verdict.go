@@ -9,6 +9,10 @@ const None VerdictKind = 0
 // Verdict is what rules decided at a hook point.
 type Verdict struct {
 	Kind VerdictKind
+	// Failed says, of a verdict that decides nothing, that a rule which could have
+	// decided has no say: its handler or filter failed, or it is suspended because
+	// they keep failing.
+	Failed bool
 	// Args are the verdict's arguments where its declaration has some, a pointer
 	// to the generated struct (*sipev.ReplyArgs); nil otherwise.
 	Args any

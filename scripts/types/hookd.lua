@@ -1421,7 +1421,7 @@ function loop_upload:cancel() end
 ---@alias loop.http_part_end.handler fun(c: loop.conn, req: loop.request, name: string)
 
 ---An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it
----is 404.
+---is 404, or 500 where a rule that could have answered failed.
 ---@class loop.http_request.point: hookd.point
 ---@alias loop.http_request.handler fun(c: loop.conn, req: loop.request): hookd.verdict?
 
@@ -1513,7 +1513,7 @@ function loop_upload:cancel() end
 ---@field http_part_begin loop.http_part_begin.point A part of a form began that comes as multipart/form-data (MG_EV_HTTP_PART_BEGIN): its head is there. Where anything is bound to the events of parts, they are told as the body comes; with loop.stream at http_headers nothing is kept of it, so that an upload may be of any length. http_request follows the last part. A body that is malformed, or has more than 1,000 parts, is answered 400.
 ---@field http_part_data loop.http_part_data.point Bytes of a part came (MG_EV_HTTP_PART_DATA), in pieces as they come.
 ---@field http_part_end loop.http_part_end.point A part ended (MG_EV_HTTP_PART_END), also where the body was cut.
----@field http_request loop.http_request.point An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
+---@field http_request loop.http_request.point An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404, or 500 where a rule that could have answered failed.
 ---@field http_response loop.http_response.point A response came to what http.get and the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
 ---@field http_error loop.http_error.point A request was refused before a rule could answer, or its answer failed: it is malformed, too long, too late, or a rule's answer was none. The client was told the status, and the connection ends.
 ---@field ws_handshake loop.ws_handshake.point A client asks for a WebSocket, rightly (MG_EV_WEBSOCKET_HANDSHAKE_REQUEST). loop.reply refuses; without a verdict it is accepted where anything of ws_open, ws_message or ws_fragment is bound, else it is a request like any other.

@@ -1705,9 +1705,9 @@ rule "thanks" { on = loop.http_request, match = { path = "/upload" }, run = func
 var httpRequestInfo = &event.Info{
 	Family: "loop",
 	Name:   "loop.http_request",
-	Doc:    "An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.",
+	Doc:    "An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404, or 500 where a rule that could have answered failed.",
 	Points: []event.PointInfo{
-		{ID: OnHTTPRequest.ID(), Name: "loop.http_request", Doc: "An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404."},
+		{ID: OnHTTPRequest.ID(), Name: "loop.http_request", Doc: "An HTTP request is there with its body (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404, or 500 where a rule that could have answered failed."},
 	},
 	Args: []string{"c", "req"},
 	Fields: []event.Field{

@@ -172,7 +172,8 @@ var (
 	// where the body was cut.
 	OnHTTPPartEnd = event.MakePoint[HTTPPartEnd](57)
 	// OnHTTPRequest is loop.http_request. An HTTP request is there with its body
-	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
+	// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404, or 500
+	// where a rule that could have answered failed.
 	OnHTTPRequest = event.MakePoint[HTTPRequest](58)
 	// OnHTTPResponse is loop.http_response. A response came to what http.get and
 	// the like asked (MG_EV_HTTP_REPLY), before who asked goes on.
@@ -589,7 +590,8 @@ type HTTPPartEnd struct {
 }
 
 // HTTPRequest is loop.http_request. An HTTP request is there with its body
-// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404.
+// (MG_EV_HTTP_REQUEST). The verdict answers it; without one it is 404, or 500
+// where a rule that could have answered failed.
 type HTTPRequest struct {
 	// The connection.
 	C Conn

@@ -281,6 +281,8 @@ func (s *server) decided(v event.Verdict, err error) {
 		s.state = owing
 		s.hold()
 		s.expect("reply", s.opt.replyTime)
+	case v.Failed:
+		s.answer(answer{status: 500, body: []byte("internal server error\n")})
 	default:
 		s.unanswered()
 	}

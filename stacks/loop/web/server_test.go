@@ -98,6 +98,7 @@ func TestAnswers(t *testing.T) {
 		"/name":    reply(200, "x", event.KV{Key: "A B", Value: "c"}),
 		"/status":  reply(99, ""),
 		"/unasked": {},
+		"/failed":  {Failed: true},
 	}
 	r := newRig(t, func(e any) event.Verdict {
 		if q, ok := e.(*loopev.HTTPRequest); ok {
@@ -116,6 +117,7 @@ func TestAnswers(t *testing.T) {
 		{"/name", "GET", "500 internal server error!"},
 		{"/status", "GET", "500 internal server error!"},
 		{"/unasked", "GET", "404 not found"},
+		{"/failed", "GET", "500 internal server error"},
 		{"x:1", "CONNECT", "405 method not allowed"},
 		{"/", "TRACE", "405 method not allowed"},
 	} {
