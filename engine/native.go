@@ -91,6 +91,7 @@ func (s *shard) timedDeed(en *entry, e any) (answer Answer, d *Decision) {
 // both is where [Config.CheckNative] calls a handler and finds a native form that would
 // have done something else.
 func (s *shard) both(en *entry, call *Call) (*Decision, error) {
+	en.rule.state.Calls++
 	same := en.deed.Foresee(call.Event)
 	d, err := en.rule.script.instance.Run(en.rule.run, call)
 	if err == nil && same != nil {

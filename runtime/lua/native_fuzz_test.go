@@ -624,6 +624,9 @@ func TestPredicatesAgree(t *testing.T) {
 	if run.compiled < run.refused/2 || run.answers < 10_000 || run.asks > run.answers/2 {
 		t.Errorf("the run shows little: %+v", run)
 	}
+	if run.whole < run.parts || run.done < 4000 || run.decided < 1000 {
+		t.Errorf("the run shows little of handlers: %+v", run)
+	}
 }
 
 // TestPredicatesInParticular runs both forms of what random ones seldom meet,

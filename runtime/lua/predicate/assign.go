@@ -9,7 +9,7 @@ type variable struct {
 	name  string
 }
 
-// change is an assignment, at a statement, on the way that is being compiled; those before it follow.
+// change is an assignment on the way that is being compiled; those before it follow.
 type change struct {
 	before *change
 	of     variable

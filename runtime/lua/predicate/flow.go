@@ -116,7 +116,21 @@ func (c *compiler) flow(k *cont) (test, error) {
 			return c.assign(s, rest)
 		}
 	}
-	return c.enter(&Refusal{k.stmts[0].Line(), "a statement that is more than a test"})
+	return c.enter(&Refusal{k.stmts[0].Line(), c.more(k.stmts[0])})
+}
+
+// more says what a statement is that has no native form.
+func (c *compiler) more(s ast.Stmt) string {
+	if c.machine == nil {
+		return "a statement that is more than a test"
+	}
+	switch s.(type) {
+	case *ast.FuncCallStmt:
+		return "a call"
+	case *ast.FuncDefStmt:
+		return "it makes a function"
+	}
+	return "a loop"
 }
 
 // enter ends the guards, or refuses a filter.
