@@ -263,9 +263,6 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 	if (en != o.met || en.way != byGuard) && s.native(en.guard, o.event) == No {
 		return StepGuard
 	}
-	if en == o.met && en.way == byDeed {
-		return StepRuns // it asked
-	}
 	switch answer, d := s.do(en, o.event); answer {
 	case No:
 		return StepGuard

@@ -60,8 +60,8 @@ func (m DeedMaker) Make(info *event.Info) *Deed {
 	return m(info)
 }
 
-// do does what a rule's function would do, if that has a native form. Of what it does
-// each so-manieth is measured, as are calls.
+// do does what a rule's function would do, if that has a native form, for an event that
+// was counted as matched. One of [SampleEvery] is measured, as of calls.
 func (s *shard) do(en *entry, e any) (Answer, *Decision) {
 	if en.deed == nil || s.engine.cfg.CheckNative {
 		return Ask, nil

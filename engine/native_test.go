@@ -154,7 +154,7 @@ func TestDeed(t *testing.T) {
 			}}).up()
 			v := r.start(newConn(1, "10.0.0.1:1000", "10.0.0.2:80"))
 			st := r.Rules()[0]
-			if v.Decided() != tt.verdict || called != tt.called || done != 1 {
+			if v.Decided() != tt.verdict || called != tt.called || done == 0 || done > 1 && tt.answer != engine.Ask {
 				t.Errorf("decided %t, function called %d times, native form %d times", v.Decided(), called, done)
 			}
 			if st.Seen != 1 || st.Matched != tt.passes || st.Calls != tt.calls {

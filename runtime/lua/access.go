@@ -35,10 +35,9 @@ type entry struct {
 	args   []argument
 	groups []group
 	fields int // that are arguments, of all groups
-	// readNear is there in the place of groups where all of them are near.
-	readNear func(dst []glua.LValue, e any, groups []bind.Group, values *bind.Values) ([]glua.LValue, bool)
+	// pushNear is there in the place of groups where all of them are near.
+	pushNear func(L *glua.LState, e any, groups []bind.Group, values *bind.Values) bool
 	near     []bind.Group
-	values   []glua.LValue // of the fields, of the event at hand
 	sums     []sum
 }
 
@@ -47,9 +46,9 @@ type group struct {
 	of     access.Path // of the first
 	holder bind.Holder
 	alive  bool // the object must not have ended
-	read   func(dst []glua.LValue, o any, fields []uint8, values *bind.Values) []glua.LValue
+	push   func(L *glua.LState, o any, fields []uint8, values *bind.Values)
 	fields []uint8
-	// reads are there in the place of read for the fields of an event.
+	// reads are there in the place of push for the fields of an event.
 	reads []func(o any) glua.LValue
 }
 
@@ -201,7 +200,7 @@ func (e *entry) hoist(p access.Path, r *pathReader) {
 		g.reads = append(g.reads, r.read)
 		return
 	}
-	g.read, g.fields = r.owner.Read, append(g.fields, r.place)
+	g.push, g.fields = r.owner.Push, append(g.fields, r.place)
 }
 
 // nearby makes near of the groups if the event leads to all of their objects.
@@ -218,7 +217,7 @@ func (e *entry) nearby(et *bind.EventType) {
 		list = append(list, bind.Group{Near: uint8(at), Alive: g.alive, Fields: g.fields})
 	}
 	if list != nil {
-		e.groups, e.near, e.readNear = nil, list, et.Read
+		e.groups, e.near, e.pushNear = nil, list, et.Push
 	}
 }
 
@@ -443,37 +442,23 @@ func (e *entry) pushFields(in *instance, L *glua.LState, ev any) bool {
 		}
 		L.Push(a.value(in, o))
 	}
-	ok := true
-	if e.readNear != nil {
-		e.values, ok = e.readNear(e.values[:0], ev, e.near, &in.values)
-	} else {
-		e.values, ok = e.readGroups(e.values[:0], ev, &in.values)
+	if e.pushNear != nil {
+		return e.pushNear(L, ev, e.near, &in.values)
 	}
-	if !ok {
-		return false
-	}
-	for _, v := range e.values {
-		L.Push(v)
-	}
-	return true
-}
-
-// readGroups reads the fields of an event that leads to objects farther off.
-func (e *entry) readGroups(dst []glua.LValue, ev any, values *bind.Values) ([]glua.LValue, bool) {
 	for i := range e.groups {
 		g := &e.groups[i]
 		o := g.holder(ev)
 		if o == nil {
-			return dst, false
+			return false
 		}
-		if g.read != nil {
-			dst = g.read(dst, o, g.fields, values)
+		if g.push != nil {
+			g.push(L, o, g.fields, &in.values)
 		}
 		for _, read := range g.reads {
-			dst = append(dst, read(o))
+			L.Push(read(o))
 		}
 	}
-	return dst, true
+	return true
 }
 
 // value is what the handler sees of an argument.

@@ -89,7 +89,7 @@ func luaObject(s *source, o *model.Object) {
 	if writable(o) {
 		luaSetIndex(s, o, prefix)
 	}
-	luaFields(s, o, prefix)
+	luaPush(s, o, prefix)
 	luaNumbers(s, o, prefix)
 	for _, m := range o.Methods {
 		if !m.Native() {
@@ -165,7 +165,7 @@ func luaObjectRows(s *source, f *model.Family) {
 	for i, o := range f.Objects {
 		prefix := lowerName(f.Name) + goName(o.Name)
 		s.line("{\nID: %s,\nInfo: %s.Family.Objects[%d],\nIndex: %sIndex,", luaTypeID(o), goPackage(f), i, prefix)
-		s.line("Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {\nreturn %sReadFields(dst, o.(%s), fields, values)\n},", prefix, luaObjectType(o))
+		s.line("Push: func(L *lua.LState, o any, fields []uint8, values *Values) {\n%sPush(L, o.(%s), fields, values)\n},", prefix, luaObjectType(o))
 		if writable(o) {
 			s.line("SetIndex: %sSetIndex,", prefix)
 		}
@@ -246,8 +246,8 @@ func luaEventRows(s *source, f *model.Family) {
 		for _, n := range list {
 			paths = append(paths, strconv.Quote(n.path))
 		}
-		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Read: %sReadFields, Numbers: %sNumbers,\n},",
-			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix, prefix)
+		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Push: %sPush, Read: %sReadFields, Numbers: %sNumbers,\n},",
+			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix, prefix, prefix)
 	}
 	s.line("}\n}\n")
 }

@@ -62,6 +62,29 @@ func flowConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func flowConnPush(L *lua.LState, v flowev.Conn, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.uint(uint64(v.ID())))
+		case 1:
+			L.Push(fromString(v.CID()))
+		case 2:
+			L.Push(fromEnum(flowProtoWords, v.Proto()))
+		case 5:
+			L.Push(small(v.VLAN()))
+		case 6:
+			L.Push(small(v.ICMPID()))
+		case 7:
+			L.Push(values.time(v.Started()))
+		case 8:
+			L.Push(values.duration(v.Duration()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func flowConnReadFields(dst []lua.LValue, v flowev.Conn, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -195,6 +218,37 @@ func flowPeerIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func flowPeerPush(L *lua.LState, v flowev.Peer, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.address(v.IP()))
+		case 1:
+			L.Push(small(v.Port()))
+		case 2:
+			L.Push(fromEndpoint(v.Endpoint()))
+		case 3:
+			L.Push(fromEnum(flowTCPStateWords, v.State()))
+		case 4:
+			L.Push(values.uint(uint64(v.ISN())))
+		case 5:
+			L.Push(values.uint(uint64(v.Bytes())))
+		case 6:
+			L.Push(values.uint(uint64(v.Pkts())))
+		case 7:
+			L.Push(values.uint(uint64(v.Rexmits())))
+		case 8:
+			L.Push(values.uint(uint64(v.Gaps())))
+		case 9:
+			L.Push(values.uint(uint64(v.Window())))
+		case 10:
+			L.Push(small(v.MSS()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func flowPeerReadFields(dst []lua.LValue, v flowev.Peer, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -259,6 +313,17 @@ func flowStreamIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 		return fromEnum(flowSideWords, v.From()), true
 	}
 	return nil, false
+}
+
+func flowStreamPush(L *lua.LState, v flowev.Stream, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromEnum(flowSideWords, v.From()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
 }
 
 func flowStreamReadFields(dst []lua.LValue, v flowev.Stream, fields []uint8, values *Values) []lua.LValue {
@@ -493,6 +558,179 @@ func flowPacketIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 		return fromBytes(v.Payload()), true
 	}
 	return nil, false
+}
+
+func flowPacketPush(L *lua.LState, v flowev.Packet, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.time(v.TS()))
+		case 1:
+			L.Push(values.uint(uint64(v.Len())))
+		case 2:
+			L.Push(values.uint(uint64(v.Caplen())))
+		case 3:
+			L.Push(small(v.Link()))
+		case 4:
+			L.Push(fromBytes(v.Frame()))
+		case 5:
+			if x, ok := v.EthSrc(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 6:
+			if x, ok := v.EthDst(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 7:
+			L.Push(small(v.EtherType()))
+		case 8:
+			L.Push(small(v.VLAN()))
+		case 9:
+			L.Push(small(v.Vlans()))
+		case 10:
+			L.Push(small(v.VLANInner()))
+		case 11:
+			L.Push(small(v.VLANPriority()))
+		case 12:
+			L.Push(small(v.MPLSLabels()))
+		case 13:
+			L.Push(values.uint(uint64(v.MPLSLabel())))
+		case 14:
+			L.Push(fromEnum(flowTunnelWords, v.Tunnel()))
+		case 15:
+			L.Push(small(v.TunnelDepth()))
+		case 16:
+			L.Push(values.uint(uint64(v.TunnelID())))
+		case 17:
+			if x, ok := v.OuterSrc(); ok {
+				L.Push(values.address(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 18:
+			if x, ok := v.OuterDst(); ok {
+				L.Push(values.address(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 19:
+			L.Push(small(v.IPVersion()))
+		case 20:
+			L.Push(small(v.IPHeaderLen()))
+		case 21:
+			L.Push(values.uint(uint64(v.IPLen())))
+		case 22:
+			L.Push(small(v.DSCP()))
+		case 23:
+			L.Push(small(v.ECN()))
+		case 24:
+			L.Push(values.uint(uint64(v.FlowLabel())))
+		case 25:
+			L.Push(values.uint(uint64(v.IPID())))
+		case 26:
+			L.Push(fromBool(v.DontFragment()))
+		case 27:
+			L.Push(fromBool(v.MoreFragments()))
+		case 28:
+			L.Push(small(v.FragmentOffset()))
+		case 29:
+			L.Push(small(v.IPChecksum()))
+		case 30:
+			L.Push(fromEnum(flowChecksumWords, v.IPChecksumState()))
+		case 31:
+			L.Push(fromBytes(v.IPOptions()))
+		case 32:
+			L.Push(values.address(v.Src()))
+		case 33:
+			L.Push(values.address(v.Dst()))
+		case 34:
+			L.Push(small(v.Proto()))
+		case 35:
+			L.Push(small(v.TTL()))
+		case 36:
+			L.Push(fromBool(v.Fragment()))
+		case 37:
+			L.Push(small(v.SrcPort()))
+		case 38:
+			L.Push(small(v.DstPort()))
+		case 39:
+			L.Push(values.uint(uint64(v.Seq())))
+		case 40:
+			L.Push(values.uint(uint64(v.Ack())))
+		case 41:
+			L.Push(small(v.Flags()))
+		case 42:
+			L.Push(small(v.Window()))
+		case 43:
+			L.Push(small(v.TCPHeaderLen()))
+		case 44:
+			L.Push(small(v.Reserved()))
+		case 45:
+			L.Push(small(v.Urgent()))
+		case 46:
+			L.Push(small(v.Checksum()))
+		case 47:
+			L.Push(fromEnum(flowChecksumWords, v.ChecksumState()))
+		case 48:
+			if x, ok := v.MSS(); ok {
+				L.Push(small(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 49:
+			if x, ok := v.WindowScale(); ok {
+				L.Push(small(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 50:
+			L.Push(fromBool(v.SACKPermitted()))
+		case 51:
+			if x, ok := v.TSValue(); ok {
+				L.Push(values.uint(uint64(x)))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 52:
+			if x, ok := v.TSEcho(); ok {
+				L.Push(values.uint(uint64(x)))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 53:
+			L.Push(fromBytes(v.TCPOptions()))
+		case 54:
+			L.Push(small(v.UDPLen()))
+		case 55:
+			if x, ok := v.ICMPType(); ok {
+				L.Push(small(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 56:
+			if x, ok := v.ICMPCode(); ok {
+				L.Push(small(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 57:
+			if x, ok := v.ICMPRest(); ok {
+				L.Push(values.uint(uint64(x)))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 58:
+			L.Push(values.uint(uint64(v.PayloadLen())))
+		case 59:
+			L.Push(fromBytes(v.Payload()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
 }
 
 func flowPacketReadFields(dst []lua.LValue, v flowev.Packet, fields []uint8, values *Values) []lua.LValue {
@@ -784,6 +1022,21 @@ func flowDataIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func flowDataPush(L *lua.LState, v flowev.Data, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromEnum(flowSideWords, v.From()))
+		case 1:
+			L.Push(values.uint(uint64(v.Len())))
+		case 2:
+			L.Push(values.uint(uint64(v.Offset())))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func flowDataReadFields(dst []lua.LValue, v flowev.Data, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -882,8 +1135,8 @@ func flowObjects() []*ObjectType {
 			ID:    FlowConn,
 			Info:  flowev.Family.Objects[0],
 			Index: flowConnIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return flowConnReadFields(dst, o.(flowev.Conn), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowConnPush(L, o.(flowev.Conn), fields, values)
 			},
 			Methods: map[string]Method{
 				"tag":    flowConnTag,
@@ -896,16 +1149,16 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPeer,
 			Info:  flowev.Family.Objects[1],
 			Index: flowPeerIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return flowPeerReadFields(dst, o.(flowev.Peer), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowPeerPush(L, o.(flowev.Peer), fields, values)
 			},
 		},
 		{
 			ID:    FlowStream,
 			Info:  flowev.Family.Objects[2],
 			Index: flowStreamIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return flowStreamReadFields(dst, o.(flowev.Stream), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowStreamPush(L, o.(flowev.Stream), fields, values)
 			},
 			Methods: map[string]Method{
 				"len":    flowStreamLen,
@@ -919,8 +1172,8 @@ func flowObjects() []*ObjectType {
 			ID:    FlowPacket,
 			Info:  flowev.Family.Objects[3],
 			Index: flowPacketIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return flowPacketReadFields(dst, o.(flowev.Packet), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowPacketPush(L, o.(flowev.Packet), fields, values)
 			},
 			Methods: map[string]Method{
 				"has":    flowPacketHas,
@@ -932,8 +1185,8 @@ func flowObjects() []*ObjectType {
 			ID:    FlowData,
 			Info:  flowev.Family.Objects[4],
 			Index: flowDataIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return flowDataReadFields(dst, o.(flowev.Data), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				flowDataPush(L, o.(flowev.Data), fields, values)
 			},
 			Methods: map[string]Method{
 				"peek":   flowDataPeek,
@@ -950,6 +1203,47 @@ func flowObjects() []*ObjectType {
 func flowPktInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.PktIn)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowPktInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.PktIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func flowPktInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1048,6 +1342,47 @@ func flowConnStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowConnStartPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.ConnStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func flowConnStartReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.ConnStart)
 	for i := range groups {
@@ -1144,6 +1479,47 @@ func flowConnAdoptedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.ConnAdopted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func flowConnAdoptedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.ConnAdopted)
 	for i := range groups {
@@ -1238,6 +1614,47 @@ func flowConnAdoptedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, 
 func flowTCPStateChangeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.TCPStateChange)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.TCPStateChange)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func flowTCPStateChangeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1338,6 +1755,53 @@ func flowTCPStateChangeThis(h Host, L *lua.LState, e any, key string) (lua.LValu
 func flowRexmitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Rexmit)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowRexmitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.Rexmit)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		case 4:
+			o := v.Old
+			if o == nil {
+				return false
+			}
+			flowDataPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func flowRexmitReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1457,6 +1921,41 @@ func flowGapArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
+func flowGapPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.Gap)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func flowGapReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.Gap)
 	for i := range groups {
@@ -1545,6 +2044,47 @@ func flowGapThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 func flowErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Error)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func flowErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1647,6 +2187,41 @@ func flowSideClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
+func flowSideClosedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.SideClosed)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func flowSideClosedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.SideClosed)
 	for i := range groups {
@@ -1733,6 +2308,41 @@ func flowConnEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
+func flowConnEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.ConnEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func flowConnEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.ConnEnd)
 	for i := range groups {
@@ -1815,6 +2425,47 @@ func flowConnEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool
 func flowNewDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.NewData)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowData, v.D))
+}
+
+func flowNewDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.NewData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.D
+			if o == nil {
+				return false
+			}
+			flowDataPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func flowNewDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1913,6 +2564,47 @@ func flowUDPStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
+func flowUDPStartPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.UDPStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func flowUDPStartReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.UDPStart)
 	for i := range groups {
@@ -1998,6 +2690,47 @@ func flowUDPStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool)
 func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Datagram)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowDatagramPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.Datagram)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func flowDatagramReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -2096,6 +2829,41 @@ func flowUDPEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
+func flowUDPEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.UDPEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func flowUDPEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.UDPEnd)
 	for i := range groups {
@@ -2178,6 +2946,47 @@ func flowUDPEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 func flowICMPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.ICMPError)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowICMPErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.ICMPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func flowICMPErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -2280,6 +3089,47 @@ func flowICMPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Orphan)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
+}
+
+func flowOrphanPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.Orphan)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			flowConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func flowOrphanReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -2418,6 +3268,21 @@ func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowPacket, v.Pkt))
 }
 
+func flowBlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*flowev.Blocked)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Pkt
+			if o == nil {
+				return false
+			}
+			flowPacketPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func flowBlockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*flowev.Blocked)
 	for i := range groups {
@@ -2463,69 +3328,69 @@ func flowEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowPktInReadFields, Numbers: flowPktInNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush, Read: flowPktInReadFields, Numbers: flowPktInNumbers,
 		},
 		{
 			Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowConnStartReadFields, Numbers: flowConnStartNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush, Read: flowConnStartReadFields, Numbers: flowConnStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowConnAdoptedReadFields, Numbers: flowConnAdoptedNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush, Read: flowConnAdoptedReadFields, Numbers: flowConnAdoptedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowTCPStateChangeReadFields, Numbers: flowTCPStateChangeNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush, Read: flowTCPStateChangeReadFields, Numbers: flowTCPStateChangeNumbers,
 		},
 		{
 			Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis,
-			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Read: flowRexmitReadFields, Numbers: flowRexmitNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush, Read: flowRexmitReadFields, Numbers: flowRexmitNumbers,
 		},
 		{
 			Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis,
-			Near: []string{"c", "c.client", "c.server"}, Read: flowGapReadFields, Numbers: flowGapNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush, Read: flowGapReadFields, Numbers: flowGapNumbers,
 		},
 		{
 			Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowErrorReadFields, Numbers: flowErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush, Read: flowErrorReadFields, Numbers: flowErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis,
-			Near: []string{"c", "c.client", "c.server"}, Read: flowSideClosedReadFields, Numbers: flowSideClosedNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush, Read: flowSideClosedReadFields, Numbers: flowSideClosedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Read: flowConnEndReadFields, Numbers: flowConnEndNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush, Read: flowConnEndReadFields, Numbers: flowConnEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis,
-			Near: []string{"c", "c.client", "c.server", "d"}, Read: flowNewDataReadFields, Numbers: flowNewDataNumbers,
+			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush, Read: flowNewDataReadFields, Numbers: flowNewDataNumbers,
 		},
 		{
 			Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowUDPStartReadFields, Numbers: flowUDPStartNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush, Read: flowUDPStartReadFields, Numbers: flowUDPStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowDatagramReadFields, Numbers: flowDatagramNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush, Read: flowDatagramReadFields, Numbers: flowDatagramNumbers,
 		},
 		{
 			Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Read: flowUDPEndReadFields, Numbers: flowUDPEndNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush, Read: flowUDPEndReadFields, Numbers: flowUDPEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowICMPErrorReadFields, Numbers: flowICMPErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush, Read: flowICMPErrorReadFields, Numbers: flowICMPErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: flowOrphanThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Read: flowOrphanReadFields, Numbers: flowOrphanNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush, Read: flowOrphanReadFields, Numbers: flowOrphanNumbers,
 		},
 		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
 		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
 		{
 			Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis,
-			Near: []string{"pkt"}, Read: flowBlockedReadFields, Numbers: flowBlockedNumbers,
+			Near: []string{"pkt"}, Push: flowBlockedPush, Read: flowBlockedReadFields, Numbers: flowBlockedNumbers,
 		},
 	}
 }

@@ -62,10 +62,10 @@ type ObjectType struct {
 	// Index reads a field; false if there is none of that name. It raises a Lua
 	// error if the object ended and the field did not outlive it.
 	Index func(h Host, L *lua.LState, o any, key string) (lua.LValue, bool)
-	// Read appends fields, by their places in the object's declaration, as Index
+	// Push pushes fields, by their places in the object's declaration, as Index
 	// would return them. The object is there and has not ended; the fields are
 	// plain values, made by values.
-	Read func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue
+	Push func(L *lua.LState, o any, fields []uint8, values *Values)
 	// SetIndex assigns a field; false if there is no writable one of that name.
 	// It raises a Lua error if the value does not fit or is refused. Nil where
 	// the type has no writable fields.
@@ -83,9 +83,11 @@ type EventType struct {
 	// name. What this has at every hook point is not among them.
 	This func(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 	// Near are the objects that the event leads to in one step or two, as scripts
-	// write them: "c.client". Read appends fields of them as [ObjectType.Read] does,
-	// group by group; false where an object is not there or has ended.
+	// write them: "c.client". Push pushes fields of them as [ObjectType.Push] does,
+	// group by group; false where an object is not there or has ended, which ends it
+	// with the groups before that on the stack. Read appends them to a list.
 	Near []string
+	Push func(L *lua.LState, e any, groups []Group, values *Values) bool
 	Read func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool)
 	// Numbers appends such fields as the numbers that they are; those that are none,
 	// or may be nil, it leaves out.

@@ -160,6 +160,81 @@ func loopConnSetIndex(h Host, L *lua.LState, o any, key string, v lua.LValue) bo
 	return false
 }
 
+func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.uint(uint64(v.ID())))
+		case 1:
+			L.Push(fromEnum(loopKindWords, v.Kind()))
+		case 2:
+			L.Push(fromBool(v.TLS()))
+		case 3:
+			if x, ok := v.SNI(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 4:
+			if x, ok := v.ALPN(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 5:
+			L.Push(fromString(v.Protocol()))
+		case 6:
+			if x, ok := v.Listener(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 7:
+			L.Push(fromBool(v.Inbound()))
+		case 8:
+			L.Push(fromBool(v.Outbound()))
+		case 12:
+			if x, ok := v.SocketPath(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 13:
+			L.Push(fromEnum(loopStateWords, v.State()))
+		case 14:
+			L.Push(fromBool(v.Paused()))
+		case 15:
+			L.Push(values.time(v.Started()))
+		case 16:
+			L.Push(values.duration(v.Duration()))
+		case 17:
+			L.Push(values.duration(v.Idle()))
+		case 18:
+			L.Push(values.uint(uint64(v.BytesIn())))
+		case 19:
+			L.Push(values.uint(uint64(v.BytesOut())))
+		case 20:
+			L.Push(values.uint(uint64(v.Unread())))
+		case 21:
+			L.Push(values.uint(uint64(v.Queued())))
+		case 22:
+			L.Push(fromBool(v.Truncated()))
+		case 23:
+			L.Push(fromBool(v.SendAndClose()))
+		case 24:
+			L.Push(fromBool(v.CloseImmediately()))
+		case 25:
+			L.Push(fromBool(v.WSNoDefrag()))
+		case 26:
+			L.Push(fromBool(v.DeleteChunk()))
+		case 27:
+			L.Push(fromBool(v.EnableBroadcast()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func loopConnReadFields(dst []lua.LValue, v loopev.Conn, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -767,6 +842,21 @@ func loopAddressIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, boo
 	return nil, false
 }
 
+func loopAddressPush(L *lua.LState, v loopev.Address, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.address(v.IP()))
+		case 1:
+			L.Push(small(v.Port()))
+		case 2:
+			L.Push(fromEndpoint(v.Endpoint()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func loopAddressReadFields(dst []lua.LValue, v loopev.Address, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -828,6 +918,43 @@ func loopRequestIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, boo
 		return fromBytes(x), true
 	}
 	return nil, false
+}
+
+func loopRequestPush(L *lua.LState, v loopev.Request, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromString(v.Method()))
+		case 1:
+			L.Push(fromString(v.Target()))
+		case 2:
+			L.Push(fromString(v.Path()))
+		case 3:
+			if x, ok := v.Query(); ok {
+				L.Push(fromString(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 4:
+			L.Push(fromString(v.Version()))
+		case 5:
+			L.Push(fromString(v.Host()))
+		case 6:
+			if x, ok := v.Length(); ok {
+				L.Push(values.uint(uint64(x)))
+			} else {
+				L.Push(lua.LNil)
+			}
+		case 8:
+			if x, ok := v.Body(); ok {
+				L.Push(fromBytes(x))
+			} else {
+				L.Push(lua.LNil)
+			}
+		default:
+			L.Push(lua.LNil)
+		}
+	}
 }
 
 func loopRequestReadFields(dst []lua.LValue, v loopev.Request, fields []uint8, values *Values) []lua.LValue {
@@ -931,6 +1058,21 @@ func loopResponseIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bo
 	return nil, false
 }
 
+func loopResponsePush(L *lua.LState, v loopev.Response, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(small(v.Status()))
+		case 1:
+			L.Push(fromString(v.Reason()))
+		case 3:
+			L.Push(fromBytes(v.Body()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func loopResponseReadFields(dst []lua.LValue, v loopev.Response, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -980,6 +1122,21 @@ func loopUploadIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 		return fromBool(v.Answered()), true
 	}
 	return nil, false
+}
+
+func loopUploadPush(L *lua.LState, v loopev.Upload, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.uint(uint64(v.ID())))
+		case 1:
+			L.Push(values.uint(uint64(v.Sent())))
+		case 2:
+			L.Push(fromBool(v.Answered()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
 }
 
 func loopUploadReadFields(dst []lua.LValue, v loopev.Upload, fields []uint8, values *Values) []lua.LValue {
@@ -1074,8 +1231,8 @@ func loopObjects() []*ObjectType {
 			ID:    LoopConn,
 			Info:  loopev.Family.Objects[0],
 			Index: loopConnIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return loopConnReadFields(dst, o.(loopev.Conn), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopConnPush(L, o.(loopev.Conn), fields, values)
 			},
 			SetIndex: loopConnSetIndex,
 			Methods: map[string]Method{
@@ -1116,16 +1273,16 @@ func loopObjects() []*ObjectType {
 			ID:    LoopAddress,
 			Info:  loopev.Family.Objects[1],
 			Index: loopAddressIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return loopAddressReadFields(dst, o.(loopev.Address), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopAddressPush(L, o.(loopev.Address), fields, values)
 			},
 		},
 		{
 			ID:    LoopRequest,
 			Info:  loopev.Family.Objects[2],
 			Index: loopRequestIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return loopRequestReadFields(dst, o.(loopev.Request), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopRequestPush(L, o.(loopev.Request), fields, values)
 			},
 			Methods: map[string]Method{
 				"header": loopRequestHeader,
@@ -1138,8 +1295,8 @@ func loopObjects() []*ObjectType {
 			ID:    LoopResponse,
 			Info:  loopev.Family.Objects[3],
 			Index: loopResponseIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return loopResponseReadFields(dst, o.(loopev.Response), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopResponsePush(L, o.(loopev.Response), fields, values)
 			},
 			Methods: map[string]Method{
 				"header": loopResponseHeader,
@@ -1149,8 +1306,8 @@ func loopObjects() []*ObjectType {
 			ID:    LoopUpload,
 			Info:  loopev.Family.Objects[4],
 			Index: loopUploadIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return loopUploadReadFields(dst, o.(loopev.Upload), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				loopUploadPush(L, o.(loopev.Upload), fields, values)
 			},
 			Methods: map[string]Method{
 				"write":  loopUploadWrite,
@@ -1164,6 +1321,51 @@ func loopObjects() []*ObjectType {
 func loopAcceptArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Accept)
 	return append(dst, h.Object(LoopConn, v.C))
+}
+
+func loopAcceptPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Accept)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopAcceptReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1272,6 +1474,51 @@ func loopConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(LoopConn, v.C), fromInt(v.Code))
 }
 
+func loopConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Connect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopConnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Connect)
 	for i := range groups {
@@ -1378,6 +1625,51 @@ func loopRecvArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
 }
 
+func loopRecvPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Recv)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopRecvReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Recv)
 	for i := range groups {
@@ -1471,6 +1763,51 @@ func loopRecvNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 func loopSendArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Send)
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
+}
+
+func loopSendPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Send)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopSendReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1568,6 +1905,51 @@ func loopPollArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Now))
 }
 
+func loopPollPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Poll)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopPollReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Poll)
 	for i := range groups {
@@ -1661,6 +2043,51 @@ func loopPollNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 func loopTimerArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Timer)
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Due))
+}
+
+func loopTimerPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Timer)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopTimerReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1758,6 +2185,51 @@ func loopFullArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopSideWords, v.Side))
 }
 
+func loopFullPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Full)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopFullReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Full)
 	for i := range groups {
@@ -1851,6 +2323,51 @@ func loopFullNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 func loopDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Drain)
 	return append(dst, h.Object(LoopConn, v.C))
+}
+
+func loopDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Drain)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopDrainReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1948,6 +2465,51 @@ func loopEOFArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
+func loopEOFPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.EOF)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopEOFReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.EOF)
 	for i := range groups {
@@ -2043,6 +2605,51 @@ func loopMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(LoopConn, v.C), Value(h, L, v.Message))
 }
 
+func loopMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Message)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Message)
 	for i := range groups {
@@ -2136,6 +2743,51 @@ func loopMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) 
 func loopLimitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Limit)
 	return append(dst, h.Object(LoopConn, v.C))
+}
+
+func loopLimitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Limit)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopLimitReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -2251,6 +2903,51 @@ func loopTLSHelloArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(LoopConn, v.C), nameArg)
 }
 
+func loopTLSHelloPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.TLSHello)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopTLSHelloReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.TLSHello)
 	for i := range groups {
@@ -2364,6 +3061,51 @@ func loopErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
+func loopErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.Error)
 	for i := range groups {
@@ -2468,6 +3210,51 @@ func loopErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 func loopMQTTConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.MQTTConnect)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.ClientID))
+}
+
+func loopMQTTConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTConnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopMQTTConnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -2591,6 +3378,51 @@ func loopMQTTSubscribeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Filter))
 }
 
+func loopMQTTSubscribePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTSubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopMQTTSubscribeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTSubscribe)
 	for i := range groups {
@@ -2695,6 +3527,51 @@ func loopMQTTSubscribeThis(h Host, L *lua.LState, e any, key string) (lua.LValue
 func loopMQTTPublishArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.MQTTPublish)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
+}
+
+func loopMQTTPublishPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTPublish)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopMQTTPublishReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -2805,6 +3682,51 @@ func loopMQTTUnsubscribeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []l
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Filter))
 }
 
+func loopMQTTUnsubscribePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTUnsubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopMQTTUnsubscribeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTUnsubscribe)
 	for i := range groups {
@@ -2907,6 +3829,51 @@ func loopMQTTUnsubscribeThis(h Host, L *lua.LState, e any, key string) (lua.LVal
 func loopMQTTDisconnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.MQTTDisconnect)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.ClientID))
+}
+
+func loopMQTTDisconnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTDisconnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopMQTTDisconnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -3013,6 +3980,51 @@ func loopMQTTConnectedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
 }
 
+func loopMQTTConnectedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTConnected)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopMQTTConnectedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.MQTTConnected)
 	for i := range groups {
@@ -3106,6 +4118,51 @@ func loopMQTTConnectedNumbers(dst []float64, e any, groups []Group) ([]float64, 
 func loopMQTTMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.MQTTMessage)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
+}
+
+func loopMQTTMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.MQTTMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopMQTTMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -3212,6 +4269,51 @@ func loopMQTTMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, 
 func loopSocksRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.SocksRequest)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Host))
+}
+
+func loopSocksRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.SocksRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopSocksRequestReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -3328,6 +4430,51 @@ func loopDNSQueryArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Name), fromString(v.Type))
 }
 
+func loopDNSQueryPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.DNSQuery)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopDNSQueryReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.DNSQuery)
 	for i := range groups {
@@ -3430,6 +4577,51 @@ func loopDNSQueryThis(h Host, L *lua.LState, e any, key string) (lua.LValue, boo
 func loopCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Close)
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopWhyWords, v.Why))
+}
+
+func loopClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.Close)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopCloseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -3539,6 +4731,57 @@ func loopCloseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 func loopHTTPHeadersArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.HTTPHeaders)
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
+}
+
+func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPHeaders)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopHTTPHeadersReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -3660,6 +4903,57 @@ func loopHTTPChunkArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromBytes(v.Chunk))
 }
 
+func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPChunk)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopHTTPChunkReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPChunk)
 	for i := range groups {
@@ -3773,6 +5067,57 @@ func loopHTTPChunkThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func loopHTTPPartBeginArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.HTTPPartBegin)
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromString(v.Name))
+}
+
+func loopHTTPPartBeginPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPPartBegin)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopHTTPPartBeginReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -3898,6 +5243,57 @@ func loopHTTPPartDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromBytes(v.Chunk))
 }
 
+func loopHTTPPartDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPPartData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopHTTPPartDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPPartData)
 	for i := range groups {
@@ -4015,6 +5411,57 @@ func loopHTTPPartEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromString(v.Name))
 }
 
+func loopHTTPPartEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPPartEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopHTTPPartEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPPartEnd)
 	for i := range groups {
@@ -4130,6 +5577,57 @@ func loopHTTPPartEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, 
 func loopHTTPRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.HTTPRequest)
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
+}
+
+func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopHTTPRequestReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -4251,6 +5749,57 @@ func loopHTTPResponseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopResponse, v.Res))
 }
 
+func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPResponse)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Res
+			if o == nil {
+				return false
+			}
+			loopResponsePush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopHTTPResponseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPResponse)
 	for i := range groups {
@@ -4369,6 +5918,51 @@ func loopHTTPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
+func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.HTTPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopHTTPErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.HTTPError)
 	for i := range groups {
@@ -4473,6 +6067,57 @@ func loopHTTPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func loopWSHandshakeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.WSHandshake)
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
+}
+
+func loopWSHandshakePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSHandshake)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return false
+			}
+			loopRequestPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopWSHandshakeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -4594,6 +6239,51 @@ func loopWSOpenArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
+func loopWSOpenPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSOpen)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopWSOpenReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSOpen)
 	for i := range groups {
@@ -4700,6 +6390,51 @@ func loopWSMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
 }
 
+func loopWSMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopWSMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSMessage)
 	for i := range groups {
@@ -4802,6 +6537,51 @@ func loopWSMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func loopWSFragmentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.WSFragment)
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
+}
+
+func loopWSFragmentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSFragment)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopWSFragmentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -4910,6 +6690,51 @@ func loopWSPingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
 }
 
+func loopWSPingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSPing)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopWSPingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSPing)
 	for i := range groups {
@@ -5005,6 +6830,51 @@ func loopWSPongArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
 }
 
+func loopWSPongPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSPong)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func loopWSPongReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*loopev.WSPong)
 	for i := range groups {
@@ -5098,6 +6968,51 @@ func loopWSPongNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 func loopWSCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.WSClose)
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
+}
+
+func loopWSClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*loopev.WSClose)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			loopConnPush(L, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func loopWSCloseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -5203,155 +7118,155 @@ func loopEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: loopev.Family.Events[0], Args: loopAcceptArgs, This: loopAcceptThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopAcceptReadFields, Numbers: loopAcceptNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopAcceptPush, Read: loopAcceptReadFields, Numbers: loopAcceptNumbers,
 		},
 		{
 			Info: loopev.Family.Events[1], Args: loopConnectArgs, This: loopConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopConnectReadFields, Numbers: loopConnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopConnectPush, Read: loopConnectReadFields, Numbers: loopConnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[2], Args: loopRecvArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopRecvReadFields, Numbers: loopRecvNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopRecvPush, Read: loopRecvReadFields, Numbers: loopRecvNumbers,
 		},
 		{
 			Info: loopev.Family.Events[3], Args: loopSendArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopSendReadFields, Numbers: loopSendNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSendPush, Read: loopSendReadFields, Numbers: loopSendNumbers,
 		},
 		{
 			Info: loopev.Family.Events[4], Args: loopPollArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopPollReadFields, Numbers: loopPollNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopPollPush, Read: loopPollReadFields, Numbers: loopPollNumbers,
 		},
 		{
 			Info: loopev.Family.Events[5], Args: loopTimerArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopTimerReadFields, Numbers: loopTimerNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTimerPush, Read: loopTimerReadFields, Numbers: loopTimerNumbers,
 		},
 		{
 			Info: loopev.Family.Events[6], Args: loopFullArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopFullReadFields, Numbers: loopFullNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopFullPush, Read: loopFullReadFields, Numbers: loopFullNumbers,
 		},
 		{
 			Info: loopev.Family.Events[7], Args: loopDrainArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopDrainReadFields, Numbers: loopDrainNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDrainPush, Read: loopDrainReadFields, Numbers: loopDrainNumbers,
 		},
 		{
 			Info: loopev.Family.Events[8], Args: loopEOFArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopEOFReadFields, Numbers: loopEOFNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopEOFPush, Read: loopEOFReadFields, Numbers: loopEOFNumbers,
 		},
 		{
 			Info: loopev.Family.Events[9], Args: loopMessageArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMessageReadFields, Numbers: loopMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMessagePush, Read: loopMessageReadFields, Numbers: loopMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[10], Args: loopLimitArgs, This: loopLimitThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopLimitReadFields, Numbers: loopLimitNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush, Read: loopLimitReadFields, Numbers: loopLimitNumbers,
 		},
 		{
 			Info: loopev.Family.Events[11], Args: loopTLSHelloArgs, This: loopTLSHelloThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopTLSHelloReadFields, Numbers: loopTLSHelloNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTLSHelloPush, Read: loopTLSHelloReadFields, Numbers: loopTLSHelloNumbers,
 		},
 		{
 			Info: loopev.Family.Events[12], Args: loopErrorArgs, This: loopErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopErrorReadFields, Numbers: loopErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Read: loopErrorReadFields, Numbers: loopErrorNumbers,
 		},
 		{
 			Info: loopev.Family.Events[13], Args: loopMQTTConnectArgs, This: loopMQTTConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTConnectReadFields, Numbers: loopMQTTConnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectPush, Read: loopMQTTConnectReadFields, Numbers: loopMQTTConnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[14], Args: loopMQTTSubscribeArgs, This: loopMQTTSubscribeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTSubscribeReadFields, Numbers: loopMQTTSubscribeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTSubscribePush, Read: loopMQTTSubscribeReadFields, Numbers: loopMQTTSubscribeNumbers,
 		},
 		{
 			Info: loopev.Family.Events[15], Args: loopMQTTPublishArgs, This: loopMQTTPublishThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTPublishReadFields, Numbers: loopMQTTPublishNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTPublishPush, Read: loopMQTTPublishReadFields, Numbers: loopMQTTPublishNumbers,
 		},
 		{
 			Info: loopev.Family.Events[16], Args: loopMQTTUnsubscribeArgs, This: loopMQTTUnsubscribeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTUnsubscribeReadFields, Numbers: loopMQTTUnsubscribeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTUnsubscribePush, Read: loopMQTTUnsubscribeReadFields, Numbers: loopMQTTUnsubscribeNumbers,
 		},
 		{
 			Info: loopev.Family.Events[17], Args: loopMQTTDisconnectArgs, This: loopMQTTDisconnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTDisconnectReadFields, Numbers: loopMQTTDisconnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTDisconnectPush, Read: loopMQTTDisconnectReadFields, Numbers: loopMQTTDisconnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[18], Args: loopMQTTConnectedArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTConnectedReadFields, Numbers: loopMQTTConnectedNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectedPush, Read: loopMQTTConnectedReadFields, Numbers: loopMQTTConnectedNumbers,
 		},
 		{
 			Info: loopev.Family.Events[19], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopMQTTMessageReadFields, Numbers: loopMQTTMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Read: loopMQTTMessageReadFields, Numbers: loopMQTTMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[20], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopSocksRequestReadFields, Numbers: loopSocksRequestNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSocksRequestPush, Read: loopSocksRequestReadFields, Numbers: loopSocksRequestNumbers,
 		},
 		{
 			Info: loopev.Family.Events[21], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopDNSQueryReadFields, Numbers: loopDNSQueryNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Read: loopDNSQueryReadFields, Numbers: loopDNSQueryNumbers,
 		},
 		{
 			Info: loopev.Family.Events[22], Args: loopCloseArgs, This: loopCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopCloseReadFields, Numbers: loopCloseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Read: loopCloseReadFields, Numbers: loopCloseNumbers,
 		},
 		{
 			Info: loopev.Family.Events[23], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPHeadersReadFields, Numbers: loopHTTPHeadersNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Read: loopHTTPHeadersReadFields, Numbers: loopHTTPHeadersNumbers,
 		},
 		{
 			Info: loopev.Family.Events[24], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPChunkReadFields, Numbers: loopHTTPChunkNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Read: loopHTTPChunkReadFields, Numbers: loopHTTPChunkNumbers,
 		},
 		{
 			Info: loopev.Family.Events[25], Args: loopHTTPPartBeginArgs, This: loopHTTPPartBeginThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPPartBeginReadFields, Numbers: loopHTTPPartBeginNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartBeginPush, Read: loopHTTPPartBeginReadFields, Numbers: loopHTTPPartBeginNumbers,
 		},
 		{
 			Info: loopev.Family.Events[26], Args: loopHTTPPartDataArgs, This: loopHTTPPartDataThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPPartDataReadFields, Numbers: loopHTTPPartDataNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartDataPush, Read: loopHTTPPartDataReadFields, Numbers: loopHTTPPartDataNumbers,
 		},
 		{
 			Info: loopev.Family.Events[27], Args: loopHTTPPartEndArgs, This: loopHTTPPartEndThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPPartEndReadFields, Numbers: loopHTTPPartEndNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartEndPush, Read: loopHTTPPartEndReadFields, Numbers: loopHTTPPartEndNumbers,
 		},
 		{
 			Info: loopev.Family.Events[28], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopHTTPRequestReadFields, Numbers: loopHTTPRequestNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Read: loopHTTPRequestReadFields, Numbers: loopHTTPRequestNumbers,
 		},
 		{
 			Info: loopev.Family.Events[29], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Read: loopHTTPResponseReadFields, Numbers: loopHTTPResponseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Read: loopHTTPResponseReadFields, Numbers: loopHTTPResponseNumbers,
 		},
 		{
 			Info: loopev.Family.Events[30], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopHTTPErrorReadFields, Numbers: loopHTTPErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Read: loopHTTPErrorReadFields, Numbers: loopHTTPErrorNumbers,
 		},
 		{
 			Info: loopev.Family.Events[31], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Read: loopWSHandshakeReadFields, Numbers: loopWSHandshakeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Read: loopWSHandshakeReadFields, Numbers: loopWSHandshakeNumbers,
 		},
 		{
 			Info: loopev.Family.Events[32], Args: loopWSOpenArgs, This: loopWSOpenThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSOpenReadFields, Numbers: loopWSOpenNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Read: loopWSOpenReadFields, Numbers: loopWSOpenNumbers,
 		},
 		{
 			Info: loopev.Family.Events[33], Args: loopWSMessageArgs, This: loopWSMessageThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSMessageReadFields, Numbers: loopWSMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Read: loopWSMessageReadFields, Numbers: loopWSMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[34], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSFragmentReadFields, Numbers: loopWSFragmentNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Read: loopWSFragmentReadFields, Numbers: loopWSFragmentNumbers,
 		},
 		{
 			Info: loopev.Family.Events[35], Args: loopWSPingArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSPingReadFields, Numbers: loopWSPingNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Read: loopWSPingReadFields, Numbers: loopWSPingNumbers,
 		},
 		{
 			Info: loopev.Family.Events[36], Args: loopWSPongArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSPongReadFields, Numbers: loopWSPongNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Read: loopWSPongReadFields, Numbers: loopWSPongNumbers,
 		},
 		{
 			Info: loopev.Family.Events[37], Args: loopWSCloseArgs, This: loopWSCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Read: loopWSCloseReadFields, Numbers: loopWSCloseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Read: loopWSCloseReadFields, Numbers: loopWSCloseNumbers,
 		},
 	}
 }

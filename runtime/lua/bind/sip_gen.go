@@ -115,6 +115,37 @@ func sipTxSetIndex(h Host, L *lua.LState, o any, key string, v lua.LValue) bool 
 	return false
 }
 
+func sipTxPush(L *lua.LState, v sipev.Tx, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.uint(uint64(v.ID())))
+		case 1:
+			L.Push(fromString(v.Method()))
+		case 2:
+			L.Push(fromString(v.CallID()))
+		case 3:
+			L.Push(fromBool(v.IsLocal()))
+		case 9:
+			L.Push(small(v.Code()))
+		case 10:
+			L.Push(small(v.Branches()))
+		case 11:
+			L.Push(fromBool(v.Canceled()))
+		case 13:
+			L.Push(values.duration(v.FrTimer()))
+		case 14:
+			L.Push(values.duration(v.FrInvTimer()))
+		case 15:
+			L.Push(values.duration(v.MaxLifetime()))
+		case 16:
+			L.Push(fromBool(v.NoisyCtimer()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func sipTxReadFields(dst []lua.LValue, v sipev.Tx, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -237,6 +268,39 @@ func sipMessageIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 		return fromEnum(sipFakedByWords, v.FakedBy()), true
 	}
 	return nil, false
+}
+
+func sipMessagePush(L *lua.LState, v sipev.Message, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromBool(v.IsRequest()))
+		case 1:
+			L.Push(fromString(v.Method()))
+		case 2:
+			L.Push(small(v.Code()))
+		case 3:
+			L.Push(fromBytes(v.Reason()))
+		case 8:
+			L.Push(fromBytes(v.CallID()))
+		case 9:
+			L.Push(values.uint(uint64(v.Cseq())))
+		case 10:
+			L.Push(small(v.MaxForwards()))
+		case 11:
+			L.Push(fromBytes(v.Body()))
+		case 12:
+			L.Push(fromBytes(v.Text()))
+		case 13:
+			L.Push(values.uint(uint64(v.Size())))
+		case 15:
+			L.Push(fromBool(v.Faked()))
+		case 16:
+			L.Push(fromEnum(sipFakedByWords, v.FakedBy()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
 }
 
 func sipMessageReadFields(dst []lua.LValue, v sipev.Message, fields []uint8, values *Values) []lua.LValue {
@@ -450,6 +514,25 @@ func sipURISetIndex(h Host, L *lua.LState, o any, key string, v lua.LValue) bool
 	return false
 }
 
+func sipURIPush(L *lua.LState, v sipev.URI, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromBytes(v.Text()))
+		case 1:
+			L.Push(fromBytes(v.Scheme()))
+		case 2:
+			L.Push(fromBytes(v.User()))
+		case 3:
+			L.Push(fromBytes(v.Host()))
+		case 4:
+			L.Push(small(v.Port()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func sipURIReadFields(dst []lua.LValue, v sipev.URI, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -509,6 +592,25 @@ func sipAddressIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool
 	return nil, false
 }
 
+func sipAddressPush(L *lua.LState, v sipev.Address, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(fromBytes(v.URI()))
+		case 1:
+			L.Push(fromBytes(v.User()))
+		case 2:
+			L.Push(fromBytes(v.Host()))
+		case 3:
+			L.Push(fromBytes(v.Display()))
+		case 4:
+			L.Push(fromBytes(v.Tag()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func sipAddressReadFields(dst []lua.LValue, v sipev.Address, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -556,6 +658,23 @@ func sipHopIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) {
 	return nil, false
 }
 
+func sipHopPush(L *lua.LState, v sipev.Hop, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.address(v.IP()))
+		case 1:
+			L.Push(small(v.Port()))
+		case 2:
+			L.Push(fromEndpoint(v.Endpoint()))
+		case 3:
+			L.Push(fromEnum(sipTransportWords, v.Transport()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func sipHopReadFields(dst []lua.LValue, v sipev.Hop, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -601,6 +720,25 @@ func sipBranchIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool)
 	return nil, false
 }
 
+func sipBranchPush(L *lua.LState, v sipev.Branch, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(small(v.Index()))
+		case 1:
+			L.Push(fromString(v.URI()))
+		case 2:
+			L.Push(small(v.Code()))
+		case 3:
+			L.Push(fromBool(v.Faked()))
+		case 4:
+			L.Push(fromBool(v.Canceled()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func sipBranchReadFields(dst []lua.LValue, v sipev.Branch, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -639,8 +777,8 @@ func sipObjects() []*ObjectType {
 			ID:    SIPTx,
 			Info:  sipev.Family.Objects[0],
 			Index: sipTxIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return sipTxReadFields(dst, o.(sipev.Tx), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				sipTxPush(L, o.(sipev.Tx), fields, values)
 			},
 			SetIndex: sipTxSetIndex,
 			Methods: map[string]Method{
@@ -652,8 +790,8 @@ func sipObjects() []*ObjectType {
 			ID:    SIPMessage,
 			Info:  sipev.Family.Objects[1],
 			Index: sipMessageIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return sipMessageReadFields(dst, o.(sipev.Message), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				sipMessagePush(L, o.(sipev.Message), fields, values)
 			},
 			Methods: map[string]Method{
 				"header":        sipMessageHeader,
@@ -671,8 +809,8 @@ func sipObjects() []*ObjectType {
 			ID:    SIPURI,
 			Info:  sipev.Family.Objects[2],
 			Index: sipURIIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return sipURIReadFields(dst, o.(sipev.URI), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				sipURIPush(L, o.(sipev.URI), fields, values)
 			},
 			SetIndex: sipURISetIndex,
 			Methods: map[string]Method{
@@ -683,8 +821,8 @@ func sipObjects() []*ObjectType {
 			ID:    SIPAddress,
 			Info:  sipev.Family.Objects[3],
 			Index: sipAddressIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return sipAddressReadFields(dst, o.(sipev.Address), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				sipAddressPush(L, o.(sipev.Address), fields, values)
 			},
 			Methods: map[string]Method{
 				"param": sipAddressParam,
@@ -694,16 +832,16 @@ func sipObjects() []*ObjectType {
 			ID:    SIPHop,
 			Info:  sipev.Family.Objects[4],
 			Index: sipHopIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return sipHopReadFields(dst, o.(sipev.Hop), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				sipHopPush(L, o.(sipev.Hop), fields, values)
 			},
 		},
 		{
 			ID:    SIPBranch,
 			Info:  sipev.Family.Objects[5],
 			Index: sipBranchIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return sipBranchReadFields(dst, o.(sipev.Branch), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				sipBranchPush(L, o.(sipev.Branch), fields, values)
 			},
 		},
 	}
@@ -712,6 +850,137 @@ func sipObjects() []*ObjectType {
 func sipRequestInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.RequestIn)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipRequestInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.RequestIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipRequestInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -974,6 +1243,143 @@ func sipRequestInNumbers(dst []float64, e any, groups []Group) ([]float64, bool)
 func sipRequestFwdedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.RequestFwded)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
+}
+
+func sipRequestFwdedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.RequestFwded)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return false
+			}
+			sipBranchPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipRequestFwdedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1259,6 +1665,137 @@ func sipRequestPendingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
+func sipRequestPendingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.RequestPending)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipRequestPendingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.RequestPending)
 	for i := range groups {
@@ -1519,6 +2056,143 @@ func sipRequestPendingNumbers(dst []float64, e any, groups []Group) ([]float64, 
 func sipRequestOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.RequestOut)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
+}
+
+func sipRequestOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.RequestOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return false
+			}
+			sipBranchPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipRequestOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1802,6 +2476,143 @@ func sipRequestOutThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func sipRequestSentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.RequestSent)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
+}
+
+func sipRequestSentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.RequestSent)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return false
+			}
+			sipBranchPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipRequestSentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -2089,6 +2900,143 @@ func sipResponseInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
+func sipResponseInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.ResponseIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return false
+			}
+			sipBranchPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipResponseInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ResponseIn)
 	for i := range groups {
@@ -2370,6 +3318,143 @@ func sipResponseInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func sipResponseFwdedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.ResponseFwded)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
+}
+
+func sipResponseFwdedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.ResponseFwded)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return false
+			}
+			sipBranchPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipResponseFwdedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -2655,6 +3740,143 @@ func sipOnBranchFailureArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
+func sipOnBranchFailurePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.OnBranchFailure)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return false
+			}
+			sipBranchPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipOnBranchFailureReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.OnBranchFailure)
 	for i := range groups {
@@ -2938,6 +4160,137 @@ func sipOnFailureRoArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
+func sipOnFailureRoPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.OnFailureRo)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipOnFailureRoReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.OnFailureRo)
 	for i := range groups {
@@ -3198,6 +4551,137 @@ func sipOnFailureRoNumbers(dst []float64, e any, groups []Group) ([]float64, boo
 func sipOnFailureArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.OnFailure)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipOnFailurePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.OnFailure)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipOnFailureReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -3462,6 +4946,137 @@ func sipResponseReadyArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
+func sipResponseReadyPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.ResponseReady)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipResponseReadyReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ResponseReady)
 	for i := range groups {
@@ -3722,6 +5337,137 @@ func sipResponseReadyNumbers(dst []float64, e any, groups []Group) ([]float64, b
 func sipResponsePreOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.ResponsePreOut)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipResponsePreOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.ResponsePreOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipResponsePreOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -3986,6 +5732,137 @@ func sipResponseOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
+func sipResponseOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.ResponseOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipResponseOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.ResponseOut)
 	for i := range groups {
@@ -4246,6 +6123,137 @@ func sipResponseOutNumbers(dst []float64, e any, groups []Group) ([]float64, boo
 func sipResponseSentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.ResponseSent)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipResponseSentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.ResponseSent)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipResponseSentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -4519,6 +6527,137 @@ func sipE2eackInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
+func sipE2eackInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.E2eackIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipE2eackInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.E2eackIn)
 	for i := range groups {
@@ -4779,6 +6918,137 @@ func sipE2eackInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) 
 func sipE2eackRetrInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.E2eackRetrIn)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipE2eackRetrInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.E2eackRetrIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipE2eackRetrInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -5043,6 +7313,137 @@ func sipAckNegInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
+func sipAckNegInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.AckNegIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipAckNegInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.AckNegIn)
 	for i := range groups {
@@ -5303,6 +7704,137 @@ func sipAckNegInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) 
 func sipReqRetrInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.ReqRetrIn)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipReqRetrInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.ReqRetrIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipReqRetrInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -5567,6 +8099,137 @@ func sipE2ecancelInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
+func sipE2ecancelInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.E2ecancelIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipE2ecancelInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.E2ecancelIn)
 	for i := range groups {
@@ -5827,6 +8490,137 @@ func sipE2ecancelInNumbers(dst []float64, e any, groups []Group) ([]float64, boo
 func sipUnroutedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.Unrouted)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipUnroutedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.Unrouted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipUnroutedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -6091,6 +8885,81 @@ func sipSilentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SIPTx, v.Tx))
 }
 
+func sipSilentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.Silent)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipSilentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.Silent)
 	for i := range groups {
@@ -6244,6 +9113,81 @@ func sipDestroyArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SIPTx, v.Tx))
 }
 
+func sipDestroyPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.Destroy)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipDestroyReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.Destroy)
 	for i := range groups {
@@ -6395,6 +9339,137 @@ func sipDestroyNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 func sipLocalRequestInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.LocalRequestIn)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipLocalRequestInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.LocalRequestIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipLocalRequestInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -6659,6 +9734,137 @@ func sipLocalResponseInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
+func sipLocalResponseInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.LocalResponseIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipLocalResponseInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.LocalResponseIn)
 	for i := range groups {
@@ -6921,6 +10127,137 @@ func sipLocalResponseOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []l
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
+func sipLocalResponseOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.LocalResponseOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sipLocalResponseOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sipev.LocalResponseOut)
 	for i := range groups {
@@ -7181,6 +10518,137 @@ func sipLocalResponseOutNumbers(dst []float64, e any, groups []Group) ([]float64
 func sipLocalCompletedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.LocalCompleted)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
+}
+
+func sipLocalCompletedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sipev.LocalCompleted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sipTxPush(L, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return false
+			}
+			x := o.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			sipMessagePush(L, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return false
+			}
+			x := o.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sipLocalCompletedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -7519,107 +10987,107 @@ func sipEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: sipev.Family.Events[0], Args: sipRequestInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipRequestInReadFields, Numbers: sipRequestInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestInPush, Read: sipRequestInReadFields, Numbers: sipRequestInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[1], Args: sipRequestFwdedArgs, This: sipRequestFwdedThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipRequestFwdedReadFields, Numbers: sipRequestFwdedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestFwdedPush, Read: sipRequestFwdedReadFields, Numbers: sipRequestFwdedNumbers,
 		},
 		{
 			Info: sipev.Family.Events[2], Args: sipRequestPendingArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipRequestPendingReadFields, Numbers: sipRequestPendingNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestPendingPush, Read: sipRequestPendingReadFields, Numbers: sipRequestPendingNumbers,
 		},
 		{
 			Info: sipev.Family.Events[3], Args: sipRequestOutArgs, This: sipRequestOutThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipRequestOutReadFields, Numbers: sipRequestOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestOutPush, Read: sipRequestOutReadFields, Numbers: sipRequestOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[4], Args: sipRequestSentArgs, This: sipRequestSentThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipRequestSentReadFields, Numbers: sipRequestSentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestSentPush, Read: sipRequestSentReadFields, Numbers: sipRequestSentNumbers,
 		},
 		{
 			Info: sipev.Family.Events[5], Args: sipResponseInArgs, This: sipResponseInThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipResponseInReadFields, Numbers: sipResponseInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseInPush, Read: sipResponseInReadFields, Numbers: sipResponseInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[6], Args: sipResponseFwdedArgs, This: sipResponseFwdedThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipResponseFwdedReadFields, Numbers: sipResponseFwdedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseFwdedPush, Read: sipResponseFwdedReadFields, Numbers: sipResponseFwdedNumbers,
 		},
 		{
 			Info: sipev.Family.Events[7], Args: sipOnBranchFailureArgs, This: sipOnBranchFailureThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Read: sipOnBranchFailureReadFields, Numbers: sipOnBranchFailureNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipOnBranchFailurePush, Read: sipOnBranchFailureReadFields, Numbers: sipOnBranchFailureNumbers,
 		},
 		{
 			Info: sipev.Family.Events[8], Args: sipOnFailureRoArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipOnFailureRoReadFields, Numbers: sipOnFailureRoNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailureRoPush, Read: sipOnFailureRoReadFields, Numbers: sipOnFailureRoNumbers,
 		},
 		{
 			Info: sipev.Family.Events[9], Args: sipOnFailureArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipOnFailureReadFields, Numbers: sipOnFailureNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailurePush, Read: sipOnFailureReadFields, Numbers: sipOnFailureNumbers,
 		},
 		{
 			Info: sipev.Family.Events[10], Args: sipResponseReadyArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipResponseReadyReadFields, Numbers: sipResponseReadyNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseReadyPush, Read: sipResponseReadyReadFields, Numbers: sipResponseReadyNumbers,
 		},
 		{
 			Info: sipev.Family.Events[11], Args: sipResponsePreOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipResponsePreOutReadFields, Numbers: sipResponsePreOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponsePreOutPush, Read: sipResponsePreOutReadFields, Numbers: sipResponsePreOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[12], Args: sipResponseOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipResponseOutReadFields, Numbers: sipResponseOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseOutPush, Read: sipResponseOutReadFields, Numbers: sipResponseOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[13], Args: sipResponseSentArgs, This: sipResponseSentThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipResponseSentReadFields, Numbers: sipResponseSentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseSentPush, Read: sipResponseSentReadFields, Numbers: sipResponseSentNumbers,
 		},
 		{
 			Info: sipev.Family.Events[14], Args: sipE2eackInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipE2eackInReadFields, Numbers: sipE2eackInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackInPush, Read: sipE2eackInReadFields, Numbers: sipE2eackInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[15], Args: sipE2eackRetrInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipE2eackRetrInReadFields, Numbers: sipE2eackRetrInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackRetrInPush, Read: sipE2eackRetrInReadFields, Numbers: sipE2eackRetrInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[16], Args: sipAckNegInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipAckNegInReadFields, Numbers: sipAckNegInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipAckNegInPush, Read: sipAckNegInReadFields, Numbers: sipAckNegInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[17], Args: sipReqRetrInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipReqRetrInReadFields, Numbers: sipReqRetrInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipReqRetrInPush, Read: sipReqRetrInReadFields, Numbers: sipReqRetrInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[18], Args: sipE2ecancelInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipE2ecancelInReadFields, Numbers: sipE2ecancelInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2ecancelInPush, Read: sipE2ecancelInReadFields, Numbers: sipE2ecancelInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[19], Args: sipUnroutedArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipUnroutedReadFields, Numbers: sipUnroutedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipUnroutedPush, Read: sipUnroutedReadFields, Numbers: sipUnroutedNumbers,
 		},
 		{
 			Info: sipev.Family.Events[20], Args: sipSilentArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Read: sipSilentReadFields, Numbers: sipSilentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipSilentPush, Read: sipSilentReadFields, Numbers: sipSilentNumbers,
 		},
 		{
 			Info: sipev.Family.Events[21], Args: sipDestroyArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Read: sipDestroyReadFields, Numbers: sipDestroyNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipDestroyPush, Read: sipDestroyReadFields, Numbers: sipDestroyNumbers,
 		},
 		{
 			Info: sipev.Family.Events[22], Args: sipLocalRequestInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipLocalRequestInReadFields, Numbers: sipLocalRequestInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalRequestInPush, Read: sipLocalRequestInReadFields, Numbers: sipLocalRequestInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[23], Args: sipLocalResponseInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipLocalResponseInReadFields, Numbers: sipLocalResponseInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseInPush, Read: sipLocalResponseInReadFields, Numbers: sipLocalResponseInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[24], Args: sipLocalResponseOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipLocalResponseOutReadFields, Numbers: sipLocalResponseOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseOutPush, Read: sipLocalResponseOutReadFields, Numbers: sipLocalResponseOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[25], Args: sipLocalCompletedArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Read: sipLocalCompletedReadFields, Numbers: sipLocalCompletedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Read: sipLocalCompletedReadFields, Numbers: sipLocalCompletedNumbers,
 		},
 		{Info: sipev.Family.Events[26], Args: sipContactArgs, This: sipContactThis},
 		{Info: sipev.Family.Events[27], Args: noArgs, This: sipDestinationThis},

@@ -40,6 +40,35 @@ func sockConnIndex(h Host, L *lua.LState, o any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func sockConnPush(L *lua.LState, v sockev.Conn, fields []uint8, values *Values) {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			L.Push(values.uint(uint64(v.ID())))
+		case 1:
+			L.Push(fromEndpoint(v.Address()))
+		case 2:
+			L.Push(fromEndpoint(v.Peer()))
+		case 3:
+			L.Push(fromEnum(sockStateWords, v.State()))
+		case 4:
+			L.Push(values.int(int64(v.Recv())))
+		case 5:
+			L.Push(values.int(int64(v.Send())))
+		case 6:
+			L.Push(values.uint(uint64(v.PID())))
+		case 7:
+			L.Push(values.uint(uint64(v.FD())))
+		case 8:
+			L.Push(fromString(v.Owner()))
+		case 9:
+			L.Push(fromBool(v.Paused()))
+		default:
+			L.Push(lua.LNil)
+		}
+	}
+}
+
 func sockConnReadFields(dst []lua.LValue, v sockev.Conn, fields []uint8, values *Values) []lua.LValue {
 	for _, f := range fields {
 		switch f {
@@ -201,8 +230,8 @@ func sockObjects() []*ObjectType {
 			ID:    SockConn,
 			Info:  sockev.Family.Objects[0],
 			Index: sockConnIndex,
-			Read: func(dst []lua.LValue, o any, fields []uint8, values *Values) []lua.LValue {
-				return sockConnReadFields(dst, o.(sockev.Conn), fields, values)
+			Push: func(L *lua.LState, o any, fields []uint8, values *Values) {
+				sockConnPush(L, o.(sockev.Conn), fields, values)
 			},
 			Methods: map[string]Method{
 				"pause":      sockConnPause,
@@ -220,6 +249,21 @@ func sockObjects() []*ObjectType {
 func sockSelectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Select)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockSelectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Select)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockSelectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -266,6 +310,21 @@ func sockSelectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 func sockBeforeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Before)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockBeforePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Before)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockBeforeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -316,6 +375,21 @@ func sockDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Drain)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockDrainReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Drain)
 	for i := range groups {
@@ -360,6 +434,21 @@ func sockDrainThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 func sockLockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Locked)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockLockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Locked)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockLockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -408,6 +497,21 @@ func sockPauseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockPausePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Pause)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockPauseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Pause)
 	for i := range groups {
@@ -454,6 +558,21 @@ func sockDumpArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockDumpPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Dump)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockDumpReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Dump)
 	for i := range groups {
@@ -498,6 +617,21 @@ func sockDumpThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 func sockQueueArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Queue)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockQueuePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Queue)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockQueueReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -550,6 +684,21 @@ func sockImageWrittenArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockImageWrittenPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.ImageWritten)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockImageWrittenReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.ImageWritten)
 	for i := range groups {
@@ -594,6 +743,21 @@ func sockImageWrittenThis(h Host, L *lua.LState, e any, key string) (lua.LValue,
 func sockClosingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Closing)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockClosingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Closing)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockClosingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -642,6 +806,21 @@ func sockClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockClosedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Closed)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockClosedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Closed)
 	for i := range groups {
@@ -686,6 +865,21 @@ func sockClosedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 func sockResumeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Resume)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockResumePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Resume)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockResumeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -734,6 +928,21 @@ func sockRestoreUnboundArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockRestoreUnboundPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.RestoreUnbound)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockRestoreUnboundReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.RestoreUnbound)
 	for i := range groups {
@@ -778,6 +987,21 @@ func sockRestoreUnboundThis(h Host, L *lua.LState, e any, key string) (lua.LValu
 func sockRestoreBoundArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.RestoreBound)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockRestoreBoundPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.RestoreBound)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockRestoreBoundReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -826,6 +1050,21 @@ func sockRestoreNoqArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockRestoreNoqPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.RestoreNoq)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockRestoreNoqReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.RestoreNoq)
 	for i := range groups {
@@ -870,6 +1109,21 @@ func sockRestoreNoqThis(h Host, L *lua.LState, e any, key string) (lua.LValue, b
 func sockRestoreQueueArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.RestoreQueue)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockRestoreQueuePush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.RestoreQueue)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockRestoreQueueReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -918,6 +1172,21 @@ func sockRestoredArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockRestoredPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Restored)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockRestoredReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Restored)
 	for i := range groups {
@@ -962,6 +1231,21 @@ func sockRestoredThis(h Host, L *lua.LState, e any, key string) (lua.LValue, boo
 func sockUnlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Unlocked)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockUnlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Unlocked)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockUnlockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1010,6 +1294,21 @@ func sockUpArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockUpPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Up)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockUpReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.Up)
 	for i := range groups {
@@ -1054,6 +1353,21 @@ func sockUpThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 func sockFirstAckArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.FirstAck)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockFirstAckPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.FirstAck)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockFirstAckReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1104,6 +1418,21 @@ func sockFirstDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockFirstDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.FirstData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockFirstDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.FirstData)
 	for i := range groups {
@@ -1150,6 +1479,21 @@ func sockFirstDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func sockStalledArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Stalled)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockStalledPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Stalled)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockStalledReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1200,6 +1544,21 @@ func sockLeaseExpiredArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SockConn, v.S))
 }
 
+func sockLeaseExpiredPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.LeaseExpired)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
+}
+
 func sockLeaseExpiredReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
 	v := e.(*sockev.LeaseExpired)
 	for i := range groups {
@@ -1244,6 +1603,21 @@ func sockLeaseExpiredThis(h Host, L *lua.LState, e any, key string) (lua.LValue,
 func sockErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Error)
 	return append(dst, h.Object(SockConn, v.S))
+}
+
+func sockErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
+	v := e.(*sockev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return false
+			}
+			sockConnPush(L, o, g.Fields, values)
+		}
+	}
+	return true
 }
 
 func sockErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
@@ -1295,95 +1669,95 @@ func sockEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: sockev.Family.Events[0], Args: sockSelectArgs, This: sockSelectThis,
-			Near: []string{"s"}, Read: sockSelectReadFields, Numbers: sockSelectNumbers,
+			Near: []string{"s"}, Push: sockSelectPush, Read: sockSelectReadFields, Numbers: sockSelectNumbers,
 		},
 		{
 			Info: sockev.Family.Events[1], Args: sockBeforeArgs, This: sockBeforeThis,
-			Near: []string{"s"}, Read: sockBeforeReadFields, Numbers: sockBeforeNumbers,
+			Near: []string{"s"}, Push: sockBeforePush, Read: sockBeforeReadFields, Numbers: sockBeforeNumbers,
 		},
 		{
 			Info: sockev.Family.Events[2], Args: sockDrainArgs, This: sockDrainThis,
-			Near: []string{"s"}, Read: sockDrainReadFields, Numbers: sockDrainNumbers,
+			Near: []string{"s"}, Push: sockDrainPush, Read: sockDrainReadFields, Numbers: sockDrainNumbers,
 		},
 		{
 			Info: sockev.Family.Events[3], Args: sockLockedArgs, This: sockLockedThis,
-			Near: []string{"s"}, Read: sockLockedReadFields, Numbers: sockLockedNumbers,
+			Near: []string{"s"}, Push: sockLockedPush, Read: sockLockedReadFields, Numbers: sockLockedNumbers,
 		},
 		{
 			Info: sockev.Family.Events[4], Args: sockPauseArgs, This: sockPauseThis,
-			Near: []string{"s"}, Read: sockPauseReadFields, Numbers: sockPauseNumbers,
+			Near: []string{"s"}, Push: sockPausePush, Read: sockPauseReadFields, Numbers: sockPauseNumbers,
 		},
 		{
 			Info: sockev.Family.Events[5], Args: sockDumpArgs, This: sockDumpThis,
-			Near: []string{"s"}, Read: sockDumpReadFields, Numbers: sockDumpNumbers,
+			Near: []string{"s"}, Push: sockDumpPush, Read: sockDumpReadFields, Numbers: sockDumpNumbers,
 		},
 		{
 			Info: sockev.Family.Events[6], Args: sockQueueArgs, This: sockQueueThis,
-			Near: []string{"s"}, Read: sockQueueReadFields, Numbers: sockQueueNumbers,
+			Near: []string{"s"}, Push: sockQueuePush, Read: sockQueueReadFields, Numbers: sockQueueNumbers,
 		},
 		{
 			Info: sockev.Family.Events[7], Args: sockImageWrittenArgs, This: sockImageWrittenThis,
-			Near: []string{"s"}, Read: sockImageWrittenReadFields, Numbers: sockImageWrittenNumbers,
+			Near: []string{"s"}, Push: sockImageWrittenPush, Read: sockImageWrittenReadFields, Numbers: sockImageWrittenNumbers,
 		},
 		{
 			Info: sockev.Family.Events[8], Args: sockClosingArgs, This: sockClosingThis,
-			Near: []string{"s"}, Read: sockClosingReadFields, Numbers: sockClosingNumbers,
+			Near: []string{"s"}, Push: sockClosingPush, Read: sockClosingReadFields, Numbers: sockClosingNumbers,
 		},
 		{
 			Info: sockev.Family.Events[9], Args: sockClosedArgs, This: sockClosedThis,
-			Near: []string{"s"}, Read: sockClosedReadFields, Numbers: sockClosedNumbers,
+			Near: []string{"s"}, Push: sockClosedPush, Read: sockClosedReadFields, Numbers: sockClosedNumbers,
 		},
 		{
 			Info: sockev.Family.Events[10], Args: sockResumeArgs, This: sockResumeThis,
-			Near: []string{"s"}, Read: sockResumeReadFields, Numbers: sockResumeNumbers,
+			Near: []string{"s"}, Push: sockResumePush, Read: sockResumeReadFields, Numbers: sockResumeNumbers,
 		},
 		{
 			Info: sockev.Family.Events[11], Args: sockRestoreUnboundArgs, This: sockRestoreUnboundThis,
-			Near: []string{"s"}, Read: sockRestoreUnboundReadFields, Numbers: sockRestoreUnboundNumbers,
+			Near: []string{"s"}, Push: sockRestoreUnboundPush, Read: sockRestoreUnboundReadFields, Numbers: sockRestoreUnboundNumbers,
 		},
 		{
 			Info: sockev.Family.Events[12], Args: sockRestoreBoundArgs, This: sockRestoreBoundThis,
-			Near: []string{"s"}, Read: sockRestoreBoundReadFields, Numbers: sockRestoreBoundNumbers,
+			Near: []string{"s"}, Push: sockRestoreBoundPush, Read: sockRestoreBoundReadFields, Numbers: sockRestoreBoundNumbers,
 		},
 		{
 			Info: sockev.Family.Events[13], Args: sockRestoreNoqArgs, This: sockRestoreNoqThis,
-			Near: []string{"s"}, Read: sockRestoreNoqReadFields, Numbers: sockRestoreNoqNumbers,
+			Near: []string{"s"}, Push: sockRestoreNoqPush, Read: sockRestoreNoqReadFields, Numbers: sockRestoreNoqNumbers,
 		},
 		{
 			Info: sockev.Family.Events[14], Args: sockRestoreQueueArgs, This: sockRestoreQueueThis,
-			Near: []string{"s"}, Read: sockRestoreQueueReadFields, Numbers: sockRestoreQueueNumbers,
+			Near: []string{"s"}, Push: sockRestoreQueuePush, Read: sockRestoreQueueReadFields, Numbers: sockRestoreQueueNumbers,
 		},
 		{
 			Info: sockev.Family.Events[15], Args: sockRestoredArgs, This: sockRestoredThis,
-			Near: []string{"s"}, Read: sockRestoredReadFields, Numbers: sockRestoredNumbers,
+			Near: []string{"s"}, Push: sockRestoredPush, Read: sockRestoredReadFields, Numbers: sockRestoredNumbers,
 		},
 		{
 			Info: sockev.Family.Events[16], Args: sockUnlockedArgs, This: sockUnlockedThis,
-			Near: []string{"s"}, Read: sockUnlockedReadFields, Numbers: sockUnlockedNumbers,
+			Near: []string{"s"}, Push: sockUnlockedPush, Read: sockUnlockedReadFields, Numbers: sockUnlockedNumbers,
 		},
 		{
 			Info: sockev.Family.Events[17], Args: sockUpArgs, This: sockUpThis,
-			Near: []string{"s"}, Read: sockUpReadFields, Numbers: sockUpNumbers,
+			Near: []string{"s"}, Push: sockUpPush, Read: sockUpReadFields, Numbers: sockUpNumbers,
 		},
 		{
 			Info: sockev.Family.Events[18], Args: sockFirstAckArgs, This: sockFirstAckThis,
-			Near: []string{"s"}, Read: sockFirstAckReadFields, Numbers: sockFirstAckNumbers,
+			Near: []string{"s"}, Push: sockFirstAckPush, Read: sockFirstAckReadFields, Numbers: sockFirstAckNumbers,
 		},
 		{
 			Info: sockev.Family.Events[19], Args: sockFirstDataArgs, This: sockFirstDataThis,
-			Near: []string{"s"}, Read: sockFirstDataReadFields, Numbers: sockFirstDataNumbers,
+			Near: []string{"s"}, Push: sockFirstDataPush, Read: sockFirstDataReadFields, Numbers: sockFirstDataNumbers,
 		},
 		{
 			Info: sockev.Family.Events[20], Args: sockStalledArgs, This: sockStalledThis,
-			Near: []string{"s"}, Read: sockStalledReadFields, Numbers: sockStalledNumbers,
+			Near: []string{"s"}, Push: sockStalledPush, Read: sockStalledReadFields, Numbers: sockStalledNumbers,
 		},
 		{
 			Info: sockev.Family.Events[21], Args: sockLeaseExpiredArgs, This: sockLeaseExpiredThis,
-			Near: []string{"s"}, Read: sockLeaseExpiredReadFields, Numbers: sockLeaseExpiredNumbers,
+			Near: []string{"s"}, Push: sockLeaseExpiredPush, Read: sockLeaseExpiredReadFields, Numbers: sockLeaseExpiredNumbers,
 		},
 		{
 			Info: sockev.Family.Events[22], Args: sockErrorArgs, This: sockErrorThis,
-			Near: []string{"s"}, Read: sockErrorReadFields, Numbers: sockErrorNumbers,
+			Near: []string{"s"}, Push: sockErrorPush, Read: sockErrorReadFields, Numbers: sockErrorNumbers,
 		},
 	}
 }

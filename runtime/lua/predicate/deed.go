@@ -46,20 +46,23 @@ func Deed(fn *ast.FunctionExpr, info *event.Info, names *Names, m *Machine) (*en
 		return nil, err
 	}
 	d := &deed{state: c.state, reaches: t.fn(), cells: m.Cells}
-	return &engine.Deed{Do: d.do, Foresee: d.foresee, Decides: c.decisive}, nil
+	d.mark = c.decisive
+	return &engine.Deed{Do: d.native(), Foresee: d.foresee, Decides: c.decisive}, nil
 }
 
 // deed is a compiled handler.
 type deed struct {
 	*state
-	// reaches computes what is to be written and reports whether there is anything.
+	// reaches finds the way of an event, writes what is written there and reports
+	// whether that is anything, or a decision.
 	reaches func(e any) bool
 	cells   map[string]*glua.Upvalue
 }
 
-// leaf is the end of a path: state.values are written there, one to each of its cells.
+// leaf is the end of a path: values are written there, one to each of its cells.
 type leaf struct {
 	cells    []*glua.Upvalue
+	values   []glua.LValue    // room for them: its length stays 0
 	decision *engine.Decision // nil: none
 	// groups are the fields that are written as they are, all read at once to the cells
 	// of written, group by group; reads make what is written to others behind them.
@@ -71,19 +74,22 @@ type leaf struct {
 	touches []func(e any)
 }
 
-func (d *deed) do(e any) (engine.Answer, *engine.Decision) {
-	reached := d.reaches(e)
-	switch {
-	case d.ask:
-		d.ask = false
-		return engine.Ask, nil
-	case !reached:
-		return engine.No, nil
+// native makes the engine's form of a handler.
+func (d *deed) native() func(e any) (engine.Answer, *engine.Decision) {
+	st, reaches := d.state, d.reaches
+	return func(e any) (engine.Answer, *engine.Decision) {
+		reached := reaches(e)
+		switch {
+		case st.ask:
+			st.ask = false
+			return engine.Ask, nil
+		case !reached:
+			return engine.No, nil
+		case st.mark:
+			return engine.Yes, st.leaf.decision
+		}
+		return engine.Yes, nil
 	}
-	for i, cell := range d.leaf.cells {
-		cell.SetValue(d.values[i])
-	}
-	return engine.Yes, d.leaf.decision
 }
 
 // foresee computes what do would write, and returns what compares it with what is
@@ -93,7 +99,9 @@ func (d *deed) foresee(e any) func(*engine.Decision) error {
 	for name, cell := range d.cells {
 		after[name] = cell.Value()
 	}
+	d.dry = true
 	reached := d.reaches(e)
+	d.dry = false
 	if d.ask {
 		d.ask = false
 		return nil
@@ -102,10 +110,8 @@ func (d *deed) foresee(e any) func(*engine.Decision) error {
 	if reached {
 		decides = d.leaf.decision
 		for name, cell := range d.cells {
-			for i, written := range d.leaf.cells {
-				if written == cell {
-					after[name] = d.values[i]
-				}
+			if i := slices.Index(d.leaf.cells, cell); i >= 0 {
+				after[name] = d.leaf.values[:len(d.leaf.cells)][i]
 			}
 		}
 	}
@@ -200,35 +206,34 @@ func (c *compiler) reach(l *leaf) test {
 	if len(l.cells) == 0 && l.decision == nil && len(l.touches) == 0 {
 		return fixed(false)
 	}
-	st, values, done := c.state, c.machine.Values, len(l.cells) > 0 || l.decision != nil
-	read := func(e any) bool {
-		st.leaf, st.values = l, st.values[:0]
-		for _, get := range l.reads {
-			st.values = append(st.values, get(e))
-		}
-		return done
-	}
-	if len(l.groups) > 0 {
-		near := c.event.Read
-		read = func(e any) (ok bool) {
-			st.leaf = l
-			if st.values, ok = near(st.values[:0], e, l.groups, values); !ok {
-				st.ask = true
-				return false
-			}
-			for _, get := range l.reads {
-				st.values = append(st.values, get(e))
-			}
-			return true
-		}
-	}
-	if len(l.touches) == 0 {
-		return test{holds: read}
-	}
+	l.values = make([]glua.LValue, 0, len(l.cells))
+	st, event, values := c.state, c.event, c.machine.Values
+	idle := len(l.cells) == 0 && l.decision == nil
 	return test{holds: func(e any) bool {
+		list, ok := l.values, true
+		if len(l.groups) > 0 {
+			list, ok = event.Read(list, e, l.groups, values)
+		}
+		for _, get := range l.reads {
+			list = append(list, get(e))
+		}
 		for _, touch := range l.touches {
 			touch(e)
 		}
-		return read(e)
+		switch {
+		case !ok:
+			st.ask = true
+			return false
+		case idle || st.ask:
+			return false
+		case st.mark || st.dry:
+			if st.leaf = l; st.dry {
+				return true
+			}
+		}
+		for i, cell := range l.cells {
+			cell.SetValue(list[i])
+		}
+		return true
 	}}
 }

@@ -3,7 +3,6 @@ package predicate
 import (
 	"fmt"
 
-	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine"
@@ -102,9 +101,10 @@ type compiler struct {
 type state struct {
 	// ask: the function would raise an error, or might.
 	ask bool
-	// leaf is where a handler's way ended, values what it writes there.
-	leaf   *leaf
-	values []glua.LValue
+	// leaf is where a handler's way ended, if it is to be marked; dry says that nothing
+	// is to be written there.
+	leaf      *leaf
+	mark, dry bool
 }
 
 func newCompiler(fn *ast.FunctionExpr, info *event.Info, names *Names) (*compiler, error) {

@@ -1,32 +1,49 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/spec/model"
 )
 
-// luaFields writes what reads several fields at once, by their places.
-func luaFields(s *source, o *model.Object, prefix string) {
+// luaPush writes what pushes several fields at once, by their places, and what appends
+// them to a list: to push them from a list would cost more than to read them.
+func luaPush(s *source, o *model.Object, prefix string) {
+	s.line("func %sPush(L *lua.LState, v %s, fields []uint8, values *Values) {", prefix, luaObjectType(o))
+	luaEachField(s, o, "L.Push(%s)")
+	s.line("}\n")
 	s.line("func %sReadFields(dst []lua.LValue, v %s, fields []uint8, values *Values) []lua.LValue {", prefix, luaObjectType(o))
-	if slices.ContainsFunc(o.Fields, plainly) {
-		s.line("for _, f := range fields {\nswitch f {")
-		for i, f := range o.Fields {
-			if !plainly(f) {
-				continue
-			}
-			s.line("case %d:", i)
-			read := "v." + goName(f.Name) + "()"
-			if f.Optional && !nilable(f.Type) {
-				s.line("if x, ok := %s; ok {\ndst = append(dst, %s)\n} else {\ndst = append(dst, lua.LNil)\n}", read, luaKept(f.Type, "x"))
-			} else {
-				s.line("dst = append(dst, %s)", luaKept(f.Type, read))
-			}
-		}
-		s.line("default:\ndst = append(dst, lua.LNil)\n}\n}")
-	}
+	luaEachField(s, o, "dst = append(dst, %s)")
 	s.line("return dst\n}\n")
+}
+
+// luaEachField writes what does give to the values of fields.
+func luaEachField(s *source, o *model.Object, give string) {
+	if !slices.ContainsFunc(o.Fields, plainly) {
+		return
+	}
+	s.line("for _, f := range fields {\nswitch f {")
+	for i, f := range o.Fields {
+		if !plainly(f) {
+			continue
+		}
+		s.line("case %d:", i)
+		read := "v." + goName(f.Name) + "()"
+		if f.Optional && !nilable(f.Type) {
+			s.line("if x, ok := %s; ok {", read)
+			s.line(give, luaKept(f.Type, "x"))
+			s.line("} else {")
+			s.line(give, "lua.LNil")
+			s.line("}")
+		} else {
+			s.line(give, luaKept(f.Type, read))
+		}
+	}
+	s.line("default:")
+	s.line(give, "lua.LNil")
+	s.line("}\n}")
 }
 
 // luaNumbers writes what appends several fields that are numbers, by their places.
@@ -128,23 +145,31 @@ func luaNear(s *source, e *model.Event, prefix, typ string) {
 	if len(list) == 0 {
 		return
 	}
+	call := func(n near, name, of, args string) string {
+		return lowerName(n.object.Family.Name) + goName(n.object.Name) + of + "(" + fmt.Sprintf(args, name) + ")"
+	}
+	s.line("func %sPush(L *lua.LState, e any, groups []Group, values *Values) bool {", prefix)
+	luaEachNear(s, typ, list, "false", func(n near, name string) {
+		s.line("%s", call(n, name, "Push", "L, %s, g.Fields, values"))
+	})
+	s.line("return true\n}\n")
 	s.line("func %sReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {", prefix)
-	luaEachNear(s, typ, list, func(n near, name string) {
-		s.line("dst = %sReadFields(dst, %s, g.Fields, values)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+	luaEachNear(s, typ, list, "dst, false", func(n near, name string) {
+		s.line("dst = %s", call(n, name, "ReadFields", "dst, %s, g.Fields, values"))
 	})
 	s.line("return dst, true\n}\n")
 	s.line("func %sNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {", prefix)
-	luaEachNear(s, typ, list, func(n near, name string) {
+	luaEachNear(s, typ, list, "dst, false", func(n near, name string) {
 		if slices.ContainsFunc(n.object.Fields, numeric) {
-			s.line("dst = %sNumbers(dst, %s, g.Fields)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+			s.line("dst = %s", call(n, name, "Numbers", "dst, %s, g.Fields"))
 		}
 	})
 	s.line("return dst, true\n}\n")
 }
 
-// luaEachNear writes the walk over groups of fields, which ends where an object is not
-// there.
-func luaEachNear(s *source, typ string, list []near, each func(n near, name string)) {
+// luaEachNear writes the walk over groups of fields, which missing ends where an
+// object is not there.
+func luaEachNear(s *source, typ string, list []near, missing string, each func(n near, name string)) {
 	s.line("v := e.(*%s)\nfor i := range groups {\nswitch g := &groups[i]; g.Near {", typ)
 	for i, n := range list {
 		s.line("case %d:", i)
@@ -155,9 +180,9 @@ func luaEachNear(s *source, typ string, list []near, each func(n near, name stri
 			}
 			s.line("%s := %s", name, read)
 			if j == last && n.object.Kept() {
-				s.line("if %s == nil || g.Alive && %s.Ended() {\nreturn dst, false\n}", name, name)
+				s.line("if %s == nil || g.Alive && %s.Ended() {\nreturn %s\n}", name, name, missing)
 			} else {
-				s.line("if %s == nil {\nreturn dst, false\n}", name)
+				s.line("if %s == nil {\nreturn %s\n}", name, missing)
 			}
 		}
 		each(n, name)
