@@ -10,6 +10,9 @@ import (
 
 // TestMain lets test scripts run this program under its own name.
 func TestMain(m *testing.M) {
+	// Built to find races, a program stays a second behind its exit, and the tests
+	// run some hundreds.
+	_ = os.Setenv(raceSettings, os.Getenv(raceSettings)+" atexit_sleep_ms=10")
 	programs := sockPrograms()
 	programs["hookd"] = func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 	testscript.Main(m, programs)
@@ -22,6 +25,9 @@ func TestScripts(t *testing.T) {
 	p.Dir = "testdata/script"
 	testscript.Run(t, p)
 }
+
+// raceSettings is the variable that the race detector reads.
+const raceSettings = "GORACE"
 
 // scriptParams are what all test scripts have.
 func scriptParams() testscript.Params {
@@ -46,6 +52,7 @@ func scriptParams() testscript.Params {
 			}
 			env.Setenv("EXAMPLES", wd+"/../../examples")
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv(raceSettings, os.Getenv(raceSettings))
 			env.Setenv("HOOKD_CRIU_PROGRAM", os.Getenv("HOOKD_CRIU_PROGRAM"))
 			return nil
 		},

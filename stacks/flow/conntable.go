@@ -17,6 +17,12 @@ type key struct {
 
 // keyOf returns p's key and whether its source is the lower endpoint.
 func keyOf(p *packet.Packet) (k key, low bool) {
+	low = k.of(p)
+	return k, low
+}
+
+// of makes k p's key, and returns whether its source is the lower endpoint.
+func (k *key) of(p *packet.Packet) (low bool) {
 	src := [2]uint64{binary.LittleEndian.Uint64(p.Src[:8]), binary.LittleEndian.Uint64(p.Src[8:])}
 	dst := [2]uint64{binary.LittleEndian.Uint64(p.Dst[:8]), binary.LittleEndian.Uint64(p.Dst[8:])}
 	sport, dport := uint64(p.SrcPort), uint64(p.DstPort)
@@ -28,10 +34,11 @@ func keyOf(p *packet.Packet) (k key, low bool) {
 	default:
 		low = sport <= dport
 	}
-	if low {
-		return key{src, dst, sport<<32 | dport<<16 | uint64(p.IPVersion)}, true
+	if !low {
+		src, dst, sport, dport = dst, src, dport, sport
 	}
-	return key{dst, src, dport<<32 | sport<<16 | uint64(p.IPVersion)}, false
+	k.low, k.high, k.rest = src, dst, sport<<32|dport<<16|uint64(p.IPVersion)
+	return low
 }
 
 // endpoint returns the lower or the higher endpoint.

@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
 
 // TestCorporaInvariants runs every capture, the broken ones too, with all settings:
-// what is true of the events of any input holds, and a second run brings the same events.
+// what is true of the events of any input holds, a second run in which each segment goes the long way brings
+// the same events, and one that nobody sees the same ends.
 func TestCorporaInvariants(t *testing.T) {
 	t.Parallel()
 	var files, events int
@@ -20,21 +22,25 @@ func TestCorporaInvariants(t *testing.T) {
 		}
 		files++
 		for _, how := range settings {
-			var logs [2][]byte
-			for i := range logs {
-				if i == 1 && !how.rules && how.streams {
-					logs[1] = logs[0] // one plain run is compared, and the one that does most
-					break
-				}
-				k, s := newChecker(t, how)
+			run := func(s *flow.Stack) {
 				eachFrame(t, path, func(f *capture.Frame) { s.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS) })
-				k.done(s)
-				logs[i] = k.log
 			}
-			if !bytes.Equal(logs[0], logs[1]) {
+			k, s := newChecker(t, how)
+			run(s)
+			k.done(s)
+			again, s := newChecker(t, how.applied())
+			run(s)
+			if again.done(s); !bytes.Equal(k.log, again.log) {
 				t.Errorf("%s: two runs differ", path)
 			}
-			events += bytes.Count(logs[0], []byte("\n"))
+			events += bytes.Count(k.log, []byte("\n"))
+			if !how.rules && !how.streams {
+				u, s := newUnseen(how)
+				run(s)
+				if s.Close(); !bytes.Equal(*u, k.ends) {
+					t.Errorf("%s: connections end otherwise where nobody looks on", path)
+				}
+			}
 			if t.Failed() {
 				t.Fatalf("in %s with %+v", path, how)
 			}

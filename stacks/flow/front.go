@@ -83,7 +83,7 @@ func (f *Front) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	p := &f.pkt
 	p.Decode(link, data, wireLen, ts)
 	first := f.common.stackOf(p)
-	first.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	first.outcome.begin(link, data, wireLen, ts)
 	first.begin(f.frames)
 	if f.cfg.Blocks.n.Load() > 0 {
 		if first.pkt.p = *p; first.blocked(p) {
@@ -202,7 +202,7 @@ func (f *Front) Take(p *Parcel) {
 	if p.at >= 0 {
 		s.mem.placed = placed{bytes: p.pkt.Data, at: p.at}
 	}
-	s.outcome = Outcome{Link: p.pkt.Link, Data: p.pkt.Data, WireLen: p.pkt.WireLen, TS: p.pkt.TS}
+	s.outcome.begin(p.pkt.Link, p.pkt.Data, p.pkt.WireLen, p.pkt.TS)
 	if p.further {
 		s.stats.Inside++
 		s.turn(s.frame + 1)

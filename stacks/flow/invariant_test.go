@@ -24,7 +24,7 @@ type way struct {
 // settings are those that any input is tried with.
 var settings = []way{
 	{},
-	{cfg: flow.Config{MaxConns: 3, ReorderSide: 4096, ReorderTotal: 8192, TimeWait: time.Second, IdleTimeout: time.Second, GapWait: -1}, streams: true},
+	{cfg: flow.Config{MaxConns: 3, ReorderSide: 4096, ReorderTotal: 8192, TimeWait: time.Second, IdleTimeout: time.Second, GapWait: -1, WindowSlack: 1}, streams: true},
 	{cfg: flow.Config{PickUp: true, MaxConns: 50, BufferSide: 4096, BufferTotal: 65536, ClientOverlap: flow.OverlapLast, RST: flow.RSTExact, Decap: packet.KnownTunnels}, streams: true},
 	{
 		cfg: flow.Config{
@@ -42,6 +42,7 @@ type checker struct {
 	ended int
 	now   int64
 	log   []byte // everything, for comparing runs
+	ends  []byte // of that, how TCP connections ended
 	sh    *event.Shard
 	how   way
 	// What became of frames.
@@ -66,6 +67,28 @@ func newChecker(t testing.TB, how way) (*checker, *flow.Stack) {
 	s := flow.New(k.sh, how.cfg)
 	s.WantStreams(how.streams)
 	return k, s
+}
+
+// applied is the same, but that what rules decide would be done: where they decide nothing, all has to happen that
+// happens without, though each segment goes the long way.
+func (w way) applied() way {
+	w.cfg.Verdicts = flow.Apply
+	return w
+}
+
+// unseen is the same stack with nobody who looks but at the ends of connections, which are written down as a
+// checker does.
+type unseen []byte
+
+func newUnseen(how way) (*unseen, *flow.Stack) {
+	u, sh := new(unseen), event.NewShard(0)
+	sh.Bind(u, func(id event.PointID) bool { return id == flowev.OnConnEnd.ID() })
+	return u, flow.New(sh, how.cfg)
+}
+
+func (u *unseen) Dispatch(_ *event.Shard, _ event.PointID, e any) event.Verdict {
+	*u = append(appendEnd(*u, e.(*flowev.ConnEnd)), '\n')
+	return event.Verdict{}
 }
 
 func (k *checker) outcome(o *flow.Outcome) {
@@ -105,6 +128,7 @@ func (k *checker) Dispatch(sh *event.Shard, id event.PointID, e any) event.Verdi
 	case *flowev.PktIn:
 		k.conn(e.C)
 		k.log = fmt.Appendf(k.log, "%d %v %d", e.C.ID(), e.Side, e.Pkt.Seq())
+		k.log = appendPeers(k.log, e.C)
 	case *flowev.ConnStart:
 		k.start(id, e)
 	case *flowev.TCPStateChange:
@@ -228,9 +252,23 @@ func (k *checker) end(e *flowev.ConnEnd) {
 			k.t.Errorf("connection %d: %v has %d bytes to place %d with %d gaps in state %v, events said %d, %d, %d, %v",
 				e.C.ID(), p.Endpoint(), p.Bytes(), p.Sent().Len(), p.Gaps(), p.State(), c.read[i], c.at[i], c.gaps[i], c.state[i])
 		}
-		k.log = fmt.Appendf(k.log, "%v %d %d %d %d ", p.Endpoint(), p.Bytes(), p.Pkts(), p.Rexmits(), p.Gaps())
 	}
-	k.log = fmt.Appendf(k.log, "%d %v %v %v", e.C.ID(), e.Reason, e.C.CID(), e.C.Duration())
+	k.log = appendEnd(k.log, e)
+	k.ends = append(appendEnd(k.ends, e), '\n')
+}
+
+// appendEnd appends all that is known of a connection at its end.
+func appendEnd(b []byte, e *flowev.ConnEnd) []byte {
+	b = appendPeers(b, e.C)
+	return fmt.Appendf(b, " %d %v %v %v", e.C.ID(), e.Reason, e.C.CID(), e.C.Duration())
+}
+
+// appendPeers appends what is known of a connection's ends.
+func appendPeers(b []byte, c flowev.Conn) []byte {
+	for _, p := range [2]flowev.Peer{c.Client(), c.Server()} {
+		b = fmt.Appendf(b, " %v %v %d %d %d %d %d %d", p.Endpoint(), p.State(), p.Bytes(), p.Pkts(), p.Rexmits(), p.Gaps(), p.Window(), p.Sent().Len())
+	}
+	return b
 }
 
 // readBack reads from the stream what new_data brings.
@@ -283,4 +321,5 @@ func (k *checker) done(s *flow.Stack) {
 		st.Frames+st.Inside != st.NotIP+st.Malformed+st.Truncated+st.Orphans+st.TCP+st.Swallowed {
 		k.t.Errorf("%d of %d connections ended: %+v", k.ended, len(k.conns), st)
 	}
+	k.log = fmt.Appendf(k.log, "%+v\n", st)
 }

@@ -55,13 +55,17 @@ func opening(p *packet.Packet) bool {
 // verdicts are applied, one before the receiver's stack keeps the packet from it, one behind undoes
 // what the packet changed there.
 func (s *Stack) segment(p *packet.Packet) {
-	st := &s.step
-	c := s.find(st, p)
+	c, x, opens := s.find(p)
 	if c == nil {
 		return
 	}
 	s.stats.TCP++
 	c.last, c.stamp = s.sh.Now(), s.frame
+	if !opens && s.predicted(c, x, p) {
+		return
+	}
+	st := &s.step
+	st.begin(p, x, opens)
 	s.send(st)
 	s.raiseSent(st)
 	s.giveUpBefore(st)
@@ -80,15 +84,18 @@ func (s *Stack) segment(p *packet.Packet) {
 	st.p, st.data, st.fresh = nil, nil, nil
 }
 
-// find returns the connection that p belongs to, which it may make, and fills in st; nil if p belongs
-// to none, and all is done with it.
-func (s *Stack) find(st *step, p *packet.Packet) *Conn {
-	k, low := keyOf(p)
+// find returns the connection that p belongs to, which of its ends sent it, and whether it was made for p; nil
+// if p belongs to none, and all is done with it.
+func (s *Stack) find(p *packet.Packet) (c *Conn, x *Peer, opens bool) {
+	if c, client := s.recent.find(p); c != nil && c.group != inCut && !p.TCPFlags.Has(packet.SYN) {
+		return c, c.peer(client), false
+	}
+	var k key
+	low := k.of(p)
 	c, hash, client := s.lookup(&k, low)
 	if c != nil && c.group == inCut {
-		*st = step{p: p, x: c.peer(client)}
-		if s.swallow(c, st) {
-			return nil
+		if s.swallow(c, c.peer(client), p) {
+			return nil, nil, false
 		}
 		c = nil
 	}
@@ -98,23 +105,32 @@ func (s *Stack) find(st *step, p *packet.Packet) *Conn {
 			c, _, client = s.lookup(&k, low)
 		}
 	}
-	opens := c == nil
+	if c != nil {
+		if c.key == k { // not by another name, which may cease to be one
+			s.recent.found(c, p, client)
+		}
+		return c, c.peer(client), false
+	}
 	switch {
-	case !opens:
 	case opening(p):
 		c = s.open(&k, hash, low, p.VLAN)
 	case s.cfg.PickUp:
 		c = s.adopt(&k, hash, low, p)
 	default:
 		s.flow(nil, flowev.OrphanReasonNoConnection)
-		return nil
+		return nil, nil, false
 	}
-	if opens {
-		client = low == c.clientLow
-	}
-	x := c.peer(client)
-	*st = step{p: p, x: x, y: x.other(), opens: opens}
-	return c
+	return c, c.peer(low == c.clientLow), true
+}
+
+// begin makes st the step of a segment that x sends. What has no meaning before it is set is left as it is.
+func (st *step) begin(p *packet.Packet, x *Peer, opens bool) {
+	st.p, st.x, st.y = p, x, x.other()
+	st.opens, st.starts, st.resets, st.ignored = opens, false, false, false
+	st.usable, st.outside, st.acks, st.endedBefore = false, false, false, false
+	st.again, st.arrived, st.kind = false, false, 0
+	st.off, st.end, st.n = 0, 0, 0
+	st.snd.n, st.rcv.n = 0, 0
 }
 
 // lookup returns the connection that a packet of key k belongs to, nil for none, k's hash, and whether

@@ -114,6 +114,8 @@ func chaos(s *flow.Stack, in []byte) {
 	}
 }
 
+// FuzzEvents checks what is true of the events of any input, that they come again where each segment goes the
+// long way, and that connections end no other way where nobody looks on.
 func FuzzEvents(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 2, 0, 200, 2, 9, 1, 18, 0, 200, 0, 1, 10, 16, 5, 200, 0, 6, 10, 17, 0, 200, 2, 10, 7, 17, 0, 200, 0, 7, 11, 16, 0, 200})
 	f.Add([]byte{0, 0, 0, 2, 0, 200, 0, 50, 0, 2, 0, 9, 2, 9, 51, 18, 0, 200, 1, 0, 0, 2, 3, 1, 2, 9, 51, 4, 0, 0})
@@ -123,11 +125,19 @@ func FuzzEvents(f *testing.F) {
 			k, s := newChecker(t, how)
 			chaos(s, in)
 			k.done(s)
-			again, s := newChecker(t, how)
+			again, s := newChecker(t, how.applied())
 			chaos(s, in)
 			again.done(s)
 			if string(k.log) != string(again.log) {
 				t.Errorf("two runs differ:\n%s\n%s", k.log, again.log)
+			}
+			if how.rules {
+				continue
+			}
+			u, s := newUnseen(how)
+			chaos(s, in)
+			if s.Close(); string(*u) != string(k.ends) {
+				t.Errorf("ends that nobody saw come differ:\n%s\n%s", *u, k.ends)
 			}
 		}
 	})
@@ -152,8 +162,14 @@ func TestChaos(t *testing.T) {
 				in[i] = byte(r.Uint32())
 			}
 		}
-		k, s := newChecker(t, settings[int(seed)%len(settings)])
+		how := settings[int(seed)%len(settings)]
+		k, s := newChecker(t, how)
 		chaos(s, in)
 		k.done(s)
+		again, s := newChecker(t, how.applied())
+		chaos(s, in)
+		if again.done(s); string(k.log) != string(again.log) {
+			t.Errorf("seed %d: two runs differ", seed)
+		}
 	}
 }

@@ -46,11 +46,15 @@ func (s *Stack) resetSender(st *step) {
 
 // resetAgain answers what an end sends that did not take the first RST, a few times: by what it
 // acknowledges it says which number it waits for.
-func (s *Stack) resetAgain(st *step) {
-	if e := st.x.extra(); e.answers < maxAnswers {
-		e.answers++
-		s.resetSender(st)
+func (s *Stack) resetAgain(x *Peer, p *packet.Packet) {
+	e := x.extra()
+	if e.answers == maxAnswers {
+		return
 	}
+	e.answers++
+	s.step.begin(p, x, false)
+	s.resetSender(&s.step)
+	s.step.p = nil
 }
 
 // inject hands over a segment without payload, made for the sender or the receiver of the frame at

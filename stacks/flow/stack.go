@@ -27,6 +27,7 @@ type Stack struct {
 	data     lentData
 	old      lentData
 	step     step
+	recent   recent
 	before   before
 	ev       events
 	repl     replacing
@@ -78,7 +79,7 @@ func newStack(sh *event.Shard, cfg Config, c *common) *Stack {
 // datagram, and of several packets in the frame each does. data is not kept.
 func (s *Stack) Frame(link uint16, data []byte, wireLen int, ts int64) {
 	s.sh.Advance(ts)
-	s.outcome = Outcome{Link: link, Data: data, WireLen: wireLen, TS: ts}
+	s.outcome.begin(link, data, wireLen, ts)
 	s.begin(s.frame + 1)
 	p := &s.pkt.p
 	p.Decode(link, data, wireLen, ts)
@@ -330,6 +331,7 @@ func (s *Stack) conclude(c *Conn, why flowev.EndReason) {
 func (s *Stack) release(c *Conn) {
 	s.alias.forget(c)
 	s.conns.remove(c.hash, c)
+	s.recent.forget(c)
 	s.common.count(-1)
 	s.queues[c.group].remove(c)
 	if len(s.free) < maxFree && !c.used() {

@@ -3,6 +3,7 @@ package flow
 import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
 // Action is what became of a frame.
@@ -32,6 +33,16 @@ type Outcome struct {
 	TS      int64 // nanoseconds since the epoch
 
 	parted bool // there are several packets in the frame, and it is told of when all are done with
+}
+
+// begin makes o that of a frame of which nothing is known yet: field by field, since a literal would be built
+// aside and copied.
+func (o *Outcome) begin(link uint16, data []byte, wireLen int, ts int64) {
+	o.Link, o.Data, o.WireLen, o.TS = link, data, wireLen, ts
+	o.Action, o.Verdict, o.Conn, o.parted = Forwarded, event.None, nil, false
+	if o.Blocked != "" {
+		o.Blocked = ""
+	}
 }
 
 // decide notes what rules said about the frame at hand and, where it holds for all of it, about c.
@@ -155,11 +166,10 @@ func (s *Stack) cut(c *Conn, st *step) {
 	s.enqueue(c, inCut)
 }
 
-// swallow takes a packet of a connection that was cut, and reports whether it is one: a SYN of
+// swallow takes a packet that x sent in a connection that was cut, and reports whether it is one: a SYN of
 // another connection is not.
-func (s *Stack) swallow(c *Conn, st *step) bool {
-	p, x := st.p, st.x
-	if st.opening() && !(x.sent.known && x.sent.isn == p.Seq) {
+func (s *Stack) swallow(c *Conn, x *Peer, p *packet.Packet) bool {
+	if opening(p) && !(x.sent.known && x.sent.isn == p.Seq) {
 		s.release(c)
 		return false
 	}
@@ -168,7 +178,7 @@ func (s *Stack) swallow(c *Conn, st *step) bool {
 	c.last, c.stamp = s.sh.Now(), s.frame
 	s.touch(c)
 	if c.decided == flowev.VerdictReset {
-		s.resetAgain(st)
+		s.resetAgain(x, p)
 	}
 	s.report(c, true)
 	return true

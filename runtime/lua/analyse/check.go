@@ -77,6 +77,8 @@ type checker struct {
 	// handlers are the functions of declarations whose events are known.
 	handlers []Handler
 	reads    reads
+	// matchTables is what [checker.matches] found, nil before it was asked.
+	matchTables map[string]*ast.TableExpr
 }
 
 // env is a scope of locals.

@@ -156,6 +156,9 @@ func (c *checker) table(x *ast.TableExpr) {
 	for _, f := range x.Fields {
 		key, ok := f.Key.(*ast.StringExpr)
 		if !ok {
+			if f.Key != nil && !numeric(f.Key) {
+				c.reads.Computed, c.reads.Escapes = true, true
+			}
 			continue
 		}
 		c.reads.Name(key.Value)
@@ -188,6 +191,10 @@ func (c *checker) declaresField(word, key string, value ast.Expr, infos []*event
 	case (key == "run" || key == "when") && (infos == nil || !function):
 		c.reads.Escapes = true
 	case key == "match" && !written:
+		if id, ok := value.(*ast.IdentExpr); ok && c.matches()[id.Value] != nil {
+			c.declaresField(word, key, c.matches()[id.Value], infos)
+			return
+		}
 		c.reads.Computed, c.reads.Escapes = true, true
 	case key == "match":
 		syntax.Inside(value, func(x ast.Expr) {
@@ -196,6 +203,60 @@ func (c *checker) declaresField(word, key string, value ast.Expr, infos []*event
 			}
 		})
 	}
+}
+
+// matches returns the tables that locals are names for and that nothing but matches get at: what they name is
+// written where the local is.
+func (c *checker) matches() map[string]*ast.TableExpr {
+	if c.matchTables == nil {
+		c.matchTables = matchTables(c.chunk.Stmts)
+	}
+	return c.matchTables
+}
+
+// matchTables finds them: a name that is declared once, with a table, and each time it is used stands behind
+// match = in a table.
+func matchTables(list []ast.Stmt) map[string]*ast.TableExpr {
+	tables := map[string]*ast.TableExpr{}
+	declared, used := map[string]int{}, map[string]int{}
+	syntax.All(list, func(s ast.Stmt) {
+		for _, name := range syntax.Declared(s) {
+			declared[name]++
+		}
+		if l, ok := s.(*ast.LocalAssignStmt); ok && len(l.Names) == len(l.Exprs) {
+			for i, x := range l.Exprs {
+				if t, ok := x.(*ast.TableExpr); ok {
+					tables[l.Names[i]] = t
+				}
+			}
+		}
+	}, func(x ast.Expr) {
+		switch x := x.(type) {
+		case *ast.IdentExpr:
+			used[x.Value]++
+		case *ast.FunctionExpr:
+			for _, name := range syntax.Parameters(x, true) {
+				declared[name]++
+			}
+		case *ast.TableExpr:
+			for _, f := range x.Fields {
+				if id, ok := f.Value.(*ast.IdentExpr); ok && isMatch(f.Key) {
+					used[id.Value]--
+				}
+			}
+		}
+	})
+	for name := range tables {
+		if declared[name] != 1 || used[name] != 0 {
+			delete(tables, name)
+		}
+	}
+	return tables
+}
+
+func isMatch(key ast.Expr) bool {
+	s, ok := key.(*ast.StringExpr)
+	return ok && s.Value == "match"
 }
 
 // declares reports whether a word makes declarations that have handlers.
