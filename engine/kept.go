@@ -79,7 +79,7 @@ func (s *shard) makeData(o event.Kept, sc *script) *dataRoot {
 // that the object has, else an empty one that cannot be written.
 func (s *shard) dataAway(o event.Away, sc *script) (r *record.Root) {
 	home, object := o.Home()
-	home.Look(func() {
+	s.Look(home, func() {
 		if d, ok := object.Slots().Get(sc.kept).(*dataRoot); ok {
 			r = d.Root
 		}

@@ -19,6 +19,7 @@ type resolver struct {
 	gen    *Generation
 	diags  diag.List
 	script *script // whose declarations are being read
+	named  []reference
 }
 
 // resolve binds names, paths and verdicts of one shard's generation and reports
@@ -38,6 +39,7 @@ func (st *Staged) resolve(g *Generation) diag.List {
 		r.bindRules(sc)
 	}
 	r.sortOverlaps()
+	r.undeclared()
 	for _, p := range g.plans {
 		p.root.sort()
 	}
@@ -297,6 +299,8 @@ func (r *resolver) compileMatch(n *match.Node, info *event.Info) match.Predicate
 		}
 	case err != nil:
 		r.errorf(n.Line, "match", "match: %s", err)
+	default:
+		r.refer(n, info)
 	}
 	return p
 }

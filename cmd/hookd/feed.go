@@ -60,8 +60,6 @@ func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	var err error
 	if h.jobs > 1 {
 		err = h.feedJobs(front, src, stop)
-		h.progress.clear()
-		front.Close()
 	} else {
 		err = h.feedInTurn(front, src, stop)
 	}

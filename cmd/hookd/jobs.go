@@ -5,134 +5,141 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/stacks/flow"
-	"github.com/hookd/hookd/stacks/flow/capture"
 )
 
 const (
-	// loadBytes is how many bytes of packets go to a shard at once, if no packet
-	// alone has more.
-	loadBytes = 128 << 10
-	// loadsAhead is how many loads may wait for one worker: reading runs ahead no
-	// further.
-	loadsAhead = 8
-	// pulseFrames is after how many packets every shard learns what time it is:
-	// timers are due also where no packets come.
-	pulseFrames = 4096
+	// maxRounds is how many rounds of packets there are: no worker is ahead of another
+	// by more of them.
+	maxRounds = 8
+	// roundsAhead is how many rounds a worker wants to have before it: while there are
+	// fewer, it sorts the next.
+	roundsAhead = 3
 )
 
-// load is packets on their way to one shard.
-type load struct {
-	shard   *event.Shard
-	parcels []flow.Parcel
-	buf     []byte
-	until   int64 // event time behind them
+// relay takes packets to shards that are driven apart. Its workers each run their part
+// of the shards, and read the packets in turn: one that has little before it sorts the
+// next round, while the others go on with theirs. So none of them waits for a reader,
+// and the one that has the most to run reads the least.
+type relay struct {
+	sorter
+	shards  *event.Shards
+	front   *flow.Front
+	workers int
+	batch   int // packets an entry
+
+	mu      sync.Mutex // guards what follows, and turns at sorting
+	changed sync.Cond
+	rounds  [maxRounds]*round // by number
+	sorted  int               // how many rounds were
+	over    int               // how many rounds all workers have run
+	sorting bool              // a worker is at the next
+	slow    bool              // more packets may have to be waited for: all is run before
+	ended   bool              // there are no more
 }
 
-// feedJobs handles all packets: this goroutine reads and decodes, jobs others each run
-// their part of the shards.
+// feedJobs handles all packets: so many workers as there are jobs read them in turn, and
+// run each their part of the shards, to the end of the connections that are left.
 func (h *house) feedJobs(front *flow.Front, src frameSource, stop *interrupt) error {
-	var f capture.Frame
-	err := src.Next(&f)
-	h.engine.Start(f.TS)
+	r := &relay{shards: h.engine.Shards(), front: front, workers: h.jobs, batch: h.entry()}
+	r.changed.L = &r.mu
+	for i := range r.rounds {
+		r.rounds[i] = newRound(r.shards.Len())
+	}
+	r.sorter = sorter{src: src, front: front, goesOn: func(frames uint64) bool { return h.goesOn(src, frames, stop) }}
+	err := r.sorter.begin()
+	h.engine.Start(r.frame.TS)
 	if err != nil {
 		return err
 	}
-	set := h.engine.Shards()
-	s := &sorter{front: front, batch: h.entry(), open: make([]*load, set.Len()), free: make(chan *load, h.jobs*(loadsAhead+2)+set.Len())}
-	for i := range s.open {
-		s.open[i] = &load{shard: set.At(i)}
-	}
 	var running sync.WaitGroup
-	for range h.jobs {
-		loads := make(chan *load, loadsAhead)
-		s.workers = append(s.workers, loads)
-		running.Go(func() { work(front, loads, s.free) })
-	}
-	for n := uint64(1); err == nil; n++ {
-		s.add(&f)
-		if n%pulseFrames == 0 || src.waits() {
-			s.flush()
-			if !h.goesOn(src, n, stop) {
-				break
-			}
-		}
-		err = src.Next(&f)
-	}
-	s.flush()
-	for _, loads := range s.workers {
-		close(loads)
+	for w := range r.workers {
+		running.Go(func() { r.work(w) })
 	}
 	running.Wait()
-	return err
+	return r.err
 }
 
-// work runs what comes until there is no more.
-func work(front *flow.Front, loads <-chan *load, free chan<- *load) {
-	for l := range loads {
-		l.shard.Enter()
-		for i := range l.parcels {
-			front.Take(&l.parcels[i])
+// work runs the shards of a worker.
+func (r *relay) work(w int) {
+	for n := 0; ; n++ {
+		rd := r.turn(n)
+		if rd == nil {
+			break
 		}
-		l.shard.Advance(l.until)
-		l.shard.Leave()
-		l.parcels, l.buf = l.parcels[:0], l.buf[:0]
-		select {
-		case free <- l:
+		for i := w; i < r.shards.Len(); i += r.workers {
+			r.run(r.shards.At(i), rd)
+		}
+	}
+	for i := w; i < r.shards.Len(); i += r.workers {
+		r.front.CloseShard(i)
+	}
+}
+
+// run runs what a round has for a shard.
+func (r *relay) run(sh *event.Shard, rd *round) {
+	for list := rd.of[sh.Index()]; ; {
+		n := min(len(list), r.batch)
+		sh.Enter()
+		r.front.Run(sh.Index(), list[:n])
+		if list = list[n:]; len(list) == 0 {
+			sh.Advance(rd.until) // timers are due also where no packets come
+			sh.Leave()
+			return
+		}
+		sh.Leave()
+	}
+}
+
+// turn returns round n to a worker that has run those before; nil if there is none. It
+// may have to sort it, or wait until it is sorted.
+func (r *relay) turn(n int) *round {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n > 0 {
+		r.ran(n - 1)
+	}
+	for {
+		switch {
+		case r.maySort(n):
+			r.sortNext()
+		case n < r.sorted:
+			return r.rounds[n%maxRounds]
+		case r.ended:
+			return nil
 		default:
+			r.changed.Wait()
 		}
 	}
 }
 
-// sorter loads packets for their shards.
-type sorter struct {
-	front   *flow.Front
-	workers []chan *load
-	open    []*load // by shard
-	free    chan *load
-	batch   int
-	now     int64
-	parcel  flow.Parcel
-}
-
-// add puts a frame, or each packet of several in it, on its shard's load.
-func (s *sorter) add(f *capture.Frame) {
-	s.now = max(s.now, f.TS)
-	s.front.Sort(&s.parcel, uint16(f.Link), f.Data, f.WireLen, f.TS)
-	for more := true; more; more = s.front.Next(&s.parcel) {
-		s.put()
+// ran notes that a worker is done with a round. Each runs them in order, so a round is
+// over later than those before.
+func (r *relay) ran(n int) {
+	rd := r.rounds[n%maxRounds]
+	if rd.left--; rd.left == 0 {
+		r.over++
+		r.changed.Broadcast()
 	}
 }
 
-// put puts the parcel at hand on its shard's load.
-func (s *sorter) put() {
-	i := s.parcel.Shard()
-	l := s.open[i]
-	if len(l.parcels) == s.batch || len(l.parcels) > 0 && len(l.buf)+s.parcel.Size() > loadBytes {
-		s.send(i)
-		l = s.open[i]
+// maySort reports whether a worker that is at round n may and should sort the next.
+func (r *relay) maySort(n int) bool {
+	if r.ended || r.sorting || r.sorted >= min(n+roundsAhead, r.over+maxRounds) {
+		return false
 	}
-	l.buf = s.parcel.Keep(l.buf)
-	l.parcels = append(l.parcels, s.parcel)
+	return !r.slow || r.over == r.sorted
 }
 
-// send gives a shard's load to the worker that runs the shard.
-func (s *sorter) send(i int) {
-	l := s.open[i]
-	l.until = s.now
-	s.workers[i%len(s.workers)] <- l
-	next := (*load)(nil)
-	select {
-	case next = <-s.free:
-	default:
-		next = &load{}
-	}
-	next.shard = l.shard
-	s.open[i] = next
-}
-
-// flush sends all loads, empty ones too.
-func (s *sorter) flush() {
-	for i := range s.open {
-		s.send(i)
-	}
+// sortNext sorts the next round, without the lock.
+func (r *relay) sortNext() {
+	rd := r.rounds[r.sorted%maxRounds]
+	r.sorting = true
+	r.mu.Unlock()
+	more := r.sort(rd)
+	slow := more && r.src.waits()
+	r.mu.Lock()
+	rd.left = r.workers
+	r.sorting, r.slow, r.ended = false, slow, !more
+	r.sorted++
+	r.changed.Broadcast()
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/packet"
 )
 
 // TestJobs replays captures on several goroutines: the same connections come out as
@@ -29,6 +31,71 @@ func TestJobs(t *testing.T) {
 		for _, how := range [][]string{{"--jobs", "2"}, {"--jobs", "3", "--shards", "8", "--batch", "1"}} {
 			if diff := cmp.Diff(want, ended(t, path, how...)); diff != "" {
 				t.Errorf("%s %v (-one +several):\n%s", name, how, diff)
+			}
+		}
+	}
+}
+
+// TestJobsCount replays captures with what goes to shards in other ways than a frame does, on several goroutines:
+// fragments, what was compressed, several packets in a frame, tunnels, what is no IP or damaged; and a capture that
+// cannot be read a second time. All that is counted is what one goroutine counts.
+func TestJobsCount(t *testing.T) {
+	dir := corpora(t)
+	scripts := `rule "read" { on = flow.conn_end, run = function(c) c:tag("has" .. #(c.server.sent:peek() or "")) end }
+rule "busy" { on = flow.new_data, threshold = { by = "id", count = 3, within = "1s", fire = "each" }, run = function(c) c:tag("busy") end }`
+	type counted struct {
+		Stats flow.Stats
+		Err   string
+		Rules []engine.RuleStatus
+	}
+	count := func(jobs, shards int, how string, paths ...string) counted {
+		drive := event.Together
+		if jobs > 1 {
+			drive = event.Apart
+		}
+		opts := engineOptions{shards: shards, drive: drive}
+		opts.flow.Decap, opts.flow.Fragments.ReadCut = packet.AllTunnels|packet.SFlow, true
+		h := newHouse(opts, false, io.Discard, io.Discard)
+		defer h.engine.Close()
+		if _, diags := h.engine.Apply([]engine.Source{{Path: "read.lua", Text: []byte(scripts)}}); diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		src, err := openMerged(t.Context(), paths, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.Close()
+		h.jobs, h.batch = jobs, 5
+		var from frameSource = src
+		if how == "lent" {
+			from = struct{ frameSource }{src} // neither can it be read again, nor does what it lends last
+		}
+		c := counted{Rules: h.engine.Rules()}
+		c.Stats, err = h.feed(from, newInterrupt(t.Context()))
+		c.Stats.Peak = 0 // of the moment
+		c.Err, c.Rules = fmt.Sprint(err), h.engine.Rules()
+		return c
+	}
+	for _, names := range [][]string{
+		{"zeek/smb__fragment-state-exhaustion.pcap"},
+		{"zeek/tunnels__gre-aruba-amsdu.pcap"},
+		{"tcpdump/sflow_expanded.pcap"},
+		{"libpcap/filter__AH-IPcomp-IPv4.pcap"},
+		{"pcapplusplus/frag_http_req.pcap", "pcapplusplus/ip4_fragments.pcap", "zeek/tunnels__gtp__gtp1_gn_normal_incl_fragmentation.pcap"},
+		{"zeek/tunnels__vxlan-triple-v2.pcap", "zeek/mpls-in-vlan.pcap", "zeek/vlan-collisions.pcap"},
+		{"mercury/test__data__top_100_fingerprints.pcap"},
+	} {
+		var paths []string
+		for _, name := range names {
+			paths = append(paths, filepath.Join(dir, "pcap", name))
+		}
+		want := count(1, 1, "", paths...)
+		for _, tt := range []struct {
+			jobs, shards int
+			how          string
+		}{{2, 2, ""}, {2, 4, ""}, {3, 3, "lent"}} {
+			if diff := cmp.Diff(want, count(tt.jobs, tt.shards, tt.how, paths...)); diff != "" {
+				t.Errorf("%s: %d jobs, %d shards %s (-one +several):\n%s", names[0], tt.jobs, tt.shards, tt.how, diff)
 			}
 		}
 	}

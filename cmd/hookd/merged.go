@@ -146,6 +146,13 @@ func (m *merged) ReadAt(b []byte, at int64) (int, error) {
 	return m.readers[at>>fileBits].ReadAt(b, at&(1<<fileBits-1))
 }
 
+// swap implements [keeping].
+func (m *merged) swap(f func(window []byte, n int) []byte) {
+	for _, r := range m.readers {
+		r.Swap(f)
+	}
+}
+
 // waits reports whether Next may have to wait for a program that is writing.
 func (m *merged) waits() bool {
 	if !m.live {

@@ -35,17 +35,10 @@ func (p Point[E]) Emit(s *Shard, e *E) Verdict {
 		return Verdict{}
 	}
 	s.Tell()
-	if s.showing {
+	if s.show.changes > 0 && s.show.wanted.Load() != 0 {
 		return s.pausing(p.id, e)
 	}
 	return s.dispatcher.Dispatch(s, p.id, e)
-}
-
-// pausing dispatches in the middle of a change.
-func (s *Shard) pausing(id PointID, e any) Verdict {
-	s.Changed()
-	defer s.Change()
-	return s.dispatcher.Dispatch(s, id, e)
 }
 
 // Dispatcher runs what is bound to a point. The engine implements it.

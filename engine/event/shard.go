@@ -19,11 +19,10 @@ type Shard struct {
 	behind *Shard
 
 	set   *Shards
+	told  *told // guarded by the shard's lock, but for those who look at the clock
 	own   sync.Mutex
 	inbox inbox
-	// show is held while what other shards may look at is being changed.
-	show    sync.Mutex
-	showing bool
+	show  show
 }
 
 // NewShard returns shard number index, alone, with its clock at zero and nothing
@@ -50,6 +49,7 @@ func (s *Shard) TryEnter() bool { return s.mu.TryLock() }
 // Leave gives the shard back.
 func (s *Shard) Leave() {
 	s.Tell()
+	s.show.giveUp()
 	s.mu.Unlock()
 }
 
@@ -88,8 +88,8 @@ func (s *Shard) Advance(ts int64) {
 // handlers run and when the shard is left, not for each packet, since it costs as
 // much as a lock.
 func (s *Shard) Tell() {
-	if s.set.clock.now.Load() < s.now {
-		s.set.clock.raise(s.now)
+	if s.told.now.Load() < s.now {
+		s.told.now.Store(s.now)
 	}
 }
 

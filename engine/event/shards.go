@@ -1,9 +1,6 @@
 package event
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // Drive says how the shards of a process are entered.
 type Drive uint8
@@ -36,9 +33,12 @@ func NewShards(n int, drive Drive, inbox int) *Shards {
 		inbox = defaultInbox
 	}
 	set := &Shards{drive: drive, several: drive == Together && n > 1}
-	set.clock.raced = drive == Apart
+	set.clock.told = make([]told, 1)
+	if drive == Apart {
+		set.clock.told = make([]told, max(n, 1))
+	}
 	for i := range max(n, 1) {
-		s := &Shard{index: i, set: set}
+		s := &Shard{index: i, set: set, told: &set.clock.told[i%len(set.clock.told)]}
 		s.inbox.limit = inbox
 		s.mu = &s.own
 		if set.several {
@@ -88,28 +88,5 @@ func (set *Shards) advance(ts int64) {
 func (set *Shards) move(ts int64) {
 	for _, s := range set.list {
 		s.now = max(s.now, ts)
-	}
-}
-
-// Clock is event time as all shards have it: the greatest that any of them told.
-// In a handler that is no less than the time of its shard.
-type Clock struct {
-	now   atomic.Int64
-	raced bool // several goroutines move it
-}
-
-// Now returns event time in nanoseconds since the Unix epoch. It never goes
-// back, and any goroutine may ask.
-func (c *Clock) Now() int64 { return c.now.Load() }
-
-func (c *Clock) raise(ts int64) {
-	if !c.raced {
-		c.now.Store(ts)
-		return
-	}
-	for now := c.now.Load(); ts > now; now = c.now.Load() {
-		if c.now.CompareAndSwap(now, ts) {
-			return
-		}
 	}
 }

@@ -99,6 +99,9 @@ type Field struct {
 	Optional bool // may be nil
 	Writable bool // may be assigned by handlers
 	AfterEnd bool // of a kept object: readable once it ended
+	// Declared is the function by which scripts declare what a value is the name of:
+	// "loop.listen"; empty where a value is anything.
+	Declared string
 	Get      Getter
 	// Set stores a plain value or object in this field of an event struct, with
 	// an error that says what was expected. Only events' fields have it: tests

@@ -21,11 +21,13 @@ const Version = 1
 // pipe is noticed once and not at each event. Shards may write at the same time:
 // records stay whole lines.
 type Writer struct {
+	gen   func() uint64
+	lines sync.Pool // *[]byte, for what is made without the lock
+
 	mu   sync.Mutex // guards all that follows
 	out  *bufio.Writer
 	log  slog.Handler
 	buf  []byte
-	gen  func() uint64
 	err  error
 	seen Counts
 
@@ -47,7 +49,9 @@ func (t *Writer) Counts() Counts {
 // NewWriter returns a Writer of records to w and of log lines to h; a nil h
 // drops them. gen tells the generation that is live.
 func NewWriter(w io.Writer, h slog.Handler, gen func() uint64) *Writer {
-	return &Writer{out: bufio.NewWriterSize(w, 64<<10), log: h, gen: gen}
+	t := &Writer{out: bufio.NewWriterSize(w, 64<<10), log: h, gen: gen}
+	t.lines.New = func() any { return new([]byte) }
+	return t
 }
 
 // Flush writes out what is buffered, tells of repeated errors, and returns the
@@ -79,12 +83,17 @@ func (t *Writer) Err() error {
 	return t.err
 }
 
-// Event writes one event; it is an [engine.Tap].
+// Event writes one event; it is an [engine.Tap]. Only the finished line is written
+// under the lock: where shards run at the same time, events are most of what they
+// write.
 func (t *Writer) Event(s *event.Shard, info *event.Info, where *event.PointInfo, e any) {
+	line := t.lines.Get().(*[]byte)
+	*line = append(appendEvent((*line)[:0], s.Now(), t.gen(), info, where, e), '}', '\n')
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.seen.Events++
-	t.end(appendEvent(t.buf[:0], s.Now(), t.gen(), info, where, e))
+	t.write(*line)
+	t.mu.Unlock()
+	t.lines.Put(line)
 }
 
 // AppendEvent appends an event's record, without the end of the line.
@@ -269,10 +278,15 @@ func (t *Writer) origin(name string, o *engine.Origin) []byte {
 func (t *Writer) end(b []byte) {
 	b = append(b, '}', '\n')
 	t.buf = b[:0]
+	t.write(b)
+}
+
+// write writes a whole line.
+func (t *Writer) write(line []byte) {
 	if t.err != nil {
 		return
 	}
-	if _, err := t.out.Write(b); err != nil {
+	if _, err := t.out.Write(line); err != nil {
 		t.err = err
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/engine/store"
+	"github.com/hookd/hookd/runtime/lua/analyse"
 	"github.com/hookd/hookd/runtime/lua/vm"
 )
 
@@ -127,10 +128,13 @@ func (m storeMethod) call(in *instance, L *glua.LState) int {
 func (s *storeValue) key(L *glua.LState) (store.Key, error) {
 	v, err := scalar(L.Get(2))
 	if err != nil {
-		if r, ok := L.Get(2).(*glua.LUserData); ok {
-			return store.Key{}, fmt.Errorf("store %q: a key is text, a number, true or false, not %s", s.st.Name(), describe(r))
+		err = fmt.Errorf("store %q: a key is text, a number, true or false, not %s", s.st.Name(), describe(L.Get(2)))
+		if o, ok := valueOf[*object](L.Get(2)); ok {
+			if hint := analyse.KeyHint(s.in.prog.rt.cfg.Catalogue, o.typ.Info, s.st.KeyType().String()); hint != "" {
+				err = fmt.Errorf("%w: %s", err, hint)
+			}
 		}
-		return store.Key{}, fmt.Errorf("store %q: a key is text, a number, true or false, not %s", s.st.Name(), describe(L.Get(2)))
+		return store.Key{}, err
 	}
 	return s.st.Key(v)
 }

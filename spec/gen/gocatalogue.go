@@ -165,6 +165,9 @@ func goFieldRow(s *source, f *model.Family, field *model.Field) {
 	goFlag(s, "Optional", field.Optional)
 	goFlag(s, "Writable", field.Writable)
 	goFlag(s, "AfterEnd", field.AfterEnd)
+	if field.Declared != "" {
+		s.line("Declared: %s,", quote(field.Declared))
+	}
 }
 
 // getters name the member of event.Getter and its result by kind.

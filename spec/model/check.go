@@ -186,6 +186,10 @@ func (c *checker) objectField(o *Object, f *Field) {
 	if f.AfterEnd && !o.Kept() {
 		c.fail(f.At, "%s: after_end says nothing of a lent object", what)
 	}
+	declares := func(fn *Function) bool { return fn.Name == f.Declared && fn.Native() }
+	if f.Declared != "" && (f.Type.Kind != event.String || !slices.ContainsFunc(c.family.Functions, declares)) {
+		c.fail(f.At, "%s: declared: %s is no function of body lua, or the field no string", what, f.Declared)
+	}
 	if f.Type.Kind == event.Record && (!o.Kept() || f.Writable || f.Optional) {
 		c.fail(f.At, "%s: only kept objects have records, and those are neither writable nor optional", what)
 	}

@@ -92,6 +92,8 @@ type Field struct {
 	Optional bool   `yaml:"optional"`
 	Writable bool   `yaml:"writable"`
 	AfterEnd bool   `yaml:"after_end"`
+	// Declared is the function that declares what a value is the name of.
+	Declared string `yaml:"declared"`
 }
 
 // Function is a method of an object or a function of a family.

@@ -108,7 +108,9 @@ func (s *Stack) openExchange(k *key, hash uint64, clientLow bool, vlan uint16) *
 	if len(e.free) == 0 {
 		slab := make([]Exchange, slabSize)
 		for i := range slab {
-			e.free = append(e.free, &slab[slabSize-1-i])
+			x := &slab[slabSize-1-i]
+			x.stack = s // as a Conn's
+			e.free = append(e.free, x)
 		}
 	}
 	x := e.free[len(e.free)-1]

@@ -43,7 +43,7 @@ func (s *Stack) Find(_ *event.Caller, what any) (conn flowev.Conn, why string, h
 	if owner == s || !s.common.apart {
 		return owner.search(&p, &t), "", false
 	}
-	owner.sh.Look(func() {
+	s.sh.Look(owner.sh, func() {
 		if c := owner.search(&p, &t); c != nil {
 			conn = s.distant(owner, c)
 		}

@@ -123,10 +123,16 @@ type Parcel struct {
 	inside  *packet.Inside // nil where what carries several packets is not entered
 	several bool           // the frame carries several packets, which inside goes through
 	further bool           // it is none of these but the first
+	pieced  bool           // it is, or was, one of those that datagrams are put together of
+	made    bool           // its bytes are not the frame's but whole's
 }
 
 // Shard returns the number of the shard that takes the parcel.
 func (p *Parcel) Shard() int { return p.shard }
+
+// Made reports whether the parcel's bytes are those of a datagram that was put together or inflated, which are
+// lent until the parcel is sorted into again, however long the frame's are.
+func (p *Parcel) Made() bool { return p.made }
 
 // Keep copies the frame's bytes, or those of the datagram that was put together, behind those in buf,
 // which has room for them, and returns buf with them. Till then they are lent by who gave the frame.
@@ -137,9 +143,6 @@ func (p *Parcel) Keep(buf []byte) []byte {
 	return buf
 }
 
-// Size is how many bytes [Parcel.Keep] copies.
-func (p *Parcel) Size() int { return len(p.pkt.Data) }
-
 // Sort decodes a frame into p and finds its shard; [Front.Next] does so for what else the frame carries.
 // Several goroutines may sort, each into parcels of its own, which it uses again: fragments meet whoever
 // reads them. What belongs together has to be sorted by one of them, in the order of capture, or in that
@@ -147,8 +150,8 @@ func (p *Parcel) Size() int { return len(p.pkt.Data) }
 func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64) {
 	p.pkt.Decap = f.cfg.Decap
 	p.pkt.Decode(link, data, wireLen, ts)
+	p.further, p.pieced, p.made = false, false, false
 	f.put(p)
-	p.further = false
 	if f.cfg.Decap&(packet.WLAN|packet.SFlow) == 0 {
 		return
 	}
@@ -177,10 +180,11 @@ func (f *Front) Next(p *Parcel) bool {
 // put unpacks what is in p, and finds its shard.
 func (f *Front) put(p *Parcel) {
 	if f.unpack.concerns(&p.pkt) {
+		p.pieced = true
 		f.whole.Lock()
 		if f.unpack.add(&p.pkt) {
 			p.whole = append(p.whole[:0], p.pkt.Data...)
-			p.pkt.Data = p.whole
+			p.pkt.Data, p.made = p.whole, true
 		}
 		f.whole.Unlock()
 	}
@@ -197,12 +201,7 @@ func (f *Front) put(p *Parcel) {
 // shard, and takes the frames of a connection in the order in which they were sorted.
 func (f *Front) Take(p *Parcel) {
 	s := f.common.stacks[p.shard]
-	s.sh.Advance(p.pkt.TS)
-	s.mem.sorted, s.mem.placed = true, placed{}
-	if p.at >= 0 {
-		s.mem.placed = placed{bytes: p.pkt.Data, at: p.at}
-	}
-	s.outcome.begin(p.pkt.Link, p.pkt.Data, p.pkt.WireLen, p.pkt.TS)
+	s.arrive(p.pkt.Link, p.pkt.Data, p.pkt.WireLen, p.pkt.TS, p.at)
 	if p.further {
 		s.stats.Inside++
 		s.turn(s.frame + 1)
@@ -215,6 +214,17 @@ func (f *Front) Take(p *Parcel) {
 		return
 	}
 	s.take(&s.pkt.p)
+}
+
+// arrive begins with the bytes of a packet that was sorted, which can be read again at a place, unless that is
+// negative.
+func (s *Stack) arrive(link uint16, data []byte, wireLen int, ts, at int64) {
+	s.sh.Advance(ts)
+	s.mem.sorted, s.mem.placed = true, placed{}
+	if at >= 0 {
+		s.mem.placed = placed{bytes: data, at: at}
+	}
+	s.outcome.begin(link, data, wireLen, ts)
 }
 
 // stackOf returns the stack that has to take a packet.
@@ -255,10 +265,8 @@ func icmpKey(p *packet.Packet) key {
 // entered a shard.
 func (f *Front) Close() {
 	if f.common.apart {
-		for _, s := range f.common.stacks {
-			s.sh.Enter()
-			s.Close()
-			s.sh.Leave()
+		for i := range f.common.stacks {
+			f.CloseShard(i)
 		}
 		return
 	}
@@ -271,6 +279,15 @@ func (f *Front) Close() {
 	for _, s := range f.common.stacks {
 		s.tidy()
 	}
+}
+
+// CloseShard is [Front.Close] for what one shard has, where shards are driven apart; the caller has entered
+// none. Shards may be closed at the same time.
+func (f *Front) CloseShard(i int) {
+	s := f.common.stacks[i]
+	s.sh.Enter()
+	defer s.sh.Leave()
+	s.Close()
 }
 
 // oldest returns the stack of what was made first of all that is left; nil if nothing is.

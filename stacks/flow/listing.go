@@ -68,11 +68,7 @@ func (s *Stack) listApart(takes func(flowev.Conn) bool) (list any, why string, h
 				}
 			}
 		}
-		if other == s {
-			look()
-		} else {
-			other.sh.Look(look)
-		}
+		s.sh.Look(other.sh, look)
 		all, looked, whole = append(all, found...), looked+n, whole && end
 	}
 	slices.SortFunc(all, func(a, b flowev.Conn) int { return cmp.Compare(a.ID(), b.ID()) })

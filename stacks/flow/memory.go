@@ -106,6 +106,7 @@ func (m *memory) block() *block {
 	last := len(m.blocks) - 1
 	b := m.blocks[last]
 	m.blocks = m.blocks[:last]
+	b[0] = 0 // as a Conn's stack: written before it is read
 	return b
 }
 

@@ -37,6 +37,7 @@ type Stack struct {
 	injected Outcome           // of a frame that the stack made
 	made     []byte            // a frame of our own
 	blocking blockTimers
+	fetched  byte // so that what is read ahead is not left out
 }
 
 // slabSize is how many connections are allocated at once: as many as fit into 32 KiB, the largest
@@ -252,7 +253,9 @@ func (s *Stack) open(k *key, hash uint64, clientLow bool, vlan uint16) *Conn {
 	if len(s.free) == 0 {
 		slab := make([]Conn, slabSize)
 		for i := range slab {
-			s.free = append(s.free, &slab[slabSize-1-i])
+			c := &slab[slabSize-1-i]
+			c.stack = s // written before it is read: fresh memory costs two page faults otherwise
+			s.free = append(s.free, c)
 		}
 	}
 	c := s.free[len(s.free)-1]

@@ -97,6 +97,7 @@ var connObject = &event.Object{
 			Stable:   event.StableObject,
 			Optional: true,
 			AfterEnd: true,
+			Declared: "loop.listen",
 			Get: event.Getter{
 				String: func(o any) string {
 					v, _ := o.(Conn).Listener()

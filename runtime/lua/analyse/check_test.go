@@ -143,6 +143,18 @@ rule "a" { on = flow.conn_start, run = function(c)
   local bad = {} bad:set(1)
 end }
 `},
+		{"objects as keys", `
+local bad, at = store "bad" { kind = "set", key = "ip" }, store "at" { kind = "map", key = "endpoint" }
+local n, cidr = store "n" { kind = "counter" }, store "c" { kind = "set", key = "cidr" }
+rule "a" { on = flow.conn_start, run = function(c)
+  bad:add(c.client) --! a key is text, a number, true or false, not a flow.peer (did you mean its ip?)
+  local s = c.server
+  at:put(s, c.client.ip) --! a key is text, a number, true or false, not a flow.peer (did you mean its endpoint?)
+  if cidr:has(c) then return flow.cut end --! a key is text, a number, true or false, not a flow.conn (did you mean its client.ip or server.ip?)
+  n:incr(c.client) --! a key is text, a number, true or false, not a flow.peer
+  n:incr(c.client.ip) bad:add(s.ip, "10s") bad:size(c) c:tag(c.client)
+end }
+`},
 		{"bindings", `
 rule "a" { on = flow.conn_start, run = function(c)
   c:on(flow.new_data, function(c, d) d:peeek(3) end) --! flow.data has no field or method peeek

@@ -231,8 +231,9 @@ func (c *checker) call(x *ast.FuncCallExpr, e *env) {
 			return
 		}
 	}
+	var owner typ
 	if x.Method != "" {
-		owner := c.base(x.Receiver, e)
+		owner = c.base(x.Receiver, e)
 		c.reads.name(owner, x.Method)
 		c.attribute(owner, x.Method, x.Line())
 		c.methodUse(owner, x, e)
@@ -245,7 +246,7 @@ func (c *checker) call(x *ast.FuncCallExpr, e *env) {
 		c.functionUse(x, e)
 		c.called(x, e)
 	}
-	c.arguments(x, e)
+	c.arguments(owner, x, e)
 }
 
 // declaration takes WORD "name" { … } apart.

@@ -73,12 +73,15 @@ func numeric(x ast.Expr) bool {
 	return false
 }
 
-// arguments checks what a function of the catalogue, or of the library, is called
-// with: objects that stand there are copied out of, or named.
-func (c *checker) arguments(x *ast.FuncCallExpr, e *env) {
+// arguments checks what a method of owner, or a function of the catalogue or of the
+// library, is called with: objects that stand there are copied out of, or named.
+func (c *checker) arguments(owner typ, x *ast.FuncCallExpr, e *env) {
 	native := c.copies(x, e)
-	for _, a := range x.Args {
+	for i, a := range x.Args {
 		t := c.expr(a, e)
+		if i == 0 {
+			c.storeKey(owner, x, t)
+		}
 		if native {
 			c.reads.took(t)
 		}

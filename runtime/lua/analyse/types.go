@@ -24,6 +24,7 @@ type typ struct {
 type tree struct {
 	name    string
 	store   bool
+	key     string // what a store's keys are, by the word of its declaration
 	members []string
 }
 

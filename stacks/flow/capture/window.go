@@ -23,6 +23,9 @@ type window struct {
 	r, w int
 	base int64 // stream offset of buf[0]
 	err  error // why the source has no more; io.EOF at its end
+
+	// swap, if not nil, keeps what was lent: it takes buf and returns another of at least n bytes, of any content.
+	swap func(buf []byte, n int) []byte
 }
 
 func newWindow(src *checked) window {
@@ -76,7 +79,11 @@ func (w *window) fill(n int) bool {
 		if w.err != nil {
 			return false
 		}
-		w.makeRoom()
+		if w.swap == nil {
+			w.makeRoom()
+		} else {
+			w.moveOn(n)
+		}
 		m, err := w.src.Read(w.buf[w.w:])
 		w.w += m
 		w.err = err
@@ -98,6 +105,22 @@ func (w *window) makeRoom() {
 		copy(bigger, w.buf)
 		w.buf = bigger
 	}
+}
+
+// moveOn is makeRoom for n unread bytes where what was lent is kept: a buffer that has no room for them is
+// given away with what was lent of it.
+func (w *window) moveOn(n int) {
+	if w.r+n <= len(w.buf) && w.w < len(w.buf) {
+		return
+	}
+	size := len(w.buf)
+	if w.unread() == size { // as in makeRoom, it does not grow to n at once
+		size *= 2
+	}
+	old, from := w.buf, w.r
+	w.buf = w.swap(old, size)
+	w.w = copy(w.buf, old[from:w.w])
+	w.base, w.r = w.base+int64(from), 0
 }
 
 // skip consumes n bytes without keeping them and reports whether there were
