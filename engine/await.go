@@ -63,21 +63,11 @@ const maxSpareWalks = 4
 var errCanceled = errors.New("engine: canceled")
 
 // Await implements [event.Awaiter].
-func (s *shard) Await(_ *event.Shard, id event.PointID, e any, then func(event.Verdict, error)) {
-	a := awaited{id: id, info: s.engine.points[id], event: e, then: then}
-	if f := a.info.Subject(); f != nil {
+func (s *shard) Await(_ *event.Shard, id event.PointID, e any, who event.Kept, then func(event.Verdict, error)) {
+	a := awaited{id: id, info: s.engine.points[id], event: e, subject: who, then: then}
+	if f := a.info.Subject(); f != nil && who == nil {
 		a.subject, _ = f.Get.Object(e).(event.Kept)
 	}
-	s.takeTurn(a)
-}
-
-// AwaitFor does what [event.Point.AwaitFor] says.
-func (s *shard) AwaitFor(_ *event.Shard, id event.PointID, e any, who event.Kept, then func(event.Verdict, error)) {
-	s.takeTurn(awaited{id: id, info: s.engine.points[id], event: e, subject: who, then: then})
-}
-
-// takeTurn raises an event, unless it has to wait its turn.
-func (s *shard) takeTurn(a awaited) {
 	if len(s.held) > 0 {
 		if h := s.held[a.subject]; h != nil {
 			s.enqueue(h, a)

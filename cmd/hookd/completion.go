@@ -15,7 +15,7 @@ func completeNames(_ *cobra.Command, args []string, typed string) ([]string, cob
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	cat := catalogue.New(catalogue.All()...)
-	return beginning(typed, append(docNames(cat), fieldNames(cat)...)), cobra.ShellCompDirectiveNoFileComp
+	return beginning(typed, docNames(cat)), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completePoints completes hook points: flow.rexmit, flow.rexmit.rcv.

@@ -124,9 +124,7 @@ func newDaemon(o *runOptions, paths []string, stdout, stderr io.Writer) (d *daem
 	opts.loops = d.loops
 	opts.desk = services.New(opts.services)
 	d.opts.desk, opts.sip.Watcher = opts.desk, opts.desk
-	if opts.sip.RouteKey, err = routeKey(opts.state); err != nil {
-		slog.New(slog.NewTextHandler(d.logs, nil)).Warn("routes of SIP dialogs of an earlier run are not known, or these will not be in a later one", "err", err)
-	}
+	proveRoutes(&opts.sip, opts.state, slog.New(slog.NewTextHandler(d.logs, nil)))
 	d.sips = edge.New(edge.Config{SIP: opts.sip, Log: slog.New(slog.NewTextHandler(d.logs, nil))})
 	opts.sips = d.sips
 	d.socks = scripted.New(opts.sock, slog.New(slog.NewTextHandler(d.logs, nil)))

@@ -128,6 +128,9 @@ func docNames(cat *catalogue.Catalogue) []string {
 			for i := range o.Methods {
 				names = append(names, o.Name+"."+o.Methods[i].Name)
 			}
+			for i := range o.Fields {
+				names = append(names, o.Name+"."+o.Fields[i].Name)
+			}
 		}
 		for _, fn := range f.Functions {
 			names = append(names, fn.Name)

@@ -25,7 +25,7 @@ func docElsewhere(w io.Writer, cat *catalogue.Catalogue, name string) error {
 	if strings.ContainsAny(name, "*?[") {
 		return fail(exitFinding, fmt.Errorf("doc takes a name; 'hookd hooks %q' lists hook points", name))
 	}
-	all := append(docNames(cat), fieldNames(cat)...)
+	all := docNames(cat)
 	end := name[strings.LastIndexByte(name, '.')+1:] // c.data: what an example calls its object says nothing
 	var found []string
 	for _, full := range all {
@@ -49,19 +49,6 @@ func docElsewhere(w io.Writer, cat *catalogue.Catalogue, name string) error {
 		found, more = found[:mostElsewhere], fmt.Sprintf(" and %d more", n)
 	}
 	return fail(exitFinding, fmt.Errorf("nothing is called %s alone; there is %s%s", name, strings.Join(found, ", "), more))
-}
-
-// fieldNames lists the fields of all objects: flow.conn.tags.
-func fieldNames(cat *catalogue.Catalogue) []string {
-	var names []string
-	for _, f := range cat.Families() {
-		for _, o := range f.Objects {
-			for i := range o.Fields {
-				names = append(names, o.Name+"."+o.Fields[i].Name)
-			}
-		}
-	}
-	return names
 }
 
 // declaredKeys explains a key of what scripts declare, such as threshold, from the

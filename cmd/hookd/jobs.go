@@ -13,7 +13,7 @@ const (
 	maxRounds = 8
 	// roundsAhead is how many rounds a worker wants to have before it: while there are
 	// fewer, it sorts the next.
-	roundsAhead = 2
+	roundsAhead = 3
 )
 
 // relay takes packets to shards that are driven apart. Its workers each run their part
@@ -26,6 +26,7 @@ type relay struct {
 	front   *flow.Front
 	workers int
 	batch   int // packets an entry
+	show    *progress
 
 	mu      sync.Mutex // guards what follows, and turns at sorting
 	changed sync.Cond
@@ -40,7 +41,7 @@ type relay struct {
 // feedJobs handles all packets: so many workers as there are jobs read them in turn, and
 // run each their part of the shards, to the end of the connections that are left.
 func (h *house) feedJobs(front *flow.Front, src frameSource, stop *interrupt) error {
-	r := &relay{shards: h.engine.Shards(), front: front, workers: h.jobs, batch: h.entry()}
+	r := &relay{shards: h.engine.Shards(), front: front, workers: h.jobs, batch: h.entry(), show: h.progress}
 	r.changed.L = &r.mu
 	for i := range r.rounds {
 		r.rounds[i] = newRound(r.shards.Len())
@@ -80,9 +81,7 @@ func (r *relay) run(sh *event.Shard, rd *round) {
 	for list := rd.of[sh.Index()]; ; {
 		n := min(len(list), r.batch)
 		sh.Enter()
-		for i := range list[:n] {
-			r.front.Run(sh.Index(), &list[i])
-		}
+		r.front.Run(sh.Index(), list[:n])
 		if list = list[n:]; len(list) == 0 {
 			sh.Advance(rd.until) // timers are due also where no packets come
 			sh.Leave()
@@ -139,6 +138,9 @@ func (r *relay) sortNext() {
 	r.mu.Unlock()
 	more := r.sort(rd)
 	slow := more && r.src.waits()
+	if !more {
+		r.show.clear() // records of what ends now may follow
+	}
 	r.mu.Lock()
 	rd.left = r.workers
 	r.sorting, r.slow, r.ended = false, slow, !more

@@ -5,14 +5,18 @@ import (
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
 
-// roundFrames is how many packets a round has at most, but for those that are in one
-// frame with others.
-const roundFrames = 256
+// A round has at most so many packets, but for those that are in one frame with others,
+// and of so many bytes, but for the last.
+const (
+	roundFrames = 256
+	roundBytes  = 512 << 10
+)
 
 // round is packets that were read one after the other, by shard.
 type round struct {
 	of      [][]flow.Slip // by shard
 	n       int           // how many there are
+	bytes   int           // how many bytes their frames have
 	parcels []flow.Parcel // of these, those that are not plain
 	until   int64         // event time behind them
 	made    []byte        // what of them lies in no window of a capture
@@ -24,7 +28,7 @@ func newRound(shards int) *round { return &round{of: make([][]flow.Slip, shards)
 
 // empty takes out what was run.
 func (rd *round) empty() {
-	rd.n, rd.parcels, rd.made, rd.windows = 0, rd.parcels[:0], rd.made[:0], rd.windows[:0]
+	rd.n, rd.bytes, rd.parcels, rd.made, rd.windows = 0, 0, rd.parcels[:0], rd.made[:0], rd.windows[:0]
 	for i := range rd.of {
 		rd.of[i] = rd.of[i][:0]
 	}
@@ -75,7 +79,7 @@ func (s *sorter) sort(rd *round) (more bool) {
 	if !s.goesOn(s.frames) {
 		return false
 	}
-	for rd.n < roundFrames {
+	for rd.n < roundFrames && rd.bytes < roundBytes {
 		if !s.unread {
 			if s.err = s.src.Next(&s.frame); s.err != nil {
 				return false
@@ -95,6 +99,16 @@ func (s *sorter) add(f *capture.Frame) {
 	s.frames++
 	s.now = max(s.now, f.TS)
 	s.to.until = s.now
+	s.to.bytes += len(f.Data)
+	if shard, ok := s.front.Plain(uint16(f.Link), f.Data); ok {
+		to, data, at := &s.to.of[shard], f.Data, s.front.Place(f.Data)
+		if !s.lasts {
+			data = s.to.keep(data)
+		}
+		*to = flow.AppendSlip(*to, uint16(f.Link), data, f.WireLen, f.TS, at)
+		s.to.n++
+		return
+	}
 	s.front.Sort(&s.parcel, uint16(f.Link), f.Data, f.WireLen, f.TS)
 	for more := true; more; more = s.front.Next(&s.parcel) {
 		s.put()
@@ -113,8 +127,15 @@ func (s *sorter) put() {
 		rd.made = p.Keep(rd.made)
 	}
 	to := &rd.of[p.Shard()]
-	*to = append(*to, p.Slip())
+	*to = p.AppendSlip(*to)
 	rd.n++
+}
+
+// keep copies what does not last as long as the round.
+func (rd *round) keep(data []byte) []byte {
+	n := len(rd.made)
+	rd.made = append(rd.made, data...)
+	return rd.made[n:len(rd.made):len(rd.made)]
 }
 
 // swap takes a window whose last frames are in the round at hand, or before.

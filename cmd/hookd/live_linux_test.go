@@ -160,7 +160,7 @@ func (p *process) until(done func(*status) bool) *status {
 	p.t.Helper()
 	var st status
 	var err error
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		st = status{}
 		if err = p.client.Do(context.Background(), http.MethodGet, "/status", nil, &st); err == nil && done(&st) {
 			return &st

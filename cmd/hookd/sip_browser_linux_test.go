@@ -27,11 +27,11 @@ end }
 `, web))
 	r := sippWith(t, script)
 	page := browse(t, program, "about:blank")
-	_ = page.conn.SetDeadline(time.Now().Add(time.Minute)) // a busy machine takes its time
+	_ = page.conn.SetDeadline(time.Now().Add(3 * time.Minute)) // a busy machine takes its time
 	page.run(readOrEmpty("testdata/sipp/phone.js") + fmt.Sprintf("\nvar ann = phone('ws://127.0.0.1:%d/sip', 'ann'); 0", web))
 	heard := func(what string, times int) {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 			got := page.run(`ann.heard.join(" ")`)
 			if strings.Count(got, what) == times {
 				return

@@ -172,10 +172,15 @@ rule "fast" { on = sip.request_in, match = { method = "INVITE" }, verdict = sip.
 	if len(base) != calls || len(fast) != calls/2 || len(slow) != calls/4 || len(canceled) != calls/4 {
 		t.Errorf("%d, %d, %d and %d calls were answered", len(base), len(fast), len(slow), len(canceled))
 	}
-	if fast.at(50) > base.at(50)+20*time.Millisecond {
+	// On a busy machine all take longer, but those that wait by as much.
+	most, mostCanceled := slow.at(50)/2, slow.at(50)-50*time.Millisecond
+	if testbed.Proving() {
+		most, mostCanceled = base.at(50)+20*time.Millisecond, 250*time.Millisecond
+	}
+	if fast.at(50) > most {
 		t.Errorf("beside calls that wait, others take %v, alone %v", fast.at(50), base.at(50))
 	}
-	if slow.at(1) < 300*time.Millisecond || canceled.at(50) > 250*time.Millisecond {
+	if slow.at(1) < 300*time.Millisecond || canceled.at(50) > mostCanceled {
 		t.Errorf("calls that wait take %v, those that are given up meanwhile %v", slow.at(1), canceled.at(50))
 	}
 	if n := h.engine.Stats().Errors; n != 0 {

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"sync"
 
 	"github.com/hookd/hookd/engine/statedir"
+	"github.com/hookd/hookd/stacks/sip"
 )
 
 // routeKeyName is the name of the state file with the key of Record-Route.
@@ -17,6 +20,20 @@ type routeKeyFile struct {
 	Kind    string `json:"kind"`
 	Version int    `json:"version"`
 	Key     []byte `json:"key"`
+}
+
+// proveRoutes gives the SIP core the key of its routes, and says so where the next process will
+// not know them: at the first where no state is kept, since most servers record none.
+func proveRoutes(c *sip.Config, dir *statedir.Dir, log *slog.Logger) {
+	var err error
+	if c.RouteKey, err = routeKey(dir); err != nil {
+		log.Warn("routes of SIP dialogs of an earlier run are not known, or these will not be in a later one", "err", err)
+	}
+	if dir == nil {
+		c.Recorded = sync.OnceFunc(func() {
+			log.Info("SIP calls that begin now are not known behind a restart: the key of their Record-Route is kept with --state DIR only")
+		})
+	}
 }
 
 // routeKey returns the key that the routes of dialogs are proven with: that of an earlier

@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hookd/hookd/engine/statedir"
+	"github.com/hookd/hookd/stacks/sip"
 	"github.com/hookd/hookd/stacks/sip/msg"
 )
 
@@ -34,6 +37,26 @@ func TestRouteKey(t *testing.T) {
 		}
 		if kept, err := os.ReadFile(dir.Path(routeKeyName) + statedir.Damaged); err != nil || string(kept) != text {
 			t.Errorf("%q is set aside as %q, %v", text, kept, err)
+		}
+	}
+}
+
+// TestLostRoutesAreTold: where no state is kept, the first Record-Route is a line of the log.
+func TestLostRoutesAreTold(t *testing.T) {
+	t.Parallel()
+	dir, err := statedir.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, dir := range []*statedir.Dir{dir, nil} {
+		var c sip.Config
+		var logs strings.Builder
+		proveRoutes(&c, dir, slog.New(slog.NewTextHandler(&logs, nil)))
+		for range 2 * want {
+			c.Recorded()
+		}
+		if c.RouteKey == [16]byte{} || strings.Count(logs.String(), "--state DIR") != want || want == 0 && c.Recorded != nil {
+			t.Errorf("said %q, want %d lines", &logs, want)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func TestSippFlows(t *testing.T) {
 			port := fmt.Sprint(freePort(t))
 			f.way += "-" + port
 			if at := "127.0.0.1:" + port; steps != "" {
-				called[at] = answersSoon(t, callee(t, steps), at, "-m", fmt.Sprint(flowCalls), "-timeout", "15s", "-timeout_error")
+				called[at] = answersSoon(t, callee(t, steps), at, "-m", fmt.Sprint(flowCalls), "-timeout", "60s", "-timeout_error")
 			}
 		}
 		ways[f.way] = f.name

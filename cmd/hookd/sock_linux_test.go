@@ -39,6 +39,9 @@ func sockPrograms() map[string]func() {
 	}
 }
 
+// workTime is how long these programs wait for anything: a busy machine takes its time.
+const workTime = time.Minute
+
 func quit(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,7 +56,7 @@ func hold(address string) error {
 	if err != nil {
 		return err
 	}
-	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(workTime)); err != nil {
 		return err
 	}
 	for {
@@ -103,7 +106,7 @@ func asks(address, line string) error {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(workTime))
 	if _, err := io.WriteString(c, line+"\n"); err != nil {
 		return err
 	}
@@ -235,7 +238,7 @@ func download(address string) error {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(workTime))
 	got, want := sha256.New(), sha256.New()
 	buf := make([]byte, 4+partSize)
 	for n := range parts {
@@ -265,7 +268,7 @@ func download(address string) error {
 func take(path string) error {
 	var c net.Conn
 	var err error
-	for range 200 {
+	for range 1000 {
 		if c, err = net.Dial("unix", path); err == nil {
 			break
 		}
@@ -295,7 +298,7 @@ func take(path string) error {
 func talk(address string, lines []string) error {
 	var c net.Conn
 	var err error
-	for range 100 {
+	for range 1000 {
 		if c, err = net.Dial("tcp", address); err == nil {
 			break
 		}
@@ -305,7 +308,7 @@ func talk(address string, lines []string) error {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(workTime))
 	r := bufio.NewReader(c)
 	for _, line := range lines {
 		if _, err := io.WriteString(c, line+"\n"); err != nil {
@@ -333,7 +336,7 @@ func counts(address, seconds string) error {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(workTime))
 	r := bufio.NewReader(c)
 	for i, until := 1, time.Now().Add(time.Duration(n)*time.Second); time.Now().Before(until); i++ {
 		for _, piece := range []string{"line ", fmt.Sprintf("%d\n", i)} {
@@ -365,7 +368,7 @@ func linger(address string) error {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(workTime))
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		return err
 	}

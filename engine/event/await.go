@@ -21,13 +21,7 @@ var (
 //
 // The caller has entered s.
 func (p Point[E]) Await(s *Shard, e *E, then func(Verdict, error)) {
-	a, ok := s.dispatcher.(Awaiter)
-	if !ok {
-		then(p.Emit(s, e), nil)
-		return
-	}
-	s.Tell()
-	a.Await(s, p.id, e, then)
+	p.AwaitFor(s, e, nil, then)
 }
 
 // AwaitFor raises e as [Point.Await] does, on behalf of who in the place of its subject: a
@@ -35,22 +29,20 @@ func (p Point[E]) Await(s *Shard, e *E, then func(Verdict, error)) {
 // [Shard.CancelWaits] of who ends its waiting. It is for events about what is on its way to
 // a subject that many others are on their way to, too: TLS handshakes of a listener.
 func (p Point[E]) AwaitFor(s *Shard, e *E, who Kept, then func(Verdict, error)) {
-	a, ok := s.dispatcher.(interface {
-		AwaitFor(s *Shard, id PointID, e any, who Kept, then func(Verdict, error))
-	})
+	a, ok := s.dispatcher.(Awaiter)
 	if !ok {
-		p.Await(s, e, then)
+		then(p.Emit(s, e), nil)
 		return
 	}
 	s.Tell()
-	a.AwaitFor(s, p.id, e, who, then)
+	a.Await(s, p.id, e, who, then)
 }
 
 // Awaiter is a [Dispatcher] whose handlers can wait. The engine implements it.
 type Awaiter interface {
-	// Await does what [Point.Await] says. An event that nothing is bound to waits
-	// its turn, too.
-	Await(s *Shard, id PointID, e any, then func(Verdict, error))
+	// Await does what [Point.AwaitFor] says; without who, what [Point.Await] says. An
+	// event that nothing is bound to waits its turn, too.
+	Await(s *Shard, id PointID, e any, who Kept, then func(Verdict, error))
 	// CancelWaits does what [Shard.CancelWaits] says.
 	CancelWaits(s *Shard, subject Kept)
 }

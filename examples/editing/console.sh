@@ -12,13 +12,22 @@ trap 'screen kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
 
 # see waits until a text is on the screen, or was: lines that come may push it off.
 see() {
-  for _ in $(seq 500); do
+  local end=$((SECONDS + 60))
+  while [ $SECONDS -lt $end ]; do
     if screen capture-pane -pJ -S -2000 | grep -qF -- "$1"; then return; fi
     sleep 0.01
   done
   echo "this does not come: $1" >&2
   screen capture-pane -p >&2
   exit 1
+}
+# written waits until a pattern is in the log.
+written() {
+  local end=$((SECONDS + 60))
+  until grep -q "$1" "$work/alerts.jsonl"; do
+    if [ $SECONDS -ge $end ]; then echo "$2" >&2; exit 1; fi
+    sleep 0.01
+  done
 }
 # enter types a line.
 enter() { screen send-keys -l -- "$1"; screen send-keys Enter; }
@@ -45,6 +54,8 @@ see 'ended: '
 enter ':drop hosts'
 see 'hosts is gone'
 
+written '"limit":80' 'the change in the console did nothing'
+
 # The file is edited elsewhere, and live by itself: to ask for it by :reload may come
 # second, and would be a generation more.
 sed -i 's/local limit = 70/local limit = 20/' "$work/scripts/main.lua"
@@ -55,6 +66,7 @@ for _ in $(seq 50); do
   if screen capture-pane -pJ | grep -qF '"now 20"'; then break; fi
 done
 see '"now 20"'
+written '"gen":2,.*"limit":20' 'the edited file did nothing'
 enter ':in'
 enter ':rollback'
 see 'generation 3 is live, 1 script changed'
@@ -64,6 +76,4 @@ enter 'flow.conn_strat'
 see 'did you mean conn_start?'
 enter ':quit'
 see 'left with 0'
-grep -q '"limit":80' "$work/alerts.jsonl" || { echo 'the change in the console did nothing' >&2; exit 1; }
-grep -q '"gen":2,.*"limit":20' "$work/alerts.jsonl" || { echo 'the edited file did nothing' >&2; exit 1; }
 echo 'seen: a script looked into, a rule typed, a file edited and taken back'

@@ -78,24 +78,33 @@ func (b *bench) goBench(pkg, name, unit string, env ...string) (float64, error) 
 // profileRuns is how often each program runs for a profile.
 const profileRuns = 5
 
-// profile runs the programs that are to be fast under the profiler, and merges
-// what it saw into the file at path.
-func (b *bench) profile(s *set, path string) error {
-	args := []string{"tool", "pprof", "-proto", "-output", path}
+// profile runs the programs of a set that are to be fast under the profiler, and
+// returns the files with what it saw: none where the set has no such program.
+func (b *bench) profile(s *set) ([]string, error) {
+	var parts []string
 	for i, p := range s.programs {
 		if !p.profiled {
 			continue
 		}
 		for n := range profileRuns {
-			part := filepath.Join(b.dir, fmt.Sprintf("%d.%d.prof", i, n))
+			part := filepath.Join(b.dir, fmt.Sprintf("%s.%d.%d.prof", s.name, i, n))
 			argv := append(append([]string(nil), p.argv...), "--cpuprofile", part)
 			fmt.Fprintf(b.log, "profile %s\n", p.name)
 			if out, err := exec.CommandContext(b.ctx, argv[0], argv[1:]...).Output(); err != nil {
-				return fmt.Errorf("run %s: %w\n%.200s", p.name, err, out)
+				return nil, fmt.Errorf("run %s: %w\n%.200s", p.name, err, out)
 			}
-			args = append(args, part)
+			parts = append(parts, part)
 		}
 	}
+	return parts, nil
+}
+
+// mergeProfiles merges the profiles of all sets into the file at path.
+func (b *bench) mergeProfiles(path string, parts []string) error {
+	if len(parts) == 0 {
+		return errors.New("no set that was asked for has a program to profile")
+	}
+	args := append([]string{"tool", "pprof", "-proto", "-output", path}, parts...)
 	if out, err := exec.CommandContext(b.ctx, "go", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("merge profiles: %w\n%s", err, out)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -145,5 +146,45 @@ func TestMeasure(t *testing.T) {
 	}
 	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), `"value": 7`) {
 		t.Errorf("%v: %s", err, text)
+	}
+}
+
+// TestProfile checks that each program to profile has its own files, whatever its set, and
+// that a set without one is passed over.
+func TestProfile(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	b := &bench{ctx: t.Context(), dir: t.TempDir(), log: io.Discard}
+	writes := func(text string) *program {
+		return &program{name: text, argv: []string{"sh", "-c", `echo ` + text + ` > "$2"`, "sh"}, profiled: true}
+	}
+	idle := &program{name: "idle", argv: []string{"false"}}
+	var all []string
+	for _, s := range []*set{
+		{name: "one", programs: []*program{idle, writes("a"), writes("b")}},
+		{name: "none", programs: []*program{idle}},
+		{name: "two", programs: []*program{idle, writes("c")}},
+	} {
+		parts, err := b.profile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, parts...)
+	}
+	var got strings.Builder
+	for _, part := range all {
+		text, err := os.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Write(bytes.TrimSpace(text))
+	}
+	if want := strings.Repeat("a", profileRuns) + strings.Repeat("b", profileRuns) + strings.Repeat("c", profileRuns); got.String() != want {
+		t.Errorf("profiles of %s, want %s", &got, want)
+	}
+	if err := b.mergeProfiles(filepath.Join(b.dir, "all"), nil); err == nil {
+		t.Error("nothing was profiled, and that is no error")
 	}
 }

@@ -100,6 +100,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer b.Close()
 	rep := newReport(b)
+	var profiles []string
 	for _, s := range sets {
 		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), s.name) {
 			continue
@@ -109,9 +110,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return fmt.Errorf("set %s: %w", s.name, err)
 		}
 		if o.profile != "" {
-			if err := b.profile(set, o.profile); err != nil {
+			parts, err := b.profile(set)
+			if err != nil {
 				return fmt.Errorf("set %s: %w", s.name, err)
 			}
+			profiles = append(profiles, parts...)
 			continue
 		}
 		res, err := b.measure(set)
@@ -121,7 +124,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		rep.add(res)
 	}
 	if o.profile != "" {
-		return nil
+		return b.mergeProfiles(o.profile, profiles)
 	}
 	if err := rep.markdown(stdout); err != nil {
 		return err

@@ -123,6 +123,7 @@ type Parcel struct {
 	inside  *packet.Inside // nil where what carries several packets is not entered
 	several bool           // the frame carries several packets, which inside goes through
 	further bool           // it is none of these but the first
+	pieced  bool           // it is, or was, one of those that datagrams are put together of
 	made    bool           // its bytes are not the frame's but whole's
 }
 
@@ -142,9 +143,6 @@ func (p *Parcel) Keep(buf []byte) []byte {
 	return buf
 }
 
-// Size is how many bytes [Parcel.Keep] copies.
-func (p *Parcel) Size() int { return len(p.pkt.Data) }
-
 // Sort decodes a frame into p and finds its shard; [Front.Next] does so for what else the frame carries.
 // Several goroutines may sort, each into parcels of its own, which it uses again: fragments meet whoever
 // reads them. What belongs together has to be sorted by one of them, in the order of capture, or in that
@@ -152,7 +150,7 @@ func (p *Parcel) Size() int { return len(p.pkt.Data) }
 func (f *Front) Sort(p *Parcel, link uint16, data []byte, wireLen int, ts int64) {
 	p.pkt.Decap = f.cfg.Decap
 	p.pkt.Decode(link, data, wireLen, ts)
-	p.further, p.made = false, false
+	p.further, p.pieced, p.made = false, false, false
 	f.put(p)
 	if f.cfg.Decap&(packet.WLAN|packet.SFlow) == 0 {
 		return
@@ -182,6 +180,7 @@ func (f *Front) Next(p *Parcel) bool {
 // put unpacks what is in p, and finds its shard.
 func (f *Front) put(p *Parcel) {
 	if f.unpack.concerns(&p.pkt) {
+		p.pieced = true
 		f.whole.Lock()
 		if f.unpack.add(&p.pkt) {
 			p.whole = append(p.whole[:0], p.pkt.Data...)
@@ -190,12 +189,7 @@ func (f *Front) put(p *Parcel) {
 		f.whole.Unlock()
 	}
 	p.shard = f.common.stackOf(&p.pkt).sh.Index()
-	p.at = -1
-	if f.cfg.Storage != nil {
-		if at, ok := f.cfg.Storage.Place(p.pkt.Data); ok {
-			p.at = at
-		}
-	}
+	p.at = f.Place(p.pkt.Data)
 }
 
 // Take runs a frame that was sorted through the pipeline of its stack. The caller has entered its

@@ -21,8 +21,12 @@ const (
 func (k *key) spread() uint32 {
 	words := k.low[0] ^ k.low[1] ^ k.high[0] ^ k.high[1]
 	addrs := bits.ReverseBytes32(uint32(words) ^ uint32(words>>32))
-	ports := uint32(k.port(true) ^ k.port(false))
-	h := addrs*mixAddrs + ports*mixPorts
+	return mix(addrs, k.port(true)^k.port(false))
+}
+
+// mix mixes the ends' addresses, folded together, and their ports.
+func mix(addrs uint32, ports uint16) uint32 {
+	h := addrs*mixAddrs + uint32(ports)*mixPorts
 	h ^= h >> 15
 	h *= mixAll
 	return h ^ h>>13

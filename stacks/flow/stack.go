@@ -37,6 +37,7 @@ type Stack struct {
 	injected Outcome           // of a frame that the stack made
 	made     []byte            // a frame of our own
 	blocking blockTimers
+	fetched  byte // so that what is read ahead is not left out
 }
 
 // slabSize is how many connections are allocated at once: as many as fit into 32 KiB, the largest

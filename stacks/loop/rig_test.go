@@ -60,7 +60,11 @@ func (r *rig) Dispatch(_ *event.Shard, id event.PointID, e any) event.Verdict {
 }
 
 // Await implements [event.Awaiter].
-func (r *rig) Await(sh *event.Shard, id event.PointID, e any, then func(event.Verdict, error)) {
+func (r *rig) Await(sh *event.Shard, id event.PointID, e any, who event.Kept, then func(event.Verdict, error)) {
+	if who != nil {
+		r.awaitOf(who, e, r.Dispatch(sh, id, e), then)
+		return
+	}
 	name, c := r.points[id], subjectOf(e)
 	v := r.Dispatch(sh, id, e)
 	if r.await == nil || !r.await(name, c) {
@@ -70,9 +74,8 @@ func (r *rig) Await(sh *event.Shard, id event.PointID, e any, then func(event.Ve
 	r.pending[c] = func() { then(v, nil) }
 }
 
-// AwaitFor is how the engine's dispatcher implements [event.Point.AwaitFor].
-func (r *rig) AwaitFor(sh *event.Shard, id event.PointID, e any, who event.Kept, then func(event.Verdict, error)) {
-	v := r.Dispatch(sh, id, e)
+// awaitOf lets a handler wait on behalf of who.
+func (r *rig) awaitOf(who event.Kept, e any, v event.Verdict, then func(event.Verdict, error)) {
 	if r.awaitFor == nil || !r.awaitFor(e) {
 		then(v, nil)
 		return

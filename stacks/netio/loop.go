@@ -271,12 +271,14 @@ func (l *Loop) tick() int64 {
 }
 
 // time is event time for what begins now: that of the turn, or the clock's where
-// someone else entered the shard and the loop may have slept for long.
+// someone else entered the shard and the loop may have slept for long, or where what
+// was posted runs before the first turn has a time.
 func (l *Loop) time() int64 {
-	if l.turning {
-		return l.sh.Now()
+	now := l.sh.Now()
+	if l.turning && now != 0 {
+		return now
 	}
-	return max(l.sh.Now(), l.cfg.Clock()+l.ahead)
+	return max(now, l.cfg.Clock()+l.ahead)
 }
 
 // Now returns event time for what begins now; it is that of the shard, but for

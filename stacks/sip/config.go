@@ -59,6 +59,8 @@ type Config struct {
 	// RouteKey proves that a Record-Route was made here. Dialogs live longer than processes,
 	// and so may it; where it is zero it is Key.
 	RouteKey [16]byte
+	// Recorded is called with a shard entered for each Record-Route; nil is nobody.
+	Recorded func()
 }
 
 // DefaultConfig returns RFC 3261's times and hookd's limits.

@@ -76,7 +76,7 @@ type parked struct {
 }
 
 // Await implements [event.Awaiter]: some handlers wait, where they may.
-func (m *model) Await(s *event.Shard, id event.PointID, e any, then func(event.Verdict, error)) {
+func (m *model) Await(s *event.Shard, id event.PointID, e any, _ event.Kept, then func(event.Verdict, error)) {
 	v := m.Dispatch(s, id, e)
 	if m.rnd.IntN(4) != 0 {
 		then(v, nil)

@@ -29,6 +29,9 @@ func (b *Branch) recording() *recording {
 // sides, else for each side, so that neither has to speak the other's transport or reach
 // the other's network (RFC 5658).
 func (s *Stack) recordRoute(e *msg.Edits, m *msg.Message, to *Hop, r *recording) (values int, err error) {
+	if s.cfg.Recorded != nil {
+		s.cfg.Recorded()
+	}
 	var room [maxRouteParams + proofText]byte
 	params := s.appendProof(append(room[:0], r.params...), m, r.params)
 	v := s.appendRoute(s.key[:0], to, params)

@@ -32,11 +32,12 @@ func recordedRoute(r *rig, params ...event.KV) string {
 // other; what a script put there is part of it.
 func TestInDialog(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil, quiet...)
+	recorded := 0
+	r := newRig(t, func(c *Config) { c.Recorded = func() { recorded++ } }, quiet...)
 	route := recordedRoute(r, event.KV{Key: "account", Value: "alice"}, event.KV{Key: "flag", Value: true})
 	code := route[strings.Index(route, ";hkd=") : len(route)-1]
-	if len(code) != proofText {
-		t.Fatalf("recorded %s", route)
+	if len(code) != proofText || recorded != 1 {
+		t.Fatalf("recorded %s, said %d times", route, recorded)
 	}
 	var got bool
 	r.hooks["request_in"] = func(e any) event.Verdict {

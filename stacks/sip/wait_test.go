@@ -24,7 +24,7 @@ func newWaiting(t *testing.T, at string) *waiting {
 }
 
 // Await implements [event.Awaiter].
-func (w *waiting) Await(s *event.Shard, id event.PointID, e any, then func(event.Verdict, error)) {
+func (w *waiting) Await(s *event.Shard, id event.PointID, e any, _ event.Kept, then func(event.Verdict, error)) {
 	v := w.Dispatch(s, id, e)
 	if w.names[id] != w.at {
 		then(v, nil)

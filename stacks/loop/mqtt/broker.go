@@ -27,6 +27,7 @@ type broker struct {
 	retained map[string]*message
 	bytes    int // of retained messages
 	next     uint64
+	owed     owed
 }
 
 func newBroker(p *Protocol, s *loop.Stack) *broker {
@@ -58,12 +59,6 @@ func (b *broker) unsubscribe(s *session, filter string) bool {
 // publish gives a message to all who want it, here and in other shards, and keeps
 // it if it is to be. It returns how many have it here.
 func (b *broker) publish(m *message) int {
-	b.restore()
-	return b.pass(m)
-}
-
-// pass is publish where sessions may just be restored.
-func (b *broker) pass(m *message) int {
 	n := b.deliver(m)
 	b.p.brokers.Range(func(_, v any) bool {
 		if other := v.(*broker); other != b {
@@ -80,6 +75,7 @@ func (b *broker) pass(m *message) int {
 // deliver gives a message to the clients of this shard. One with several filters
 // that match gets it once, as the best of them says.
 func (b *broker) deliver(m *message) int {
+	b.restore()
 	if m.retain {
 		b.keep(m)
 	}

@@ -18,6 +18,7 @@ const (
 	rowFilter  = "filter"
 	rowMessage = "message"  // by its place in their order
 	rowInbound = "received" // by its identifier
+	rowWill    = "will"     // that is delayed
 )
 
 // stage is how far a message came that is kept.
@@ -144,6 +145,31 @@ func (k *keeper) uninbound(id uint16) {
 	}
 }
 
+// willHead is what stands before a will's packet: when it is due.
+const willHead = 8
+
+// will keeps the will of a client that is away, which is due later.
+func (k *keeper) will(m *message, due int64) {
+	if k == nil {
+		return
+	}
+	p := m.packet(m.qos, m.retain, 0)
+	p.ID = 1 // of no meaning, but a packet with a quality has one
+	b, err := p.Append(binary.BigEndian.AppendUint64(nil, uint64(due)), mqttwire.V5)
+	if err != nil {
+		k.counts.keptRefused.Add(1)
+		return
+	}
+	k.put(rowWill, "", string(b))
+}
+
+// unwill forgets it.
+func (k *keeper) unwill() {
+	if k != nil {
+		k.table.Remove(k.key(rowWill, ""))
+	}
+}
+
 // keep begins to keep a session, which no table keeps yet, with all that it has.
 func (s *session) keep(table loop.Table) {
 	k := &keeper{table: table, counts: &s.b.p.counts, id: s.id}
@@ -184,6 +210,9 @@ func (s *session) unkeep() {
 	}
 	for _, w := range s.flow.waiting {
 		k.unmessage(w.kept)
+	}
+	if s.will != nil {
+		k.unwill()
 	}
 	k.table.Remove(k.key(rowSession, ""))
 }

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,6 +64,16 @@ func (m *memTable) kinds() map[string]int {
 	return n
 }
 
+// queue waits until so many messages wait for clients that are away.
+func (r *rig) queue(n int64) {
+	r.t.Helper()
+	for until := time.Now().Add(10 * time.Second); r.p.counts.queued.Load() != n; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			r.t.Fatalf("%d messages are to wait: %+v", n, r.p.Stats())
+		}
+	}
+}
+
 // TestKept has sessions go on in the next process: what was subscribed to, what was under
 // way at each stage both ways, and what came while the client was away; in order, after
 // an end in order and after one without.
@@ -98,16 +109,13 @@ func TestKept(t *testing.T) {
 				for _, want := range []string{"puback 1 0", "pubrec 2 0", "pubcomp 2 0", "pubrec 3 0", "pubcomp 3 0", "puback 4 0", "puback 5 0", "puback 6 0"} {
 					other.expect(want)
 				}
+				r.queue(2) // they may come from another shard
 				r.do(func() {
 					if err := r.p.PublishAll(r.g.Stack(r.set.At(0)), "x/7", []byte("binary \x00\xff"), 2, false); err != nil {
 						t.Error(err)
 					}
 				})
-				for until := time.Now().Add(5 * time.Second); r.p.counts.queued.Load() != 3; time.Sleep(time.Millisecond) {
-					if time.Now().After(until) {
-						t.Fatal("the messages do not wait")
-					}
-				}
+				r.queue(3)
 				snapshot = table.copy()
 			}
 			end()
@@ -288,6 +296,117 @@ func TestKeptOrder(t *testing.T) {
 	}
 }
 
+// TestKeptSpread divides the sessions between the shards, where each has what is published
+// before its client is back, its share of what it shares with others, and its end.
+func TestKeptSpread(t *testing.T) {
+	t.Parallel()
+	table := newTable()
+	r, end := beginRig(t, 3, nil, table)
+	ids := []string{"a", "b", "c", "d", "e", "f"}
+	for i, id := range ids {
+		p := r.enter(id, false, keeps(mqttwire.V5))
+		filters := []mqttwire.Filter{{Topic: "x", QoS: 1}}
+		if i%3 == 2 {
+			filters = append(filters, mqttwire.Filter{Topic: "$share/g/y", QoS: 1})
+		}
+		p.send(sub(1, filters...))
+		p.expect("suback 1 " + strings.Repeat("01", len(filters)))
+		p.gone(r, int64(i+1))
+	}
+	end()
+	r, end = beginRig(t, 3, nil, table)
+	defer end()
+	r.do(func() { // the first that needs them
+		for topic, n := range map[string]int{"x": 1, "y": 4} {
+			for range n {
+				if err := r.p.PublishAll(r.g.Stack(r.set.At(0)), topic, []byte("m"), 1, false); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	r.queue(10)
+	for i := range 3 {
+		sh := r.set.At(i)
+		sh.Enter()
+		if n := len(r.p.broker(r.g.Stack(sh)).sessions); n != 2 {
+			t.Errorf("shard %d has %d sessions", i, n)
+		}
+		sh.Leave()
+	}
+	for i, id := range ids {
+		p := r.enter(id, true, keeps(mqttwire.V5))
+		got := map[string]int{}
+		for range 1 + i%3/2*2 {
+			m := p.recv()
+			got[m.Topic]++
+			p.send(ack(mqttwire.Puback, m.ID))
+		}
+		p.quiet()
+		if want := map[string]int{"x": 1, "y": 2}; i%3 != 2 && got["x"] != 1 || i%3 == 2 && !maps.Equal(got, want) {
+			t.Errorf("%s: %v", id, got)
+		}
+	}
+	if s := r.p.Stats().(Stats); s.Restored != 6 || s.Evicted != 0 || s.Away != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestKeptWills keeps wills that are delayed: each is told by the process in which it is due,
+// or its session ends, and none of a client that is back before.
+func TestKeptWills(t *testing.T) {
+	t.Parallel()
+	table := newTable()
+	r, end := beginRig(t, 2, nil, table)
+	watch := r.enter("watch", false, keeps(mqttwire.V5))
+	watch.send(sub(1, mqttwire.Filter{Topic: "gone", QoS: 1}))
+	watch.expect("suback 1 01")
+	watch.gone(r, 1)
+	for i, id := range []string{"due", "later", "back", "over", "none"} {
+		p := r.enter(id, false, keeps(mqttwire.V5), func(p *mqttwire.Packet) {
+			p.Will = &mqttwire.Will{Topic: "gone", Payload: []byte(id), QoS: 1, Properties: mqttwire.Properties{{ID: mqttwire.WillDelay, Num: 1000}, {ID: mqttwire.MessageExpiry, Num: 7}}}
+		})
+		if id == "none" {
+			p.send(&mqttwire.Packet{Type: mqttwire.Disconnect})
+		}
+		p.gone(r, int64(i+2))
+	}
+	if n := table.kinds()[rowWill]; n != 4 {
+		t.Fatalf("%d wills are kept", n)
+	}
+	end()
+	now := time.Now()
+	due := func(id string, at time.Time) {
+		key := id + "\x00" + rowWill + "\x00"
+		table.rows[key] = string(binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano()))) + table.rows[key][willHead:]
+	}
+	due("due", now.Add(-time.Hour))
+	due("later", now.Add(300*time.Millisecond))
+	over, _ := json.Marshal(savedSession{1, 60, now.Add(-time.Hour).UnixNano()})
+	table.rows["over\x00"+rowSession+"\x00"] = string(over)
+
+	r, end = beginRig(t, 2, nil, table)
+	defer end()
+	r.enter("back", true, keeps(mqttwire.V5))
+	watch = r.enter("watch", true, keeps(mqttwire.V5))
+	told := map[string]bool{}
+	for range 3 {
+		m := watch.recv()
+		if x, _ := m.Properties.Get(mqttwire.MessageExpiry); x.Num == 0 || x.Num > 7 || m.Properties.Num(mqttwire.WillDelay, 0) != 0 || m.Topic != "gone" {
+			t.Errorf("%+v", m)
+		}
+		told[string(m.Payload)] = true
+		watch.send(ack(mqttwire.Puback, m.ID))
+	}
+	watch.quiet()
+	if d := cmp.Diff(map[string]bool{"due": true, "later": true, "over": true}, told); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(map[string]int{rowSession: 5, rowFilter: 1}, table.kinds()); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestKeptNowhere tells that sessions are not kept where there is no such store, and keeps
 // them in memory.
 func TestKeptNowhere(t *testing.T) {
@@ -336,6 +455,7 @@ func FuzzRows(f *testing.F) {
 	for _, s := range []stage{stageWaiting, stageSent, stageReleased, 'x'} {
 		f.Add("a\x00"+rowMessage+"\x001f", string(s)+"\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00"+string(p))
 	}
+	f.Add("a\x00"+rowWill+"\x00", "\x00\x00\x00\x00\x00\x00\x00\x09"+string(p))
 	f.Add("a\x00"+rowSession+"\x00", `{"v":1,"expiry":3600,"left":1}`)
 	f.Add("a\x00"+rowFilter+"\x00$share/g/x/#", `{"qos":2,"no_local":true}`)
 	f.Add("a\x00"+rowInbound+"\x00"+"40", "")

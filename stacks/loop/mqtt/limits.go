@@ -13,7 +13,7 @@ func DocLimits() []setting.Limit {
 		number("mqtt_window", window, "messages of quality 1 and 2 that are under way to a peer, unless it takes fewer"),
 		number("mqtt_waiting", maxWaiting, "those that wait for that, or for a client that is away; more are dropped"),
 		number("mqtt_waiting_bytes", maxWaitingBytes, "their bytes"),
-		number("mqtt_sessions", maxSessions, "sessions of a shard whose clients are away, and of all that a store kept, which one shard restores; one more ends the one left longest ago"),
+		number("mqtt_sessions", maxSessions, "sessions of a shard whose clients are away; those that a store kept are divided between the shards; one more ends the one left longest ago"),
 		{Name: "mqtt_away", Default: maxAway.String(), Doc: "a client with a session stays away"},
 		number("mqtt_away_bytes", maxAwaySize, "bytes that wait for all clients that are away; more is dropped"),
 		number("mqtt_queued", maxQueued, "bytes that wait for a peer; more of quality 0 are dropped"),

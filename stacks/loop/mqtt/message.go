@@ -45,12 +45,13 @@ func (m *message) packet(qos byte, retain bool, now int64) *mqttwire.Packet {
 	return p
 }
 
-// setExpiry says how much of a message's time is left, in whole seconds that began.
+// setExpiry says how much of a message's time is left, in whole seconds that began, and
+// never more than its publisher gave it: another shard's clock may be a little behind.
 func setExpiry(p *mqttwire.Packet, left int64) {
 	p.Properties = slices.Clone(p.Properties)
 	for i := range p.Properties {
 		if x := &p.Properties[i]; x.ID == mqttwire.MessageExpiry {
-			x.Num = uint32((left + int64(time.Second) - 1) / int64(time.Second))
+			x.Num = min(x.Num, uint32((left+int64(time.Second)-1)/int64(time.Second)))
 		}
 	}
 }

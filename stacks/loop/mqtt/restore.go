@@ -17,11 +17,25 @@ import (
 
 // shelved are the tables of which listeners said that they keep sessions, and whether they
 // were read. The first that needs a session, or the subscriptions of one, reads them, since
-// then the scripts that declare them are live.
+// then the scripts that declare them are live. Each shard has its share of the sessions go on
+// as soon as it is told, or needs one, whichever is first.
 type shelved struct {
 	unread atomic.Bool
-	mu     sync.Mutex // guards names, and is held while tables are read
+	mu     sync.Mutex // guards names and what shards owe, and is held while tables are read
 	names  map[string]bool
+}
+
+// owed are the sessions that are to go on in a shard.
+type owed struct {
+	some atomic.Bool
+	list []savedIn // guarded by [shelved.mu]
+}
+
+// savedIn is a session in a table.
+type savedIn struct {
+	table loop.Table
+	id    string
+	rows  *savedRows
 }
 
 // Opened implements [loop.Opener].
@@ -44,10 +58,29 @@ func (p *Protocol) Opened(given any) {
 
 // restore has sessions go on in this shard that were kept by a process before.
 func (b *broker) restore() {
-	s := &b.p.shelved
-	if !s.unread.Load() {
-		return
+	if b.p.shelved.unread.Load() {
+		b.readTables()
 	}
+	if b.owed.some.Load() {
+		b.goOn()
+	}
+}
+
+// goOn has the sessions go on that this shard owes.
+func (b *broker) goOn() {
+	b.p.shelved.mu.Lock()
+	list := b.owed.list
+	b.owed.list = nil
+	b.owed.some.Store(false)
+	b.p.shelved.mu.Unlock()
+	for _, s := range list {
+		b.revive(s.table, s.id, s.rows)
+	}
+}
+
+// readTables reads what was not read yet.
+func (b *broker) readTables() {
+	s := &b.p.shelved
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.unread.Load() {
@@ -73,6 +106,8 @@ type savedRows struct {
 	session  *savedSession
 	filters  map[string]mqttwire.Filter
 	messages []savedMessage
+	will     *message
+	willDue  int64
 	inbound  map[uint16]bool
 	keys     []string
 }
@@ -86,7 +121,11 @@ type savedMessage struct {
 	p     *mqttwire.Packet // nil where it was released
 }
 
+// restoreFrom divides the sessions of a table between the shards, by turns: a session follows
+// its client to whatever shard that comes in at, so none is its own, and by turns as many find
+// room as there is.
 func (b *broker) restoreFrom(table loop.Table) {
+	brokers, next := b.all(), 0
 	all := map[string]*savedRows{}
 	for key, value := range table.All() {
 		id, kind, which, ok := cutKey(key)
@@ -108,14 +147,49 @@ func (b *broker) restoreFrom(table loop.Table) {
 			continue // it began anew already
 		}
 		r := all[id]
-		if r.session == nil || r.session.over(b.now()) {
+		// One with a will goes on even so: its end tells the will.
+		if r.session == nil || r.session.over(b.now()) && r.will == nil {
 			for _, key := range r.keys {
 				table.Remove(key)
 			}
 			b.p.counts.expired.Add(1)
 			continue
 		}
-		b.revive(table, id, r)
+		brokers[next].owe(savedIn{table, id, r})
+		next = (next + 1) % len(brokers)
+	}
+	for _, other := range brokers {
+		if other != b {
+			// A shard that takes nothing now sees to it when it needs one.
+			other.stack.Loop().Post(other.restore)
+		}
+	}
+}
+
+// all returns the brokers of all shards, this one first.
+func (b *broker) all() []*broker {
+	list := []*broker{b}
+	shards := b.stack.Shard().Set()
+	for i := range shards.Len() {
+		if other := b.p.broker(b.stack.Group().Stack(shards.At(i))); other != b {
+			list = append(list, other)
+		}
+	}
+	return list
+}
+
+// owe has a session go on in this shard when it is entered. Others find it there already,
+// and its turn in what it shares. The caller holds [shelved.mu].
+func (b *broker) owe(s savedIn) {
+	if _, taken := b.p.homes.LoadOrStore(s.id, b); taken {
+		return // it began anew just now
+	}
+	b.owed.list = append(b.owed.list, s)
+	b.owed.some.Store(true)
+	for _, f := range s.rows.filters {
+		if group, filter := mqttwire.SplitShared(f.Topic); group != "" {
+			b.p.shared.join(group, filter, &member{b: b, id: s.id, f: f, away: true})
+		}
 	}
 }
 
@@ -176,9 +250,23 @@ func (r *savedRows) read(kind, which, value string) bool {
 		}
 		m.turn = turn
 		r.messages = append(r.messages, m)
+	case rowWill:
+		return r.readWill([]byte(value))
 	default:
 		return false
 	}
+	return true
+}
+
+func (r *savedRows) readWill(b []byte) bool {
+	if len(b) < willHead {
+		return false
+	}
+	p, n, err := mqttwire.Parse(b[willHead:], mqttwire.V5, 0)
+	if err != nil || n == 0 || n != len(b)-willHead || p.Type != mqttwire.Publish {
+		return false
+	}
+	r.will, r.willDue = messageOf(&p, 0), int64(binary.BigEndian.Uint64(b))
 	return true
 }
 
@@ -216,6 +304,7 @@ func (b *broker) revive(table loop.Table, id string, r *savedRows) {
 		}
 	}
 	b.adopt(s)
+	s.will, s.willDue = r.will, r.willDue
 	s.leave(nil)
 	b.p.counts.restored.Add(1)
 }

@@ -68,6 +68,7 @@ type session struct {
 	place   *list.Element
 	timer   event.Timer
 	will    *message // of a client that is away
+	willDue int64    // when it is to be told
 	willBy  event.Timer
 }
 
@@ -106,6 +107,7 @@ func (s *session) leave(will *mqttwire.Will) {
 	if will != nil {
 		s.will = messageOf(&mqttwire.Packet{Topic: will.Topic, Payload: will.Payload, QoS: will.QoS, Retain: will.Retain, Properties: will.Published()}, b.now())
 		s.will.from = s
+		s.willDue = b.now() + int64(will.Properties.Num(mqttwire.WillDelay, 0))*int64(time.Second)
 	}
 	if s.expiry == 0 {
 		b.end(s)
@@ -130,13 +132,13 @@ func (s *session) leave(will *mqttwire.Will) {
 		c.expired.Add(1)
 		b.end(s)
 	})
-	if s.will != nil {
-		delay := time.Duration(will.Properties.Num(mqttwire.WillDelay, 0)) * time.Second
-		if delay == 0 {
-			s.tellWill()
-		} else {
-			timers.Arm(&s.willBy, b.now()+int64(delay), func(int64) { s.tellWill() })
-		}
+	switch {
+	case s.will == nil:
+	case will != nil && s.willDue <= b.now():
+		s.tellWill()
+	default:
+		s.flow.keeper.will(s.will, s.willDue)
+		timers.Arm(&s.willBy, s.willDue, func(int64) { s.tellWill() })
 	}
 	for b.away.Len() > maxSessions || b.away.Len() > 0 && c.queuedBytes.Load() > maxAwaySize {
 		c.evicted.Add(1)
@@ -151,14 +153,23 @@ func (s *session) awayTime() time.Duration {
 
 // tellWill publishes the will of a client that is away.
 func (s *session) tellWill() {
-	if will := s.will; will != nil {
-		s.will = nil
+	if will := s.takeWill(); will != nil {
 		will.until = 0
 		if x, ok := will.properties.Get(mqttwire.MessageExpiry); ok {
 			will.until = s.b.now() + int64(x.Num)*int64(time.Second)
 		}
-		s.b.pass(will)
+		s.b.publish(will)
 	}
+}
+
+// takeWill returns the will of a client that is away, which is no longer to be told later.
+func (s *session) takeWill() *message {
+	will := s.will
+	if will != nil {
+		s.will = nil
+		s.flow.keeper.unwill()
+	}
+	return will
 }
 
 // back takes a session out of those whose clients are away.
@@ -226,6 +237,7 @@ func (b *broker) enter(id string, clean bool, then func(s *session, present bool
 		return
 	}
 	asked := home.stack.Loop().Post(func() {
+		home.restore()
 		theirs := home.giveUp(id)
 		if b.stack.Loop().Post(func() { b.begin(id, theirs, clean, then) }) {
 			return
@@ -285,7 +297,7 @@ func (b *broker) begin(id string, old *session, clean bool, then func(*session, 
 	if s == nil {
 		s = &session{id: id}
 	} else {
-		s.will = nil // it is back in time
+		s.takeWill() // it is back in time
 		b.p.counts.resumed.Add(1)
 	}
 	b.adopt(s)

@@ -156,7 +156,7 @@ func (b *broker) hand(m *message, to *member, turn int) {
 	if to.b != b {
 		away := *m
 		away.from = nil
-		if to.b.stack.Loop().Post(func() { to.b.hand(&away, to, turn) }) {
+		if to.b.stack.Loop().Post(func() { to.b.restore(); to.b.hand(&away, to, turn) }) {
 			return
 		}
 	} else if s := b.sessions[to.id]; s != nil {

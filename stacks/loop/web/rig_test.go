@@ -75,7 +75,7 @@ func (r *rig) Dispatch(_ *event.Shard, _ event.PointID, e any) event.Verdict {
 }
 
 // Await implements [event.Awaiter].
-func (r *rig) Await(sh *event.Shard, id event.PointID, e any, then func(event.Verdict, error)) {
+func (r *rig) Await(sh *event.Shard, id event.PointID, e any, _ event.Kept, then func(event.Verdict, error)) {
 	v := r.Dispatch(sh, id, e)
 	if r.wait == nil || !r.wait(e) {
 		then(v, nil)
