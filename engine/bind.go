@@ -81,7 +81,10 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 		return
 	}
 	ru.bindTo(p.info)
-	en := &entry{rule: ru, node: n.from(), user: user, when: ru.decl.NativeWhen.Make(p.info), guard: ru.decl.Guard.Make(p.info)}
+	en := &entry{rule: ru, node: n.from(), user: user, when: ru.decl.NativeWhen.Make(p.info), deed: ru.decl.Deed.Make(p.info)}
+	if en.deed == nil {
+		en.guard = ru.decl.Guard.Make(p.info)
+	}
 	for _, v := range ru.decl.decides() {
 		switch name := decisionName(v.Decision); {
 		case !v.Decided():

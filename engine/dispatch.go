@@ -64,6 +64,7 @@ type entry struct {
 	way     way         // what an event meets first
 	when    Native      // of the rule's when, and
 	guard   Native      // of what its run begins with; nil: the function is called
+	deed    *Deed       // of all that its run does; nil: the function is called
 	by      *match.Path // threshold key
 	user    string
 	// call is that of the rule's functions: what stays the same from one event to
@@ -85,6 +86,10 @@ type outcome struct {
 	left     bool
 	// met is the entry whose first filter is known to hold, if any.
 	met *entry
+	// did says that what the rule's function does was done natively; it came to decision,
+	// nil for nothing.
+	did      bool
+	decision *Decision
 	// bound are the handlers bound to the event's subject at this point.
 	bound []*binding
 	// memo is where the answers of the point's events begin in the shard's.
@@ -217,7 +222,13 @@ func (s *shard) try(o *outcome, en *entry, b *binding) {
 	case StepDecides:
 		s.decide(o, en, r.verdict)
 	case StepRuns:
-		s.run(o, en, b)
+		if !o.did {
+			s.run(o, en, b)
+			return
+		}
+		if o.did = false; o.decision != nil {
+			s.returned(o, en, b, o.decision, nil)
+		}
 	}
 }
 
@@ -252,6 +263,12 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 	if (en != o.met || en.way != byGuard) && s.native(en.guard, o.event) == No {
 		return StepGuard
 	}
+	switch answer, d := s.do(en, o.event); answer {
+	case No:
+		return StepGuard
+	case Yes:
+		o.did, o.decision = true, d
+	}
 	return StepRuns
 }
 
@@ -275,6 +292,8 @@ func (s *shard) run(o *outcome, en *entry, b *binding) {
 			s.ran(o, run)
 		}
 		return
+	case s.engine.cfg.CheckNative && en.deed != nil:
+		d, err = s.both(en, call)
 	case s.sampled(r.state):
 		d, err = s.timed(r, call)
 	default:

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/match"
 )
 
 // says makes a maker of native forms that always give one answer.
@@ -75,6 +77,14 @@ func TestCheckNative(t *testing.T) {
 		vm.rule("right", startSnd, func(d *engine.RuleDecl) {
 			d.NativeWhen, d.When, d.Verdict = says(engine.Yes), vm.when(true), verdict(flowev.VerdictCut)
 		})
+		vm.rule("wrong deed", startSnd, func(d *engine.RuleDecl) {
+			d.Deed = func(*event.Info) *engine.Deed {
+				return &engine.Deed{Foresee: func(any) func(*engine.Decision) error {
+					return func(*engine.Decision) error { return errors.New("the native form does something else") }
+				}}
+			}
+			d.Run = vm.fn(func(*engine.Call) (engine.Decision, error) { return engine.Decision{}, nil })
+		})
 		vm.event("wrong", "flow.conn_start", vm.when(true))
 		vm.plan.Events[0].NativeWhen = says(engine.No)
 		vm.rule("on wrong", []string{"event.wrong"}, func(d *engine.RuleDecl) { d.Verdict = verdict(flowev.VerdictCut) })
@@ -98,7 +108,58 @@ func TestCheckNative(t *testing.T) {
 			t.Errorf("%s: %s", rec.Rule, rec.Err.Message)
 		}
 	}
-	if got := strings.Join(said, ", "); got != "wrong when, wrong guard, wrong" {
+	if got := strings.Join(said, ", "); got != "wrong when, wrong guard, wrong deed, wrong" {
 		t.Errorf("reported: %s", got)
+	}
+}
+
+// TestDeed checks what becomes of a handler with a native form.
+func TestDeed(t *testing.T) {
+	t.Parallel()
+	cut := verdict(flowev.VerdictCut).Decision
+	for _, tt := range []struct {
+		name          string
+		answer        engine.Answer
+		decides       *engine.Decision
+		match         *match.Node
+		called        int // the function
+		calls, passes uint64
+		verdict       bool
+	}{
+		{"done", engine.Yes, nil, nil, 0, 1, 1, false},
+		{"done, behind a match", engine.Yes, nil, &match.Node{}, 0, 1, 1, false},
+		{"done, and decides", engine.Yes, &cut, nil, 0, 1, 1, true},
+		{"turned away", engine.No, nil, nil, 0, 0, 1, false},
+		{"turned away, behind a match", engine.No, nil, &match.Node{}, 0, 0, 1, false},
+		{"asks", engine.Ask, nil, nil, 1, 1, 1, true},
+		{"asks where it may decide", engine.Ask, &cut, nil, 1, 1, 1, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			called, done := 0, 0
+			r := newRig(t, engine.Limits{}, fakeRuntime{"a.lua": func(vm *fakeVM) {
+				vm.rule("r", startSnd, func(d *engine.RuleDecl) {
+					d.Match = tt.match
+					d.Deed = func(*event.Info) *engine.Deed {
+						return &engine.Deed{Decides: tt.decides != nil, Do: func(any) (engine.Answer, *engine.Decision) {
+							done++
+							return tt.answer, tt.decides
+						}}
+					}
+					d.Run = vm.fn(func(*engine.Call) (engine.Decision, error) {
+						called++
+						return cut, nil
+					})
+				})
+			}}).up()
+			v := r.start(newConn(1, "10.0.0.1:1000", "10.0.0.2:80"))
+			st := r.Rules()[0]
+			if v.Decided() != tt.verdict || called != tt.called || done == 0 || done > 1 && tt.answer != engine.Ask {
+				t.Errorf("decided %t, function called %d times, native form %d times", v.Decided(), called, done)
+			}
+			if st.Seen != 1 || st.Matched != tt.passes || st.Calls != tt.calls {
+				t.Errorf("seen %d, matched %d, calls %d", st.Seen, st.Matched, st.Calls)
+			}
+		})
 	}
 }

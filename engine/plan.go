@@ -70,6 +70,9 @@ type RuleDecl struct {
 	Threshold  *ThresholdDecl
 	Run        FuncID
 	Guard      NativeMaker
+	// Deed makes what does all that Run does, and takes the place of Guard too; nil, or
+	// nothing made, where that needs the script's machine.
+	Deed DeedMaker
 	// Explain says, one line each, how the rule's functions run on the events of
 	// info; nil where there is nothing to say.
 	Explain  func(info *event.Info) []string

@@ -10,6 +10,7 @@ const (
 	byMatch            // the rule's match
 	byWhen             // the native form of its when
 	byGuard            // that of the guard which its function begins with
+	byDeed             // what does all that its function does, and never decides
 	byNone             // nothing: each event enters its function
 )
 
@@ -25,7 +26,9 @@ func wayOf(en *entry) way {
 	case d.When != 0 || d.Threshold != nil || d.Run == 0:
 	case en.guard != nil:
 		return byGuard
-	default:
+	case en.deed != nil && !en.deed.Decides:
+		return byDeed
+	case en.deed == nil:
 		return byNone
 	}
 	return byAll
@@ -45,8 +48,14 @@ func (s *shard) quick(p *pointPlan) bool {
 func (s *shard) dispatchQuick(p *pointPlan, e any) event.Verdict {
 	s.events++
 	for i, en := range p.root.order {
-		if en.way == byNone {
+		switch en.way {
+		case byNone:
 			return s.dispatchFrom(p, e, i, nil)
+		case byDeed:
+			if !s.does(en, e) {
+				return s.dispatchFrom(p, e, i, nil)
+			}
+			continue
 		}
 		if away, met := s.turnsAway(en, e); !away {
 			return s.dispatchFrom(p, e, i, met)
@@ -70,6 +79,9 @@ func (s *shard) dispatchFrom(p *pointPlan, e any, first int, met *entry) event.V
 			st.Matched++
 			st.matched.add(s)
 			s.run(&o, en, nil)
+			continue
+		}
+		if en.way == byDeed && s.does(en, e) {
 			continue
 		}
 		if en != met {
@@ -125,4 +137,24 @@ func (s *shard) turnsAway(en *entry, e any) (away bool, met *entry) {
 	}
 	st.Seen++
 	return true, nil
+}
+
+// does has a native form do all that a rule's function does, and reports whether the rule
+// is done with the event: not where that is measured, or has to be asked about first.
+func (s *shard) does(en *entry, e any) bool {
+	st := en.rule.state
+	if st.quiet() || st.suspended() || st.Matched%SampleEvery == 0 && s.engine.cfg.ThreadCPU != nil {
+		return false
+	}
+	answer, _ := en.deed.Do(e)
+	switch answer {
+	case Ask:
+		return false
+	case Yes:
+		st.Calls++
+	}
+	st.Seen++
+	st.Matched++
+	st.matched.add(s)
+	return true
 }

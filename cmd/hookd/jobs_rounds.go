@@ -100,11 +100,13 @@ func (s *sorter) add(f *capture.Frame) {
 	s.now = max(s.now, f.TS)
 	s.to.until = s.now
 	s.to.bytes += len(f.Data)
-	if slip, shard, ok := s.front.Plain(uint16(f.Link), f.Data, f.WireLen, f.TS); ok {
+	if shard, ok := s.front.Plain(uint16(f.Link), f.Data); ok {
+		to, data, at := &s.to.of[shard], f.Data, s.front.Place(f.Data)
 		if !s.lasts {
-			s.to.made = slip.Keep(s.to.made)
+			data = s.to.keep(data)
 		}
-		s.to.put(shard, slip)
+		*to = flow.AppendSlip(*to, uint16(f.Link), data, f.WireLen, f.TS, at)
+		s.to.n++
 		return
 	}
 	s.front.Sort(&s.parcel, uint16(f.Link), f.Data, f.WireLen, f.TS)
@@ -124,12 +126,16 @@ func (s *sorter) put() {
 	if keep {
 		rd.made = p.Keep(rd.made)
 	}
-	rd.put(p.Shard(), p.Slip())
+	to := &rd.of[p.Shard()]
+	*to = p.AppendSlip(*to)
+	rd.n++
 }
 
-func (rd *round) put(shard int, slip flow.Slip) {
-	rd.of[shard] = append(rd.of[shard], slip)
-	rd.n++
+// keep copies what does not last as long as the round.
+func (rd *round) keep(data []byte) []byte {
+	n := len(rd.made)
+	rd.made = append(rd.made, data...)
+	return rd.made[n:len(rd.made):len(rd.made)]
 }
 
 // swap takes a window whose last frames are in the round at hand, or before.

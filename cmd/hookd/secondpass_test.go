@@ -96,7 +96,7 @@ func BenchmarkSecondPass(b *testing.B) {
 		}
 		return r
 	}
-	for _, script := range []string{"native", "five", "wide"} {
+	for _, script := range []string{"native", "five", "machine", "wide"} {
 		b.Run(script, func(b *testing.B) {
 			for b.Loop() {
 				allocs, packets, calls := passes(b, script, open)
@@ -123,7 +123,7 @@ func TestSecondPassAllocates(t *testing.T) {
 		calls  bool
 		most   float64 // a packet; a call with calls
 	}{
-		{"native", false, mostStray}, {"five", false, mostStray}, {"wide", true, 3},
+		{"native", false, mostStray}, {"five", false, mostStray}, {"machine", false, mostStray}, {"wide", true, 3},
 	} {
 		allocs, packets, calls := passes(t, tt.script, open)
 		of := packets

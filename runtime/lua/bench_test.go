@@ -54,14 +54,20 @@ const (
 	unsubscribed = `rule "other" { on = flow.rexmit, run = function() end }`
 	nativeMiss   = `rule "native" { on = flow.conn_start, match = { server = { port = 443 } }, verdict = flow.cut }`
 	nativeTwo    = `rule "native" { on = flow.conn_start, match = { vlan = 0, server = { port = 443 } }, verdict = flow.cut }`
-	// What they do with an upvalue keeps these from being decided natively.
-	emptyHandler = `local n rule "empty" { on = flow.conn_start, run = function(c, pkt) n = 1 end }`
-	fiveFields   = `local n rule "five" { on = flow.conn_start, run = function(c, pkt)
-		n = c.id + c.vlan + pkt.len + pkt.ttl + c.client.port
+	// What they do with a table keeps these from having a native form.
+	emptyHandler = `local t = {} rule "empty" { on = flow.conn_start, run = function(c, pkt) t[1] = 1 end }`
+	fiveFields   = `local t = {} rule "five" { on = flow.conn_start, run = function(c, pkt)
+		t[1] = c.id + c.vlan + pkt.len + pkt.ttl + c.client.port
 	end }`
-	fiveLocals = `local n rule "five" { on = flow.conn_start, run = function(c, pkt)
+	fiveLocals = `local t = {} rule "five" { on = flow.conn_start, run = function(c, pkt)
 		local ip, port, len, vlan, ttl = c.client.ip, c.server.port, pkt.len, c.vlan, pkt.ttl
-		n = ip
+		t[1] = ip
+	end }`
+	nativeFive = `local ip, port, len, vlan, ttl rule "five" { on = flow.conn_start, run = function(c, pkt)
+		ip, port, len, vlan, ttl = c.client.ip, c.server.port, pkt.len, c.vlan, pkt.ttl
+	end }`
+	nativeCount = `local n = 0 rule "count" { on = flow.conn_start, run = function(c, pkt)
+		if pkt.len > 50 then n = (n + 1) % 10000 end
 	end }`
 	filterMiss = `rule "filter" { on = flow.conn_start, when = function(c, pkt) return pkt.len > 1000 end, run = function() end }`
 	guarded    = `rule "guard" { on = flow.conn_start, run = function(c, pkt) if pkt.len < 1000 or c.server.port ~= 443 then return end c:tag "x" end }`
@@ -86,6 +92,8 @@ func BenchmarkEmit(b *testing.B) {
 		{"native match of two", nativeTwo},
 		{"empty handler", emptyHandler},
 		{"five fields", fiveFields},
+		{"five fields natively", nativeFive},
+		{"a count natively", nativeCount},
 		{"filter", filterMiss},
 		{"guard", guarded},
 		{"state", stateCount},

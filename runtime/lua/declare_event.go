@@ -34,7 +34,7 @@ func (d *declarer) event(f *fields) {
 	}
 	when := f.nativeForm("when", predicate.Filter)
 	e := &engine.EventDecl{Name: f.name, Line: f.line, Match: f.match("match"), When: f.fn("when"), NativeWhen: when.maker(), Doc: f.str("doc")}
-	e.Explain = f.explanation(when, nil, e.When, 0)
+	e.Explain = f.explanation(when, nil, nil, e.When, 0)
 	if f.has("on") {
 		if ref, ok := f.point("on", f.get("on"), f.at("on")); ok {
 			e.On = &ref

@@ -89,16 +89,17 @@ func (in *instance) outcome(L *glua.LState, err error) int {
 // handler is `handler "name" { … }`: a rule that applies where it is bound.
 func (d *declarer) handler(f *fields) {
 	when, guard := f.nativeForm("when", predicate.Filter), f.nativeForm("run", predicate.Guard)
+	deed := f.deedForm("run")
 	r := &engine.RuleDecl{
 		Name: f.name, Line: f.line, Handler: true,
 		Match: f.match("match"), When: f.fn("when"), Threshold: f.threshold("threshold"),
-		NativeWhen: when.maker(), Guard: guard.maker(),
+		NativeWhen: when.maker(), Guard: guard.maker(), Deed: deed.maker(),
 		Run: f.fn("run"), Verdict: f.verdict("verdict"), OnError: f.verdict("on_error"),
 		Priority: int(f.integer("priority", -maxPriority, maxPriority)),
 		Observe:  f.oneOf("mode", "observe") == "observe",
 		Doc:      f.str("doc"), Severity: f.str("severity"), Tags: f.strs("tags"),
 	}
-	r.Explain = f.explanation(when, guard, r.When, r.Run)
+	r.Explain = f.explanation(when, guard, deed, r.When, r.Run)
 	if f.has("on") {
 		r.On = f.points("on")
 	} else {

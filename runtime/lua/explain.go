@@ -16,6 +16,7 @@ import (
 // with the machine that runs them.
 type explanation struct {
 	when, guard  *nativeForm
+	deed         *deedForm
 	filter, body *functionFacts
 }
 
@@ -26,9 +27,9 @@ type functionFacts struct {
 }
 
 // explanation is made when the functions have their numbers.
-func (f *fields) explanation(when, guard *nativeForm, filter, run engine.FuncID) func(*event.Info) []string {
+func (f *fields) explanation(when, guard *nativeForm, deed *deedForm, filter, run engine.FuncID) func(*event.Info) []string {
 	in := f.d.in
-	x := &explanation{when: when, guard: guard, filter: in.factsOf(filter), body: in.factsOf(run)}
+	x := &explanation{when: when, guard: guard, deed: deed, filter: in.factsOf(filter), body: in.factsOf(run)}
 	if x.filter == nil && x.body == nil {
 		return nil
 	}
@@ -62,10 +63,14 @@ func (x *explanation) lines(info *event.Info) []string {
 	if x.body == nil {
 		return lines
 	}
-	if why := x.guard.refusal(info); why == "" {
-		lines = append(lines, "run: Lua, behind a native guard")
+	why := x.deed.refusal(info)
+	if why == "" {
+		return append(lines, "run: native")
+	}
+	if x.guard.refusal(info) == "" {
+		lines = append(lines, "run: Lua, behind a native guard; no native form: "+why)
 	} else {
-		lines = append(lines, "run: Lua, no native guard: "+why)
+		lines = append(lines, "run: Lua, no native form: "+why)
 	}
 	return append(lines, x.body.lines(info)...)
 }
@@ -76,6 +81,20 @@ func (n *nativeForm) refusal(info *event.Info) string {
 		return "how it was made"
 	}
 	_, err := n.compile(n.body, info, n.names)
+	return reason(err)
+}
+
+// refusal is that of whole handlers.
+func (d *deedForm) refusal(info *event.Info) string {
+	if d == nil {
+		return "how it was made"
+	}
+	_, err := d.compile(info)
+	return reason(err)
+}
+
+// reason words why something was not compiled.
+func reason(err error) string {
 	var r *predicate.Refusal
 	switch {
 	case err == nil:

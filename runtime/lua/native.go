@@ -6,6 +6,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/predicate"
 )
 
@@ -51,6 +52,78 @@ func (n *nativeForm) maker() engine.NativeMaker {
 			return native(e)
 		}
 	}
+}
+
+// deedForm is what the native form of a whole handler is made from.
+type deedForm struct {
+	*nativeForm
+	machine *predicate.Machine
+}
+
+// deedForm looks a key's function up; nil where it can have no native form.
+func (f *fields) deedForm(key string) *deedForm {
+	n := f.nativeForm(key, nil)
+	if n == nil {
+		return nil
+	}
+	fn := f.get(key).(*glua.LFunction)
+	m := &predicate.Machine{Cells: map[string]*glua.Upvalue{}, Values: &n.in.values, Verdict: n.in.prog.verdict, Event: n.in.prog.rt.event}
+	for i, name := range fn.Proto.DbgUpvalues {
+		if i < len(fn.Upvalues) {
+			m.Cells[name] = fn.Upvalues[i]
+		}
+	}
+	return &deedForm{n, m}
+}
+
+// compile makes the native form for the events of info.
+func (d *deedForm) compile(info *event.Info) (*engine.Deed, error) {
+	return predicate.Deed(d.body, info, d.names, d.machine)
+}
+
+// maker makes native forms; nil makes none. They do nothing while the function could
+// not be called, or when a top level that ran again made another one.
+func (d *deedForm) maker() engine.DeedMaker {
+	if d == nil {
+		return nil
+	}
+	return func(info *event.Info) *engine.Deed {
+		form, err := d.compile(info)
+		if err != nil {
+			return nil
+		}
+		in, do, foresee := d.in, form.Do, form.Foresee
+		form.Do = func(e any) (engine.Answer, *engine.Decision) {
+			if in.mode != idle || in.rebuilt || in.broken != nil {
+				return engine.Ask, nil
+			}
+			return do(e)
+		}
+		form.Foresee = func(e any) func(*engine.Decision) error {
+			if in.rebuilt || in.broken != nil {
+				return nil
+			}
+			return foresee(e)
+		}
+		return form
+	}
+}
+
+// event returns what scripts see of an event.
+func (rt *Runtime) event(info *event.Info) *bind.EventType { return rt.events[info] }
+
+// verdict returns what family.word decides, where it says so by itself.
+func (p *program) verdict(family, word string) *engine.Decision {
+	f := p.rt.cfg.Catalogue.Family(family)
+	if f == nil || !p.survey.Own(family) {
+		return nil
+	}
+	for i := range p.rt.verdicts {
+		if v := &p.rt.verdicts[i]; v.Family == family && v.Info.Name == word && optionalArgs(v.Info) {
+			return &engine.Decision{Family: f, Verdict: event.Verdict{Kind: v.Info.Kind}}
+		}
+	}
+	return nil
 }
 
 // namesOf says what a function's names stand for.

@@ -3,11 +3,14 @@ package lua
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	glua "github.com/yuin/gopher-lua"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/diag"
@@ -351,6 +354,78 @@ func (a *author) body(guard bool) string {
 	return b.String()
 }
 
+// vars are the variables around the handlers, which hold anything.
+var vars = []string{"u1", "u2", "u3", "u4"}
+
+// handler writes one that assigns to them and to its locals.
+func (a *author) handler() string {
+	var b strings.Builder
+	a.names = nil
+	a.statements(&b, 2)
+	return b.String()
+}
+
+func (a *author) statements(b *strings.Builder, depth int) {
+	for range 1 + a.IntN(3) {
+		switch a.IntN(10) {
+		case 0:
+			name := fmt.Sprintf("n%d", a.IntN(3))
+			fmt.Fprintf(b, "local %s = %s ", name, a.anything(1))
+		case 1:
+			fmt.Fprintf(b, "%s, %s = %s, %s ", pick(a.Rand, vars...), pick(a.Rand, vars...), a.anything(1), a.anything(1))
+		case 2, 3:
+			if depth > 0 {
+				fmt.Fprintf(b, "if %s then ", a.condition())
+				a.statements(b, depth-1)
+				if a.IntN(2) == 0 {
+					b.WriteString("else ")
+					a.statements(b, depth-1)
+				}
+				b.WriteString("end ")
+			}
+		case 4:
+			fmt.Fprintf(b, "if %s then return %s end ", a.condition(), a.leaf("", "nil", "flow.cut"))
+		case 5:
+			name := a.leaf("n0", "n1")
+			fmt.Fprintf(b, "local %s = %s if %s then %s = %s end u1 = %s ", name, a.anything(0), a.condition(), name, a.anything(1), name)
+		default:
+			fmt.Fprintf(b, "%s = %s ", pick(a.Rand, vars...), a.anything(2))
+		}
+	}
+}
+
+// anything writes a value, with variables in it.
+func (a *author) anything(depth int) string {
+	switch a.IntN(9) {
+	case 0:
+		return pick(a.Rand, vars...)
+	case 1:
+		return fmt.Sprintf("(%s or 0) + %s", pick(a.Rand, vars...), a.number(depth-1))
+	case 2:
+		return fmt.Sprintf("%s %s %s", a.number(0), a.leaf("+", "-", "*", "/", "%"), pick(a.Rand, vars...))
+	case 3:
+		return a.bool(depth)
+	case 4, 5:
+		return a.text(0)
+	case 6:
+		return fmt.Sprintf("%s %s %s", pick(a.Rand, vars...), a.leaf("and", "or"), a.text(0))
+	}
+	return a.number(depth)
+}
+
+func (a *author) condition() string {
+	v := pick(a.Rand, vars...)
+	switch a.IntN(6) {
+	case 0:
+		return v
+	case 1:
+		return fmt.Sprintf("%s %s %s", v, a.leaf("==", "~="), pick(a.Rand, a.text(0), a.number(0), "nil", pick(a.Rand, vars...)))
+	case 2:
+		return fmt.Sprintf("%s %s %s", v, a.leaf("<", "<=", ">", ">="), a.number(0))
+	}
+	return a.bool(1)
+}
+
 var fuzzPoints = []string{"flow.new_data", "flow.tcp_state_change", "flow.orphan", "flow.conn_end"}
 
 const fuzzTop = `
@@ -360,6 +435,7 @@ local any = store "any" { kind = "set" }
 local ends = store "ends" { kind = "set", key = "endpoint" }
 local hits = store "hits" { kind = "counter", key = "ip" }
 local numbers = store "numbers" { kind = "counter" }
+local u1, u2, u3, u4 = 0, "text", nil, {}
 local K, F, W, T, NEG = 443, 0.1, "client", true, -7
 rule "fill" { on = hookd.start, run = function()
   bad:add "10.0.0.1" nets:add "192.0.2.0/24" any:add "tcp" any:add(80) ends:add "10.0.0.1:80"
@@ -370,6 +446,73 @@ end }
 // predicateRun counts what a differential run saw.
 type predicateRun struct {
 	compiled, refused, answers, asks, needless int
+
+	whole, parts, done, idle, undone, decided int // handlers
+}
+
+func (p *predicateRun) noteDeed(d *engine.Deed) {
+	if d == nil {
+		p.parts++
+	} else {
+		p.whole++
+	}
+}
+
+// deeds does an event both ways.
+func (p *predicateRun) deeds(t *testing.T, in *instance, fn engine.FuncID, deed *engine.Deed, call *engine.Call, line string) {
+	t.Helper()
+	cells := in.funcs[fn-1].fn.Upvalues
+	held := func() (list []glua.LValue) {
+		for _, c := range cells {
+			list = append(list, c.Value())
+		}
+		return list
+	}
+	before := held()
+	same := deed.Foresee(call.Event)
+	answer, decision := deed.Do(call.Event)
+	natively := held()
+	for i, c := range cells {
+		c.SetValue(before[i])
+	}
+	is, err := in.Run(fn, call)
+	if same != nil && err == nil {
+		if err := same(is); err != nil {
+			t.Errorf("%v\n%s", err, line)
+		}
+	}
+	after := held()
+	want := after
+	switch answer {
+	case engine.Ask:
+		p.undone++
+		want = before
+	case engine.No:
+		p.idle++
+	case engine.Yes:
+		p.done++
+	}
+	if decision != nil {
+		p.decided++
+	}
+	if answer != engine.Ask && (err != nil || (is != nil && is.Decided()) != (decision != nil) || decision != nil && (decision.Kind != is.Kind || decision.Family != is.Family)) {
+		t.Errorf("natively %v, decides %v; the function %v, %v on %+v\n%s", answer, decision, is, err, call.Event, line)
+	}
+	for i := range want {
+		if x, y := natively[i], want[i]; !alike(x, y) {
+			t.Errorf("variable %d is %v natively, %v by the function (%v) on %+v\n%s", i, x, y, answer, call.Event, line)
+		}
+	}
+}
+
+// alike reports whether two values are the same to a script.
+func alike(a, b glua.LValue) bool {
+	x, ok := a.(glua.LNumber)
+	y, both := b.(glua.LNumber)
+	if !ok || !both {
+		return a == b
+	}
+	return math.Float64bits(float64(x)) == math.Float64bits(float64(y)) || x != x && y != y
 }
 
 // randomRules writes a script of random rules, one a line.
@@ -383,6 +526,7 @@ func randomRules(r *rand.Rand) string {
 		}
 		fmt.Fprintf(&src, "rule \"w%d\" { on = %s, when = function(%s) %s end, run = function(%s) %s end }\n",
 			i, a.point, args, a.body(false), args, a.body(true))
+		fmt.Fprintf(&src, "rule \"d%d\" { on = %s, run = function(%s) %s end }\n", i, a.point, args, a.handler())
 	}
 	return src.String()
 }
@@ -417,10 +561,17 @@ func differ(t *testing.T, r *rand.Rand, rules string, events int, run *predicate
 		}
 		call := &engine.Call{Info: info, Where: where}
 		call.Shard = h.Shard(0)
-		when, guard := d.NativeWhen.Make(info), d.Guard.Make(info)
-		run.note(when, guard)
+		when, guard, deed := d.NativeWhen.Make(info), d.Guard.Make(info), d.Deed.Make(info)
+		if d.When != 0 {
+			run.note(when, guard)
+		} else {
+			run.noteDeed(deed)
+		}
 		for range events {
 			call.Event = anyEvent(r, info.Name)
+			if deed != nil {
+				run.deeds(t, staged.in.(*instance), d.Run, deed, call, lines[d.Line-1])
+			}
 			if when != nil {
 				answer := when(call.Event)
 				ok, err := staged.in.Filter(d.When, call)
@@ -472,6 +623,9 @@ func TestPredicatesAgree(t *testing.T) {
 	t.Logf("%+v", run)
 	if run.compiled < run.refused/2 || run.answers < 10_000 || run.asks > run.answers/2 {
 		t.Errorf("the run shows little: %+v", run)
+	}
+	if run.whole < run.parts || run.done < 4000 || run.decided < 1000 {
+		t.Errorf("the run shows little of handlers: %+v", run)
 	}
 }
 

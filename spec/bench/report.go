@@ -87,7 +87,10 @@ func (r *report) memory(f *figures) string {
 }
 
 func (a *aim) limit() string {
-	if a.least {
+	switch {
+	case a.told:
+		return ""
+	case a.least:
 		return "≥ " + number(a.bound, a.unit)
 	}
 	return "≤ " + number(a.bound, a.unit)
@@ -96,7 +99,7 @@ func (a *aim) limit() string {
 // word says whether the aim is met.
 func (a *aim) word(v float64) string {
 	switch {
-	case math.IsNaN(v):
+	case math.IsNaN(v), a.told:
 		return ""
 	case a.met(v):
 		return "met"
@@ -135,7 +138,7 @@ type savedAim struct {
 	Bound float64  `json:"bound"`
 	Least bool     `json:"least,omitempty"`
 	Value *float64 `json:"value"` // null: not measured
-	Met   *bool    `json:"met"`
+	Met   *bool    `json:"met"`   // null: not measured, or nothing is aimed at
 }
 
 // save writes the figures to the file at path as JSON.
@@ -173,8 +176,10 @@ func (r *result) saved() saved {
 		a := &r.set.aims[i]
 		out := savedAim{What: a.what, Bound: a.bound, Least: a.least}
 		if v := a.value(r); !math.IsNaN(v) {
-			met := a.met(v)
-			out.Value, out.Met = &v, &met
+			out.Value = &v
+			if met := a.met(v); !a.told {
+				out.Met = &met
+			}
 		}
 		s.Aims = append(s.Aims, out)
 	}

@@ -53,14 +53,19 @@ type aim struct {
 	bound float64
 	// least: the value is to be at least bound, else at most.
 	least bool
-	unit  string
+	// told: nothing is aimed at; it is there beside the others.
+	told bool
+	unit string
 	// value computes it; it is not a number where a program or probe is missing.
 	value func(r *result) float64
 }
 
 // met reports whether v satisfies the aim.
 func (a *aim) met(v float64) bool {
-	if a.least {
+	switch {
+	case a.told:
+		return true
+	case a.least:
 		return v >= a.bound
 	}
 	return v <= a.bound

@@ -246,8 +246,8 @@ func luaEventRows(s *source, f *model.Family) {
 		for _, n := range list {
 			paths = append(paths, strconv.Quote(n.path))
 		}
-		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Push: %sPush, Numbers: %sNumbers,\n},",
-			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix, prefix)
+		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Push: %sPush, Read: %sReadFields, Numbers: %sNumbers,\n},",
+			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix, prefix, prefix)
 	}
 	s.line("}\n}\n")
 }

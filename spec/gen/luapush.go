@@ -1,32 +1,49 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/spec/model"
 )
 
-// luaPush writes what pushes several fields at once, by their places.
+// luaPush writes what pushes several fields at once, by their places, and what appends
+// them to a list: to push them from a list would cost more than to read them.
 func luaPush(s *source, o *model.Object, prefix string) {
 	s.line("func %sPush(L *lua.LState, v %s, fields []uint8, values *Values) {", prefix, luaObjectType(o))
-	if slices.ContainsFunc(o.Fields, pushes) {
-		s.line("for _, f := range fields {\nswitch f {")
-		for i, f := range o.Fields {
-			if !pushes(f) {
-				continue
-			}
-			s.line("case %d:", i)
-			read := "v." + goName(f.Name) + "()"
-			if f.Optional && !nilable(f.Type) {
-				s.line("if x, ok := %s; ok {\nL.Push(%s)\n} else {\nL.Push(lua.LNil)\n}", read, luaKept(f.Type, "x"))
-			} else {
-				s.line("L.Push(%s)", luaKept(f.Type, read))
-			}
-		}
-		s.line("default:\nL.Push(lua.LNil)\n}\n}")
-	}
+	luaEachField(s, o, "L.Push(%s)")
 	s.line("}\n")
+	s.line("func %sReadFields(dst []lua.LValue, v %s, fields []uint8, values *Values) []lua.LValue {", prefix, luaObjectType(o))
+	luaEachField(s, o, "dst = append(dst, %s)")
+	s.line("return dst\n}\n")
+}
+
+// luaEachField writes what does give to the values of fields.
+func luaEachField(s *source, o *model.Object, give string) {
+	if !slices.ContainsFunc(o.Fields, plainly) {
+		return
+	}
+	s.line("for _, f := range fields {\nswitch f {")
+	for i, f := range o.Fields {
+		if !plainly(f) {
+			continue
+		}
+		s.line("case %d:", i)
+		read := "v." + goName(f.Name) + "()"
+		if f.Optional && !nilable(f.Type) {
+			s.line("if x, ok := %s; ok {", read)
+			s.line(give, luaKept(f.Type, "x"))
+			s.line("} else {")
+			s.line(give, "lua.LNil")
+			s.line("}")
+		} else {
+			s.line(give, luaKept(f.Type, read))
+		}
+	}
+	s.line("default:")
+	s.line(give, "lua.LNil")
+	s.line("}\n}")
 }
 
 // luaNumbers writes what appends several fields that are numbers, by their places.
@@ -87,8 +104,8 @@ func luaKept(t model.Type, read string) string {
 	return luaFrom(t, read)
 }
 
-// pushes reports whether a field's value needs nothing of the machine.
-func pushes(f *model.Field) bool {
+// plainly reports whether a field's value needs nothing of the machine.
+func plainly(f *model.Field) bool {
 	switch f.Type.Kind {
 	case event.ObjectRef, event.Record, event.Plain, event.Handler, event.Strings:
 		return false
@@ -118,25 +135,33 @@ func nearOf(e *model.Event) []near {
 			}
 		}
 	}
-	return slices.DeleteFunc(list, func(n near) bool { return !slices.ContainsFunc(n.object.Fields, pushes) })
+	return slices.DeleteFunc(list, func(n near) bool { return !slices.ContainsFunc(n.object.Fields, plainly) })
 }
 
-// luaNear writes what pushes fields of the objects that an event leads to, known
+// luaNear writes what reads fields of the objects that an event leads to, known
 // by their place among them.
 func luaNear(s *source, e *model.Event, prefix, typ string) {
 	list := nearOf(e)
 	if len(list) == 0 {
 		return
 	}
+	call := func(n near, name, of, args string) string {
+		return lowerName(n.object.Family.Name) + goName(n.object.Name) + of + "(" + fmt.Sprintf(args, name) + ")"
+	}
 	s.line("func %sPush(L *lua.LState, e any, groups []Group, values *Values) bool {", prefix)
 	luaEachNear(s, typ, list, "false", func(n near, name string) {
-		s.line("%sPush(L, %s, g.Fields, values)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+		s.line("%s", call(n, name, "Push", "L, %s, g.Fields, values"))
 	})
 	s.line("return true\n}\n")
+	s.line("func %sReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {", prefix)
+	luaEachNear(s, typ, list, "dst, false", func(n near, name string) {
+		s.line("dst = %s", call(n, name, "ReadFields", "dst, %s, g.Fields, values"))
+	})
+	s.line("return dst, true\n}\n")
 	s.line("func %sNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {", prefix)
 	luaEachNear(s, typ, list, "dst, false", func(n near, name string) {
 		if slices.ContainsFunc(n.object.Fields, numeric) {
-			s.line("dst = %sNumbers(dst, %s, g.Fields)", lowerName(n.object.Family.Name)+goName(n.object.Name), name)
+			s.line("dst = %s", call(n, name, "Numbers", "dst, %s, g.Fields"))
 		}
 	})
 	s.line("return dst, true\n}\n")

@@ -189,12 +189,7 @@ func (f *Front) put(p *Parcel) {
 		f.whole.Unlock()
 	}
 	p.shard = f.common.stackOf(&p.pkt).sh.Index()
-	p.at = -1
-	if f.cfg.Storage != nil {
-		if at, ok := f.cfg.Storage.Place(p.pkt.Data); ok {
-			p.at = at
-		}
-	}
+	p.at = f.Place(p.pkt.Data)
 }
 
 // Take runs a frame that was sorted through the pipeline of its stack. The caller has entered its

@@ -6,14 +6,22 @@ import "sync/atomic"
 // all of them together.
 type common struct {
 	stacks []*Stack
-	apart  bool // they are driven at the same time
-	lastID atomic.Uint64
-	open   atomic.Int64 // connections and exchanges, counted where stacks are driven apart
-	used   usage
+	apart  bool    // they are driven at the same time
 	alias  aliases // of all stacks, unless they are driven apart
 	claims claims  // where they are
 	first  func(port uint16) bool
+
+	// What stacks that run at the same time write lies apart from what they read, and from what others of them write.
+	_      [cacheLines]byte
+	lastID atomic.Uint64
+	open   atomic.Int64 // connections and exchanges, counted where stacks are driven apart
+	_      [cacheLines]byte
+	used   usage
+	_      [cacheLines]byte
 }
+
+// cacheLines is two of them: processors fetch them in pairs.
+const cacheLines = 128
 
 // number returns the next connection's number.
 func (c *common) number() uint64 {

@@ -21,21 +21,12 @@ type Slip struct {
 // packets in it.
 func (p *Parcel) Plain() bool { return !p.pieced && !p.several && !p.further }
 
-// Slip returns the slip of a parcel, which is run in its shard. Till then the frame's bytes stay, or those that
-// [Parcel.Keep] copied; a parcel that is not plain stays, too.
-func (p *Parcel) Slip() Slip {
-	if !p.Plain() {
-		return Slip{parcel: p}
-	}
-	return Slip{data: p.pkt.Data, ts: p.pkt.TS, at: p.at, wire: int32(p.pkt.WireLen), link: p.pkt.Link}
-}
-
-// Plain returns the slip of a frame and the number of its shard without decoding it, where a look at its headers
-// tells: TCP or UDP in IPv4 in Ethernet, with nothing between and whole. False: [Front.Sort] has to.
-func (f *Front) Plain(link uint16, data []byte, wireLen int, ts int64) (slip Slip, shard int, ok bool) {
+// Plain returns the number of a frame's shard without decoding it, where a look at its headers tells: TCP or UDP in
+// IPv4 in Ethernet, with nothing between and whole. False: [Front.Sort] has to.
+func (f *Front) Plain(link uint16, data []byte) (shard int, ok bool) {
 	const ip, ports = 14, 14 + 20
 	if link != packet.LinkEthernet || len(data) < ports+20 || data[12] != 8 || data[13] != 0 || data[ip] != 0x45 {
-		return Slip{}, 0, false
+		return 0, false
 	}
 	h := data[ip : ports+4 : ports+4]
 	proto := h[9]
@@ -43,28 +34,53 @@ func (f *Front) Plain(link uint16, data []byte, wireLen int, ts int64) (slip Sli
 		binary.BigEndian.Uint16(h[6:])&0x3fff != 0 || // a fragment
 		binary.BigEndian.Uint16(h[2:]) < 20+20 || // no room for ports, or of no known length
 		f.common.claims.n.Load() != 0 {
-		return Slip{}, 0, false
+		return 0, false
 	}
-	low, high := binary.BigEndian.Uint16(h[20:]), binary.BigEndian.Uint16(h[22:])
-	if first := f.common.first; first == nil || !first(low) && !first(high) {
-		addrs := binary.BigEndian.Uint32(h[12:]) ^ binary.BigEndian.Uint32(h[16:])
-		shard = int(mix(addrs, low^high) % uint32(len(f.common.stacks)))
+	from, to := binary.BigEndian.Uint16(h[20:]), binary.BigEndian.Uint16(h[22:])
+	if first := f.common.first; first != nil && (first(from) || first(to)) {
+		return 0, true
 	}
-	slip = Slip{data: data, ts: ts, at: -1, wire: int32(wireLen), link: link}
-	if f.cfg.Storage != nil {
-		if at, ok := f.cfg.Storage.Place(data); ok {
-			slip.at = at
-		}
-	}
-	return slip, shard, true
+	addrs := binary.BigEndian.Uint32(h[12:]) ^ binary.BigEndian.Uint32(h[16:])
+	return int(mix(addrs, from^to) % uint32(len(f.common.stacks))), true
 }
 
-// Keep is [Parcel.Keep] for a slip of [Front.Plain].
-func (s *Slip) Keep(buf []byte) []byte {
-	n := len(buf)
-	buf = append(buf, s.data...)
-	s.data = buf[n:len(buf):len(buf)]
-	return buf
+// Place returns where bytes of the frame at hand can be read again; negative for nowhere.
+func (f *Front) Place(data []byte) (at int64) {
+	if f.cfg.Storage != nil {
+		if at, ok := f.cfg.Storage.Place(data); ok {
+			return at
+		}
+	}
+	return -1
+}
+
+// AppendSlip appends the slip of a plain frame, which is run in its shard: till then data stays. At is the frame's
+// [Front.Place].
+func AppendSlip(slips []Slip, link uint16, data []byte, wireLen int, ts, at int64) []Slip {
+	s, slips := another(slips)
+	s.data, s.ts, s.at, s.wire, s.link, s.parcel = data, ts, at, int32(wireLen), link, nil
+	return slips
+}
+
+// AppendSlip appends the parcel's slip. A parcel that is not plain stays till that is run, too.
+func (p *Parcel) AppendSlip(slips []Slip) []Slip {
+	if p.Plain() {
+		return AppendSlip(slips, p.pkt.Link, p.pkt.Data, p.pkt.WireLen, p.pkt.TS, p.at)
+	}
+	s, slips := another(slips)
+	*s = Slip{parcel: p}
+	return slips
+}
+
+// another appends a slip of any content, to be filled in place: to copy what was just written field by field would
+// wait until it is in the cache.
+func another(slips []Slip) (*Slip, []Slip) {
+	n := len(slips)
+	if n == cap(slips) {
+		slips = append(slips, Slip{})
+	}
+	slips = slips[:n+1]
+	return &slips[n], slips
 }
 
 // Run runs what slips stand for through the pipeline of the shard's stack, as [Front.Take] does.

@@ -33,7 +33,7 @@ func fronts() map[string]*flow.Front {
 func checkPlain(t *testing.T, all map[string]*flow.Front, link uint16, frame []byte) (found int) {
 	t.Helper()
 	for name, front := range all {
-		_, shard, ok := front.Plain(link, frame, len(frame), 1e9)
+		shard, ok := front.Plain(link, frame)
 		if !ok {
 			continue
 		}

@@ -85,6 +85,30 @@ func flowConnPush(L *lua.LState, v flowev.Conn, fields []uint8, values *Values) 
 	}
 }
 
+func flowConnReadFields(dst []lua.LValue, v flowev.Conn, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, values.uint(uint64(v.ID())))
+		case 1:
+			dst = append(dst, fromString(v.CID()))
+		case 2:
+			dst = append(dst, fromEnum(flowProtoWords, v.Proto()))
+		case 5:
+			dst = append(dst, small(v.VLAN()))
+		case 6:
+			dst = append(dst, small(v.ICMPID()))
+		case 7:
+			dst = append(dst, values.time(v.Started()))
+		case 8:
+			dst = append(dst, values.duration(v.Duration()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func flowConnNumbers(dst []float64, v flowev.Conn, fields []uint8) []float64 {
 	for _, f := range fields {
 		switch f {
@@ -225,6 +249,38 @@ func flowPeerPush(L *lua.LState, v flowev.Peer, fields []uint8, values *Values) 
 	}
 }
 
+func flowPeerReadFields(dst []lua.LValue, v flowev.Peer, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, values.address(v.IP()))
+		case 1:
+			dst = append(dst, small(v.Port()))
+		case 2:
+			dst = append(dst, fromEndpoint(v.Endpoint()))
+		case 3:
+			dst = append(dst, fromEnum(flowTCPStateWords, v.State()))
+		case 4:
+			dst = append(dst, values.uint(uint64(v.ISN())))
+		case 5:
+			dst = append(dst, values.uint(uint64(v.Bytes())))
+		case 6:
+			dst = append(dst, values.uint(uint64(v.Pkts())))
+		case 7:
+			dst = append(dst, values.uint(uint64(v.Rexmits())))
+		case 8:
+			dst = append(dst, values.uint(uint64(v.Gaps())))
+		case 9:
+			dst = append(dst, values.uint(uint64(v.Window())))
+		case 10:
+			dst = append(dst, small(v.MSS()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func flowPeerNumbers(dst []float64, v flowev.Peer, fields []uint8) []float64 {
 	for _, f := range fields {
 		switch f {
@@ -268,6 +324,18 @@ func flowStreamPush(L *lua.LState, v flowev.Stream, fields []uint8, values *Valu
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func flowStreamReadFields(dst []lua.LValue, v flowev.Stream, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, fromEnum(flowSideWords, v.From()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
 }
 
 func flowStreamLen(h Host, L *lua.LState) int {
@@ -665,6 +733,180 @@ func flowPacketPush(L *lua.LState, v flowev.Packet, fields []uint8, values *Valu
 	}
 }
 
+func flowPacketReadFields(dst []lua.LValue, v flowev.Packet, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, values.time(v.TS()))
+		case 1:
+			dst = append(dst, values.uint(uint64(v.Len())))
+		case 2:
+			dst = append(dst, values.uint(uint64(v.Caplen())))
+		case 3:
+			dst = append(dst, small(v.Link()))
+		case 4:
+			dst = append(dst, fromBytes(v.Frame()))
+		case 5:
+			if x, ok := v.EthSrc(); ok {
+				dst = append(dst, fromString(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 6:
+			if x, ok := v.EthDst(); ok {
+				dst = append(dst, fromString(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 7:
+			dst = append(dst, small(v.EtherType()))
+		case 8:
+			dst = append(dst, small(v.VLAN()))
+		case 9:
+			dst = append(dst, small(v.Vlans()))
+		case 10:
+			dst = append(dst, small(v.VLANInner()))
+		case 11:
+			dst = append(dst, small(v.VLANPriority()))
+		case 12:
+			dst = append(dst, small(v.MPLSLabels()))
+		case 13:
+			dst = append(dst, values.uint(uint64(v.MPLSLabel())))
+		case 14:
+			dst = append(dst, fromEnum(flowTunnelWords, v.Tunnel()))
+		case 15:
+			dst = append(dst, small(v.TunnelDepth()))
+		case 16:
+			dst = append(dst, values.uint(uint64(v.TunnelID())))
+		case 17:
+			if x, ok := v.OuterSrc(); ok {
+				dst = append(dst, values.address(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 18:
+			if x, ok := v.OuterDst(); ok {
+				dst = append(dst, values.address(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 19:
+			dst = append(dst, small(v.IPVersion()))
+		case 20:
+			dst = append(dst, small(v.IPHeaderLen()))
+		case 21:
+			dst = append(dst, values.uint(uint64(v.IPLen())))
+		case 22:
+			dst = append(dst, small(v.DSCP()))
+		case 23:
+			dst = append(dst, small(v.ECN()))
+		case 24:
+			dst = append(dst, values.uint(uint64(v.FlowLabel())))
+		case 25:
+			dst = append(dst, values.uint(uint64(v.IPID())))
+		case 26:
+			dst = append(dst, fromBool(v.DontFragment()))
+		case 27:
+			dst = append(dst, fromBool(v.MoreFragments()))
+		case 28:
+			dst = append(dst, small(v.FragmentOffset()))
+		case 29:
+			dst = append(dst, small(v.IPChecksum()))
+		case 30:
+			dst = append(dst, fromEnum(flowChecksumWords, v.IPChecksumState()))
+		case 31:
+			dst = append(dst, fromBytes(v.IPOptions()))
+		case 32:
+			dst = append(dst, values.address(v.Src()))
+		case 33:
+			dst = append(dst, values.address(v.Dst()))
+		case 34:
+			dst = append(dst, small(v.Proto()))
+		case 35:
+			dst = append(dst, small(v.TTL()))
+		case 36:
+			dst = append(dst, fromBool(v.Fragment()))
+		case 37:
+			dst = append(dst, small(v.SrcPort()))
+		case 38:
+			dst = append(dst, small(v.DstPort()))
+		case 39:
+			dst = append(dst, values.uint(uint64(v.Seq())))
+		case 40:
+			dst = append(dst, values.uint(uint64(v.Ack())))
+		case 41:
+			dst = append(dst, small(v.Flags()))
+		case 42:
+			dst = append(dst, small(v.Window()))
+		case 43:
+			dst = append(dst, small(v.TCPHeaderLen()))
+		case 44:
+			dst = append(dst, small(v.Reserved()))
+		case 45:
+			dst = append(dst, small(v.Urgent()))
+		case 46:
+			dst = append(dst, small(v.Checksum()))
+		case 47:
+			dst = append(dst, fromEnum(flowChecksumWords, v.ChecksumState()))
+		case 48:
+			if x, ok := v.MSS(); ok {
+				dst = append(dst, small(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 49:
+			if x, ok := v.WindowScale(); ok {
+				dst = append(dst, small(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 50:
+			dst = append(dst, fromBool(v.SACKPermitted()))
+		case 51:
+			if x, ok := v.TSValue(); ok {
+				dst = append(dst, values.uint(uint64(x)))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 52:
+			if x, ok := v.TSEcho(); ok {
+				dst = append(dst, values.uint(uint64(x)))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 53:
+			dst = append(dst, fromBytes(v.TCPOptions()))
+		case 54:
+			dst = append(dst, small(v.UDPLen()))
+		case 55:
+			if x, ok := v.ICMPType(); ok {
+				dst = append(dst, small(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 56:
+			if x, ok := v.ICMPCode(); ok {
+				dst = append(dst, small(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 57:
+			if x, ok := v.ICMPRest(); ok {
+				dst = append(dst, values.uint(uint64(x)))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 58:
+			dst = append(dst, values.uint(uint64(v.PayloadLen())))
+		case 59:
+			dst = append(dst, fromBytes(v.Payload()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func flowPacketNumbers(dst []float64, v flowev.Packet, fields []uint8) []float64 {
 	for _, f := range fields {
 		switch f {
@@ -793,6 +1035,22 @@ func flowDataPush(L *lua.LState, v flowev.Data, fields []uint8, values *Values) 
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func flowDataReadFields(dst []lua.LValue, v flowev.Data, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, fromEnum(flowSideWords, v.From()))
+		case 1:
+			dst = append(dst, values.uint(uint64(v.Len())))
+		case 2:
+			dst = append(dst, values.uint(uint64(v.Offset())))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
 }
 
 func flowDataNumbers(dst []float64, v flowev.Data, fields []uint8) []float64 {
@@ -988,6 +1246,47 @@ func flowPktInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func flowPktInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.PktIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func flowPktInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*flowev.PktIn)
 	for i := range groups {
@@ -1082,6 +1381,47 @@ func flowConnStartPush(L *lua.LState, e any, groups []Group, values *Values) boo
 		}
 	}
 	return true
+}
+
+func flowConnStartReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.ConnStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func flowConnStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1180,6 +1520,47 @@ func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, values *Values) b
 	return true
 }
 
+func flowConnAdoptedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.ConnAdopted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func flowConnAdoptedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*flowev.ConnAdopted)
 	for i := range groups {
@@ -1274,6 +1655,47 @@ func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, values *Values
 		}
 	}
 	return true
+}
+
+func flowTCPStateChangeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.TCPStateChange)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func flowTCPStateChangeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1382,6 +1804,53 @@ func flowRexmitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func flowRexmitReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.Rexmit)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		case 4:
+			o := v.Old
+			if o == nil {
+				return dst, false
+			}
+			dst = flowDataReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func flowRexmitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*flowev.Rexmit)
 	for i := range groups {
@@ -1487,6 +1956,41 @@ func flowGapPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func flowGapReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.Gap)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func flowGapNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*flowev.Gap)
 	for i := range groups {
@@ -1583,6 +2087,47 @@ func flowErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func flowErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func flowErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*flowev.Error)
 	for i := range groups {
@@ -1677,6 +2222,41 @@ func flowSideClosedPush(L *lua.LState, e any, groups []Group, values *Values) bo
 	return true
 }
 
+func flowSideClosedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.SideClosed)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func flowSideClosedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*flowev.SideClosed)
 	for i := range groups {
@@ -1761,6 +2341,41 @@ func flowConnEndPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 		}
 	}
 	return true
+}
+
+func flowConnEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.ConnEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func flowConnEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1851,6 +2466,47 @@ func flowNewDataPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 		}
 	}
 	return true
+}
+
+func flowNewDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.NewData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.D
+			if o == nil {
+				return dst, false
+			}
+			dst = flowDataReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func flowNewDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1949,6 +2605,47 @@ func flowUDPStartPush(L *lua.LState, e any, groups []Group, values *Values) bool
 	return true
 }
 
+func flowUDPStartReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.UDPStart)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func flowUDPStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*flowev.UDPStart)
 	for i := range groups {
@@ -2034,6 +2731,47 @@ func flowDatagramPush(L *lua.LState, e any, groups []Group, values *Values) bool
 		}
 	}
 	return true
+}
+
+func flowDatagramReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.Datagram)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func flowDatagramNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2126,6 +2864,41 @@ func flowUDPEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func flowUDPEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.UDPEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func flowUDPEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*flowev.UDPEnd)
 	for i := range groups {
@@ -2214,6 +2987,47 @@ func flowICMPErrorPush(L *lua.LState, e any, groups []Group, values *Values) boo
 		}
 	}
 	return true
+}
+
+func flowICMPErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.ICMPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func flowICMPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2316,6 +3130,47 @@ func flowOrphanPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func flowOrphanReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.Orphan)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func flowOrphanNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2428,6 +3283,21 @@ func flowBlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 	return true
 }
 
+func flowBlockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*flowev.Blocked)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Pkt
+			if o == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func flowBlockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*flowev.Blocked)
 	for i := range groups {
@@ -2458,69 +3328,69 @@ func flowEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush, Numbers: flowPktInNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush, Read: flowPktInReadFields, Numbers: flowPktInNumbers,
 		},
 		{
 			Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush, Numbers: flowConnStartNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush, Read: flowConnStartReadFields, Numbers: flowConnStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush, Numbers: flowConnAdoptedNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush, Read: flowConnAdoptedReadFields, Numbers: flowConnAdoptedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush, Numbers: flowTCPStateChangeNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush, Read: flowTCPStateChangeReadFields, Numbers: flowTCPStateChangeNumbers,
 		},
 		{
 			Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis,
-			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush, Numbers: flowRexmitNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush, Read: flowRexmitReadFields, Numbers: flowRexmitNumbers,
 		},
 		{
 			Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush, Numbers: flowGapNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush, Read: flowGapReadFields, Numbers: flowGapNumbers,
 		},
 		{
 			Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush, Numbers: flowErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush, Read: flowErrorReadFields, Numbers: flowErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush, Numbers: flowSideClosedNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush, Read: flowSideClosedReadFields, Numbers: flowSideClosedNumbers,
 		},
 		{
 			Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush, Numbers: flowConnEndNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush, Read: flowConnEndReadFields, Numbers: flowConnEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis,
-			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush, Numbers: flowNewDataNumbers,
+			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush, Read: flowNewDataReadFields, Numbers: flowNewDataNumbers,
 		},
 		{
 			Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush, Numbers: flowUDPStartNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush, Read: flowUDPStartReadFields, Numbers: flowUDPStartNumbers,
 		},
 		{
 			Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush, Numbers: flowDatagramNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush, Read: flowDatagramReadFields, Numbers: flowDatagramNumbers,
 		},
 		{
 			Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush, Numbers: flowUDPEndNumbers,
+			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush, Read: flowUDPEndReadFields, Numbers: flowUDPEndNumbers,
 		},
 		{
 			Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush, Numbers: flowICMPErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush, Read: flowICMPErrorReadFields, Numbers: flowICMPErrorNumbers,
 		},
 		{
 			Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: flowOrphanThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush, Numbers: flowOrphanNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush, Read: flowOrphanReadFields, Numbers: flowOrphanNumbers,
 		},
 		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
 		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
 		{
 			Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis,
-			Near: []string{"pkt"}, Push: flowBlockedPush, Numbers: flowBlockedNumbers,
+			Near: []string{"pkt"}, Push: flowBlockedPush, Read: flowBlockedReadFields, Numbers: flowBlockedNumbers,
 		},
 	}
 }

@@ -85,9 +85,10 @@ type EventType struct {
 	// Near are the objects that the event leads to in one step or two, as scripts
 	// write them: "c.client". Push pushes fields of them as [ObjectType.Push] does,
 	// group by group; false where an object is not there or has ended, which ends it
-	// with the groups before that on the stack.
+	// with the groups before that on the stack. Read appends them to a list.
 	Near []string
 	Push func(L *lua.LState, e any, groups []Group, values *Values) bool
+	Read func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool)
 	// Numbers appends such fields as the numbers that they are; those that are none,
 	// or may be nil, it leaves out.
 	Numbers func(dst []float64, e any, groups []Group) ([]float64, bool)

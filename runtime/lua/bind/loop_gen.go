@@ -235,6 +235,82 @@ func loopConnPush(L *lua.LState, v loopev.Conn, fields []uint8, values *Values) 
 	}
 }
 
+func loopConnReadFields(dst []lua.LValue, v loopev.Conn, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, values.uint(uint64(v.ID())))
+		case 1:
+			dst = append(dst, fromEnum(loopKindWords, v.Kind()))
+		case 2:
+			dst = append(dst, fromBool(v.TLS()))
+		case 3:
+			if x, ok := v.SNI(); ok {
+				dst = append(dst, fromString(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 4:
+			if x, ok := v.ALPN(); ok {
+				dst = append(dst, fromString(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 5:
+			dst = append(dst, fromString(v.Protocol()))
+		case 6:
+			if x, ok := v.Listener(); ok {
+				dst = append(dst, fromString(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 7:
+			dst = append(dst, fromBool(v.Inbound()))
+		case 8:
+			dst = append(dst, fromBool(v.Outbound()))
+		case 12:
+			if x, ok := v.SocketPath(); ok {
+				dst = append(dst, fromString(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 13:
+			dst = append(dst, fromEnum(loopStateWords, v.State()))
+		case 14:
+			dst = append(dst, fromBool(v.Paused()))
+		case 15:
+			dst = append(dst, values.time(v.Started()))
+		case 16:
+			dst = append(dst, values.duration(v.Duration()))
+		case 17:
+			dst = append(dst, values.duration(v.Idle()))
+		case 18:
+			dst = append(dst, values.uint(uint64(v.BytesIn())))
+		case 19:
+			dst = append(dst, values.uint(uint64(v.BytesOut())))
+		case 20:
+			dst = append(dst, values.uint(uint64(v.Unread())))
+		case 21:
+			dst = append(dst, values.uint(uint64(v.Queued())))
+		case 22:
+			dst = append(dst, fromBool(v.Truncated()))
+		case 23:
+			dst = append(dst, fromBool(v.SendAndClose()))
+		case 24:
+			dst = append(dst, fromBool(v.CloseImmediately()))
+		case 25:
+			dst = append(dst, fromBool(v.WSNoDefrag()))
+		case 26:
+			dst = append(dst, fromBool(v.DeleteChunk()))
+		case 27:
+			dst = append(dst, fromBool(v.EnableBroadcast()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func loopConnNumbers(dst []float64, v loopev.Conn, fields []uint8) []float64 {
 	for _, f := range fields {
 		switch f {
@@ -781,6 +857,22 @@ func loopAddressPush(L *lua.LState, v loopev.Address, fields []uint8, values *Va
 	}
 }
 
+func loopAddressReadFields(dst []lua.LValue, v loopev.Address, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, values.address(v.IP()))
+		case 1:
+			dst = append(dst, small(v.Port()))
+		case 2:
+			dst = append(dst, fromEndpoint(v.Endpoint()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func loopAddressNumbers(dst []float64, v loopev.Address, fields []uint8) []float64 {
 	for _, f := range fields {
 		switch f {
@@ -865,6 +957,44 @@ func loopRequestPush(L *lua.LState, v loopev.Request, fields []uint8, values *Va
 	}
 }
 
+func loopRequestReadFields(dst []lua.LValue, v loopev.Request, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, fromString(v.Method()))
+		case 1:
+			dst = append(dst, fromString(v.Target()))
+		case 2:
+			dst = append(dst, fromString(v.Path()))
+		case 3:
+			if x, ok := v.Query(); ok {
+				dst = append(dst, fromString(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 4:
+			dst = append(dst, fromString(v.Version()))
+		case 5:
+			dst = append(dst, fromString(v.Host()))
+		case 6:
+			if x, ok := v.Length(); ok {
+				dst = append(dst, values.uint(uint64(x)))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		case 8:
+			if x, ok := v.Body(); ok {
+				dst = append(dst, fromBytes(x))
+			} else {
+				dst = append(dst, lua.LNil)
+			}
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func loopRequestHeader(h Host, L *lua.LState) int {
 	self := toSelf[loopev.Request](h, L, LoopRequest, "header")
 	name := toString(methodArg(h, L, "header", 1))
@@ -943,6 +1073,22 @@ func loopResponsePush(L *lua.LState, v loopev.Response, fields []uint8, values *
 	}
 }
 
+func loopResponseReadFields(dst []lua.LValue, v loopev.Response, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, small(v.Status()))
+		case 1:
+			dst = append(dst, fromString(v.Reason()))
+		case 3:
+			dst = append(dst, fromBytes(v.Body()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func loopResponseNumbers(dst []float64, v loopev.Response, fields []uint8) []float64 {
 	for _, f := range fields {
 		switch f {
@@ -991,6 +1137,22 @@ func loopUploadPush(L *lua.LState, v loopev.Upload, fields []uint8, values *Valu
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func loopUploadReadFields(dst []lua.LValue, v loopev.Upload, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, values.uint(uint64(v.ID())))
+		case 1:
+			dst = append(dst, values.uint(uint64(v.Sent())))
+		case 2:
+			dst = append(dst, fromBool(v.Answered()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
 }
 
 func loopUploadNumbers(dst []float64, v loopev.Upload, fields []uint8) []float64 {
@@ -1206,6 +1368,51 @@ func loopAcceptPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func loopAcceptReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Accept)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopAcceptNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.Accept)
 	for i := range groups {
@@ -1310,6 +1517,51 @@ func loopConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 		}
 	}
 	return true
+}
+
+func loopConnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Connect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1418,6 +1670,51 @@ func loopRecvPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func loopRecvReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Recv)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopRecvNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.Recv)
 	for i := range groups {
@@ -1511,6 +1808,51 @@ func loopSendPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func loopSendReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Send)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopSendNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1608,6 +1950,51 @@ func loopPollPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func loopPollReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Poll)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopPollNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.Poll)
 	for i := range groups {
@@ -1701,6 +2088,51 @@ func loopTimerPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func loopTimerReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Timer)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopTimerNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1798,6 +2230,51 @@ func loopFullPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func loopFullReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Full)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopFullNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.Full)
 	for i := range groups {
@@ -1891,6 +2368,51 @@ func loopDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func loopDrainReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Drain)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopDrainNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1988,6 +2510,51 @@ func loopEOFPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func loopEOFReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.EOF)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopEOFNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.EOF)
 	for i := range groups {
@@ -2083,6 +2650,51 @@ func loopMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool 
 	return true
 }
 
+func loopMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Message)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.Message)
 	for i := range groups {
@@ -2176,6 +2788,51 @@ func loopLimitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func loopLimitReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Limit)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopLimitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2291,6 +2948,51 @@ func loopTLSHelloPush(L *lua.LState, e any, groups []Group, values *Values) bool
 	return true
 }
 
+func loopTLSHelloReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.TLSHello)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopTLSHelloNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.TLSHello)
 	for i := range groups {
@@ -2404,6 +3106,51 @@ func loopErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func loopErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.Error)
 	for i := range groups {
@@ -2508,6 +3255,51 @@ func loopMQTTConnectPush(L *lua.LState, e any, groups []Group, values *Values) b
 		}
 	}
 	return true
+}
+
+func loopMQTTConnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.MQTTConnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopMQTTConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2631,6 +3423,51 @@ func loopMQTTSubscribePush(L *lua.LState, e any, groups []Group, values *Values)
 	return true
 }
 
+func loopMQTTSubscribeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.MQTTSubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopMQTTSubscribeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.MQTTSubscribe)
 	for i := range groups {
@@ -2735,6 +3572,51 @@ func loopMQTTPublishPush(L *lua.LState, e any, groups []Group, values *Values) b
 		}
 	}
 	return true
+}
+
+func loopMQTTPublishReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.MQTTPublish)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopMQTTPublishNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2845,6 +3727,51 @@ func loopMQTTUnsubscribePush(L *lua.LState, e any, groups []Group, values *Value
 	return true
 }
 
+func loopMQTTUnsubscribeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.MQTTUnsubscribe)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopMQTTUnsubscribeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.MQTTUnsubscribe)
 	for i := range groups {
@@ -2947,6 +3874,51 @@ func loopMQTTDisconnectPush(L *lua.LState, e any, groups []Group, values *Values
 		}
 	}
 	return true
+}
+
+func loopMQTTDisconnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.MQTTDisconnect)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopMQTTDisconnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3053,6 +4025,51 @@ func loopMQTTConnectedPush(L *lua.LState, e any, groups []Group, values *Values)
 	return true
 }
 
+func loopMQTTConnectedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.MQTTConnected)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopMQTTConnectedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.MQTTConnected)
 	for i := range groups {
@@ -3146,6 +4163,51 @@ func loopMQTTMessagePush(L *lua.LState, e any, groups []Group, values *Values) b
 		}
 	}
 	return true
+}
+
+func loopMQTTMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.MQTTMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopMQTTMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3252,6 +4314,51 @@ func loopSocksRequestPush(L *lua.LState, e any, groups []Group, values *Values) 
 		}
 	}
 	return true
+}
+
+func loopSocksRequestReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.SocksRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopSocksRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3368,6 +4475,51 @@ func loopDNSQueryPush(L *lua.LState, e any, groups []Group, values *Values) bool
 	return true
 }
 
+func loopDNSQueryReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.DNSQuery)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopDNSQueryNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.DNSQuery)
 	for i := range groups {
@@ -3470,6 +4622,51 @@ func loopClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func loopCloseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.Close)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3585,6 +4782,57 @@ func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, values *Values) b
 		}
 	}
 	return true
+}
+
+func loopHTTPHeadersReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.HTTPHeaders)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopHTTPHeadersNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3706,6 +4954,57 @@ func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, values *Values) boo
 	return true
 }
 
+func loopHTTPChunkReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.HTTPChunk)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopHTTPChunkNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.HTTPChunk)
 	for i := range groups {
@@ -3819,6 +5118,57 @@ func loopHTTPPartBeginPush(L *lua.LState, e any, groups []Group, values *Values)
 		}
 	}
 	return true
+}
+
+func loopHTTPPartBeginReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.HTTPPartBegin)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopHTTPPartBeginNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3944,6 +5294,57 @@ func loopHTTPPartDataPush(L *lua.LState, e any, groups []Group, values *Values) 
 	return true
 }
 
+func loopHTTPPartDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.HTTPPartData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopHTTPPartDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.HTTPPartData)
 	for i := range groups {
@@ -4061,6 +5462,57 @@ func loopHTTPPartEndPush(L *lua.LState, e any, groups []Group, values *Values) b
 	return true
 }
 
+func loopHTTPPartEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.HTTPPartEnd)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopHTTPPartEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.HTTPPartEnd)
 	for i := range groups {
@@ -4176,6 +5628,57 @@ func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, values *Values) b
 		}
 	}
 	return true
+}
+
+func loopHTTPRequestReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.HTTPRequest)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopHTTPRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4297,6 +5800,57 @@ func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, values *Values) 
 	return true
 }
 
+func loopHTTPResponseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.HTTPResponse)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Res
+			if o == nil {
+				return dst, false
+			}
+			dst = loopResponseReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopHTTPResponseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.HTTPResponse)
 	for i := range groups {
@@ -4409,6 +5963,51 @@ func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, values *Values) boo
 	return true
 }
 
+func loopHTTPErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.HTTPError)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopHTTPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.HTTPError)
 	for i := range groups {
@@ -4519,6 +6118,57 @@ func loopWSHandshakePush(L *lua.LState, e any, groups []Group, values *Values) b
 		}
 	}
 	return true
+}
+
+func loopWSHandshakeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.WSHandshake)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Req
+			if o == nil {
+				return dst, false
+			}
+			dst = loopRequestReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopWSHandshakeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4634,6 +6284,51 @@ func loopWSOpenPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func loopWSOpenReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.WSOpen)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopWSOpenNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.WSOpen)
 	for i := range groups {
@@ -4740,6 +6435,51 @@ func loopWSMessagePush(L *lua.LState, e any, groups []Group, values *Values) boo
 	return true
 }
 
+func loopWSMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.WSMessage)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopWSMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.WSMessage)
 	for i := range groups {
@@ -4842,6 +6582,51 @@ func loopWSFragmentPush(L *lua.LState, e any, groups []Group, values *Values) bo
 		}
 	}
 	return true
+}
+
+func loopWSFragmentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.WSFragment)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopWSFragmentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4950,6 +6735,51 @@ func loopWSPingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func loopWSPingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.WSPing)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopWSPingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.WSPing)
 	for i := range groups {
@@ -5043,6 +6873,51 @@ func loopWSPongPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func loopWSPongReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.WSPong)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func loopWSPongNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5140,6 +7015,51 @@ func loopWSClosePush(L *lua.LState, e any, groups []Group, values *Values) bool 
 	return true
 }
 
+func loopWSCloseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*loopev.WSClose)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.C
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.C
+			if o == nil {
+				return dst, false
+			}
+			x := o.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func loopWSCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*loopev.WSClose)
 	for i := range groups {
@@ -5198,155 +7118,155 @@ func loopEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: loopev.Family.Events[0], Args: loopAcceptArgs, This: loopAcceptThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopAcceptPush, Numbers: loopAcceptNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopAcceptPush, Read: loopAcceptReadFields, Numbers: loopAcceptNumbers,
 		},
 		{
 			Info: loopev.Family.Events[1], Args: loopConnectArgs, This: loopConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopConnectPush, Numbers: loopConnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopConnectPush, Read: loopConnectReadFields, Numbers: loopConnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[2], Args: loopRecvArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopRecvPush, Numbers: loopRecvNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopRecvPush, Read: loopRecvReadFields, Numbers: loopRecvNumbers,
 		},
 		{
 			Info: loopev.Family.Events[3], Args: loopSendArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSendPush, Numbers: loopSendNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSendPush, Read: loopSendReadFields, Numbers: loopSendNumbers,
 		},
 		{
 			Info: loopev.Family.Events[4], Args: loopPollArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopPollPush, Numbers: loopPollNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopPollPush, Read: loopPollReadFields, Numbers: loopPollNumbers,
 		},
 		{
 			Info: loopev.Family.Events[5], Args: loopTimerArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTimerPush, Numbers: loopTimerNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTimerPush, Read: loopTimerReadFields, Numbers: loopTimerNumbers,
 		},
 		{
 			Info: loopev.Family.Events[6], Args: loopFullArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopFullPush, Numbers: loopFullNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopFullPush, Read: loopFullReadFields, Numbers: loopFullNumbers,
 		},
 		{
 			Info: loopev.Family.Events[7], Args: loopDrainArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDrainPush, Numbers: loopDrainNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDrainPush, Read: loopDrainReadFields, Numbers: loopDrainNumbers,
 		},
 		{
 			Info: loopev.Family.Events[8], Args: loopEOFArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopEOFPush, Numbers: loopEOFNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopEOFPush, Read: loopEOFReadFields, Numbers: loopEOFNumbers,
 		},
 		{
 			Info: loopev.Family.Events[9], Args: loopMessageArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMessagePush, Numbers: loopMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMessagePush, Read: loopMessageReadFields, Numbers: loopMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[10], Args: loopLimitArgs, This: loopLimitThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush, Numbers: loopLimitNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush, Read: loopLimitReadFields, Numbers: loopLimitNumbers,
 		},
 		{
 			Info: loopev.Family.Events[11], Args: loopTLSHelloArgs, This: loopTLSHelloThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTLSHelloPush, Numbers: loopTLSHelloNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTLSHelloPush, Read: loopTLSHelloReadFields, Numbers: loopTLSHelloNumbers,
 		},
 		{
 			Info: loopev.Family.Events[12], Args: loopErrorArgs, This: loopErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Numbers: loopErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Read: loopErrorReadFields, Numbers: loopErrorNumbers,
 		},
 		{
 			Info: loopev.Family.Events[13], Args: loopMQTTConnectArgs, This: loopMQTTConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectPush, Numbers: loopMQTTConnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectPush, Read: loopMQTTConnectReadFields, Numbers: loopMQTTConnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[14], Args: loopMQTTSubscribeArgs, This: loopMQTTSubscribeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTSubscribePush, Numbers: loopMQTTSubscribeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTSubscribePush, Read: loopMQTTSubscribeReadFields, Numbers: loopMQTTSubscribeNumbers,
 		},
 		{
 			Info: loopev.Family.Events[15], Args: loopMQTTPublishArgs, This: loopMQTTPublishThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTPublishPush, Numbers: loopMQTTPublishNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTPublishPush, Read: loopMQTTPublishReadFields, Numbers: loopMQTTPublishNumbers,
 		},
 		{
 			Info: loopev.Family.Events[16], Args: loopMQTTUnsubscribeArgs, This: loopMQTTUnsubscribeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTUnsubscribePush, Numbers: loopMQTTUnsubscribeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTUnsubscribePush, Read: loopMQTTUnsubscribeReadFields, Numbers: loopMQTTUnsubscribeNumbers,
 		},
 		{
 			Info: loopev.Family.Events[17], Args: loopMQTTDisconnectArgs, This: loopMQTTDisconnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTDisconnectPush, Numbers: loopMQTTDisconnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTDisconnectPush, Read: loopMQTTDisconnectReadFields, Numbers: loopMQTTDisconnectNumbers,
 		},
 		{
 			Info: loopev.Family.Events[18], Args: loopMQTTConnectedArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectedPush, Numbers: loopMQTTConnectedNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectedPush, Read: loopMQTTConnectedReadFields, Numbers: loopMQTTConnectedNumbers,
 		},
 		{
 			Info: loopev.Family.Events[19], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Numbers: loopMQTTMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Read: loopMQTTMessageReadFields, Numbers: loopMQTTMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[20], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSocksRequestPush, Numbers: loopSocksRequestNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSocksRequestPush, Read: loopSocksRequestReadFields, Numbers: loopSocksRequestNumbers,
 		},
 		{
 			Info: loopev.Family.Events[21], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Numbers: loopDNSQueryNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Read: loopDNSQueryReadFields, Numbers: loopDNSQueryNumbers,
 		},
 		{
 			Info: loopev.Family.Events[22], Args: loopCloseArgs, This: loopCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Numbers: loopCloseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Read: loopCloseReadFields, Numbers: loopCloseNumbers,
 		},
 		{
 			Info: loopev.Family.Events[23], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Numbers: loopHTTPHeadersNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Read: loopHTTPHeadersReadFields, Numbers: loopHTTPHeadersNumbers,
 		},
 		{
 			Info: loopev.Family.Events[24], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Numbers: loopHTTPChunkNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Read: loopHTTPChunkReadFields, Numbers: loopHTTPChunkNumbers,
 		},
 		{
 			Info: loopev.Family.Events[25], Args: loopHTTPPartBeginArgs, This: loopHTTPPartBeginThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartBeginPush, Numbers: loopHTTPPartBeginNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartBeginPush, Read: loopHTTPPartBeginReadFields, Numbers: loopHTTPPartBeginNumbers,
 		},
 		{
 			Info: loopev.Family.Events[26], Args: loopHTTPPartDataArgs, This: loopHTTPPartDataThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartDataPush, Numbers: loopHTTPPartDataNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartDataPush, Read: loopHTTPPartDataReadFields, Numbers: loopHTTPPartDataNumbers,
 		},
 		{
 			Info: loopev.Family.Events[27], Args: loopHTTPPartEndArgs, This: loopHTTPPartEndThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartEndPush, Numbers: loopHTTPPartEndNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartEndPush, Read: loopHTTPPartEndReadFields, Numbers: loopHTTPPartEndNumbers,
 		},
 		{
 			Info: loopev.Family.Events[28], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Numbers: loopHTTPRequestNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Read: loopHTTPRequestReadFields, Numbers: loopHTTPRequestNumbers,
 		},
 		{
 			Info: loopev.Family.Events[29], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Numbers: loopHTTPResponseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Read: loopHTTPResponseReadFields, Numbers: loopHTTPResponseNumbers,
 		},
 		{
 			Info: loopev.Family.Events[30], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Numbers: loopHTTPErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Read: loopHTTPErrorReadFields, Numbers: loopHTTPErrorNumbers,
 		},
 		{
 			Info: loopev.Family.Events[31], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Numbers: loopWSHandshakeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Read: loopWSHandshakeReadFields, Numbers: loopWSHandshakeNumbers,
 		},
 		{
 			Info: loopev.Family.Events[32], Args: loopWSOpenArgs, This: loopWSOpenThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Numbers: loopWSOpenNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Read: loopWSOpenReadFields, Numbers: loopWSOpenNumbers,
 		},
 		{
 			Info: loopev.Family.Events[33], Args: loopWSMessageArgs, This: loopWSMessageThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Numbers: loopWSMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Read: loopWSMessageReadFields, Numbers: loopWSMessageNumbers,
 		},
 		{
 			Info: loopev.Family.Events[34], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Numbers: loopWSFragmentNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Read: loopWSFragmentReadFields, Numbers: loopWSFragmentNumbers,
 		},
 		{
 			Info: loopev.Family.Events[35], Args: loopWSPingArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Numbers: loopWSPingNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Read: loopWSPingReadFields, Numbers: loopWSPingNumbers,
 		},
 		{
 			Info: loopev.Family.Events[36], Args: loopWSPongArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Numbers: loopWSPongNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Read: loopWSPongReadFields, Numbers: loopWSPongNumbers,
 		},
 		{
 			Info: loopev.Family.Events[37], Args: loopWSCloseArgs, This: loopWSCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Numbers: loopWSCloseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Read: loopWSCloseReadFields, Numbers: loopWSCloseNumbers,
 		},
 	}
 }

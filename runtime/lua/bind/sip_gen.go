@@ -146,6 +146,38 @@ func sipTxPush(L *lua.LState, v sipev.Tx, fields []uint8, values *Values) {
 	}
 }
 
+func sipTxReadFields(dst []lua.LValue, v sipev.Tx, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, values.uint(uint64(v.ID())))
+		case 1:
+			dst = append(dst, fromString(v.Method()))
+		case 2:
+			dst = append(dst, fromString(v.CallID()))
+		case 3:
+			dst = append(dst, fromBool(v.IsLocal()))
+		case 9:
+			dst = append(dst, small(v.Code()))
+		case 10:
+			dst = append(dst, small(v.Branches()))
+		case 11:
+			dst = append(dst, fromBool(v.Canceled()))
+		case 13:
+			dst = append(dst, values.duration(v.FrTimer()))
+		case 14:
+			dst = append(dst, values.duration(v.FrInvTimer()))
+		case 15:
+			dst = append(dst, values.duration(v.MaxLifetime()))
+		case 16:
+			dst = append(dst, fromBool(v.NoisyCtimer()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func sipTxNumbers(dst []float64, v sipev.Tx, fields []uint8) []float64 {
 	for _, f := range fields {
 		switch f {
@@ -269,6 +301,40 @@ func sipMessagePush(L *lua.LState, v sipev.Message, fields []uint8, values *Valu
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func sipMessageReadFields(dst []lua.LValue, v sipev.Message, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, fromBool(v.IsRequest()))
+		case 1:
+			dst = append(dst, fromString(v.Method()))
+		case 2:
+			dst = append(dst, small(v.Code()))
+		case 3:
+			dst = append(dst, fromBytes(v.Reason()))
+		case 8:
+			dst = append(dst, fromBytes(v.CallID()))
+		case 9:
+			dst = append(dst, values.uint(uint64(v.Cseq())))
+		case 10:
+			dst = append(dst, small(v.MaxForwards()))
+		case 11:
+			dst = append(dst, fromBytes(v.Body()))
+		case 12:
+			dst = append(dst, fromBytes(v.Text()))
+		case 13:
+			dst = append(dst, values.uint(uint64(v.Size())))
+		case 15:
+			dst = append(dst, fromBool(v.Faked()))
+		case 16:
+			dst = append(dst, fromEnum(sipFakedByWords, v.FakedBy()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
 }
 
 func sipMessageNumbers(dst []float64, v sipev.Message, fields []uint8) []float64 {
@@ -467,6 +533,26 @@ func sipURIPush(L *lua.LState, v sipev.URI, fields []uint8, values *Values) {
 	}
 }
 
+func sipURIReadFields(dst []lua.LValue, v sipev.URI, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, fromBytes(v.Text()))
+		case 1:
+			dst = append(dst, fromBytes(v.Scheme()))
+		case 2:
+			dst = append(dst, fromBytes(v.User()))
+		case 3:
+			dst = append(dst, fromBytes(v.Host()))
+		case 4:
+			dst = append(dst, small(v.Port()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func sipURINumbers(dst []float64, v sipev.URI, fields []uint8) []float64 {
 	for _, f := range fields {
 		switch f {
@@ -525,6 +611,26 @@ func sipAddressPush(L *lua.LState, v sipev.Address, fields []uint8, values *Valu
 	}
 }
 
+func sipAddressReadFields(dst []lua.LValue, v sipev.Address, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, fromBytes(v.URI()))
+		case 1:
+			dst = append(dst, fromBytes(v.User()))
+		case 2:
+			dst = append(dst, fromBytes(v.Host()))
+		case 3:
+			dst = append(dst, fromBytes(v.Display()))
+		case 4:
+			dst = append(dst, fromBytes(v.Tag()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func sipAddressParam(h Host, L *lua.LState) int {
 	self := toSelf[sipev.Address](h, L, SIPAddress, "param")
 	name := toString(methodArg(h, L, "param", 1))
@@ -567,6 +673,24 @@ func sipHopPush(L *lua.LState, v sipev.Hop, fields []uint8, values *Values) {
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func sipHopReadFields(dst []lua.LValue, v sipev.Hop, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, values.address(v.IP()))
+		case 1:
+			dst = append(dst, small(v.Port()))
+		case 2:
+			dst = append(dst, fromEndpoint(v.Endpoint()))
+		case 3:
+			dst = append(dst, fromEnum(sipTransportWords, v.Transport()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
 }
 
 func sipHopNumbers(dst []float64, v sipev.Hop, fields []uint8) []float64 {
@@ -613,6 +737,26 @@ func sipBranchPush(L *lua.LState, v sipev.Branch, fields []uint8, values *Values
 			L.Push(lua.LNil)
 		}
 	}
+}
+
+func sipBranchReadFields(dst []lua.LValue, v sipev.Branch, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, small(v.Index()))
+		case 1:
+			dst = append(dst, fromString(v.URI()))
+		case 2:
+			dst = append(dst, small(v.Code()))
+		case 3:
+			dst = append(dst, fromBool(v.Faked()))
+		case 4:
+			dst = append(dst, fromBool(v.Canceled()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
 }
 
 func sipBranchNumbers(dst []float64, v sipev.Branch, fields []uint8) []float64 {
@@ -837,6 +981,137 @@ func sipRequestInPush(L *lua.LState, e any, groups []Group, values *Values) bool
 		}
 	}
 	return true
+}
+
+func sipRequestInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.RequestIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipRequestInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1105,6 +1380,143 @@ func sipRequestFwdedPush(L *lua.LState, e any, groups []Group, values *Values) b
 		}
 	}
 	return true
+}
+
+func sipRequestFwdedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.RequestFwded)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return dst, false
+			}
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipRequestFwdedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1384,6 +1796,137 @@ func sipRequestPendingPush(L *lua.LState, e any, groups []Group, values *Values)
 	return true
 }
 
+func sipRequestPendingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.RequestPending)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipRequestPendingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.RequestPending)
 	for i := range groups {
@@ -1650,6 +2193,143 @@ func sipRequestOutPush(L *lua.LState, e any, groups []Group, values *Values) boo
 		}
 	}
 	return true
+}
+
+func sipRequestOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.RequestOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return dst, false
+			}
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipRequestOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1933,6 +2613,143 @@ func sipRequestSentPush(L *lua.LState, e any, groups []Group, values *Values) bo
 		}
 	}
 	return true
+}
+
+func sipRequestSentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.RequestSent)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return dst, false
+			}
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipRequestSentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2220,6 +3037,143 @@ func sipResponseInPush(L *lua.LState, e any, groups []Group, values *Values) boo
 	return true
 }
 
+func sipResponseInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.ResponseIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return dst, false
+			}
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipResponseInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.ResponseIn)
 	for i := range groups {
@@ -2501,6 +3455,143 @@ func sipResponseFwdedPush(L *lua.LState, e any, groups []Group, values *Values) 
 		}
 	}
 	return true
+}
+
+func sipResponseFwdedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.ResponseFwded)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return dst, false
+			}
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipResponseFwdedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -2786,6 +3877,143 @@ func sipOnBranchFailurePush(L *lua.LState, e any, groups []Group, values *Values
 	return true
 }
 
+func sipOnBranchFailureReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.OnBranchFailure)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 13:
+			o := v.B
+			if o == nil {
+				return dst, false
+			}
+			dst = sipBranchReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipOnBranchFailureNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.OnBranchFailure)
 	for i := range groups {
@@ -3063,6 +4291,137 @@ func sipOnFailureRoPush(L *lua.LState, e any, groups []Group, values *Values) bo
 	return true
 }
 
+func sipOnFailureRoReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.OnFailureRo)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipOnFailureRoNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.OnFailureRo)
 	for i := range groups {
@@ -3323,6 +4682,137 @@ func sipOnFailurePush(L *lua.LState, e any, groups []Group, values *Values) bool
 		}
 	}
 	return true
+}
+
+func sipOnFailureReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.OnFailure)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipOnFailureNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -3587,6 +5077,137 @@ func sipResponseReadyPush(L *lua.LState, e any, groups []Group, values *Values) 
 	return true
 }
 
+func sipResponseReadyReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.ResponseReady)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipResponseReadyNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.ResponseReady)
 	for i := range groups {
@@ -3847,6 +5468,137 @@ func sipResponsePreOutPush(L *lua.LState, e any, groups []Group, values *Values)
 		}
 	}
 	return true
+}
+
+func sipResponsePreOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.ResponsePreOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipResponsePreOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4111,6 +5863,137 @@ func sipResponseOutPush(L *lua.LState, e any, groups []Group, values *Values) bo
 	return true
 }
 
+func sipResponseOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.ResponseOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipResponseOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.ResponseOut)
 	for i := range groups {
@@ -4371,6 +6254,137 @@ func sipResponseSentPush(L *lua.LState, e any, groups []Group, values *Values) b
 		}
 	}
 	return true
+}
+
+func sipResponseSentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.ResponseSent)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipResponseSentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -4644,6 +6658,137 @@ func sipE2eackInPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 	return true
 }
 
+func sipE2eackInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.E2eackIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipE2eackInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.E2eackIn)
 	for i := range groups {
@@ -4904,6 +7049,137 @@ func sipE2eackRetrInPush(L *lua.LState, e any, groups []Group, values *Values) b
 		}
 	}
 	return true
+}
+
+func sipE2eackRetrInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.E2eackRetrIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipE2eackRetrInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5168,6 +7444,137 @@ func sipAckNegInPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 	return true
 }
 
+func sipAckNegInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.AckNegIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipAckNegInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.AckNegIn)
 	for i := range groups {
@@ -5428,6 +7835,137 @@ func sipReqRetrInPush(L *lua.LState, e any, groups []Group, values *Values) bool
 		}
 	}
 	return true
+}
+
+func sipReqRetrInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.ReqRetrIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipReqRetrInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -5692,6 +8230,137 @@ func sipE2ecancelInPush(L *lua.LState, e any, groups []Group, values *Values) bo
 	return true
 }
 
+func sipE2ecancelInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.E2ecancelIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipE2ecancelInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.E2ecancelIn)
 	for i := range groups {
@@ -5954,6 +8623,137 @@ func sipUnroutedPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 	return true
 }
 
+func sipUnroutedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.Unrouted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipUnroutedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.Unrouted)
 	for i := range groups {
@@ -6160,6 +8960,81 @@ func sipSilentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func sipSilentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.Silent)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipSilentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.Silent)
 	for i := range groups {
@@ -6311,6 +9186,81 @@ func sipDestroyPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func sipDestroyReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.Destroy)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipDestroyNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -6520,6 +9470,137 @@ func sipLocalRequestInPush(L *lua.LState, e any, groups []Group, values *Values)
 		}
 	}
 	return true
+}
+
+func sipLocalRequestInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.LocalRequestIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipLocalRequestInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -6784,6 +9865,137 @@ func sipLocalResponseInPush(L *lua.LState, e any, groups []Group, values *Values
 	return true
 }
 
+func sipLocalResponseInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.LocalResponseIn)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipLocalResponseInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.LocalResponseIn)
 	for i := range groups {
@@ -7044,6 +10256,137 @@ func sipLocalResponseOutPush(L *lua.LState, e any, groups []Group, values *Value
 		}
 	}
 	return true
+}
+
+func sipLocalResponseOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.LocalResponseOut)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sipLocalResponseOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -7308,6 +10651,137 @@ func sipLocalCompletedPush(L *lua.LState, e any, groups []Group, values *Values)
 	return true
 }
 
+func sipLocalCompletedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sipev.LocalCompleted)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.Tx
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o, g.Fields, values)
+		case 1:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			o := v.Tx
+			if o == nil {
+				return dst, false
+			}
+			x := o.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o, g.Fields, values)
+		case 8:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			o := v.M
+			if o == nil {
+				return dst, false
+			}
+			x := o.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sipLocalCompletedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sipev.LocalCompleted)
 	for i := range groups {
@@ -7513,107 +10987,107 @@ func sipEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: sipev.Family.Events[0], Args: sipRequestInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestInPush, Numbers: sipRequestInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestInPush, Read: sipRequestInReadFields, Numbers: sipRequestInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[1], Args: sipRequestFwdedArgs, This: sipRequestFwdedThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestFwdedPush, Numbers: sipRequestFwdedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestFwdedPush, Read: sipRequestFwdedReadFields, Numbers: sipRequestFwdedNumbers,
 		},
 		{
 			Info: sipev.Family.Events[2], Args: sipRequestPendingArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestPendingPush, Numbers: sipRequestPendingNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestPendingPush, Read: sipRequestPendingReadFields, Numbers: sipRequestPendingNumbers,
 		},
 		{
 			Info: sipev.Family.Events[3], Args: sipRequestOutArgs, This: sipRequestOutThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestOutPush, Numbers: sipRequestOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestOutPush, Read: sipRequestOutReadFields, Numbers: sipRequestOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[4], Args: sipRequestSentArgs, This: sipRequestSentThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestSentPush, Numbers: sipRequestSentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestSentPush, Read: sipRequestSentReadFields, Numbers: sipRequestSentNumbers,
 		},
 		{
 			Info: sipev.Family.Events[5], Args: sipResponseInArgs, This: sipResponseInThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseInPush, Numbers: sipResponseInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseInPush, Read: sipResponseInReadFields, Numbers: sipResponseInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[6], Args: sipResponseFwdedArgs, This: sipResponseFwdedThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseFwdedPush, Numbers: sipResponseFwdedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseFwdedPush, Read: sipResponseFwdedReadFields, Numbers: sipResponseFwdedNumbers,
 		},
 		{
 			Info: sipev.Family.Events[7], Args: sipOnBranchFailureArgs, This: sipOnBranchFailureThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipOnBranchFailurePush, Numbers: sipOnBranchFailureNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipOnBranchFailurePush, Read: sipOnBranchFailureReadFields, Numbers: sipOnBranchFailureNumbers,
 		},
 		{
 			Info: sipev.Family.Events[8], Args: sipOnFailureRoArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailureRoPush, Numbers: sipOnFailureRoNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailureRoPush, Read: sipOnFailureRoReadFields, Numbers: sipOnFailureRoNumbers,
 		},
 		{
 			Info: sipev.Family.Events[9], Args: sipOnFailureArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailurePush, Numbers: sipOnFailureNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailurePush, Read: sipOnFailureReadFields, Numbers: sipOnFailureNumbers,
 		},
 		{
 			Info: sipev.Family.Events[10], Args: sipResponseReadyArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseReadyPush, Numbers: sipResponseReadyNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseReadyPush, Read: sipResponseReadyReadFields, Numbers: sipResponseReadyNumbers,
 		},
 		{
 			Info: sipev.Family.Events[11], Args: sipResponsePreOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponsePreOutPush, Numbers: sipResponsePreOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponsePreOutPush, Read: sipResponsePreOutReadFields, Numbers: sipResponsePreOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[12], Args: sipResponseOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseOutPush, Numbers: sipResponseOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseOutPush, Read: sipResponseOutReadFields, Numbers: sipResponseOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[13], Args: sipResponseSentArgs, This: sipResponseSentThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseSentPush, Numbers: sipResponseSentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseSentPush, Read: sipResponseSentReadFields, Numbers: sipResponseSentNumbers,
 		},
 		{
 			Info: sipev.Family.Events[14], Args: sipE2eackInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackInPush, Numbers: sipE2eackInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackInPush, Read: sipE2eackInReadFields, Numbers: sipE2eackInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[15], Args: sipE2eackRetrInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackRetrInPush, Numbers: sipE2eackRetrInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackRetrInPush, Read: sipE2eackRetrInReadFields, Numbers: sipE2eackRetrInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[16], Args: sipAckNegInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipAckNegInPush, Numbers: sipAckNegInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipAckNegInPush, Read: sipAckNegInReadFields, Numbers: sipAckNegInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[17], Args: sipReqRetrInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipReqRetrInPush, Numbers: sipReqRetrInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipReqRetrInPush, Read: sipReqRetrInReadFields, Numbers: sipReqRetrInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[18], Args: sipE2ecancelInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2ecancelInPush, Numbers: sipE2ecancelInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2ecancelInPush, Read: sipE2ecancelInReadFields, Numbers: sipE2ecancelInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[19], Args: sipUnroutedArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipUnroutedPush, Numbers: sipUnroutedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipUnroutedPush, Read: sipUnroutedReadFields, Numbers: sipUnroutedNumbers,
 		},
 		{
 			Info: sipev.Family.Events[20], Args: sipSilentArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipSilentPush, Numbers: sipSilentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipSilentPush, Read: sipSilentReadFields, Numbers: sipSilentNumbers,
 		},
 		{
 			Info: sipev.Family.Events[21], Args: sipDestroyArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipDestroyPush, Numbers: sipDestroyNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipDestroyPush, Read: sipDestroyReadFields, Numbers: sipDestroyNumbers,
 		},
 		{
 			Info: sipev.Family.Events[22], Args: sipLocalRequestInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalRequestInPush, Numbers: sipLocalRequestInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalRequestInPush, Read: sipLocalRequestInReadFields, Numbers: sipLocalRequestInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[23], Args: sipLocalResponseInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseInPush, Numbers: sipLocalResponseInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseInPush, Read: sipLocalResponseInReadFields, Numbers: sipLocalResponseInNumbers,
 		},
 		{
 			Info: sipev.Family.Events[24], Args: sipLocalResponseOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseOutPush, Numbers: sipLocalResponseOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseOutPush, Read: sipLocalResponseOutReadFields, Numbers: sipLocalResponseOutNumbers,
 		},
 		{
 			Info: sipev.Family.Events[25], Args: sipLocalCompletedArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Numbers: sipLocalCompletedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Read: sipLocalCompletedReadFields, Numbers: sipLocalCompletedNumbers,
 		},
 		{Info: sipev.Family.Events[26], Args: sipContactArgs, This: sipContactThis},
 		{Info: sipev.Family.Events[27], Args: noArgs, This: sipDestinationThis},

@@ -69,6 +69,36 @@ func sockConnPush(L *lua.LState, v sockev.Conn, fields []uint8, values *Values) 
 	}
 }
 
+func sockConnReadFields(dst []lua.LValue, v sockev.Conn, fields []uint8, values *Values) []lua.LValue {
+	for _, f := range fields {
+		switch f {
+		case 0:
+			dst = append(dst, values.uint(uint64(v.ID())))
+		case 1:
+			dst = append(dst, fromEndpoint(v.Address()))
+		case 2:
+			dst = append(dst, fromEndpoint(v.Peer()))
+		case 3:
+			dst = append(dst, fromEnum(sockStateWords, v.State()))
+		case 4:
+			dst = append(dst, values.int(int64(v.Recv())))
+		case 5:
+			dst = append(dst, values.int(int64(v.Send())))
+		case 6:
+			dst = append(dst, values.uint(uint64(v.PID())))
+		case 7:
+			dst = append(dst, values.uint(uint64(v.FD())))
+		case 8:
+			dst = append(dst, fromString(v.Owner()))
+		case 9:
+			dst = append(dst, fromBool(v.Paused()))
+		default:
+			dst = append(dst, lua.LNil)
+		}
+	}
+	return dst
+}
+
 func sockConnNumbers(dst []float64, v sockev.Conn, fields []uint8) []float64 {
 	for _, f := range fields {
 		switch f {
@@ -236,6 +266,21 @@ func sockSelectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func sockSelectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Select)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockSelectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.Select)
 	for i := range groups {
@@ -280,6 +325,21 @@ func sockBeforePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func sockBeforeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Before)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockBeforeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -330,6 +390,21 @@ func sockDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func sockDrainReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Drain)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockDrainNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.Drain)
 	for i := range groups {
@@ -374,6 +449,21 @@ func sockLockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func sockLockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Locked)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockLockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -422,6 +512,21 @@ func sockPausePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func sockPauseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Pause)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockPauseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.Pause)
 	for i := range groups {
@@ -468,6 +573,21 @@ func sockDumpPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func sockDumpReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Dump)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockDumpNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.Dump)
 	for i := range groups {
@@ -512,6 +632,21 @@ func sockQueuePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func sockQueueReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Queue)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockQueueNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -564,6 +699,21 @@ func sockImageWrittenPush(L *lua.LState, e any, groups []Group, values *Values) 
 	return true
 }
 
+func sockImageWrittenReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.ImageWritten)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockImageWrittenNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.ImageWritten)
 	for i := range groups {
@@ -608,6 +758,21 @@ func sockClosingPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 		}
 	}
 	return true
+}
+
+func sockClosingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Closing)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockClosingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -656,6 +821,21 @@ func sockClosedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func sockClosedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Closed)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockClosedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.Closed)
 	for i := range groups {
@@ -700,6 +880,21 @@ func sockResumePush(L *lua.LState, e any, groups []Group, values *Values) bool {
 		}
 	}
 	return true
+}
+
+func sockResumeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Resume)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockResumeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -748,6 +943,21 @@ func sockRestoreUnboundPush(L *lua.LState, e any, groups []Group, values *Values
 	return true
 }
 
+func sockRestoreUnboundReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.RestoreUnbound)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockRestoreUnboundNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.RestoreUnbound)
 	for i := range groups {
@@ -792,6 +1002,21 @@ func sockRestoreBoundPush(L *lua.LState, e any, groups []Group, values *Values) 
 		}
 	}
 	return true
+}
+
+func sockRestoreBoundReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.RestoreBound)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockRestoreBoundNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -840,6 +1065,21 @@ func sockRestoreNoqPush(L *lua.LState, e any, groups []Group, values *Values) bo
 	return true
 }
 
+func sockRestoreNoqReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.RestoreNoq)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockRestoreNoqNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.RestoreNoq)
 	for i := range groups {
@@ -884,6 +1124,21 @@ func sockRestoreQueuePush(L *lua.LState, e any, groups []Group, values *Values) 
 		}
 	}
 	return true
+}
+
+func sockRestoreQueueReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.RestoreQueue)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockRestoreQueueNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -932,6 +1187,21 @@ func sockRestoredPush(L *lua.LState, e any, groups []Group, values *Values) bool
 	return true
 }
 
+func sockRestoredReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Restored)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockRestoredNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.Restored)
 	for i := range groups {
@@ -976,6 +1246,21 @@ func sockUnlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool
 		}
 	}
 	return true
+}
+
+func sockUnlockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Unlocked)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockUnlockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1024,6 +1309,21 @@ func sockUpPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func sockUpReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Up)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockUpNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.Up)
 	for i := range groups {
@@ -1068,6 +1368,21 @@ func sockFirstAckPush(L *lua.LState, e any, groups []Group, values *Values) bool
 		}
 	}
 	return true
+}
+
+func sockFirstAckReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.FirstAck)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockFirstAckNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1118,6 +1433,21 @@ func sockFirstDataPush(L *lua.LState, e any, groups []Group, values *Values) boo
 	return true
 }
 
+func sockFirstDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.FirstData)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockFirstDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.FirstData)
 	for i := range groups {
@@ -1164,6 +1494,21 @@ func sockStalledPush(L *lua.LState, e any, groups []Group, values *Values) bool 
 		}
 	}
 	return true
+}
+
+func sockStalledReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Stalled)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
 }
 
 func sockStalledNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
@@ -1214,6 +1559,21 @@ func sockLeaseExpiredPush(L *lua.LState, e any, groups []Group, values *Values) 
 	return true
 }
 
+func sockLeaseExpiredReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.LeaseExpired)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockLeaseExpiredNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.LeaseExpired)
 	for i := range groups {
@@ -1260,6 +1620,21 @@ func sockErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
 	return true
 }
 
+func sockErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+	v := e.(*sockev.Error)
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			o := v.S
+			if o == nil || g.Alive && o.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
 func sockErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
 	v := e.(*sockev.Error)
 	for i := range groups {
@@ -1294,95 +1669,95 @@ func sockEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: sockev.Family.Events[0], Args: sockSelectArgs, This: sockSelectThis,
-			Near: []string{"s"}, Push: sockSelectPush, Numbers: sockSelectNumbers,
+			Near: []string{"s"}, Push: sockSelectPush, Read: sockSelectReadFields, Numbers: sockSelectNumbers,
 		},
 		{
 			Info: sockev.Family.Events[1], Args: sockBeforeArgs, This: sockBeforeThis,
-			Near: []string{"s"}, Push: sockBeforePush, Numbers: sockBeforeNumbers,
+			Near: []string{"s"}, Push: sockBeforePush, Read: sockBeforeReadFields, Numbers: sockBeforeNumbers,
 		},
 		{
 			Info: sockev.Family.Events[2], Args: sockDrainArgs, This: sockDrainThis,
-			Near: []string{"s"}, Push: sockDrainPush, Numbers: sockDrainNumbers,
+			Near: []string{"s"}, Push: sockDrainPush, Read: sockDrainReadFields, Numbers: sockDrainNumbers,
 		},
 		{
 			Info: sockev.Family.Events[3], Args: sockLockedArgs, This: sockLockedThis,
-			Near: []string{"s"}, Push: sockLockedPush, Numbers: sockLockedNumbers,
+			Near: []string{"s"}, Push: sockLockedPush, Read: sockLockedReadFields, Numbers: sockLockedNumbers,
 		},
 		{
 			Info: sockev.Family.Events[4], Args: sockPauseArgs, This: sockPauseThis,
-			Near: []string{"s"}, Push: sockPausePush, Numbers: sockPauseNumbers,
+			Near: []string{"s"}, Push: sockPausePush, Read: sockPauseReadFields, Numbers: sockPauseNumbers,
 		},
 		{
 			Info: sockev.Family.Events[5], Args: sockDumpArgs, This: sockDumpThis,
-			Near: []string{"s"}, Push: sockDumpPush, Numbers: sockDumpNumbers,
+			Near: []string{"s"}, Push: sockDumpPush, Read: sockDumpReadFields, Numbers: sockDumpNumbers,
 		},
 		{
 			Info: sockev.Family.Events[6], Args: sockQueueArgs, This: sockQueueThis,
-			Near: []string{"s"}, Push: sockQueuePush, Numbers: sockQueueNumbers,
+			Near: []string{"s"}, Push: sockQueuePush, Read: sockQueueReadFields, Numbers: sockQueueNumbers,
 		},
 		{
 			Info: sockev.Family.Events[7], Args: sockImageWrittenArgs, This: sockImageWrittenThis,
-			Near: []string{"s"}, Push: sockImageWrittenPush, Numbers: sockImageWrittenNumbers,
+			Near: []string{"s"}, Push: sockImageWrittenPush, Read: sockImageWrittenReadFields, Numbers: sockImageWrittenNumbers,
 		},
 		{
 			Info: sockev.Family.Events[8], Args: sockClosingArgs, This: sockClosingThis,
-			Near: []string{"s"}, Push: sockClosingPush, Numbers: sockClosingNumbers,
+			Near: []string{"s"}, Push: sockClosingPush, Read: sockClosingReadFields, Numbers: sockClosingNumbers,
 		},
 		{
 			Info: sockev.Family.Events[9], Args: sockClosedArgs, This: sockClosedThis,
-			Near: []string{"s"}, Push: sockClosedPush, Numbers: sockClosedNumbers,
+			Near: []string{"s"}, Push: sockClosedPush, Read: sockClosedReadFields, Numbers: sockClosedNumbers,
 		},
 		{
 			Info: sockev.Family.Events[10], Args: sockResumeArgs, This: sockResumeThis,
-			Near: []string{"s"}, Push: sockResumePush, Numbers: sockResumeNumbers,
+			Near: []string{"s"}, Push: sockResumePush, Read: sockResumeReadFields, Numbers: sockResumeNumbers,
 		},
 		{
 			Info: sockev.Family.Events[11], Args: sockRestoreUnboundArgs, This: sockRestoreUnboundThis,
-			Near: []string{"s"}, Push: sockRestoreUnboundPush, Numbers: sockRestoreUnboundNumbers,
+			Near: []string{"s"}, Push: sockRestoreUnboundPush, Read: sockRestoreUnboundReadFields, Numbers: sockRestoreUnboundNumbers,
 		},
 		{
 			Info: sockev.Family.Events[12], Args: sockRestoreBoundArgs, This: sockRestoreBoundThis,
-			Near: []string{"s"}, Push: sockRestoreBoundPush, Numbers: sockRestoreBoundNumbers,
+			Near: []string{"s"}, Push: sockRestoreBoundPush, Read: sockRestoreBoundReadFields, Numbers: sockRestoreBoundNumbers,
 		},
 		{
 			Info: sockev.Family.Events[13], Args: sockRestoreNoqArgs, This: sockRestoreNoqThis,
-			Near: []string{"s"}, Push: sockRestoreNoqPush, Numbers: sockRestoreNoqNumbers,
+			Near: []string{"s"}, Push: sockRestoreNoqPush, Read: sockRestoreNoqReadFields, Numbers: sockRestoreNoqNumbers,
 		},
 		{
 			Info: sockev.Family.Events[14], Args: sockRestoreQueueArgs, This: sockRestoreQueueThis,
-			Near: []string{"s"}, Push: sockRestoreQueuePush, Numbers: sockRestoreQueueNumbers,
+			Near: []string{"s"}, Push: sockRestoreQueuePush, Read: sockRestoreQueueReadFields, Numbers: sockRestoreQueueNumbers,
 		},
 		{
 			Info: sockev.Family.Events[15], Args: sockRestoredArgs, This: sockRestoredThis,
-			Near: []string{"s"}, Push: sockRestoredPush, Numbers: sockRestoredNumbers,
+			Near: []string{"s"}, Push: sockRestoredPush, Read: sockRestoredReadFields, Numbers: sockRestoredNumbers,
 		},
 		{
 			Info: sockev.Family.Events[16], Args: sockUnlockedArgs, This: sockUnlockedThis,
-			Near: []string{"s"}, Push: sockUnlockedPush, Numbers: sockUnlockedNumbers,
+			Near: []string{"s"}, Push: sockUnlockedPush, Read: sockUnlockedReadFields, Numbers: sockUnlockedNumbers,
 		},
 		{
 			Info: sockev.Family.Events[17], Args: sockUpArgs, This: sockUpThis,
-			Near: []string{"s"}, Push: sockUpPush, Numbers: sockUpNumbers,
+			Near: []string{"s"}, Push: sockUpPush, Read: sockUpReadFields, Numbers: sockUpNumbers,
 		},
 		{
 			Info: sockev.Family.Events[18], Args: sockFirstAckArgs, This: sockFirstAckThis,
-			Near: []string{"s"}, Push: sockFirstAckPush, Numbers: sockFirstAckNumbers,
+			Near: []string{"s"}, Push: sockFirstAckPush, Read: sockFirstAckReadFields, Numbers: sockFirstAckNumbers,
 		},
 		{
 			Info: sockev.Family.Events[19], Args: sockFirstDataArgs, This: sockFirstDataThis,
-			Near: []string{"s"}, Push: sockFirstDataPush, Numbers: sockFirstDataNumbers,
+			Near: []string{"s"}, Push: sockFirstDataPush, Read: sockFirstDataReadFields, Numbers: sockFirstDataNumbers,
 		},
 		{
 			Info: sockev.Family.Events[20], Args: sockStalledArgs, This: sockStalledThis,
-			Near: []string{"s"}, Push: sockStalledPush, Numbers: sockStalledNumbers,
+			Near: []string{"s"}, Push: sockStalledPush, Read: sockStalledReadFields, Numbers: sockStalledNumbers,
 		},
 		{
 			Info: sockev.Family.Events[21], Args: sockLeaseExpiredArgs, This: sockLeaseExpiredThis,
-			Near: []string{"s"}, Push: sockLeaseExpiredPush, Numbers: sockLeaseExpiredNumbers,
+			Near: []string{"s"}, Push: sockLeaseExpiredPush, Read: sockLeaseExpiredReadFields, Numbers: sockLeaseExpiredNumbers,
 		},
 		{
 			Info: sockev.Family.Events[22], Args: sockErrorArgs, This: sockErrorThis,
-			Near: []string{"s"}, Push: sockErrorPush, Numbers: sockErrorNumbers,
+			Near: []string{"s"}, Push: sockErrorPush, Read: sockErrorReadFields, Numbers: sockErrorNumbers,
 		},
 	}
 }

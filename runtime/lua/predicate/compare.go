@@ -45,6 +45,8 @@ func (c *compiler) equal(x ast.Expr, a, b value) (test, error) {
 		return not(b.there()), nil
 	case b.kind == null:
 		return not(a.there()), nil
+	case a.kind == unknown || b.kind == unknown:
+		return c.alikeHeld(x, a, b)
 	case a.kind != b.kind:
 		return bothAbsent(a, b), nil
 	}
@@ -184,6 +186,12 @@ func sameWord(a value, want string) test {
 
 // less compiles a < b and, orEqual, a <= b. Nil and values of two types raise.
 func (c *compiler) less(x ast.Expr, a, b value, orEqual bool) (test, error) {
+	if a.kind == unknown && b.kind != text {
+		a = c.asNumber(a)
+	}
+	if b.kind == unknown && a.kind != text {
+		b = c.asNumber(b)
+	}
 	switch {
 	case a.kind == number && b.kind == number:
 		return c.lessNumber(a, b, orEqual), nil

@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strconv"
 
+	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/counted"
 )
 
@@ -42,7 +44,12 @@ func (c *compiler) truth(x ast.Expr, sc *scope) (test, error) {
 
 // truthOf is what a condition makes of a value: nil and false do not hold.
 func truthOf(v value) test {
-	if v.kind != boolean {
+	switch v.kind {
+	case boolean:
+	case unknown:
+		get := v.lua
+		return test{holds: func(e any) bool { return glua.LVAsBool(get(e)) }}
+	default:
 		return v.there()
 	}
 	if v.fixed {
@@ -57,9 +64,19 @@ func truthOf(v value) test {
 
 // value compiles an expression.
 func (c *compiler) value(x ast.Expr, sc *scope) (value, error) {
-	if c.nodes++; c.nodes > maxNodes {
-		return value{}, refuse(x, "it is too long")
+	before := c.nodes
+	v, err := c.expr(x, sc)
+	if c.nodes++; err == nil && c.nodes > maxNodes {
+		return v, refuse(x, "it is too long")
 	}
+	if v.weight = c.nodes - before; v.origin == nil {
+		v.origin = &origin{}
+	}
+	return v, err
+}
+
+// expr is value by the kinds of expressions.
+func (c *compiler) expr(x ast.Expr, sc *scope) (value, error) {
 	switch x := counted.Operator(x).(type) {
 	case *ast.NilExpr:
 		return constant(nil), nil
@@ -119,20 +136,36 @@ func (c *compiler) numeral(at ast.Expr, f float64) (value, error) {
 
 // name finds what a name stands for.
 func (c *compiler) name(x *ast.IdentExpr, sc *scope) (value, error) {
-	if v, ok := sc.find(x.Value); ok {
-		switch {
-		case c.names.Assigned[x.Value]:
-			return value{}, refuse(x, "%s is assigned somewhere", x.Value)
-		case v.kind == null && !v.fixed:
-			return value{}, refuse(x, "%s has no native form", x.Value)
-		}
-		return v, nil
+	v, at, local := sc.find(x.Value)
+	if changed, ok := c.now(variable{at, x.Value}); ok {
+		v = changed
+	} else if !local {
+		return c.outer(x)
 	}
+	switch {
+	case c.names.Assigned[x.Value] && c.machine == nil:
+		return value{}, refuse(x, "%s is assigned somewhere", x.Value)
+	case v.kind == null && !v.fixed:
+		return value{}, refuse(x, "%s has no native form", x.Value)
+	}
+	if c.nodes += v.weight; c.nodes > maxNodes {
+		return value{}, refuse(x, "it is too long")
+	}
+	return v, nil
+}
+
+// outer finds what a name stands for that the function does not declare.
+func (c *compiler) outer(x *ast.IdentExpr) (value, error) {
 	if k, ok := c.names.Constants[x.Value]; ok {
 		if f, isNumber := k.(float64); isNumber {
 			return c.numeral(x, f)
 		}
 		return constant(k), nil
+	}
+	if c.machine != nil {
+		if cell := c.machine.Cells[x.Value]; cell != nil {
+			return held(cell), nil
+		}
 	}
 	if c.names.Upvalues[x.Value] {
 		return value{}, refuse(x, "%s is no constant", x.Value)
@@ -147,7 +180,7 @@ func (c *compiler) attribute(x *ast.AttrGetExpr, sc *scope) (value, error) {
 		return value{}, refuse(x, "an index that is no name")
 	}
 	if id, ok := x.Object.(*ast.IdentExpr); ok && id.Value == "this" {
-		if _, local := sc.find("this"); !local && !c.names.Upvalues["this"] {
+		if _, _, local := sc.find("this"); !local && !c.names.Upvalues["this"] {
 			return c.this(x, key.Value)
 		}
 	}
@@ -166,7 +199,24 @@ func (c *compiler) attribute(x *ast.AttrGetExpr, sc *scope) (value, error) {
 	if v.kind == null {
 		return v, refuse(x, "%s is more than a plain value", key.Value)
 	}
+	if c.event != nil && o.path != "" {
+		c.nearby(&v, &o, f)
+	}
 	return v, nil
+}
+
+// nearby notes how a field is read with others, and the way to an object.
+func (c *compiler) nearby(v, o *value, f *event.Field) {
+	if v.kind == object {
+		v.path = o.path + "." + f.Name
+		return
+	}
+	at := slices.Index(c.event.Near, o.path)
+	if at < 0 || v.lua == nil {
+		return
+	}
+	place := slices.IndexFunc(o.info.Fields, func(g event.Field) bool { return g.Name == f.Name })
+	v.near = &bind.Group{Near: uint8(at), Alive: o.info.Kept && !f.AfterEnd, Fields: []uint8{uint8(place)}}
 }
 
 // thisWords are what `this` has at every hook point.
@@ -248,10 +298,15 @@ func Modulo(a, b float64) float64 {
 // and refused here.
 func (c *compiler) operand(x ast.Expr, sc *scope) (value, error) {
 	v, err := c.value(x, sc)
-	if err == nil && v.kind != number {
+	switch {
+	case err != nil:
+		return v, err
+	case v.kind == unknown:
+		return c.asNumber(v), nil
+	case v.kind != number:
 		return v, refuse(x, "arithmetic on %s", v.kind)
 	}
-	return v, err
+	return v, nil
 }
 
 func (c *compiler) minus(x *ast.UnaryMinusOpExpr, sc *scope) (value, error) {
@@ -274,6 +329,9 @@ func (c *compiler) length(x *ast.UnaryLenOpExpr, sc *scope) (value, error) {
 	}
 	if s := storeOf(v); s != nil {
 		return computed(func(any) float64 { return float64(s.Size()) }, nil), nil
+	}
+	if v.kind == unknown {
+		v = c.asText(v)
 	}
 	if v.kind != text || v.text == nil {
 		return value{}, refuse(x, "the length of %s", v.describe())
@@ -316,6 +374,8 @@ func (c *compiler) logical(x *ast.LogicalOpExpr, sc *scope) (value, error) {
 			}
 			return r(e)
 		}, a, b), nil
+	case a.kind == unknown || b.kind == unknown:
+		return c.either(x, a, b)
 	}
 	return value{}, refuse(x, "%s between %s and %s as a value", x.Operator, a.describe(), b.describe())
 }

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
 )
 
 // field makes the value of a field: of the event itself where holder is nil,
@@ -21,6 +22,11 @@ func (c *compiler) field(f *event.Field, holder *value) value {
 	}
 	if f.Get.Present != nil {
 		v.present = through(r, f.Get.Present)
+	}
+	if c.machine != nil {
+		if read := bind.Reader(f, c.machine.Values); read != nil {
+			v.lua = through(r, read)
+		}
 	}
 	switch g := f.Get; f.Type.Kind {
 	case event.Bool:

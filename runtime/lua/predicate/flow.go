@@ -96,7 +96,7 @@ func (c *compiler) flow(k *cont) (test, error) {
 		k = k.up
 	}
 	if k == nil {
-		return fixed(false), nil
+		return c.end(nil)
 	}
 	if c.nodes++; c.nodes > maxNodes {
 		return c.enter(&Refusal{k.stmts[0].Line(), "too many branches"})
@@ -111,9 +111,26 @@ func (c *compiler) flow(k *cont) (test, error) {
 		return c.branch(s, k.scope, rest)
 	case *ast.ReturnStmt:
 		return c.result(s, k.scope)
-	default:
-		return c.enter(&Refusal{s.Line(), "a statement that is more than a test"})
+	case *ast.AssignStmt:
+		if c.machine != nil {
+			return c.assign(s, rest)
+		}
 	}
+	return c.enter(&Refusal{k.stmts[0].Line(), c.more(k.stmts[0])})
+}
+
+// more says what a statement is that has no native form.
+func (c *compiler) more(s ast.Stmt) string {
+	if c.machine == nil {
+		return "a statement that is more than a test"
+	}
+	switch s.(type) {
+	case *ast.FuncCallStmt:
+		return "a call"
+	case *ast.FuncDefStmt:
+		return "it makes a function"
+	}
+	return "a loop"
 }
 
 // enter ends the guards, or refuses a filter.
@@ -138,10 +155,12 @@ func (c *compiler) branch(s *ast.IfStmt, sc *scope, rest *cont) (test, error) {
 	if err != nil {
 		return c.stop(err)
 	}
+	here := c.way
 	yes, err := c.flow(&cont{s.Then, sc, rest})
 	if err != nil {
 		return yes, err
 	}
+	c.way = here
 	no, err := c.flow(&cont{s.Else, sc, rest})
 	if err != nil {
 		return no, err
@@ -150,31 +169,27 @@ func (c *compiler) branch(s *ast.IfStmt, sc *scope, rest *cont) (test, error) {
 }
 
 // local compiles the declaration of locals. Their values are computed where they
-// are used, which nobody can tell since nothing has effects; what might raise is
-// computed here too.
+// are used, which nobody can tell since nothing has effects before the end; what
+// might raise is computed here too, or at the end of a handler.
 func (c *compiler) local(s *ast.LocalAssignStmt, rest *cont) (test, error) {
 	inner := &scope{up: rest.scope, names: map[string]value{}}
-	var might []func(any)
-	values := make([]value, 0, len(s.Exprs))
-	for _, x := range s.Exprs {
-		v, err := c.value(x, rest.scope)
-		if err != nil {
-			return c.stop(err)
-		}
-		if v.touch != nil {
-			might = append(might, v.touch)
-		}
-		values = append(values, v)
+	values, err := c.values(s.Exprs, rest.scope, len(s.Names))
+	if err != nil {
+		return c.stop(err)
 	}
 	for i, name := range s.Names {
-		if c.names.Assigned[name] {
+		if c.names.Assigned[name] && c.machine == nil {
 			return c.enter(&Refusal{s.Line(), "the local " + name + " is assigned again"})
 		}
-		v := constant(nil)
-		if i < len(values) {
-			v = values[i]
+		inner.names[name] = values[i]
+	}
+	var might []func(any)
+	for _, v := range values {
+		if c.machine != nil {
+			c.owe(v)
+		} else if v.touch != nil {
+			might = append(might, v.touch)
 		}
-		inner.names[name] = v
 	}
 	t, err := c.flow(&cont{rest.stmts, inner, rest.up})
 	switch {
@@ -192,6 +207,22 @@ func (c *compiler) local(s *ast.LocalAssignStmt, rest *cont) (test, error) {
 	}}, nil
 }
 
+// values compiles a list of expressions: at least n values.
+func (c *compiler) values(list []ast.Expr, sc *scope, n int) ([]value, error) {
+	values := make([]value, 0, max(n, len(list)))
+	for _, x := range list {
+		v, err := c.value(x, sc)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	for len(values) < n {
+		values = append(values, constant(nil))
+	}
+	return values, nil
+}
+
 // result compiles return.
 func (c *compiler) result(s *ast.ReturnStmt, sc *scope) (test, error) {
 	if c.guard {
@@ -202,11 +233,34 @@ func (c *compiler) result(s *ast.ReturnStmt, sc *scope) (test, error) {
 		}
 		return fixed(false), nil
 	}
-	switch len(s.Exprs) {
-	case 0:
-		return fixed(false), nil
-	case 1:
-		return c.truth(s.Exprs[0], sc)
+	switch {
+	case len(s.Exprs) == 0:
+		return c.end(nil)
+	case len(s.Exprs) > 1:
+		return test{}, refuse(s, "it returns several values")
+	case c.machine != nil:
+		return c.decides(s, sc)
 	}
-	return test{}, refuse(s, "it returns several values")
+	return c.truth(s.Exprs[0], sc)
+}
+
+// decides compiles what a handler returns: nil, or a verdict by its name.
+func (c *compiler) decides(s *ast.ReturnStmt, sc *scope) (test, error) {
+	switch x := s.Exprs[0].(type) {
+	case *ast.NilExpr:
+		return c.end(nil)
+	case *ast.AttrGetExpr:
+		family, ok := x.Object.(*ast.IdentExpr)
+		word, named := x.Key.(*ast.StringExpr)
+		if !ok || !named {
+			break
+		}
+		if _, _, local := sc.find(family.Value); local || c.names.Upvalues[family.Value] {
+			break
+		}
+		if d := c.machine.Verdict(family.Value, word.Value); d != nil {
+			return c.end(d)
+		}
+	}
+	return test{}, refuse(s, "it returns something else than the name of a verdict")
 }

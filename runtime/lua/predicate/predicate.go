@@ -9,6 +9,7 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/match"
 	"github.com/hookd/hookd/engine/store"
+	"github.com/hookd/hookd/runtime/lua/bind"
 )
 
 // Names says what the names stand for that a function uses and does not declare.
@@ -38,8 +39,9 @@ type Refusal struct {
 // Error returns "line 7: a call of a function".
 func (r *Refusal) Error() string { return fmt.Sprintf("line %d: %s", r.Line, r.Reason) }
 
-// maxNodes bounds the closures of one predicate: branches that rejoin are
-// compiled once for each way in.
+// maxNodes bounds the closures of one predicate, and how many one decision runs:
+// branches that rejoin are compiled once for each way in, and what a local stands for
+// is computed wherever its name is used.
 const maxNodes = 500
 
 // Filter compiles a function that decides yes or no on the events of info. The
@@ -87,12 +89,22 @@ type compiler struct {
 	first *Refusal // of what ends the guards
 	// state is what the closures share while they decide.
 	state *state
+	// machine is there while a whole handler is compiled, and the way then is what is
+	// known at the place that the compiler has come to.
+	machine  *Machine
+	event    *bind.EventType
+	decisive bool // a way of the handler decides something
+	way
 }
 
 // state is written while a predicate runs.
 type state struct {
 	// ask: the function would raise an error, or might.
 	ask bool
+	// leaf is where a handler's way ended, if it is to be marked; dry says that nothing
+	// is to be written there.
+	leaf      *leaf
+	mark, dry bool
 }
 
 func newCompiler(fn *ast.FunctionExpr, info *event.Info, names *Names) (*compiler, error) {
@@ -138,13 +150,14 @@ type scope struct {
 	names map[string]value
 }
 
-func (s *scope) find(name string) (value, bool) {
+// find returns what a name was declared as, and in which scope.
+func (s *scope) find(name string) (value, *scope, bool) {
 	for ; s != nil; s = s.up {
 		if v, ok := s.names[name]; ok {
-			return v, true
+			return v, s, true
 		}
 	}
-	return value{}, false
+	return value{}, nil, false
 }
 
 // params declares what handlers of the event receive.
@@ -154,6 +167,7 @@ func (c *compiler) params(fn *ast.FunctionExpr) *scope {
 		v := constant(nil)
 		if i < len(c.info.Args) {
 			v = c.field(c.info.Field(c.info.Args[i]), nil)
+			v.path = c.info.Args[i]
 		}
 		s.names[name] = v
 	}

@@ -3,7 +3,10 @@ package predicate
 import (
 	"net/netip"
 
+	glua "github.com/yuin/gopher-lua"
+
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/bind"
 )
 
 // kind is the Lua type that a value has where it is not nil.
@@ -16,11 +19,12 @@ const (
 	text
 	object
 	stored
+	unknown // whatever a variable holds
 )
 
 // String names the type in a refusal.
 func (k kind) String() string {
-	return [...]string{"nil", "a boolean", "a number", "a string", "an object", "a store"}[k]
+	return [...]string{"nil", "a boolean", "a number", "a string", "an object", "a store", "what a variable holds"}[k]
 }
 
 // value is what is known of an expression: its type, and closures that compute
@@ -49,6 +53,16 @@ type value struct {
 	addr     func(e any) netip.Addr
 	endpoint func(e any) netip.AddrPort
 	info     *event.Object // of an object
+	path     string        // of an object, as [bind.EventType] names it; empty where it is none of those
+
+	// lua makes the value that a script sees, where the general form is not enough for
+	// it; cell is the variable that the value is read from.
+	lua  func(e any) glua.LValue
+	cell *glua.Upvalue
+	near *bind.Group // where the value is a field that can be read with others
+
+	weight int // how many nodes the expression has, with those that its names stand for
+	origin *origin
 }
 
 // constant makes a value of what a script holds.
