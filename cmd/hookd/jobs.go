@@ -26,6 +26,8 @@ type relay struct {
 	front   *flow.Front
 	workers int
 	batch   int // packets an entry
+	show    *progress
+	push    func() // writes records out
 
 	mu      sync.Mutex // guards what follows, and turns at sorting
 	changed sync.Cond
@@ -33,14 +35,14 @@ type relay struct {
 	sorted  int               // how many rounds were
 	over    int               // how many rounds all workers have run
 	sorting bool              // a worker is at the next
-	slow    bool              // more packets may have to be waited for: all is run before
+	slow    bool              // the next may have to be waited for
 	ended   bool              // there are no more
 }
 
 // feedJobs handles all packets: so many workers as there are jobs read them in turn, and
 // run each their part of the shards, to the end of the connections that are left.
 func (h *house) feedJobs(front *flow.Front, src frameSource, stop *interrupt) error {
-	r := &relay{shards: h.engine.Shards(), front: front, workers: h.jobs, batch: h.entry()}
+	r := &relay{shards: h.engine.Shards(), front: front, workers: h.jobs, batch: h.entry(), show: h.progress, push: h.out.Push}
 	r.changed.L = &r.mu
 	for i := range r.rounds {
 		r.rounds[i] = newRound(r.shards.Len())
@@ -95,8 +97,10 @@ func (r *relay) run(sh *event.Shard, rd *round) {
 func (r *relay) turn(n int) *round {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n > 0 {
-		r.ran(n - 1)
+	if n > 0 && r.ran(n-1) {
+		r.mu.Unlock()
+		r.push()
+		r.mu.Lock()
 	}
 	for {
 		switch {
@@ -112,22 +116,27 @@ func (r *relay) turn(n int) *round {
 	}
 }
 
-// ran notes that a worker is done with a round. Each runs them in order, so a round is
-// over later than those before.
-func (r *relay) ran(n int) {
+// ran notes that a worker is done with a round, and reports whether that was all there
+// is while another may be waiting for packets. Each runs rounds in order, so one is over
+// later than those before.
+func (r *relay) ran(n int) (idle bool) {
 	rd := r.rounds[n%maxRounds]
-	if rd.left--; rd.left == 0 {
-		r.over++
-		r.changed.Broadcast()
-	}
-}
-
-// maySort reports whether a worker that is at round n may and should sort the next.
-func (r *relay) maySort(n int) bool {
-	if r.ended || r.sorting || r.sorted >= min(n+roundsAhead, r.over+maxRounds) {
+	if rd.left--; rd.left > 0 {
 		return false
 	}
-	return !r.slow || r.over == r.sorted
+	r.over++
+	r.changed.Broadcast()
+	return r.slow && r.sorting && r.over == r.sorted
+}
+
+// maySort reports whether a worker that is at round n may and should sort the next: who
+// may have to wait for packets has run all before.
+func (r *relay) maySort(n int) bool {
+	ahead := roundsAhead
+	if r.slow {
+		ahead = 1
+	}
+	return !r.ended && !r.sorting && r.sorted < min(n+ahead, r.over+maxRounds)
 }
 
 // sortNext sorts the next round, without the lock.
@@ -137,6 +146,9 @@ func (r *relay) sortNext() {
 	r.mu.Unlock()
 	more := r.sort(rd)
 	slow := more && r.src.waits()
+	if !more {
+		r.show.clear() // records of what ends now may follow
+	}
 	r.mu.Lock()
 	rd.left = r.workers
 	r.sorting, r.slow, r.ended = false, slow, !more

@@ -42,7 +42,8 @@ func TestJobs(t *testing.T) {
 func TestJobsCount(t *testing.T) {
 	dir := corpora(t)
 	scripts := `rule "read" { on = flow.conn_end, run = function(c) c:tag("has" .. #(c.server.sent:peek() or "")) end }
-rule "busy" { on = flow.new_data, threshold = { by = "id", count = 3, within = "1s", fire = "each" }, run = function(c) c:tag("busy") end }`
+rule "third" { on = flow.new_data, run = function(c) c.data.n = (c.data.n or 0) + 1; if c.data.n == 3 then c:tag("busy") end end }
+rule "busy" { on = flow.conn_end, match = { tags = "busy" }, run = function(c) state:incr("busy") end }`
 	type counted struct {
 		Stats flow.Stats
 		Err   string
