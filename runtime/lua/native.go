@@ -6,6 +6,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/predicate"
 )
@@ -68,6 +69,12 @@ func (f *fields) deedForm(key string) *deedForm {
 	}
 	fn := f.get(key).(*glua.LFunction)
 	m := &predicate.Machine{Cells: map[string]*glua.Upvalue{}, Values: &n.in.values, Verdict: n.in.prog.verdict, Event: n.in.prog.rt.event}
+	in := n.in
+	m.Held = in.ofRecord
+	m.Data = func(o event.Kept) *record.Table { return in.env.Services.Data(o, in.prog.path).Table() }
+	if in.env.State != nil && in.prog.survey.Own("state") {
+		m.State = in.env.State.Table()
+	}
 	for i, name := range fn.Proto.DbgUpvalues {
 		if i < len(fn.Upvalues) {
 			m.Cells[name] = fn.Upvalues[i]
@@ -107,6 +114,14 @@ func (d *deedForm) maker() engine.DeedMaker {
 		}
 		return form
 	}
+}
+
+// ofRecord is fromRecord without an allocation for a number.
+func (in *instance) ofRecord(v record.Value) glua.LValue {
+	if f, ok := v.AsNumber(); ok {
+		return in.values.Number(f)
+	}
+	return in.fromRecord(v)
 }
 
 // event returns what scripts see of an event.

@@ -16,6 +16,7 @@ import (
 	"github.com/hookd/hookd/engine/diag"
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
+	"github.com/hookd/hookd/engine/record"
 )
 
 // Random events: every field of every object has a value.
@@ -367,7 +368,9 @@ func (a *author) handler() string {
 
 func (a *author) statements(b *strings.Builder, depth int) {
 	for range 1 + a.IntN(3) {
-		switch a.IntN(10) {
+		switch a.IntN(11) {
+		case 10:
+			fmt.Fprintf(b, "%s = %s ", a.leaf("c.data.k", "state.k"), a.anything(1))
 		case 0:
 			name := fmt.Sprintf("n%d", a.IntN(3))
 			fmt.Fprintf(b, "local %s = %s ", name, a.anything(1))
@@ -396,9 +399,11 @@ func (a *author) statements(b *strings.Builder, depth int) {
 
 // anything writes a value, with variables in it.
 func (a *author) anything(depth int) string {
-	switch a.IntN(9) {
+	switch a.IntN(10) {
 	case 0:
 		return pick(a.Rand, vars...)
+	case 9:
+		return a.leaf("c.data.k", "state.k", "(state.k or 0) + 1", "(c.data.k or 0) + pkt.len")
 	case 1:
 		return fmt.Sprintf("(%s or 0) + %s", pick(a.Rand, vars...), a.number(depth-1))
 	case 2:
@@ -462,9 +467,17 @@ func (p *predicateRun) noteDeed(d *engine.Deed) {
 func (p *predicateRun) deeds(t *testing.T, in *instance, fn engine.FuncID, deed *engine.Deed, call *engine.Call, line string) {
 	t.Helper()
 	cells := in.funcs[fn-1].fn.Upvalues
+	records := []*record.Table{in.env.State.Table()}
+	if k, ok := call.Info.Subject().Get.Object(call.Event).(event.Kept); ok && !k.Ended() {
+		records = append(records, in.env.Services.Data(k, in.prog.path).Table())
+	}
+	key := record.String("k")
 	held := func() (list []glua.LValue) {
 		for _, c := range cells {
 			list = append(list, c.Value())
+		}
+		for _, t := range records {
+			list = append(list, in.fromRecord(t.Get(key)))
 		}
 		return list
 	}
@@ -474,6 +487,11 @@ func (p *predicateRun) deeds(t *testing.T, in *instance, fn engine.FuncID, deed 
 	natively := held()
 	for i, c := range cells {
 		c.SetValue(before[i])
+	}
+	for i, t := range records {
+		if v, err := scalar(before[len(cells)+i]); err != nil || t.Set(key, v) != nil {
+			t.Set(key, record.Value{})
+		}
 	}
 	is, err := in.Run(fn, call)
 	if same != nil && err == nil {

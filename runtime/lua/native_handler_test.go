@@ -102,7 +102,11 @@ func TestHandlersForTheMachine(t *testing.T) {
 		{`a = c`, "an object is kept (line 3)"},
 		{`
 rest = 1`, "an assignment to the global rest (line 4)"},
-		{`c.data.n = 1`, "an assignment to a field (line 3)"},
+		{`a.n = 1`, "an assignment to a field (line 3)"},
+		{`c.data.n = 1 state.n = 1`, "a second assignment to a record (line 3)"},
+		{`a = c.data`, "a record is kept (line 3)"},
+		{`c.data.n = state.incr`, "the call of a function (line 3)"},
+		{`a = c.data.incr`, "the method incr of a record (line 3)"},
 		{`return n`, "it returns something else than the name of a verdict (line 3)"},
 		{`n = this.count`, "this.count (line 3)"},
 		{`a = a.x`, "a field of what a variable holds (line 3)"},
@@ -116,6 +120,44 @@ rest = 1`, "an assignment to the global rest (line 4)"},
 	}
 }
 
+// TestNativeRecords looks at what handlers leave in records.
+func TestNativeRecords(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ body, native, want string }{
+		{`c.data.n = (c.data.n or 0) + 1`, "native", "1 nil|2 nil|1 nil"},
+		{`state.n = (state.n or 0) + pkt.len`, "native", "nil 60|nil 120|nil 180"},
+		{`local d = c.data d.n = c.client.ip`, "native", "10.0.0.1 nil|10.0.0.1 nil|10.0.0.2 nil"},
+		{`c.data.n = 1 if c.data.n == 1 then c = nil end`, "native", "1 nil|1 nil|1 nil"},
+		{`if c.data.n then c.data.n = nil else c.data.n = true end`, "native", "true nil|nil nil|true nil"},
+		{`state.n = {}`, "Lua, no native form: it makes a table (line 2)", ""},
+		{`state.n = kept`, "native", ""},
+		{`state.n = c.data.n + 1`, "native", ""},
+		{`c.data.n = long`, "native", ""},
+	} {
+		src := `local kept, long = {}, ("x"):rep(100000) kept = { 1 } long = long .. "y"
+rule "does" { on = flow.conn_start, priority = 1, run = function(c, pkt) ` + tt.body + ` end }
+rule "shows" { on = flow.conn_start, run = function(c) print(tostring(c.data.n) .. " " .. (type(state.n) == "table" and #state.n or tostring(state.n))) end }`
+		said := map[string]string{}
+		for how, cfg := range map[string]Config{"natively": {}, "in the machine": {Interpret: true}} {
+			h := newHouse(t, engine.Limits{})
+			cfg.Catalogue, cfg.Functions, cfg.Limits = h.Catalogue(), h.Functions(), h.Limits()
+			h.Use(New(cfg))
+			h.started(src)
+			if how == "natively" && !strings.Contains(strings.Join(h.Live().Explain(), "\n"), "run: "+tt.native) {
+				t.Errorf("%s: %s", tt.body, h.Live().Explain())
+			}
+			c := newConn(1)
+			for _, c := range []*conn{c, c, newConn(2)} {
+				h.start(c)
+			}
+			said[how] = strings.ReplaceAll(strings.TrimSpace(h.take()), "\n", "|")
+		}
+		if said["natively"] != said["in the machine"] || tt.want != "" && said["natively"] != tt.want {
+			t.Errorf("%s: %v, want %s", tt.body, said, tt.want)
+		}
+	}
+}
+
 // TestNativeHandlersAllocateNothing holds handlers to what they may allocate.
 func TestNativeHandlersAllocateNothing(t *testing.T) {
 	for _, tt := range []struct {
@@ -124,6 +166,8 @@ func TestNativeHandlersAllocateNothing(t *testing.T) {
 	}{
 		{"five small fields", nativeFive, 0},
 		{"a counter", nativeCount, 0},
+		{"a counter in the state", stateCount, 0},
+		{"a counter of a connection", counter, 0},
 		{"two long numbers", `local n, m rule "a" { on = flow.conn_start, run = function(c, pkt) n, m = pkt.seq, n end }`, 1},
 	} {
 		h, emit, done := emitting(t, tt.src)

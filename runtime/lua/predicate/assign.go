@@ -15,6 +15,7 @@ type change struct {
 	of     variable
 	v      value
 	at     ast.PositionHolder
+	slot   *slot // of a record; nil for variables
 }
 
 // origin tells an expression from others with the same value.
@@ -65,6 +66,9 @@ func (c *compiler) now(of variable) (value, bool) {
 
 // assign compiles an assignment to names.
 func (c *compiler) assign(s *ast.AssignStmt, rest *cont) (test, error) {
+	if x, ok := s.Lhs[0].(*ast.AttrGetExpr); ok && len(s.Lhs) == 1 {
+		return c.assignKey(s, x, rest)
+	}
 	targets := make([]variable, len(s.Lhs))
 	for i, x := range s.Lhs {
 		id, ok := x.(*ast.IdentExpr)
@@ -83,10 +87,37 @@ func (c *compiler) assign(s *ast.AssignStmt, rest *cont) (test, error) {
 	}
 	for i := len(targets) - 1; i >= 0; i-- { // in Lua's order
 		c.owe(values[i])
-		c.changes = &change{c.changes, targets[i], values[i], s}
+		c.changes = &change{before: c.changes, of: targets[i], v: values[i], at: s}
 	}
 	for _, v := range values[len(targets):] {
 		c.owe(v)
+	}
+	return c.flow(rest)
+}
+
+// assignKey compiles the assignment to a key of a record.
+func (c *compiler) assignKey(s *ast.AssignStmt, to *ast.AttrGetExpr, rest *cont) (test, error) {
+	key, ok := to.Key.(*ast.StringExpr)
+	of, err := c.value(to.Object, rest.scope)
+	if err != nil {
+		return test{}, err
+	}
+	if !ok || of.kind != recorded {
+		return test{}, refuse(s, "an assignment to a field")
+	}
+	k, err := c.slotOf(to, of, key.Value)
+	if err != nil {
+		return test{}, err
+	}
+	values, err := c.values(s.Rhs, rest.scope, 1)
+	if err != nil {
+		return test{}, err
+	}
+	for _, v := range values[1:] {
+		c.owe(v)
+	}
+	if err := c.store(s, k, values[0]); err != nil {
+		return test{}, err
 	}
 	return c.flow(rest)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/runtime/lua/bind"
 )
 
@@ -21,6 +22,11 @@ type Machine struct {
 	Cells map[string]*glua.Upvalue
 	// Values makes what is written.
 	Values *bind.Values
+	// Data returns the record of an object, State is that of the script, nil where it has
+	// none that is known by its name. Held is what a script sees of a value in them.
+	Data  func(o event.Kept) *record.Table
+	State *record.Table
+	Held  func(v record.Value) glua.LValue
 	// Event is what scripts see of the events of info; nil where that is not known.
 	Event func(info *event.Info) *bind.EventType
 	// Verdict returns what family.word decides; nil where it has to be called or there
@@ -70,6 +76,8 @@ type leaf struct {
 	written [][]*glua.Upvalue
 	reads   []func(e any) glua.LValue
 	others  []*glua.Upvalue
+	// keep is what is stored in a record, before anything else is written; nil: nothing.
+	keep *keep
 	// touches are what may raise beside those.
 	touches []func(e any)
 }
@@ -107,7 +115,11 @@ func (d *deed) foresee(e any) func(*engine.Decision) error {
 		return nil
 	}
 	var decides *engine.Decision
+	kept := func() error { return nil }
 	if reached {
+		if d.leaf.keep != nil {
+			kept = d.leaf.keep.foresee()
+		}
 		decides = d.leaf.decision
 		for name, cell := range d.cells {
 			if i := slices.Index(d.leaf.cells, cell); i >= 0 {
@@ -124,7 +136,7 @@ func (d *deed) foresee(e any) func(*engine.Decision) error {
 				return fmt.Errorf("the native form of a handler leaves %s in %s, the function %s", want, name, is)
 			}
 		}
-		return nil
+		return kept()
 	}
 }
 
@@ -170,6 +182,14 @@ func (c *compiler) end(d *engine.Decision) (test, error) {
 			continue
 		}
 		seen[ch.of] = true
+		if ch.slot != nil {
+			read, err := c.luaOf(ch.at, ch.v)
+			if err != nil {
+				return test{}, err
+			}
+			l.keep, computed[ch.v.origin] = &keep{slot: ch.slot, read: read}, true
+			continue
+		}
 		cell := c.machine.Cells[ch.of.name]
 		if ch.v.cell == cell {
 			continue // it holds that already
@@ -203,12 +223,12 @@ func (l *leaf) write(c *compiler, cell *glua.Upvalue, ch *change) error {
 // reach makes the test that comes to a leaf.
 func (c *compiler) reach(l *leaf) test {
 	l.cells = append(slices.Concat(l.written...), l.others...)
-	if len(l.cells) == 0 && l.decision == nil && len(l.touches) == 0 {
+	if len(l.cells) == 0 && l.decision == nil && l.keep == nil && len(l.touches) == 0 {
 		return fixed(false)
 	}
 	l.values = make([]glua.LValue, 0, len(l.cells))
 	st, event, values := c.state, c.event, c.machine.Values
-	idle := len(l.cells) == 0 && l.decision == nil
+	idle := len(l.cells) == 0 && l.decision == nil && l.keep == nil
 	return test{holds: func(e any) bool {
 		list, ok := l.values, true
 		if len(l.groups) > 0 {
@@ -220,6 +240,9 @@ func (c *compiler) reach(l *leaf) test {
 		for _, touch := range l.touches {
 			touch(e)
 		}
+		if l.keep != nil {
+			l.keep.prepare(e, st)
+		}
 		switch {
 		case !ok:
 			st.ask = true
@@ -230,6 +253,12 @@ func (c *compiler) reach(l *leaf) test {
 			if st.leaf = l; st.dry {
 				return true
 			}
+		}
+		// What refuses to be stored is refused again, with its reason, when the function
+		// is asked.
+		if l.keep != nil && l.keep.of.Set(l.keep.key, l.keep.v) != nil {
+			st.ask = true
+			return false
 		}
 		for i, cell := range l.cells {
 			cell.SetValue(list[i])

@@ -188,7 +188,11 @@ func (c *compiler) attribute(x *ast.AttrGetExpr, sc *scope) (value, error) {
 	if err != nil {
 		return o, err
 	}
-	if o.kind != object {
+	switch o.kind {
+	case object:
+	case recorded:
+		return c.keyed(x, o, key.Value)
+	default:
 		return value{}, refuse(x, "a field of %s", o.kind)
 	}
 	f := o.info.Field(key.Value)
@@ -201,13 +205,15 @@ func (c *compiler) attribute(x *ast.AttrGetExpr, sc *scope) (value, error) {
 	}
 	if c.event != nil && o.path != "" {
 		c.nearby(&v, &o, f)
+	} else if v.kind == recorded {
+		return v, refuse(x, "a record farther off")
 	}
 	return v, nil
 }
 
 // nearby notes how a field is read with others, and the way to an object.
 func (c *compiler) nearby(v, o *value, f *event.Field) {
-	if v.kind == object {
+	if v.kind == object || v.kind == recorded {
 		v.path = o.path + "." + f.Name
 		return
 	}

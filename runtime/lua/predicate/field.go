@@ -49,6 +49,10 @@ func (c *compiler) field(f *event.Field, holder *value) value {
 	case event.Bytes:
 		get := through(r, g.Bytes)
 		v.kind, v.text = text, func(e any) string { return lent(get(e)) }
+	case event.Record:
+		if c.machine != nil && holder != nil {
+			c.data(&v, r)
+		}
 	case event.Enum:
 		c.enum(&v, f, through(r, g.Uint))
 	case event.IP:

@@ -115,6 +115,10 @@ func (c *compiler) flow(k *cont) (test, error) {
 		if c.machine != nil {
 			return c.assign(s, rest)
 		}
+	case *ast.FuncCallStmt:
+		if t, ok, err := c.assignState(s, rest); ok {
+			return t, err
+		}
 	}
 	return c.enter(&Refusal{k.stmts[0].Line(), c.more(k.stmts[0])})
 }

@@ -20,6 +20,9 @@ type caller func(e any) (o any, ok bool)
 // call compiles the call of a pure method.
 func (c *compiler) call(x *ast.FuncCallExpr, sc *scope) (value, error) {
 	if x.Method == "" {
+		if v, ok, err := c.readState(x); ok {
+			return v, err
+		}
 		return value{}, refuse(x, "the call of a function")
 	}
 	self, err := c.value(x.Receiver, sc)

@@ -6,6 +6,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/engine/record"
 	"github.com/hookd/hookd/runtime/lua/bind"
 )
 
@@ -19,12 +20,13 @@ const (
 	text
 	object
 	stored
-	unknown // whatever a variable holds
+	unknown  // whatever a variable holds
+	recorded // a record
 )
 
 // String names the type in a refusal.
 func (k kind) String() string {
-	return [...]string{"nil", "a boolean", "a number", "a string", "an object", "a store", "what a variable holds"}[k]
+	return [...]string{"nil", "a boolean", "a number", "a string", "an object", "a store", "what a variable holds", "a record"}[k]
 }
 
 // value is what is known of an expression: its type, and closures that compute
@@ -53,13 +55,15 @@ type value struct {
 	addr     func(e any) netip.Addr
 	endpoint func(e any) netip.AddrPort
 	info     *event.Object // of an object
-	path     string        // of an object, as [bind.EventType] names it; empty where it is none of those
+	path     string        // of an object or record, as [bind.EventType] names it; empty where it is none of those
 
 	// lua makes the value that a script sees, where the general form is not enough for
 	// it; cell is the variable that the value is read from.
 	lua  func(e any) glua.LValue
 	cell *glua.Upvalue
 	near *bind.Group // where the value is a field that can be read with others
+
+	table func(e any) *record.Table // of a record; nil asks
 
 	weight int // how many nodes the expression has, with those that its names stand for
 	origin *origin
