@@ -10,10 +10,10 @@ import (
 const (
 	// maxRounds is how many rounds of packets there are: no worker is ahead of another
 	// by more of them.
-	maxRounds = 8
+	maxRounds = 12
 	// roundsAhead is how many rounds a worker wants to have before it: while there are
 	// fewer, it sorts the next.
-	roundsAhead = 3
+	roundsAhead = 6
 )
 
 // relay takes packets to shards that are driven apart. Its workers each run their part
