@@ -96,13 +96,13 @@ func (t *Threshold) Event(k store.Key, now int64) (fire bool, held int) {
 	defer t.mu.Unlock()
 	t.stats.Events++
 	w := t.touch(k, now)
-	before := w.ring.until(now)
-	held = min(before-w.ring.until(now-int64(t.config.Within)), t.config.Count)
+	before, ended := w.ring.until(now), w.ring.until(now-int64(t.config.Within))
+	held = min(before-ended, t.config.Count)
 	if held < t.config.Count {
 		held++
 		w.fired = w.fired && before < w.ring.n // armed, but by one that is late
 	}
-	t.keep(w, now, before)
+	t.keep(w, now, before, ended)
 	if held < t.config.Count || t.config.Fire == Once && w.fired {
 		return false, held
 	}
@@ -111,14 +111,19 @@ func (t *Threshold) Event(k store.Key, now int64) (fire bool, held int) {
 	return true, held
 }
 
-// keep adds an event to w behind the oldest before.
-func (t *Threshold) keep(w *window, now int64, before int) {
+// keep adds an event to w behind the oldest before, of which ended are not in its
+// window.
+func (t *Threshold) keep(w *window, now int64, before, ended int) {
 	old := 0
 	if w.ring.n == len(w.ring.times) {
 		least := t.least(now)
-		old = t.useless(w, now, least)
+		if least == now {
+			old = max(before+1-t.config.Count, ended)
+		} else {
+			old = max(w.ring.until(least)-t.config.Count, w.ring.until(least-int64(t.config.Within)))
+		}
 		switch {
-		case old > 0:
+		case old > 0: // that end before any window to come, or have Count later ones in each
 		case w.ring.n < t.most():
 			t.grow(w, least)
 		default:
@@ -131,16 +136,6 @@ func (t *Threshold) keep(w *window, now int64, before int) {
 	}
 	w.ring.drop(old)
 	w.ring.insert(now, before-old)
-}
-
-// useless returns how many of w's oldest no event is to count once there is one at
-// now: they end before its window, or it has Count later ones.
-func (t *Threshold) useless(w *window, now, least int64) int {
-	passed := w.ring.until(least)
-	if now == least {
-		passed++
-	}
-	return max(passed-t.config.Count, w.ring.until(least-int64(t.config.Within)))
 }
 
 // most returns how many events of a key are kept at most.
