@@ -163,3 +163,41 @@ func TestDeed(t *testing.T) {
 		})
 	}
 }
+
+// TestDeedsAreMeasured checks that of what is done natively as much is measured as of
+// calls.
+func TestDeedsAreMeasured(t *testing.T) {
+	t.Parallel()
+	var clock int64
+	e := engine.New(engine.Config{Catalogue: catalogue.New(catalogue.All()...), Sink: &sink{}, ThreadCPU: func() int64 {
+		clock += 5
+		return clock
+	}})
+	t.Cleanup(e.Close)
+	e.Use(fakeRuntime{"a.lua": func(vm *fakeVM) {
+		for name, match := range map[string]*match.Node{"at once": nil, "behind a match": {}} {
+			vm.rule(name, startSnd, func(d *engine.RuleDecl) {
+				d.Match = match
+				d.Deed = func(*event.Info) *engine.Deed {
+					return &engine.Deed{Do: func(any) (engine.Answer, *engine.Decision) { return engine.Yes, nil }}
+				}
+				d.Run = vm.fn(func(*engine.Call) (engine.Decision, error) { return engine.Decision{}, errors.New("called") })
+			})
+		}
+	}})
+	if _, diags := e.Apply([]engine.Source{{Path: "a.lua", Text: []byte("1")}}); diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	e.Start(1000e9)
+	sh := e.Shard(0)
+	sh.Enter()
+	for range 2*engine.SampleEvery + 1 {
+		flowev.OnConnStartSnd.Emit(sh, &flowev.ConnStart{C: newConn(1, "10.0.0.1:1000", "10.0.0.2:80")})
+	}
+	sh.Leave()
+	for _, r := range e.Rules() {
+		if r.Calls != 2*engine.SampleEvery+1 || r.Errors != 0 || r.CPU.Samples != 3 || r.CPU.Nanos != 15 {
+			t.Errorf("%s: %d calls, %d errors, %d samples of %d ns", r.Name, r.Calls, r.Errors, r.CPU.Samples, r.CPU.Nanos)
+		}
+	}
+}

@@ -40,22 +40,23 @@ func inOrder(a, b *rule) bool {
 // ruleState is a rule on one shard: a rule is the same over generations while its
 // script and name are.
 type ruleState struct {
-	RuleStats
+	// What each event asks stands together, here and in what is shared.
 	*ruleShared
 	// muted counts the objects that the rule is unbound from since its script
 	// changed last, which is era.
 	muted int
 	era   uint64
+	RuleStats
 }
 
 // ruleShared is what is one for all shards. It lasts until its script changes;
 // then another goes on with what it counted.
 type ruleShared struct {
-	health
-	threshold *counted // never changed
-	matched   *tally   // how often, on all shards
 	// off says who switched the rule off: offByScript, offByHand or both.
-	off atomic.Uint32
+	off       atomic.Uint32
+	matched   *tally   // how often, on all shards
+	threshold *counted // never changed
+	health
 }
 
 // RuleStats counts what a rule did since the engine started.

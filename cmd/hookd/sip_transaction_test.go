@@ -105,7 +105,7 @@ rule "route" { on = sip.request_in, match = { ruri = { user = "bob" } }, run = f
 	r.request("INVITE", "bob")
 	r.want("192.0.2.11", "INVITE sip:x@192.0.2.11 SIP/2.0\r\n")
 	r.request("INVITE", "eve")
-	r.want("192.0.2.1", "SIP/2.0 404 Not Found\r\n")
+	r.want("192.0.2.1", "SIP/2.0 500 Server Internal Error\r\n")
 	r.request("INVITE", "joe")
 	r.want("192.0.2.1", "SIP/2.0 500 Policy Failed\r\n")
 	if n := r.h.engine.Stats().Errors; n != 3 || !strings.Contains(r.out.String(), "policy.lua:1") {

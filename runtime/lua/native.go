@@ -67,11 +67,12 @@ func (f *fields) deedForm(key string) *deedForm {
 	if n == nil {
 		return nil
 	}
-	fn := f.get(key).(*glua.LFunction)
-	m := &predicate.Machine{Cells: map[string]*glua.Upvalue{}, Values: &n.in.values, Verdict: n.in.prog.verdict, Event: n.in.prog.rt.event}
-	in := n.in
-	m.Held = in.ofRecord
-	m.Data = func(o event.Kept) *record.Table { return in.env.Services.Data(o, in.prog.path).Table() }
+	fn, in := f.get(key).(*glua.LFunction), n.in
+	m := &predicate.Machine{
+		Cells: map[string]*glua.Upvalue{}, Values: &in.values, Held: in.ofRecord,
+		Event: in.prog.rt.event, Verdict: in.prog.verdict,
+		Data: func(o event.Kept) *record.Table { return in.env.Services.Data(o, in.prog.path).Table() },
+	}
 	if in.env.State != nil && in.prog.survey.Own("state") {
 		m.State = in.env.State.Table()
 	}

@@ -1785,7 +1785,8 @@ local sip_branch = {}
 
 ---A request began a transaction (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never
 ---an ACK and never a copy. No branch and no reply exists yet. Without a verdict a request of a dialog
----is forwarded by its route; any other is answered with 404, see unrouted.
+---is forwarded by its route; any other is answered with 404, see unrouted, or 500 where a rule that
+---could have decided failed.
 ---@class sip.request_in.point: hookd.point
 ---@alias sip.request_in.handler fun(tx: sip.tx, m: sip.message): hookd.verdict?
 
@@ -1870,7 +1871,8 @@ local sip_branch = {}
 ---@class sip.e2ecancel_in.point: hookd.point
 ---@alias sip.e2ecancel_in.handler fun(tx: sip.tx, m: sip.message)
 
----No rule decided about a new request and it belongs to no dialog: it will be answered with 404.
+---No rule decided about a new request and it belongs to no dialog: it will be answered with 404, or
+---500 where a rule that could have decided failed.
 ---@class sip.unrouted.point: hookd.point
 ---@alias sip.unrouted.handler fun(tx: sip.tx, m: sip.message)
 
@@ -1929,7 +1931,7 @@ local sip_branch = {}
 ---SIP messages become transactions, as RFC 3261 and Kamailio's TM have them; where a transaction
 ---passes a hook point, rules decide and change messages.
 ---@class sip
----@field request_in sip.request_in.point A request began a transaction (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never an ACK and never a copy. No branch and no reply exists yet. Without a verdict a request of a dialog is forwarded by its route; any other is answered with 404, see unrouted.
+---@field request_in sip.request_in.point A request began a transaction (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never an ACK and never a copy. No branch and no reply exists yet. Without a verdict a request of a dialog is forwarded by its route; any other is answered with 404, see unrouted, or 500 where a rule that could have decided failed.
 ---@field request_fwded sip.request_fwded.point A branch was built (TMCB_REQUEST_FWDED), once for each, all of a step before the first of them is sent. Not for copies.
 ---@field request_pending sip.request_pending.point A 100 is about to be sent (TMCB_REQUEST_PENDING).
 ---@field request_out sip.request_out.point A branch was sent for the first time, and its timers run (TMCB_REQUEST_OUT). Not when sending failed.
@@ -1948,7 +1950,7 @@ local sip_branch = {}
 ---@field ack_neg_in sip.ack_neg_in.point The ACK of a negative final reply came (TMCB_ACK_NEG_IN), each copy of it too.
 ---@field req_retr_in sip.req_retr_in.point A copy of the request came (TMCB_REQ_RETR_IN); the latest reply will be sent again.
 ---@field e2ecancel_in sip.e2ecancel_in.point The caller gave up: a CANCEL for this transaction came for the first time (TMCB_E2ECANCEL_IN). Branches are cancelled right after.
----@field unrouted sip.unrouted.point No rule decided about a new request and it belongs to no dialog: it will be answered with 404.
+---@field unrouted sip.unrouted.point No rule decided about a new request and it belongs to no dialog: it will be answered with 404, or 500 where a rule that could have decided failed.
 ---@field silent sip.silent.point Nobody answered, and the transaction ends without a reply since noisy_ctimer is off. No other hook tells of it.
 ---@field destroy sip.destroy.point The transaction ends (TMCB_DESTROY): the last event of each.
 ---@field local_request_in sip.local_request_in.point A request of this server's own is about to be sent (TMCB_LOCAL_REQUEST_IN).

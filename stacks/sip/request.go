@@ -102,19 +102,24 @@ func (t *Tx) decide(d event.Verdict) {
 		args, _ := d.Args.(*sipev.RelayArgs)
 		t.relay(args)
 	default:
-		t.unrouted()
+		t.unrouted(d.Failed)
 	}
 }
 
-// unrouted handles a request that no rule decided about: one of a dialog in whose path
-// this server is goes where its route says, another is answered.
-func (t *Tx) unrouted() {
+// unrouted handles a request that no rule decided about, since one failed or there is none
+// for it: one of a dialog in whose path this server is goes where its route says, another
+// is answered.
+func (t *Tx) unrouted(failed bool) {
 	m := t.view()
 	if ofDialog(&m.Message) && t.stack.inPath(&m.Message) {
 		t.relay(nil)
 		return
 	}
 	t.raiseUnrouted(m)
+	if failed {
+		t.answer(sipev.FakedByLocal, 500, "Server Internal Error", nil)
+		return
+	}
 	t.answer(sipev.FakedByLocal, 404, "Not Found", nil)
 }
 

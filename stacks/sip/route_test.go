@@ -138,6 +138,9 @@ func TestUnrouted(t *testing.T) {
 	r.want("a new call", "request_in INVITE, unrouted, response_pre_out 404 local, ! 404 caller, response_out 404 local")
 	r.recv("caller", dialogRequest("BYE", 2, "bye", "t1"))
 	r.want("a dialog of others", "request_in BYE, unrouted, response_pre_out 404 local, ! 404 caller, response_out 404 local")
+	r.hooks["request_in"] = func(any) event.Verdict { return event.Verdict{Failed: true} }
+	r.recv("caller", strings.NewReplacer("call1", "call2", "z9hG4bKinv", "z9hG4bKother").Replace(dialogRequest("INVITE", 1, "inv", "")))
+	r.want("a call whose rule failed", "request_in INVITE, unrouted, response_pre_out 500 local, ! 500 caller, response_out 500 local")
 	r.recv("caller", dialogRequest("ACK", 1, "ack", "t1"))
 	r.want("an ACK of others")
 }

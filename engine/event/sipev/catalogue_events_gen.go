@@ -10,9 +10,9 @@ import (
 var requestInInfo = &event.Info{
 	Family: "sip",
 	Name:   "sip.request_in",
-	Doc:    "A request began a transaction (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never an ACK and never a copy. No branch and no reply exists yet. Without a verdict a request of a dialog is forwarded by its route; any other is answered with 404, see unrouted.",
+	Doc:    "A request began a transaction (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never an ACK and never a copy. No branch and no reply exists yet. Without a verdict a request of a dialog is forwarded by its route; any other is answered with 404, see unrouted, or 500 where a rule that could have decided failed.",
 	Points: []event.PointInfo{
-		{ID: OnRequestIn.ID(), Name: "sip.request_in", Doc: "A request began a transaction (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never an ACK and never a copy. No branch and no reply exists yet. Without a verdict a request of a dialog is forwarded by its route; any other is answered with 404, see unrouted."},
+		{ID: OnRequestIn.ID(), Name: "sip.request_in", Doc: "A request began a transaction (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never an ACK and never a copy. No branch and no reply exists yet. Without a verdict a request of a dialog is forwarded by its route; any other is answered with 404, see unrouted, or 500 where a rule that could have decided failed."},
 	},
 	Args: []string{"tx", "m"},
 	Fields: []event.Field{
@@ -877,9 +877,9 @@ var e2ecancelInInfo = &event.Info{
 var unroutedInfo = &event.Info{
 	Family: "sip",
 	Name:   "sip.unrouted",
-	Doc:    "No rule decided about a new request and it belongs to no dialog: it will be answered with 404.",
+	Doc:    "No rule decided about a new request and it belongs to no dialog: it will be answered with 404, or 500 where a rule that could have decided failed.",
 	Points: []event.PointInfo{
-		{ID: OnUnrouted.ID(), Name: "sip.unrouted", Doc: "No rule decided about a new request and it belongs to no dialog: it will be answered with 404."},
+		{ID: OnUnrouted.ID(), Name: "sip.unrouted", Doc: "No rule decided about a new request and it belongs to no dialog: it will be answered with 404, or 500 where a rule that could have decided failed."},
 	},
 	Args: []string{"tx", "m"},
 	Fields: []event.Field{

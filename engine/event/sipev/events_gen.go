@@ -27,7 +27,7 @@ var (
 	// (TMCB_REQUEST_IN): every new INVITE, other request and CANCEL, never an ACK
 	// and never a copy. No branch and no reply exists yet. Without a verdict a
 	// request of a dialog is forwarded by its route; any other is answered with
-	// 404, see unrouted.
+	// 404, see unrouted, or 500 where a rule that could have decided failed.
 	OnRequestIn = event.MakePoint[RequestIn](68)
 	// OnRequestFwded is sip.request_fwded. A branch was built (TMCB_REQUEST_FWDED),
 	// once for each, all of a step before the first of them is sent. Not for
@@ -92,7 +92,8 @@ var (
 	// cancelled right after.
 	OnE2ecancelIn = event.MakePoint[E2ecancelIn](86)
 	// OnUnrouted is sip.unrouted. No rule decided about a new request and it
-	// belongs to no dialog: it will be answered with 404.
+	// belongs to no dialog: it will be answered with 404, or 500 where a rule that
+	// could have decided failed.
 	OnUnrouted = event.MakePoint[Unrouted](87)
 	// OnSilent is sip.silent. Nobody answered, and the transaction ends without a
 	// reply since noisy_ctimer is off. No other hook tells of it.
@@ -130,7 +131,8 @@ var (
 // RequestIn is sip.request_in. A request began a transaction (TMCB_REQUEST_IN):
 // every new INVITE, other request and CANCEL, never an ACK and never a copy. No
 // branch and no reply exists yet. Without a verdict a request of a dialog is
-// forwarded by its route; any other is answered with 404, see unrouted.
+// forwarded by its route; any other is answered with 404, see unrouted, or 500
+// where a rule that could have decided failed.
 type RequestIn struct {
 	// The transaction.
 	Tx Tx
@@ -339,7 +341,8 @@ type E2ecancelIn struct {
 }
 
 // Unrouted is sip.unrouted. No rule decided about a new request and it belongs
-// to no dialog: it will be answered with 404.
+// to no dialog: it will be answered with 404, or 500 where a rule that could
+// have decided failed.
 type Unrouted struct {
 	// The transaction.
 	Tx Tx

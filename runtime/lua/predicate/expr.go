@@ -380,7 +380,7 @@ func (c *compiler) logical(x *ast.LogicalOpExpr, sc *scope) (value, error) {
 			}
 			return r(e)
 		}, a, b), nil
-	case a.kind == unknown || b.kind == unknown:
+	case c.machine != nil:
 		return c.either(x, a, b)
 	}
 	return value{}, refuse(x, "%s between %s and %s as a value", x.Operator, a.describe(), b.describe())

@@ -38,7 +38,7 @@ func (c *compiler) asText(v value) value {
 	return value{kind: text, text: read, touch: func(e any) { read(e) }}
 }
 
-// either compiles and/or where one of two values is not known.
+// either compiles and/or between any values in a handler.
 func (c *compiler) either(x *ast.LogicalOpExpr, a, b value) (value, error) {
 	l, err := c.luaOf(x, a)
 	if err != nil {
