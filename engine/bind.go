@@ -66,6 +66,7 @@ func (r *resolver) makeThreshold(ru *rule) {
 	if err == nil {
 		var t *threshold.Threshold
 		if t, err = threshold.New(cfg); err == nil {
+			t.Follow(r.st.engine.set.Clock())
 			ru.threshold = &counted{t, d.By}
 		}
 	}

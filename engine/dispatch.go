@@ -217,7 +217,9 @@ func (s *shard) try(o *outcome, en *entry, b *binding) {
 	}
 	switch r := en.rule; at {
 	case StepSuspended:
-		s.missed(o, r)
+		if s.native(en.when, o.event) != No && s.native(en.guard, o.event) != No {
+			s.missed(o, r)
+		}
 		s.decide(o, en, r.onError)
 	case StepDecides:
 		s.decide(o, en, r.verdict)

@@ -298,6 +298,53 @@ func TestFailed(t *testing.T) {
 	}
 }
 
+// TestFailedEvent is [TestFailed] where the filter of a user-defined event fails, and so none of the rules on it is
+// asked, and then is suspended.
+func TestFailedEvent(t *testing.T) {
+	for other, want := range map[string]event.Verdict{"10.0.0.1": {Failed: true}, "10.0.0.9": {}} {
+		calls := 0
+		r := newRig(t, engine.Limits{}, fakeRuntime{"a.lua": func(vm *fakeVM) {
+			vm.event("mine", "flow.conn_start", vm.fn(func(*engine.Call) (engine.Decision, error) {
+				calls++
+				return engine.Decision{}, errors.New("no")
+			}))
+			vm.rule("on it", []string{"event.mine"}, func(d *engine.RuleDecl) {
+				d.Match = &match.Node{All: []match.Node{{Path: []string{"client", "ip"}, Op: match.Eq, Values: []match.Value{match.Text(other)}}}}
+				d.Verdict = verdict(flowev.VerdictCut)
+			})
+		}}).up()
+		for range 12 {
+			if v := r.start(newConn(1, "10.0.0.1:1000", "10.0.0.2:80")); v != want {
+				t.Errorf("of a rule for %s: verdict %+v, want %+v", other, v, want)
+			}
+		}
+		if calls != 10 {
+			t.Errorf("ran %d times, want 10 until it was suspended", calls)
+		}
+	}
+}
+
+// TestFailedForOthers asks the native form of a suspended rule whether an event is for it at all.
+func TestFailedForOthers(t *testing.T) {
+	says := engine.Ask
+	r := newRig(t, engine.Limits{}, fakeRuntime{"a.lua": func(vm *fakeVM) {
+		vm.rule("sick", startSnd, func(d *engine.RuleDecl) {
+			d.When = vm.fn(func(*engine.Call) (engine.Decision, error) { return engine.Decision{}, errors.New("no") })
+			d.NativeWhen = func(*event.Info) engine.Native { return func(any) engine.Answer { return says } }
+			d.Verdict = verdict(flowev.VerdictCut)
+		})
+	}}).up()
+	c := newConn(1, "10.0.0.1:1000", "10.0.0.2:80")
+	for range 11 {
+		if v := r.start(c); !v.Failed {
+			t.Errorf("verdict %+v, want a failed one", v)
+		}
+	}
+	if says = engine.No; r.start(c).Failed {
+		t.Error("failed for an event that is not for the rule")
+	}
+}
+
 // TestErrorsFarApart checks that failures outside the window do not add up.
 func TestErrorsFarApart(t *testing.T) {
 	calls := 0

@@ -50,9 +50,19 @@ func (s *shard) missed(o *outcome, r *rule) {
 	}
 }
 
+// missedAll is missed for the rules on a user-defined event of which nobody knows whether it holds.
+func (s *shard) missedAll(o *outcome, n *node) {
+	for _, en := range n.order {
+		if en.matches == nil || en.matches(o.event) {
+			s.missed(o, en.rule)
+		}
+	}
+}
+
 // failEvent reports the failure of a user-defined event's filter; the event
 // does not hold.
 func (s *shard) failEvent(o *outcome, n *node, err error) {
+	s.missedAll(o, n)
 	se := asScriptError(err, n.script.path)
 	s.blame(n.health, s.origin(o, n.script, n.decl.Name, se.Line), o.plan.where, se)
 	s.poisoned(n.script.instance, se)

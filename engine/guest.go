@@ -299,7 +299,7 @@ func (e *Engine) fit(g *Generation) *Generation {
 			break
 		}
 		mine := slices.DeleteFunc(slices.Clone(diags), func(d *diag.Diagnostic) bool { return d.File != guest.path })
-		if len(mine) > 0 {
+		if mine.HasErrors() {
 			guest.lose(mine)
 		}
 		next, diags = g.with(e, e.guests)

@@ -78,10 +78,14 @@ func (s *shard) ask(o *outcome, n *node) bool {
 	if n.decl.When == 0 {
 		return true
 	}
-	if n.health.suspended() {
+	answer := s.native(n.when, o.event)
+	switch {
+	case n.health.suspended():
+		if answer != No {
+			s.missedAll(o, n)
+		}
 		return false
-	}
-	if answer := s.native(n.when, o.event); answer != Ask {
+	case answer != Ask:
 		return answer == Yes
 	}
 	ok, err := n.script.instance.Filter(n.decl.When, s.prepareNode(o, n))

@@ -264,7 +264,7 @@ func (e *Engine) inherit(g *Generation) {
 			continue
 		}
 		if st.threshold != nil && was.threshold.adopt(st.threshold) == was.threshold {
-			st.threshold = &counted{was.threshold.Clone(), was.threshold.by}
+			st.threshold = &counted{was.threshold.Clone(e.set.Clock()), was.threshold.by}
 		}
 		if now, before := g.scripts[key.script], from.live.scripts[key.script]; before != nil && now.hash == before.hash {
 			st.off.Store(was.off.Load())

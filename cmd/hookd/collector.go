@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 )
 
 // A replay is over soon and mostly keeps little: as long as that is so the collector may wait
@@ -24,18 +25,21 @@ func easeCollector() (restore func()) {
 		return func() {}
 	}
 	before := debug.SetGCPercent(idleGarbage * 100 / leastHeap)
-	done := make(chan struct{})
+	var mu sync.Mutex // guards over
+	over := false
 	afterPass(func() bool {
-		select {
-		case <-done:
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
 			return false
-		default:
 		}
 		debug.SetGCPercent(patience(before))
 		return true
 	})
 	return func() {
-		close(done)
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
 		debug.SetGCPercent(before)
 	}
 }

@@ -26,3 +26,14 @@ func (c *Clock) Now() int64 {
 	}
 	return now
 }
+
+// Least returns the time that all shards have reached: the least that any of them
+// told, in nanoseconds since the Unix epoch, 0 as long as one told nothing. Nothing is
+// to happen in any shard before it. It never goes back, and any goroutine may ask.
+func (c *Clock) Least() int64 {
+	least := int64(math.MaxInt64)
+	for i := range c.told {
+		least = min(least, c.told[i].now.Load())
+	}
+	return least
+}

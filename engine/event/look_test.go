@@ -126,18 +126,22 @@ func TestLookInAnEntry(t *testing.T) {
 	}
 }
 
-// TestClockOfShards checks that the clock is the greatest time that a shard told, wherever that is.
+// TestClockOfShards checks that the clock is the greatest time that a shard told, wherever that is, and that all have
+// reached the least, once each told one.
 func TestClockOfShards(t *testing.T) {
 	t.Parallel()
 	set := event.NewShards(3, event.Apart, 0)
 	for i, ts := range []int64{50, 70, 60} {
+		if least := set.Clock().Least(); least != 0 {
+			t.Errorf("all have reached %d with %d at 0", least, 3-i)
+		}
 		s := set.At(i)
 		s.Enter()
 		s.Advance(ts)
 		s.Leave()
 	}
-	if now := set.Clock().Now(); now != 70 {
-		t.Errorf("it is %d", now)
+	if now, least := set.Clock().Now(), set.Clock().Least(); now != 70 || least != 50 {
+		t.Errorf("it is %d, and all have reached %d", now, least)
 	}
 }
 

@@ -42,6 +42,7 @@ const (
 	MaxCount        = 10_000
 	DefaultMaxKeys  = 100_000
 	DefaultMaxTimes = 4_000_000 // 32 MB
+	MaxLate         = 1024      // events of a key that are kept beyond Count for shards that are behind
 )
 
 // Config is a rule's threshold.

@@ -114,9 +114,9 @@ func flowAims() []aim {
 			what: "(c) 5 small fields a call, in the Lua machine, above (b), in empty protected calls", bound: 3.5, unit: "x",
 			value: inCalls(flowMachine),
 		},
-		{what: "(c) the same, native", bound: 3.5, unit: "x", value: inCalls(flowHandler)},
+		{what: "(c) 5 small fields a call, native, above (b), in empty protected calls", bound: 3.5, unit: "x", value: inCalls(flowHandler)},
 		{what: "(c) allocations a packet, in the Lua machine, second pass", bound: 0.001, value: probed(machineAllocs)},
-		{what: "(c) the same, native", bound: 0.001, value: probed(handlerAllocs)},
+		{what: "(c) allocations a packet, native, second pass", bound: 0.001, value: probed(handlerAllocs)},
 		// The tap does nothing else, so what is compared with it does not either.
 		{what: "(c) tshark's Lua tap, in that of the handler alone, native", bound: 40, least: true, unit: "x", value: ratio(tsharkTap, flowAlone)},
 		{what: "(c) in that of the handler alone, in the Lua machine", told: true, unit: "x", value: ratio(tsharkTap, flowLuaAlone)},
@@ -125,7 +125,7 @@ func flowAims() []aim {
 		// Wall time says something on processors that are idle only, and where there are two;
 		// what both jobs worked says what it would be if they were always busy.
 		{what: "(c) with --jobs 2, native, how much sooner it ends", bound: 1.6, least: true, unit: "x", value: sooner(flowHandler, flowJobs)},
-		{what: "(c) in the Lua machine", bound: 1.6, least: true, unit: "x", value: sooner(flowMachine, flowLuaJobs)},
+		{what: "(c) with --jobs 2, in the Lua machine, how much sooner it ends", bound: 1.6, least: true, unit: "x", value: sooner(flowMachine, flowLuaJobs)},
 		{
 			what: "(c) with --jobs 2, native, how much sooner it could by its CPU seconds", bound: 1.6, least: true, unit: "x",
 			value: func(r *result) float64 { return 2 * r.cpu(flowHandler) / r.cpu(flowJobs) },

@@ -304,7 +304,9 @@ func (b *broker) revive(table loop.Table, id string, r *savedRows) {
 		}
 	}
 	b.adopt(s)
-	s.will, s.willDue = r.will, r.willDue
+	if s.will, s.willDue = r.will, r.willDue; s.will != nil {
+		s.will.from = s
+	}
 	s.leave(nil)
 	b.p.counts.restored.Add(1)
 }
