@@ -43,6 +43,9 @@ type frameSource interface {
 	waits() bool
 	// progress returns how much was read of how much; 0 where that is not known.
 	progress() (read, size int64)
+	// swap has what Next lends from then on stay as it is: Next gives f a window of a capture of which no
+	// more frames come, and gets another of at least n bytes; it may get the same.
+	swap(f func(window []byte, n int) []byte)
 }
 
 // feed runs every packet of src through the flow stacks. What was read before an

@@ -6,10 +6,12 @@ import (
 )
 
 // A round has at most so many packets, but for those that are in one frame with others,
-// and of so many bytes, but for the last.
+// and of so many bytes, but for the last. It holds so many windows, but for those that are
+// given away at once: packets that a filter selects may lie far apart.
 const (
-	roundFrames = 256
-	roundBytes  = 512 << 10
+	roundFrames  = 256
+	roundBytes   = 512 << 10
+	roundWindows = 8
 )
 
 // round is packets that were read one after the other, by shard.
@@ -34,14 +36,6 @@ func (rd *round) empty() {
 	}
 }
 
-// keeping is a source that can leave the bytes of frames as they are: they need not be
-// copied then.
-type keeping interface {
-	// swap has every window of a capture given to f when no more frames of it come; f
-	// returns another of at least n bytes.
-	swap(f func(window []byte, n int) []byte)
-}
-
 // sorter reads packets, decodes them and finds their shards. It is for one goroutine at a
 // time.
 type sorter struct {
@@ -54,19 +48,16 @@ type sorter struct {
 	parcel flow.Parcel
 	frames uint64
 	now    int64
-	err    error    // why there are no more; io.EOF
-	lasts  bool     // what frames lent stays as it is
-	to     *round   // the one at hand
-	free   [][]byte // windows whose frames are over
+	err    error            // why there are no more; io.EOF
+	to     *round           // the one at hand
+	free   [][]byte         // windows whose frames are over
+	since  map[*byte]uint64 // how many frames there were when a window was handed out
 }
 
 // begin reads the first frame.
 func (s *sorter) begin() error {
-	if src, ok := s.src.(keeping); ok {
-		src.swap(s.swap)
-		s.lasts = true
-	}
-	s.unread, s.to = true, &round{}
+	s.unread, s.to, s.since = true, &round{}, map[*byte]uint64{}
+	s.src.swap(s.swap)
 	return s.src.Next(&s.frame)
 }
 
@@ -79,7 +70,7 @@ func (s *sorter) sort(rd *round) (more bool) {
 	if !s.goesOn(s.frames) {
 		return false
 	}
-	for rd.n < roundFrames && rd.bytes < roundBytes {
+	for rd.n < roundFrames && rd.bytes < roundBytes && len(rd.windows) < roundWindows {
 		if !s.unread {
 			if s.err = s.src.Next(&s.frame); s.err != nil {
 				return false
@@ -101,11 +92,8 @@ func (s *sorter) add(f *capture.Frame) {
 	s.to.until = s.now
 	s.to.bytes += len(f.Data)
 	if shard, ok := s.front.Plain(uint16(f.Link), f.Data); ok {
-		to, data, at := &s.to.of[shard], f.Data, s.front.Place(f.Data)
-		if !s.lasts {
-			data = s.to.keep(data)
-		}
-		*to = flow.AppendSlip(*to, uint16(f.Link), data, f.WireLen, f.TS, at)
+		to := &s.to.of[shard]
+		*to = flow.AppendSlip(*to, uint16(f.Link), f.Data, f.WireLen, f.TS, s.front.Place(f.Data))
 		s.to.n++
 		return
 	}
@@ -118,12 +106,11 @@ func (s *sorter) add(f *capture.Frame) {
 // put puts the parcel at hand into the round.
 func (s *sorter) put() {
 	rd, p := s.to, &s.parcel
-	keep := p.Made() || !s.lasts
-	if keep || !p.Plain() {
+	if p.Made() || !p.Plain() {
 		rd.parcels = append(rd.parcels, *p)
 		p = &rd.parcels[len(rd.parcels)-1]
 	}
-	if keep {
+	if p.Made() {
 		rd.made = p.Keep(rd.made)
 	}
 	to := &rd.of[p.Shard()]
@@ -131,16 +118,24 @@ func (s *sorter) put() {
 	rd.n++
 }
 
-// keep copies what does not last as long as the round.
-func (rd *round) keep(data []byte) []byte {
-	n := len(rd.made)
-	rd.made = append(rd.made, data...)
-	return rd.made[n:len(rd.made):len(rd.made)]
+// swap takes a window whose last frames are in the round at hand, or before. One of which
+// no frame was sorted, because none was selected or a block was skipped, is free at once:
+// else a search through a long capture would have all of it in memory.
+func (s *sorter) swap(window []byte, n int) []byte {
+	at := s.since[&window[0]]
+	delete(s.since, &window[0])
+	if at == s.frames {
+		s.free = append(s.free, window)
+	} else {
+		s.to.windows = append(s.to.windows, window)
+	}
+	next := s.spare(n)
+	s.since[&next[0]] = s.frames
+	return next
 }
 
-// swap takes a window whose last frames are in the round at hand, or before.
-func (s *sorter) swap(window []byte, n int) []byte {
-	s.to.windows = append(s.to.windows, window)
+// spare returns a window of at least n bytes.
+func (s *sorter) spare(n int) []byte {
 	if last := len(s.free) - 1; last >= 0 {
 		next := s.free[last]
 		s.free = s.free[:last]

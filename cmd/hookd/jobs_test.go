@@ -68,8 +68,8 @@ rule "busy" { on = flow.conn_end, match = { tags = "busy" }, run = function(c) s
 		defer src.Close()
 		h.jobs, h.batch = jobs, 5
 		var from frameSource = src
-		if how == "lent" {
-			from = struct{ frameSource }{src} // neither can it be read again, nor does what it lends last
+		if how == "once" {
+			from = struct{ frameSource }{src} // it cannot be read again
 		}
 		c := counted{Rules: h.engine.Rules()}
 		c.Stats, err = h.feed(from, newInterrupt(t.Context()))
@@ -94,7 +94,7 @@ rule "busy" { on = flow.conn_end, match = { tags = "busy" }, run = function(c) s
 		for _, tt := range []struct {
 			jobs, shards int
 			how          string
-		}{{2, 2, ""}, {2, 4, ""}, {3, 3, "lent"}} {
+		}{{2, 2, ""}, {2, 4, ""}, {3, 3, "once"}} {
 			if diff := cmp.Diff(want, count(tt.jobs, tt.shards, tt.how, paths...)); diff != "" {
 				t.Errorf("%s: %d jobs, %d shards %s (-one +several):\n%s", names[0], tt.jobs, tt.shards, tt.how, diff)
 			}

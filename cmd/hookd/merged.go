@@ -146,7 +146,7 @@ func (m *merged) ReadAt(b []byte, at int64) (int, error) {
 	return m.readers[at>>fileBits].ReadAt(b, at&(1<<fileBits-1))
 }
 
-// swap implements [keeping].
+// swap implements [frameSource].
 func (m *merged) swap(f func(window []byte, n int) []byte) {
 	for _, r := range m.readers {
 		r.Swap(f)

@@ -16,6 +16,7 @@ type halfRead struct{ read, size int64 }
 
 func (halfRead) Next(*capture.Frame) error      { return io.EOF }
 func (halfRead) waits() bool                    { return false }
+func (halfRead) swap(func([]byte, int) []byte)  {}
 func (h halfRead) progress() (read, size int64) { return h.read, h.size }
 
 // TestProgress checks what a terminal shows, and when.

@@ -43,6 +43,8 @@ func (s *twice) Next(f *capture.Frame) error {
 func (*twice) waits() bool                  { return false }
 func (*twice) progress() (read, size int64) { return 0, 0 }
 
+func (s *twice) swap(f func([]byte, int) []byte) { s.src.Swap(f) }
+
 func mallocs() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

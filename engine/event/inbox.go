@@ -61,6 +61,7 @@ func (s *Shard) takePosts() {
 	b.waiting.Store(0)
 	b.mu.Unlock()
 	for _, run := range list {
+		s.show.giveUp()
 		run()
 	}
 }

@@ -8,7 +8,9 @@ import (
 // show is what others must hold to look at a shard that is driven apart from theirs, and who has entered the
 // shard to change what they look at. Of these many changes are made between two looks, so it is held on from
 // the first change of an entry to the end of that, and given up before if somebody wants it: a change that
-// nobody waits for costs a load.
+// nobody waits for costs a load. Timers and what was posted may run handlers for long, so it is given up before
+// each. Who comes while a handler runs in the middle of a change, and nobody wanted to look when that began,
+// waits for that handler.
 type show struct {
 	mu     sync.Mutex
 	wanted atomic.Int32 // who look, or wait to

@@ -144,3 +144,45 @@ func TestClockOfShards(t *testing.T) {
 		t.Errorf("it is %d, and all have reached %d", now, least)
 	}
 }
+
+// TestLookWhileATimerRuns checks that who looks at a shard need not wait for what runs in it outside of changes, for
+// as long as that takes: a timer, or what was posted.
+func TestLookWhileATimerRuns(t *testing.T) {
+	t.Parallel()
+	set := event.NewShards(2, event.Apart, 0)
+	s, looking := set.At(0), set.At(1)
+	ran := 0
+	lookedAt := func() {
+		ran++
+		looked := make(chan struct{})
+		go func() {
+			looking.Enter()
+			looking.Look(s, func() {})
+			looking.Leave()
+			close(looked)
+		}()
+		select {
+		case <-looked:
+		case <-time.After(10 * time.Second):
+			t.Error("who looks waits for a handler")
+		}
+	}
+	change := func() {
+		s.Change()
+		s.Changed()
+	}
+	s.Enter()
+	defer s.Leave()
+	change()
+	var timer event.Timer
+	s.Timers().Arm(&timer, 5, func(int64) { lookedAt() })
+	s.Advance(5)
+	change()
+	s.Post(func() { lookedAt(); change() })
+	s.Post(lookedAt)
+	s.Timers().Arm(&timer, 6, func(int64) { lookedAt() })
+	s.Advance(6)
+	if ran != 4 {
+		t.Errorf("%d ran", ran)
+	}
+}

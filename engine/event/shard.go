@@ -62,7 +62,7 @@ func (s *Shard) Now() int64 { return s.now }
 // Advance moves event time to ts, first running every timer that is due at or
 // before ts, each at its own deadline and in the order of deadlines, of all
 // shards that are driven together. What was posted runs before. A ts in the past
-// moves nothing. The caller has entered s.
+// moves nothing. The caller has entered s, and has not begun a change of it.
 func (s *Shard) Advance(ts int64) {
 	if s.inbox.waiting.Load() != 0 {
 		s.takePosts()
@@ -79,6 +79,7 @@ func (s *Shard) Advance(ts int64) {
 		}
 		s.now = max(s.now, t.when)
 		s.Tell()
+		s.show.giveUp()
 		t.fire(s.now)
 	}
 	s.now = max(s.now, ts)

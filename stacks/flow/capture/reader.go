@@ -176,8 +176,8 @@ func (r *Reader) Next(f *Frame) error {
 func (r *Reader) Offset() int64 { return r.win.offset() }
 
 // Swap has the bytes of frames stay as they are behind the next call of Next: swap is called, by Next, with the
-// buffer that they lie in, which is full, and returns another of at least n bytes; the one that it was given may
-// be written to once Next returned. Of frames in the last buffer it is not told.
+// buffer that they lie in, which has no room for what comes next, and returns another of at least n bytes, or the
+// same if nothing in it is needed; the one that it was given may be written to once Next returned. Of frames in the last buffer it is not told.
 func (r *Reader) Swap(swap func(buf []byte, n int) []byte) { r.win.swap = swap }
 
 // Place returns where b, bytes that the last call of Next lent, can be read again by ReadAt; false where they

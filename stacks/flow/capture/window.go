@@ -108,9 +108,9 @@ func (w *window) makeRoom() {
 }
 
 // moveOn is makeRoom for n unread bytes where what was lent is kept: a buffer that has no room for them is
-// given away with what was lent of it.
+// given away with what was lent of it. Of one that begins with them nothing was lent yet.
 func (w *window) moveOn(n int) {
-	if w.r+n <= len(w.buf) && w.w < len(w.buf) {
+	if w.w < len(w.buf) && (w.r == 0 || w.r+n <= len(w.buf)) {
 		return
 	}
 	size := len(w.buf)
