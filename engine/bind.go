@@ -83,7 +83,7 @@ func (r *resolver) bindRule(ru *rule, ref *PointRef) {
 	}
 	ru.bindTo(p.info)
 	en := &entry{rule: ru, node: n.from(), user: user, when: ru.decl.NativeWhen.Make(p.info), deed: ru.decl.Deed.Make(p.info)}
-	if en.deed == nil {
+	if en.deed == nil || en.deed.Decides {
 		en.guard = ru.decl.Guard.Make(p.info)
 	}
 	for _, v := range ru.decl.decides() {

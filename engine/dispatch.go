@@ -84,7 +84,8 @@ type outcome struct {
 	walk     *walk
 	canceled bool
 	left     bool
-	// met is the entry whose first filter is known to hold, if any.
+	// met is the entry of which is known that what it meets first does not turn the event
+	// away, if any.
 	met *entry
 	// did says that what the rule's function does was done natively; it came to decision,
 	// nil for nothing.
@@ -264,6 +265,9 @@ func (s *shard) pass(o *outcome, en *entry) StepKind {
 	st.matched.add(s)
 	if (en != o.met || en.way != byGuard) && s.native(en.guard, o.event) == No {
 		return StepGuard
+	}
+	if en == o.met && en.way == byDeed { // its native form was asked, and asks
+		return StepRuns
 	}
 	switch answer, d := s.do(en, o.event); answer {
 	case No:

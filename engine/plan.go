@@ -70,8 +70,9 @@ type RuleDecl struct {
 	Threshold  *ThresholdDecl
 	Run        FuncID
 	Guard      NativeMaker
-	// Deed makes what does all that Run does, and takes the place of Guard too; nil, or
-	// nothing made, where that needs the script's machine.
+	// Deed makes what does all that Run does, and takes the place of Guard too unless it
+	// decides: then Guard turns away more cheaply what it does not decide on. It is nil, or
+	// makes nothing, where that needs the script's machine.
 	Deed DeedMaker
 	// Explain says, one line each, how the rule's functions run on the events of
 	// info; nil where there is nothing to say.

@@ -52,8 +52,8 @@ func (s *shard) dispatchQuick(p *pointPlan, e any) event.Verdict {
 		case byNone:
 			return s.dispatchFrom(p, e, i, nil)
 		case byDeed:
-			if !s.does(en, e) {
-				return s.dispatchFrom(p, e, i, nil)
+			if done, met := s.does(en, e); !done {
+				return s.dispatchFrom(p, e, i, met)
 			}
 			continue
 		}
@@ -65,7 +65,7 @@ func (s *shard) dispatchQuick(p *pointPlan, e any) event.Verdict {
 }
 
 // dispatchFrom shows an event to the rules of a quick point from place first on;
-// met is that one if its filter was asked and holds.
+// met is that one if what it meets first was asked and does not turn the event away.
 func (s *shard) dispatchFrom(p *pointPlan, e any, first int, met *entry) event.Verdict {
 	s.busy = true
 	o := outcome{plan: p, event: e, met: met}
@@ -79,9 +79,6 @@ func (s *shard) dispatchFrom(p *pointPlan, e any, first int, met *entry) event.V
 			st.Matched++
 			st.matched.add(s)
 			s.run(&o, en, nil)
-			continue
-		}
-		if en.way == byDeed && s.does(en, e) {
 			continue
 		}
 		if en != met {
@@ -132,6 +129,8 @@ func (s *shard) turnsAway(en *entry, e any) (away bool, met *entry) {
 		}
 		st.Matched++
 		st.matched.add(s)
+	case byDeed:
+		return s.does(en, e)
 	default:
 		return false, nil
 	}
@@ -140,21 +139,22 @@ func (s *shard) turnsAway(en *entry, e any) (away bool, met *entry) {
 }
 
 // does has a native form do all that a rule's function does, and reports whether the rule
-// is done with the event: not where that is measured, or has to be asked about first.
-func (s *shard) does(en *entry, e any) bool {
+// is done with the event: not where that is measured, or has to be asked about first, nor
+// where the form asks, and then met is the entry.
+func (s *shard) does(en *entry, e any) (done bool, met *entry) {
 	st := en.rule.state
 	if st.quiet() || st.suspended() || st.Matched%SampleEvery == 0 && s.engine.cfg.ThreadCPU != nil {
-		return false
+		return false, nil
 	}
 	answer, _ := en.deed.Do(e)
 	switch answer {
 	case Ask:
-		return false
+		return false, en
 	case Yes:
 		st.Calls++
 	}
 	st.Seen++
 	st.Matched++
 	st.matched.add(s)
-	return true
+	return true, nil
 }

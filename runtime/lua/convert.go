@@ -17,7 +17,7 @@ func (in *instance) fromRecord(v record.Value) glua.LValue {
 		return glua.LBool(b)
 	case record.KindNumber:
 		f, _ := v.AsNumber()
-		return glua.LNumber(f)
+		return in.values.Number(f)
 	case record.KindString:
 		s, _ := v.AsString()
 		return glua.LString(s)

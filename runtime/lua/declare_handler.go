@@ -89,7 +89,7 @@ func (in *instance) outcome(L *glua.LState, err error) int {
 // handler is `handler "name" { … }`: a rule that applies where it is bound.
 func (d *declarer) handler(f *fields) {
 	when, guard := f.nativeForm("when", predicate.Filter), f.nativeForm("run", predicate.Guard)
-	deed := f.deedForm("run")
+	deed := f.deedForm("run", guard)
 	r := &engine.RuleDecl{
 		Name: f.name, Line: f.line, Handler: true,
 		Match: f.match("match"), When: f.fn("when"), Threshold: f.threshold("threshold"),

@@ -22,7 +22,7 @@ const maxPriority = 1_000_000
 // rule is `rule "name" { … }`.
 func (d *declarer) rule(f *fields) {
 	when, guard := f.nativeForm("when", predicate.Filter), f.nativeForm("run", predicate.Guard)
-	deed := f.deedForm("run")
+	deed := f.deedForm("run", guard)
 	r := &engine.RuleDecl{
 		Name: f.name, Line: f.line,
 		Scope: f.str("scope"), ScopeLine: f.at("scope"),

@@ -57,19 +57,19 @@ func (n *nativeForm) maker() engine.NativeMaker {
 
 // deedForm is what the native form of a whole handler is made from.
 type deedForm struct {
-	*nativeForm
+	of      *nativeForm
 	machine *predicate.Machine
 }
 
-// deedForm looks a key's function up; nil where it can have no native form.
-func (f *fields) deedForm(key string) *deedForm {
-	n := f.nativeForm(key, nil)
+// deedForm is what the native form of a key's whole function is made from, of whose
+// beginning n is made; nil where it can have none.
+func (f *fields) deedForm(key string, n *nativeForm) *deedForm {
 	if n == nil {
 		return nil
 	}
 	fn, in := f.get(key).(*glua.LFunction), n.in
 	m := &predicate.Machine{
-		Cells: map[string]*glua.Upvalue{}, Values: &in.values, Held: in.ofRecord,
+		Cells: map[string]*glua.Upvalue{}, Values: &in.values, Held: in.fromRecord,
 		Event: in.prog.rt.event, Verdict: in.prog.verdict,
 		Data: func(o event.Kept) *record.Table { return in.env.Services.Data(o, in.prog.path).Table() },
 	}
@@ -86,7 +86,7 @@ func (f *fields) deedForm(key string) *deedForm {
 
 // compile makes the native form for the events of info.
 func (d *deedForm) compile(info *event.Info) (*engine.Deed, error) {
-	return predicate.Deed(d.body, info, d.names, d.machine)
+	return predicate.Deed(d.of.body, info, d.of.names, d.machine)
 }
 
 // maker makes native forms; nil makes none. They do nothing while the function could
@@ -100,7 +100,7 @@ func (d *deedForm) maker() engine.DeedMaker {
 		if err != nil {
 			return nil
 		}
-		in, do, foresee := d.in, form.Do, form.Foresee
+		in, do, foresee := d.of.in, form.Do, form.Foresee
 		form.Do = func(e any) (engine.Answer, *engine.Decision) {
 			if in.mode != idle || in.rebuilt || in.broken != nil {
 				return engine.Ask, nil
@@ -115,14 +115,6 @@ func (d *deedForm) maker() engine.DeedMaker {
 		}
 		return form
 	}
-}
-
-// ofRecord is fromRecord without an allocation for a number.
-func (in *instance) ofRecord(v record.Value) glua.LValue {
-	if f, ok := v.AsNumber(); ok {
-		return in.values.Number(f)
-	}
-	return in.fromRecord(v)
 }
 
 // event returns what scripts see of an event.

@@ -86,6 +86,7 @@ type leaf struct {
 func (d *deed) native() func(e any) (engine.Answer, *engine.Decision) {
 	st, reaches := d.state, d.reaches
 	return func(e any) (engine.Answer, *engine.Decision) {
+		st.turn++
 		reached := reaches(e)
 		switch {
 		case st.ask:
@@ -108,6 +109,7 @@ func (d *deed) foresee(e any) func(*engine.Decision) error {
 		after[name] = cell.Value()
 	}
 	d.dry = true
+	d.turn++
 	reached := d.reaches(e)
 	d.dry = false
 	if d.ask {

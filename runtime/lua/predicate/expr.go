@@ -215,10 +215,11 @@ func (c *compiler) attribute(x *ast.AttrGetExpr, sc *scope) (value, error) {
 func (c *compiler) nearby(v, o *value, f *event.Field) {
 	if v.kind == object || v.kind == recorded {
 		v.path = o.path + "." + f.Name
+		v.watched = o.watched || o.info.Kept && !f.AfterEnd
 		return
 	}
 	at := slices.Index(c.event.Near, o.path)
-	if at < 0 || v.lua == nil {
+	if at < 0 || v.lua == nil || o.watched {
 		return
 	}
 	place := slices.IndexFunc(o.info.Fields, func(g event.Field) bool { return g.Name == f.Name })
@@ -334,7 +335,7 @@ func (c *compiler) length(x *ast.UnaryLenOpExpr, sc *scope) (value, error) {
 		return v, err
 	}
 	if s := storeOf(v); s != nil {
-		return computed(func(any) float64 { return float64(s.Size()) }, nil), nil
+		return c.sizeOf(s), nil
 	}
 	if v.kind == unknown {
 		v = c.asText(v)

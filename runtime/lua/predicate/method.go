@@ -161,31 +161,36 @@ func numberAt(read func(o any, at uint32) (float64, bool)) method {
 func (c *compiler) lookup(x *ast.FuncCallExpr, s *store.Store, args []value) (value, error) {
 	switch {
 	case x.Method == "size" && len(args) == 0:
-		return computed(func(any) float64 { return float64(s.Size()) }, nil), nil
+		return c.sizeOf(s), nil
 	case len(args) != 1:
 	case x.Method == "has":
 		key, err := c.key(x, s, args[0])
 		if err != nil {
 			return value{}, err
 		}
-		return value{kind: boolean, touch: func(e any) { key(e) }, boolean: func(e any) bool {
+		return value{kind: boolean, touch: func(e any) { key(e) }, boolean: once(c, func(e any) bool {
 			k, ok := key(e)
 			return ok && s.Has(k)
-		}}, nil
+		})}, nil
 	case x.Method == "get" && s.Kind() == store.Counter:
 		key, err := c.key(x, s, args[0])
 		if err != nil {
 			return value{}, err
 		}
-		return computed(func(e any) float64 {
+		return computed(once(c, func(e any) float64 {
 			k, ok := key(e)
 			if !ok {
 				return 0
 			}
 			return s.Count(k)
-		}, func(e any) { key(e) }), nil
+		}), func(e any) { key(e) }), nil
 	}
 	return value{}, refuse(x, "the method %s of a store", x.Method)
+}
+
+// sizeOf is how many keys a store holds.
+func (c *compiler) sizeOf(s *store.Store) value {
+	return computed(once(c, func(any) float64 { return float64(s.Size()) }), nil)
 }
 
 // key makes the key that a value is in a store. A value that is no key asks: the

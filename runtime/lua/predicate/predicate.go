@@ -101,6 +101,8 @@ type compiler struct {
 type state struct {
 	// ask: the function would raise an error, or might.
 	ask bool
+	// turn counts the events that a handler was shown.
+	turn uint64
 	// leaf is where a handler's way ended, if it is to be marked; dry says that nothing
 	// is to be written there.
 	leaf      *leaf

@@ -57,13 +57,13 @@ func (c *compiler) keyed(x ast.Expr, of value, key string) (value, error) {
 		}
 	}
 	held, table := c.machine.Held, s.table
-	get := func(e any) glua.LValue {
+	get := once(c, func(e any) glua.LValue {
 		t := table(e)
 		if t == nil {
 			return glua.LNil
 		}
 		return held(t.Get(s.key))
-	}
+	})
 	return value{
 		kind: unknown, lua: get, present: func(e any) bool { return get(e) != glua.LNil },
 		touch: func(e any) { table(e) },

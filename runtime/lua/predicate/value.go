@@ -57,6 +57,10 @@ type value struct {
 	info     *event.Object // of an object
 	path     string        // of an object or record, as [bind.EventType] names it; empty where it is none of those
 
+	// watched: what holds the object may have ended, then nothing of it is read, and no
+	// [bind.Group] looks at that.
+	watched bool
+
 	// lua makes the value that a script sees, where the general form is not enough for
 	// it; cell is the variable that the value is read from.
 	lua  func(e any) glua.LValue
@@ -67,6 +71,23 @@ type value struct {
 
 	weight int // how many nodes the expression has, with those that its names stand for
 	origin *origin
+}
+
+// once makes a handler read only once for an event what another shard may write in
+// between: a local holds one value, however often it is used.
+func once[T any](c *compiler, get func(any) T) func(any) T {
+	if c.machine == nil {
+		return get
+	}
+	var at uint64
+	var have T
+	st := c.state
+	return func(e any) T {
+		if at != st.turn {
+			at, have = st.turn, get(e)
+		}
+		return have
+	}
 }
 
 // constant makes a value of what a script holds.
