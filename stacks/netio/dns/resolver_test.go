@@ -89,10 +89,10 @@ func TestCache(t *testing.T) {
 		}
 		return zone(a("www.test", "192.0.2.1"), a("b.test", "192.0.2.2"), a("c.test", "192.0.2.3"))(q, tcp)
 	})
-	r := newRig(t, Config{Settings: using(s), CacheSize: 2, MaxTTL: 200 * time.Millisecond, NegativeTTL: 100 * time.Millisecond})
+	r := newRig(t, Config{Settings: using(s), CacheSize: 2, MaxTTL: 1200 * time.Millisecond, NegativeTTL: 400 * time.Millisecond})
 	expect := func(name string, asked int64, cached bool) {
 		t.Helper()
-		if got := r.lookup(name, A); got.Cached != cached || s.asked.Load() != asked || got.TTL > 200*time.Millisecond {
+		if got := r.lookup(name, A); got.Cached != cached || s.asked.Load() != asked || got.TTL > 1200*time.Millisecond {
 			t.Errorf("%s: cached %v, %d questions, %v", name, got.Cached, s.asked.Load(), got.TTL)
 		}
 	}
@@ -100,10 +100,10 @@ func TestCache(t *testing.T) {
 	expect("www.test", 1, true)
 	expect("none.test", 2, false)
 	expect("none.test", 2, true)
-	time.Sleep(120 * time.Millisecond)
+	time.Sleep(420 * time.Millisecond)
 	expect("none.test", 3, false)
 	expect("www.test", 3, true)
-	time.Sleep(120 * time.Millisecond)
+	time.Sleep(800 * time.Millisecond)
 	expect("www.test", 4, false)
 	expect("bare.test", 5, false)
 	expect("bare.test", 6, false)
