@@ -149,10 +149,17 @@ func (in *instance) recordMeta() *glua.LTable {
 
 // recordsSame is the __eq of records, one for both metatables.
 func recordsSame(L *glua.LState) int {
-	a, okA := valueOf[*recordValue](L.Get(1))
-	b, okB := valueOf[*recordValue](L.Get(2))
-	L.Push(glua.LBool(okA && okB && a.t.Same(b.t)))
+	a, ok := valueOf[*recordValue](L.Get(1))
+	b, _ := valueOf[any](L.Get(2))
+	L.Push(glua.LBool(ok && a.Same(b)))
 	return 1
+}
+
+// Same reports whether other is of the same record: each time that one is read makes
+// another value.
+func (r *recordValue) Same(other any) bool {
+	o, ok := other.(*recordValue)
+	return ok && r.t.Same(o.t)
 }
 
 func (in *instance) recordSelf(L *glua.LState) *recordValue {

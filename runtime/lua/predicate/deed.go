@@ -163,12 +163,23 @@ func identical(a, b glua.LValue) bool {
 	x, ok1 := a.(glua.LNumber)
 	y, ok2 := b.(glua.LNumber)
 	if !ok1 || !ok2 {
-		return a == b
+		return a == b || sameRecord(a, b)
 	}
 	if math.IsNaN(float64(x)) {
 		return math.IsNaN(float64(y))
 	}
 	return math.Float64bits(float64(x)) == math.Float64bits(float64(y))
+}
+
+// sameRecord reports whether two values are of one record.
+func sameRecord(a, b glua.LValue) bool {
+	x, ok1 := a.(*glua.LUserData)
+	y, ok2 := b.(*glua.LUserData)
+	if !ok1 || !ok2 {
+		return false
+	}
+	r, ok := x.Value.(interface{ Same(other any) bool })
+	return ok && r.Same(y.Value)
 }
 
 // end compiles the end of a path, at which a handler decides d.
