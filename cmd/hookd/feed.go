@@ -57,7 +57,7 @@ func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 		h.stack.Storage = from
 	}
 	front := flow.NewFront(h.engine.Shards(), h.stack)
-	front.WantStreams(h.engine.Reads(flow.StreamFields()...))
+	front.WantStreams(readBy(h.engine.Reads))
 	front.Install(h.flow)
 	defer front.Remove(h.flow)
 	var err error
@@ -90,6 +90,11 @@ func goneBytes(n uint64) error {
 		return nil
 	}
 	return fmt.Errorf("%d bytes of streams could not be read again: the capture was cut short meanwhile, or its disk fails", n)
+}
+
+// readBy says what a flow stack is to keep for who may read it.
+func readBy(may func(fields ...string) bool) (streams, firsts bool) {
+	return may(flow.StreamFields()...), may(flow.FirstCopyFields()...)
 }
 
 // feedInTurn handles the packets in order, as a daemon does, but that no clock is

@@ -49,7 +49,7 @@ func (l *lane) begin(from flow.Storage) {
 	c.Blocks = flow.NewBlocks(c.MaxBlocks, c.NeverBlock...)
 	l.seen = observeSIP(l.engine, l.sink, l.opts.sip, l.opts.sniff, &c)
 	l.front = flow.NewFront(l.engine.Shards(), c)
-	l.front.WantStreams(l.engine.Reads(flow.StreamFields()...))
+	l.front.WantStreams(readBy(l.engine.Reads))
 	l.front.Install(l.fns)
 }
 

@@ -72,7 +72,7 @@ func (d *daemon) shadow(r *http.Request) (any, error) {
 // keepRead has streams kept from before a generation is live that reads them.
 func (d *daemon) keepRead(may func(fields ...string) bool) {
 	if may(flow.StreamFields()...) {
-		d.front.WantStreams(true)
+		d.front.WantStreams(true, may(flow.FirstCopyFields()...) || d.engine.Reads(flow.FirstCopyFields()...))
 	}
 }
 
@@ -81,7 +81,9 @@ func (d *daemon) wantStreams() {
 	d.wanting.Lock()
 	defer d.wanting.Unlock()
 	trial := d.trial.Load()
-	d.front.WantStreams(d.engine.Reads(flow.StreamFields()...) || trial != nil && trial.Reads(flow.StreamFields()...))
+	d.front.WantStreams(readBy(func(fields ...string) bool {
+		return d.engine.Reads(fields...) || trial != nil && trial.Reads(fields...)
+	}))
 }
 
 // inPlace names scripts as if they were at the first of the paths, so that they take

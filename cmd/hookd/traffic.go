@@ -45,7 +45,7 @@ func openTraffic(env spec.Env) (*engine.Engine, spec.Traffic, error) {
 	var cfg flow.Config
 	t.seen = observeSIP(e, env.Sink, sip.Config{}, sniff.DefaultConfig(), &cfg)
 	t.stack = flow.New(t.shard, cfg)
-	t.stack.WantStreams(true)
+	t.stack.WantStreams(true, true)
 	t.fns.Install(t.stack)
 	return e, t, nil
 }

@@ -105,7 +105,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		sh := event.NewShard(0)
 		sh.Bind(&c, func(event.PointID) bool { return m.wanted })
 		s := flow.New(sh, m.cfg)
-		s.WantStreams(m.streams)
+		s.WantStreams(m.streams, m.streams)
 		now := start
 		if n := testing.AllocsPerRun(5, func() { run(s, frames, &now) }); n != 0 {
 			t.Errorf("%s: %v allocations for %d frames", m.name, n, len(frames))
@@ -147,7 +147,7 @@ func BenchmarkStack(b *testing.B) {
 				sh := event.NewShard(0)
 				sh.Bind(&c, func(event.PointID) bool { return m.wanted })
 				s := flow.New(sh, m.cfg)
-				s.WantStreams(m.streams)
+				s.WantStreams(m.streams, m.streams)
 				now := start
 				run(s, frames, &now)
 				b.ReportAllocs()
@@ -172,7 +172,7 @@ func BenchmarkBulk(b *testing.B) {
 			sh := event.NewShard(0)
 			sh.Bind(&c, func(event.PointID) bool { return m.wanted })
 			s := flow.New(sh, m.cfg)
-			s.WantStreams(m.streams)
+			s.WantStreams(m.streams, m.streams)
 			now := start
 			run(s, w.frames, &now)
 			w.frames = nil

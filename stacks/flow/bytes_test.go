@@ -14,6 +14,7 @@ import (
 func TestOverlaps(t *testing.T) {
 	t.Parallel()
 	n := newNet(t, flow.Config{})
+	n.s.WantStreams(false, true)
 	n.open()
 	n.play([]row{
 		{"4 in order", n.c(1, 1, ack|psh, "abcd"), "pkt_in.snd/C pkt_in.rcv/S new_data/S:0+4", ""},

@@ -109,7 +109,7 @@ func TestManyHoles(t *testing.T) {
 		reverse bool // the last comes first
 	}{{"forward", false, false}, {"reverse", false, true}, {"cut", true, false}, {"cut in reverse", true, true}} {
 		n := newNet(t, flow.Config{})
-		n.s.WantStreams(true)
+		n.s.WantStreams(true, true)
 		n.open(pt.WScale(10))
 		n.send(n.srv(1, 1, ack, "")) // whose window is scaled
 		n.rec.words = nil

@@ -64,10 +64,10 @@ func (f *Front) Remove(fns *Functions) {
 
 // WantStreams is [Stack.WantStreams] for all stacks. Traffic may flow meanwhile; the caller has entered
 // no shard.
-func (f *Front) WantStreams(want bool) {
+func (f *Front) WantStreams(want, firsts bool) {
 	for _, s := range f.common.stacks {
 		s.sh.Enter()
-		s.WantStreams(want)
+		s.WantStreams(want, firsts)
 		s.sh.Leave()
 	}
 }

@@ -65,7 +65,7 @@ func newChecker(t testing.TB, how way) (*checker, *flow.Stack) {
 	k.sh.Bind(k, func(event.PointID) bool { return true })
 	how.cfg.Forward = k.outcome
 	s := flow.New(k.sh, how.cfg)
-	s.WantStreams(how.streams)
+	s.WantStreams(how.streams, how.streams)
 	return k, s
 }
 

@@ -186,3 +186,20 @@ func TestSmallPiecesAreStored(t *testing.T) {
 		t.Errorf("%d noted, %d read", on.placed, on.read)
 	}
 }
+
+// TestFirstCopiesUnread reads nothing of the file again for what is sent again, unless somebody reads first
+// copies.
+func TestFirstCopiesUnread(t *testing.T) {
+	t.Parallel()
+	for firsts, want := range map[bool]string{false: "data", true: "data:differ"} {
+		s := &shelf{}
+		n := newNet(t, flow.Config{Storage: s})
+		n.s.WantStreams(true, firsts)
+		n.open()
+		n.send(n.c(1, 1, ack|psh, strings.Repeat("a", 1000)))
+		n.want("again", n.send(n.c(1, 1, ack|psh, strings.Repeat("b", 1000))), "pkt_in.snd/C rexmit.snd/C:"+want+" pkt_in.rcv/S rexmit.rcv/S:"+want)
+		if (s.read > 0) != firsts {
+			t.Errorf("first copies wanted %v: read %d times", firsts, s.read)
+		}
+	}
+}

@@ -55,13 +55,13 @@ func (s *Stack) raiseAdopted(p *Peer) {
 }
 
 // raiseRexmit raises that st carries what was sent before, with the first copy as far as it is
-// stored.
+// stored and anybody reads it: of a capture it would have to be read again.
 func (s *Stack) raiseRexmit(st *step, p *Peer, at event.Point[flowev.Rexmit]) {
 	if !at.Wanted(s.sh) || p.stopped {
 		return
 	}
 	s.ev.rexmit = flowev.Rexmit{C: p.conn, Pkt: &s.pkt, Side: p.side(), Kind: st.kind}
-	if st.off < st.end && st.usable {
+	if s.firsts && st.off < st.end && st.usable {
 		s.firstCopy(st)
 	}
 	s.decide(p.conn, at.Emit(s.sh, &s.ev.rexmit))

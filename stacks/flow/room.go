@@ -88,14 +88,16 @@ func (s *Stack) loses(y *Peer, t *stream, floor int64, reason flowev.ErrorReason
 }
 
 // StreamFields lists the fields that tell what [Stack.WantStreams] keeps.
-func StreamFields() []string {
-	return []string{"flow.peer.sent", "flow.rexmit.old", "flow.rexmit.differ"}
-}
+func StreamFields() []string { return append(FirstCopyFields(), "flow.peer.sent") }
+
+// FirstCopyFields lists those of them that tell of first copies.
+func FirstCopyFields() []string { return []string{"flow.rexmit.old", "flow.rexmit.differ"} }
 
 // WantStreams says whether anybody reads what connections sent, by the stream objects or as first
-// copies of what is sent again: only then it is kept. What was sent before is not there.
-func (s *Stack) WantStreams(want bool) {
-	s.mem.keep = want
+// copies of what is sent again: only then it is kept. What was sent before is not there. Firsts says whether
+// anybody reads first copies: only then what is sent again is compared with them.
+func (s *Stack) WantStreams(want, firsts bool) {
+	s.mem.keep, s.firsts = want, firsts
 	if want {
 		return
 	}

@@ -14,7 +14,7 @@ import (
 // keeping is a net whose streams are kept, with an open connection.
 func keeping(t testing.TB, cfg flow.Config) *net {
 	n := newNet(t, cfg)
-	n.s.WantStreams(true)
+	n.s.WantStreams(true, true)
 	n.open()
 	return n
 }
@@ -159,10 +159,10 @@ func TestStreamsNotKept(t *testing.T) {
 	s := n.conn().Client().Sent()
 	n.want("take", take(t, s, "a", 1), "flow: streams are not kept")
 	n.want("peek", peek(s, -1, 0)+" "+peek(s, -1, 8)+" "+ranges(s.Ranges()), "nil waits 8+5")
-	n.s.WantStreams(true)
+	n.s.WantStreams(true, true)
 	n.send(n.c(4, 1, ack|psh, "defg"))
 	n.want("from then on", peek(s, -1, -1)+" "+take(t, s, "a", -1), "defg defg after 3")
-	n.s.WantStreams(false)
+	n.s.WantStreams(false, false)
 	n.want("and no longer", ranges(s.Ranges()), "8+5")
 	if st := n.s.Stats(); st.Kept != 0 || st.Held == 0 {
 		t.Errorf("%d kept, %d held", st.Kept, st.Held)
@@ -330,7 +330,7 @@ func TestOverlapLast(t *testing.T) {
 func TestUndoneTake(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, flow.Config{})
-	g.s.WantStreams(true)
+	g.s.WantStreams(true, true)
 	g.open()
 	g.send(g.c(1, 1, ack|psh, "abc"))
 	s := g.conn().Client().Sent()

@@ -16,6 +16,7 @@ type Stack struct {
 	free   []*Conn // ended ones that nobody holds
 	exch   exchanges
 	unpack *unpacker // nil behind a Front, which has it
+	firsts bool      // first copies are read
 	mem    memory
 	common *common
 	frame  uint64 // number of the frame at hand, among those of all stacks

@@ -29,7 +29,7 @@ func transfer(t *testing.T, script []byte, keep bool) {
 		Verdicts: flow.Apply, TimeWait: time.Minute,
 		Forward: func(o *flow.Outcome) { passed = o.Action == flow.Forwarded },
 	})
-	n.s.WantStreams(keep)
+	n.s.WantStreams(keep, keep)
 	n.rec.rule = func(string) event.VerdictKind {
 		if next()%8 == 0 {
 			return flowev.VerdictDrop
