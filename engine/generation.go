@@ -207,7 +207,20 @@ func (e *Engine) Stage(sources []Source) (*Staged, diag.List) {
 		return nil, diags
 	}
 	st.gen.Files = slices.Sorted(maps.Keys(st.files))
+	st.settle()
 	return st, diags
+}
+
+// settle takes from the scripts what they had for their top levels: a script
+// outlives its generation, and would keep what else was staged with it.
+func (st *Staged) settle() {
+	for _, g := range st.gen.shards() {
+		for _, sc := range g.order {
+			if sc.fresh {
+				sc.env.Stores, sc.env.Data = nil, nil
+			}
+		}
+	}
 }
 
 // compile makes programs of the changed sources and takes over the others.

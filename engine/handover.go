@@ -118,6 +118,7 @@ func (h *handover) take() {
 		r.state.ruleShared = r.shared
 	}
 	s.rules = h.rules
+	s.handed = nil // of a rule of the generation before
 	s.engine.installLocked(s, h.gen)
 	if h.timers == nil {
 		return

@@ -103,12 +103,12 @@ type Env struct {
 	// Again: another shard's instance ran the same top level before, with the same
 	// Stores and State. What it did to the state is done.
 	Again bool
-	// Stores takes declarations while the top level runs.
+	// Stores takes declarations while the top level runs; nil afterwards.
 	Stores *store.Staging
 	// Modules are those of the generation that the instance was staged for.
 	Modules *Modules
-	// Data reads a data file while the top level runs; from is the path of the
-	// script or module that names it.
+	// Data reads a data file while the top level runs, nil afterwards; from is the path
+	// of the script or module that names it.
 	Data func(from, name string) (*Data, error)
 	// State is the script's own record. While the instance is staged, reads see
 	// live values and writes wait for the publish.
