@@ -171,7 +171,7 @@ func TestWindowsOfRounds(t *testing.T) {
 				return read(src), len(src.windows)
 			}
 			want, _ := count(func(src *lending) (n int) {
-				for f := (capture.Frame{}); src.merged.Next(&f) == nil; n++ {
+				for f := (capture.Frame{}); (patient{src.merged}).Next(&f) == nil; n++ {
 				}
 				return n
 			})
