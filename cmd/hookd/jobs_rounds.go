@@ -159,14 +159,15 @@ func (s *sorter) swap(window []byte, n int) []byte {
 	return next
 }
 
-// spare returns a window of at least n bytes.
+// spare returns a window of n bytes.
 func (s *sorter) spare(n int) []byte {
 	if last := len(s.free) - 1; last >= 0 {
 		next := s.free[last]
 		s.free = s.free[:last]
-		if len(next) >= n {
+		if len(next) == n {
 			return next
 		}
+		s.free = nil // a record is longer than those before, or such a one is behind
 	}
 	return make([]byte, n)
 }
