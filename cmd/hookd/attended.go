@@ -33,19 +33,24 @@ func attend(paths []string, filter string, stop *interrupt, stdin io.Reader, log
 	return &attended{merged: src, stop: stop, bar: newProgress(logs, records, false), push: push}, nil
 }
 
-// Next gives the next packet as [merged.Next] does, and errInterrupted after a signal.
+// Next gives the next packet that the filter selects, and errInterrupted after a signal.
 func (a *attended) Next(f *capture.Frame) error {
 	if a.packets%feed.EntryFrames == 0 {
 		a.bar.tell(a.merged, a.packets)
 	}
-	if a.waits() {
-		if err := a.push(); err != nil {
-			return err
+	err := feed.ErrIdle
+	for errors.Is(err, feed.ErrIdle) {
+		if a.waits() {
+			if err := a.push(); err != nil {
+				return err
+			}
 		}
-	}
-	err := a.merged.Next(f)
-	if a.stop.happened() {
-		err = errInterrupted
+		switch err = a.merged.Next(f); {
+		case a.stop.happened():
+			err = errInterrupted
+		case errors.Is(err, feed.ErrIdle): // some that are not selected
+			a.bar.tell(a.merged, a.packets)
+		}
 	}
 	if err != nil {
 		a.bar.clear()
