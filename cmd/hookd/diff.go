@@ -33,7 +33,8 @@ func newDiff() *cobra.Command {
 		Long: `Diff replays captures through two sets of rules side by side, packet by packet,
 and prints each spot at which another verdict would have held, and each alert
 that only one of them gives. Both sets see the traffic as it was captured. Script
-errors are counted, and are a difference where one set has more.
+errors are counted, and are a difference where one set has more. Packets have the
+numbers that they have in the capture, or in all of them merged by time.
 
 The exit code is 0 where nothing differs and 1 where something does. SIGINT and
 SIGTERM end it in order, with the summary of what was compared; it is then 130.`,
@@ -124,6 +125,7 @@ func ends(k event.Kept) string {
 // differently. What was read before an error counts.
 func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out differences) (uint64, error) {
 	var f capture.Frame
+	var packets uint64
 	at := compare.Place{}
 	step := func() { both.Step(func(d compare.Difference) { out.Write(at, d) }) }
 	err := src.Next(&f)
@@ -134,7 +136,8 @@ func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out d
 	}
 	step()
 	for err == nil && out.Err() == nil {
-		at.Packet++
+		packets++
+		at.Packet = packets + src.passedOver()
 		at.TS = max(at.TS, f.TS)
 		for _, l := range lanes {
 			l.frame(&f)
@@ -151,7 +154,6 @@ func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out d
 	case err != nil:
 		reason = hookdev.StopReasonError
 	}
-	packets := at.Packet
 	at.Packet = 0
 	for _, l := range lanes {
 		err = cmp.Or(err, l.end(reason))
