@@ -12,7 +12,7 @@ import (
 type Place struct {
 	Packet uint64 // from 1; 0 for what happened behind the last, and with Start before the first
 	Start  bool
-	TS     int64  // event time, nanoseconds
+	TS     int64 // event time, nanoseconds
 	// Live: packets are not counted, the time says where it was.
 	Live bool
 }
