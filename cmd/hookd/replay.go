@@ -36,7 +36,7 @@ func newReplay() *cobra.Command {
 		Use:   "replay CAPTURE...",
 		Short: "Run rules over captures, exactly",
 		Long: `Replay reads captures (pcap, pcapng, gzip of both; - is standard input), merged
-by time, and runs rules over them. Alerts and decisions are written to standard
+by time (at the same time, as they are named), and runs rules over them. Alerts and decisions are written to standard
 output as JSON lines, and so are the events that --print names; log lines and a
 summary go to standard error. The same input gives the same output.
 
