@@ -215,7 +215,7 @@ func TestCompanyIsCheap(t *testing.T) {
 // waitRunning waits until events come.
 func (d *daemon) waitRunning(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); d.engine.Stats().Events == 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); d.engine.Stats().Events == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("no event comes")
 		}

@@ -126,7 +126,7 @@ func (h *loopHouse) dial(name string) *lineConn {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return &lineConn{Conn: c, t: h.t, r: bufio.NewReader(c)}
 }
 
@@ -146,7 +146,7 @@ func (h *loopHouse) resets(name string) {
 // said waits until the log has a text.
 func (h *loopHouse) said(text string) {
 	h.t.Helper()
-	for end := time.Now().Add(5 * time.Second); !strings.Contains(h.lines.String(), text); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !strings.Contains(h.lines.String(), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			h.t.Fatalf("never said: %s\n%s", text, h.lines)
 		}

@@ -176,7 +176,7 @@ func askHealth(t *testing.T, s *serving) {
 	at := "http://" + s.at["127.0.0.1:18092"] + "/health"
 	wait := func(status int, words ...string) {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 			code, body := get(t, at)
 			found := code == status
 			for _, w := range words {
@@ -221,7 +221,7 @@ func openWebSocket(t *testing.T, at, target string) *talker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	key := wsframe.NewKey()
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", target, at, key)
 	k := &talker{t: t, conn: conn, in: bufio.NewReader(conn), r: wsframe.NewReader(wsframe.Config{}), w: wsframe.NewWriter(wsframe.Config{})}

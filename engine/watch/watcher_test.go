@@ -392,7 +392,7 @@ func TestChangeBeforeRun(t *testing.T) {
 	w := watch.New(watch.Config{Paths: []string{"rules"}, SafetyEvery: time.Hour})
 	w.Read()
 	must(t, write("rules/a.lua", "2"))
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	told := ""
 	err := w.Run(ctx, func(c watch.Change) {

@@ -384,7 +384,7 @@ func TestWatchUserEvents(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	load(t, d.engine, "a.lua", "x = 1")
-	for end := time.Now().Add(5 * time.Second); !strings.Contains(got, "is not declared any more"); got = d.notes() {
+	for end := time.Now().Add(time.Minute); !strings.Contains(got, "is not declared any more"); got = d.notes() {
 		if time.Now().After(end) {
 			t.Fatal("nobody says that the events are gone")
 		}
