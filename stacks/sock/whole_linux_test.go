@@ -47,6 +47,13 @@ func TestCheckpointRestore(t *testing.T) {
 				t.Errorf("image is %+v", taken.Image)
 			}
 			say(t, e.b, []byte("in the blackout"))
+			p, err := m.placeAt(nsPath(t, ns))
+			must(t, err)
+			for until := time.Now().Add(time.Minute); p.locks.CanHold() && p.locks.Held(e.tuple()) == 0; time.Sleep(100 * time.Microsecond) {
+				if time.Now().After(until) {
+					t.Fatal("nothing is held")
+				}
+			}
 			r, err := m.Restore(taken.Image, RestoreOptions{Namespace: nsPath(t, ns)})
 			must(t, err)
 			taken.Free()
