@@ -160,7 +160,7 @@ func (p *process) until(done func(*status) bool) *status {
 	p.t.Helper()
 	var st status
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		st = status{}
 		if err = p.client.Do(context.Background(), http.MethodGet, "/status", nil, &st); err == nil && done(&st) {
 			return &st
@@ -346,18 +346,7 @@ func TestLiveDrops(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if c, err := net.Dial("tcp", "10.99.0.1:5201"); err == nil {
-			c.Close()
-			break
-		}
-	}
-	_ = server.Wait() // that was its one client
-	server = exec.Command("iperf3", "-s", "-1", "-B", "10.99.0.1")
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(50 * time.Millisecond)
+	awaitPort(t, "10.99.0.1:5201") // it has one client
 	w.there("iperf3", "-c", "10.99.0.1", "-u", "-b", "200M", "-l", "200", "-t", "1")
 	if err := server.Wait(); err != nil {
 		t.Error(err)

@@ -257,7 +257,7 @@ rule "hold" { on = loop.accept, match = { listener = "hold" }, run = function(c)
   return loop.hold "5s"
 end }
 rule "late" { on = loop.accept, match = { listener = "late" }, run = function(c) sleep "20ms" return loop.reject "no\n" end }
-rule "limit" { on = loop.accept, match = { listener = "limit" }, run = function(c) return loop.limit { rate = 0.1, burst = 2 } end }
+rule "limit" { on = loop.accept, match = { listener = "limit" }, run = function(c) return loop.limit { rate = 0.001, burst = 2 } end }
 rule "proxy" { on = loop.accept, match = { listener = "proxy" }, run = function(c) return loop.proxy(state.to) end }
 rule "down" { on = loop.accept, match = { listener = "down" }, run = function(c) return loop.proxy "tcp://127.0.0.1:1" end }
 rule "echo" { on = loop.recv, match = { listener = { "echo", "hold", "limit" } }, run = function(c) c:send(c:take()) end }

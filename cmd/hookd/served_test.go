@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -100,15 +101,42 @@ func serve(t *testing.T, dir string) *serving {
 	return s
 }
 
-// freeAddress returns an address of the loopback that nobody listened at just now.
+// freeAddress is an address of the loopback with a [freePort].
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return fmt.Sprint("127.0.0.1:", freePort(t))
+}
+
+// freePort returns a port that nobody has, by UDP and by TCP, and that no other test is given
+// until this one ends: it stays open at an address of the loopback that nobody asks for. It is
+// below those that the kernel gives out, or a connection may have it before it is opened.
+//
+// [awaitPort] knows of that address.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 1000 {
+		port := 20_000 + rand.IntN(12_000)
+		kept, err := net.ListenPacket("udp", fmt.Sprint("127.255.255.254:", port))
+		if err != nil {
+			continue
+		}
+		at := fmt.Sprint("127.0.0.1:", port)
+		c, udp := net.ListenPacket("udp", at)
+		l, tcp := net.Listen("tcp", at)
+		if udp == nil {
+			_ = c.Close()
+		}
+		if tcp == nil {
+			_ = l.Close()
+		}
+		if udp == nil && tcp == nil {
+			t.Cleanup(func() { _ = kept.Close() })
+			return port
+		}
+		_ = kept.Close()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free by UDP and TCP")
+	return 0
 }
 
 // get asks by HTTP and returns status and body.

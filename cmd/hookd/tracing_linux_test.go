@@ -29,7 +29,7 @@ func TestTraceOfStreams(t *testing.T) {
 		if err != nil || !seen {
 			t.Errorf("%s: seen %t, %v", where, seen, err)
 		}
-		for i := 0; reads() && i < 1000; i++ {
+		for i := 0; reads() && i < 60_000; i++ {
 			time.Sleep(time.Millisecond) // until the server has heard that nobody listens
 		}
 	}
