@@ -79,7 +79,6 @@ func scenario(t *testing.T, name string) string {
 	return path
 }
 
-
 // sippCount is what a sipp counted in all.
 type sippCount struct{ ok, failed, again int }
 
