@@ -162,7 +162,7 @@ func part(n int) []byte {
 // service serves on an address, or goes on with the connection that it inherited. With a
 // number it hangs after so many answers on a connection.
 func service(args []string) error {
-	answers := parts
+	answers := -1
 	if len(args) == 0 {
 		c, err := net.FileConn(os.NewFile(3, "connection"))
 		if err != nil {
