@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -117,6 +118,11 @@ func (r *sippRig) calls(t *testing.T, uac, uas string, n, rate int, more ...stri
 	return r.call(t, uac, n, rate, more...)
 }
 
+// mediaPort is where a sipp begins to look for ports for media, of which it opens two though
+// no call here has any. By itself each begins at the same one, tries a hundred and ends when all
+// are taken, which they are by fifty of them. It is above those that the kernel gives out.
+func mediaPort() string { return fmt.Sprint(61_000 + 2*rand.IntN(2000)) }
+
 // answers has a sipp answer at an address, until the test ends or its calls are done.
 func answers(t *testing.T, uas, at string, more ...string) *exec.Cmd {
 	t.Helper()
@@ -134,7 +140,7 @@ func answersSoon(t *testing.T, uas, at string, more ...string) *exec.Cmd {
 	}
 	dir := t.TempDir()
 	cmd := exec.Command("sipp", append([]string{
-		"-sf", uas, "-p", port, "-nostdin", "-i", host, "-buff_size", "4194304", "-trace_err", "-error_file", "errors.log",
+		"-sf", uas, "-p", port, "-nostdin", "-i", host, "-mp", mediaPort(), "-buff_size", "4194304", "-trace_err", "-error_file", "errors.log",
 	}, more...)...)
 	cmd.Dir = dir
 	if err := cmd.Start(); err != nil {
@@ -188,7 +194,7 @@ func (r *sippRig) begin(t *testing.T, at, uac string, n, rate int, more ...strin
 	}
 	limit := time.Duration(n/rate+120) * time.Second
 	args := append([]string{
-		at, "-sf", uac, "-s", "svc", "-p", fmt.Sprint(freePort(t)), "-nostdin", "-i", host,
+		at, "-sf", uac, "-s", "svc", "-p", fmt.Sprint(freePort(t)), "-nostdin", "-i", host, "-mp", mediaPort(),
 		"-m", fmt.Sprint(n), "-r", fmt.Sprint(rate), "-timeout", fmt.Sprint(limit.Seconds(), "s"), "-timeout_error",
 		"-trace_stat", "-stf", "figures.csv", "-fd", "1", "-trace_err", "-error_file", "errors.log", "-buff_size", "4194304",
 	}, more...)
