@@ -115,28 +115,32 @@ func freeAddress(t *testing.T) string {
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 1000 {
-		port := 20_000 + rand.IntN(12_000)
-		kept, err := net.ListenPacket("udp", fmt.Sprint("127.255.255.254:", port))
-		if err != nil {
-			continue
-		}
-		at := fmt.Sprint("127.0.0.1:", port)
-		c, udp := net.ListenPacket("udp", at)
-		l, tcp := net.Listen("tcp", at)
-		if udp == nil {
-			_ = c.Close()
-		}
-		if tcp == nil {
-			_ = l.Close()
-		}
-		if udp == nil && tcp == nil {
-			t.Cleanup(func() { _ = kept.Close() })
+		if port := 20_000 + rand.IntN(12_000); keepPort(t, port) {
 			return port
 		}
-		_ = kept.Close()
 	}
 	t.Fatal("no port is free by UDP and TCP")
 	return 0
+}
+
+// keepPort keeps one from other tests, and reports whether it is free.
+func keepPort(t *testing.T, port int) bool {
+	t.Helper()
+	kept, err := net.ListenPacket("udp", fmt.Sprint("127.255.255.254:", port))
+	if err != nil {
+		return false
+	}
+	t.Cleanup(func() { _ = kept.Close() })
+	at := fmt.Sprint("127.0.0.1:", port)
+	c, udp := net.ListenPacket("udp", at)
+	l, tcp := net.Listen("tcp", at)
+	if udp == nil {
+		_ = c.Close()
+	}
+	if tcp == nil {
+		_ = l.Close()
+	}
+	return udp == nil && tcp == nil
 }
 
 // get asks by HTTP and returns status and body.

@@ -118,10 +118,19 @@ func (r *sippRig) calls(t *testing.T, uac, uas string, n, rate int, more ...stri
 	return r.call(t, uac, n, rate, more...)
 }
 
-// mediaPort is where a sipp begins to look for ports for media, of which it opens two though
-// no call here has any. By itself each begins at the same one, tries a hundred and ends when all
-// are taken, which they are by fifty of them. It is above those that the kernel gives out.
-func mediaPort() string { return fmt.Sprint(61_000 + 2*rand.IntN(2000)) }
+// mediaPort returns a [freePort] at which a sipp opens two, this and the next but one, for media
+// that no call here has. By itself each looks among the same hundred, and ends when they are
+// taken, as they are by fifty of them.
+func mediaPort(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		if port := 20_000 + 4*rand.IntN(3000); keepPort(t, port) && keepPort(t, port+2) {
+			return fmt.Sprint(port)
+		}
+	}
+	t.Fatal("no two ports are free")
+	return ""
+}
 
 // answers has a sipp answer at an address, until the test ends or its calls are done.
 func answers(t *testing.T, uas, at string, more ...string) *exec.Cmd {
@@ -140,7 +149,7 @@ func answersSoon(t *testing.T, uas, at string, more ...string) *exec.Cmd {
 	}
 	dir := t.TempDir()
 	cmd := exec.Command("sipp", append([]string{
-		"-sf", uas, "-p", port, "-nostdin", "-i", host, "-mp", mediaPort(), "-buff_size", "4194304", "-trace_err", "-error_file", "errors.log",
+		"-sf", uas, "-p", port, "-nostdin", "-i", host, "-mp", mediaPort(t), "-buff_size", "4194304", "-trace_err", "-error_file", "errors.log",
 	}, more...)...)
 	cmd.Dir = dir
 	if err := cmd.Start(); err != nil {
@@ -194,7 +203,7 @@ func (r *sippRig) begin(t *testing.T, at, uac string, n, rate int, more ...strin
 	}
 	limit := time.Duration(n/rate+120) * time.Second
 	args := append([]string{
-		at, "-sf", uac, "-s", "svc", "-p", fmt.Sprint(freePort(t)), "-nostdin", "-i", host, "-mp", mediaPort(),
+		at, "-sf", uac, "-s", "svc", "-p", fmt.Sprint(freePort(t)), "-nostdin", "-i", host, "-mp", mediaPort(t),
 		"-m", fmt.Sprint(n), "-r", fmt.Sprint(rate), "-timeout", fmt.Sprint(limit.Seconds(), "s"), "-timeout_error",
 		"-trace_stat", "-stf", "figures.csv", "-fd", "1", "-trace_err", "-error_file", "errors.log", "-buff_size", "4194304",
 	}, more...)

@@ -101,7 +101,7 @@ func crowd(address, number, echo string) error {
 
 // asks says a line and wants its echo.
 func asks(address, line string) error {
-	c, err := net.Dial("tcp", address)
+	c, err := dialSoon("tcp", address)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func serveParts(c net.Conn, answers int) error {
 // download asks for all parts, one after the other; with the name of a file, for the one in the
 // middle again and again until there is that file.
 func download(args []string) error {
-	c, err := net.Dial("tcp", args[0])
+	c, err := dialSoon("tcp", args[0])
 	if err != nil {
 		return err
 	}
@@ -259,6 +259,17 @@ func download(args []string) error {
 	return nil
 }
 
+// dialSoon connects to who may be about to listen.
+func dialSoon(network, address string) (c net.Conn, err error) {
+	for range 3000 {
+		if c, err = net.Dial(network, address); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return c, err
+}
+
 // getPart asks for a part, and reads up to its answer: one may come twice.
 func getPart(c net.Conn, n int, buf []byte) error {
 	if _, err := fmt.Fprintf(c, "get %d\n", n); err != nil {
@@ -281,14 +292,7 @@ func exists(name string) bool {
 
 // take asks for a connection at a Unix socket and answers each line on it.
 func take(path string) error {
-	var c net.Conn
-	var err error
-	for range 1000 {
-		if c, err = net.Dial("unix", path); err == nil {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	c, err := dialSoon("unix", path)
 	if err != nil {
 		return err
 	}
@@ -311,14 +315,7 @@ func take(path string) error {
 
 // talk connects, sends a line, and prints the answer; and so on for each line.
 func talk(address string, lines []string) error {
-	var c net.Conn
-	var err error
-	for range 1000 {
-		if c, err = net.Dial("tcp", address); err == nil {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	c, err := dialSoon("tcp", address)
 	if err != nil {
 		return err
 	}
@@ -342,7 +339,7 @@ func talk(address string, lines []string) error {
 // wants each back with the number that it is on the connection; between them an answer of
 // bigAnswer bytes, which it reads slowly.
 func counts(address, enough string) error {
-	c, err := net.Dial("tcp", address)
+	c, err := dialSoon("tcp", address)
 	if err != nil {
 		return err
 	}
@@ -374,7 +371,7 @@ func counts(address, enough string) error {
 // linger asks an HTTP server once and keeps the connection, until the server ends it in
 // order.
 func linger(address string) error {
-	c, err := net.Dial("tcp", address)
+	c, err := dialSoon("tcp", address)
 	if err != nil {
 		return err
 	}
