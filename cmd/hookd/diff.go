@@ -93,7 +93,7 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 	}
 	defer src.Close()
 	src.filter = keep
-	packets, readErr := feedLanes(src, lanes, both, out)
+	packets, readErr := feedLanes(patient{src}, lanes, both, out)
 	out.Summary(packets, both)
 	switch {
 	case out.Err() != nil:

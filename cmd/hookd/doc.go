@@ -17,6 +17,7 @@ import (
 	"github.com/hookd/hookd/engine/shadow"
 	"github.com/hookd/hookd/runtime/lua"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/loop"
 	"github.com/hookd/hookd/stacks/loop/mqtt"
 	"github.com/hookd/hookd/stacks/loop/nameserver"
@@ -178,6 +179,9 @@ func docLimits(w io.Writer) error {
 	}
 	for _, l := range flow.FixedLimits() {
 		fmt.Fprintf(tw, "flow %s\t%s\t%s (fixed)\n", l.Name, l.Value, l.Doc)
+	}
+	for _, l := range capture.FixedLimits() {
+		fmt.Fprintf(tw, "capture %s\t%s\t%s (fixed)\n", l.Name, l.Value, l.Doc)
 	}
 	for _, l := range slices.Concat(netio.DocLimits(), dns.DocLimits(), loop.DocLimits(), mqtt.DocLimits(), nameserver.DocLimits()) {
 		fmt.Fprintf(tw, "netio %s\t%s\t%s\n", l.Name, l.Default, l.Doc)

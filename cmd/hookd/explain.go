@@ -91,7 +91,7 @@ func explainConns(cmd *cobra.Command, paths []string, o *explainOptions) error {
 	}
 	defer src.Close()
 	src.filter = keep
-	readErr := feedLane(src, l)
+	readErr := feedLane(patient{src}, l)
 	write := acc.WriteText
 	if o.format == "json" {
 		write = acc.WriteJSON

@@ -36,8 +36,8 @@ func (o *houseOptions) spread() (int, event.Drive, error) {
 
 // frameSource is where packets come from: captures, merged.
 type frameSource interface {
-	// Next gives the next packet, lent until the call after; io.EOF behind the
-	// last one.
+	// Next gives the next packet, lent until the call after; [feed.ErrIdle] where none
+	// is found for now, and io.EOF behind the last one.
 	Next(f *capture.Frame) error
 	// waits reports whether Next may have to wait for a program that is writing.
 	waits() bool
@@ -133,7 +133,7 @@ func (r *replaying) Next(f *capture.Frame, wait time.Duration) error {
 		return feed.ErrIdle
 	}
 	err := r.frameSource.Next(f)
-	if err != nil {
+	if err != nil && !errors.Is(err, feed.ErrIdle) {
 		r.progress.clear() // records of what ends now may follow
 	}
 	return err

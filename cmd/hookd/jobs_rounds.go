@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
+	"io"
+
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
+	"github.com/hookd/hookd/stacks/flow/feed"
 )
 
 // A round has at most so many packets, but for those that are in one frame with others,
@@ -58,7 +62,14 @@ type sorter struct {
 func (s *sorter) begin() error {
 	s.unread, s.to, s.since = true, &round{}, map[*byte]uint64{}
 	s.src.swap(s.swap)
-	return s.src.Next(&s.frame)
+	for {
+		if err := s.src.Next(&s.frame); !errors.Is(err, feed.ErrIdle) {
+			return err
+		}
+		if !s.goesOn(0) {
+			return io.EOF
+		}
+	}
 }
 
 // sort fills a round that is over, and reports whether more may come. It does not wait
@@ -71,18 +82,32 @@ func (s *sorter) sort(rd *round) (more bool) {
 		return false
 	}
 	for rd.n < roundFrames && rd.bytes < roundBytes && len(rd.windows) < roundWindows {
-		if !s.unread {
-			if s.err = s.src.Next(&s.frame); s.err != nil {
-				return false
-			}
+		if s.err = s.read(); s.err != nil {
+			return errors.Is(s.err, feed.ErrIdle)
 		}
-		s.unread = false
 		s.add(&s.frame)
 		if s.src.waits() {
 			break
 		}
 	}
 	return true
+}
+
+// read reads the next frame. Where none is found without waiting it returns [feed.ErrIdle], and io.EOF also where nobody
+// wants more.
+func (s *sorter) read() error {
+	if s.unread {
+		s.unread = false
+		return nil
+	}
+	for {
+		if err := s.src.Next(&s.frame); !errors.Is(err, feed.ErrIdle) || s.src.waits() {
+			return err
+		}
+		if !s.goesOn(s.frames) {
+			return io.EOF
+		}
+	}
 }
 
 // add puts a frame, or each packet of several in it, into the round.
@@ -134,14 +159,15 @@ func (s *sorter) swap(window []byte, n int) []byte {
 	return next
 }
 
-// spare returns a window of at least n bytes.
+// spare returns a window of n bytes.
 func (s *sorter) spare(n int) []byte {
 	if last := len(s.free) - 1; last >= 0 {
 		next := s.free[last]
 		s.free = s.free[:last]
-		if len(next) >= n {
+		if len(next) == n {
 			return next
 		}
+		s.free = nil // a record is longer than those before, or such a one is behind
 	}
 	return make([]byte, n)
 }

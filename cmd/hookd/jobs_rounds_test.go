@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/iotest"
 
@@ -123,6 +124,11 @@ func rounds(t *testing.T, src *lending) (packets int) {
 		more = s.sort(ring[i])
 		lent[i], src.lent = src.lent, nil
 	}
+	for _, w := range slices.Concat(s.free, s.to.windows) {
+		if len(w) != 128<<10 {
+			t.Errorf("a window of %d KiB is kept", len(w)>>10)
+		}
+	}
 	if !errors.Is(s.err, io.EOF) {
 		t.Error(s.err)
 	}
@@ -157,6 +163,18 @@ func TestWindowsOfRounds(t *testing.T) {
 		{"one a MiB", few(850), 20, 30},
 		{"one a window", few(100), 180, maxRounds*roundWindows + 2},
 		{"a block that is skipped", func() []io.Reader { return []io.Reader{skipping(size)} }, 2, 2},
+		{"one long, at the beginning", func() []io.Reader {
+			var file bytes.Buffer
+			w, err := capture.NewWriter(&file, capture.LinkTypeEthernet, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame := datagram(5060, 200<<10)
+			if err := w.WriteFrame(&capture.Frame{Data: frame, WireLen: len(frame), Link: capture.LinkTypeEthernet}); err != nil {
+				t.Fatal(err)
+			}
+			return []io.Reader{io.MultiReader(&file, bytes.NewReader(datagrams(t, size/1200, 100, 9)[24:]))}
+		}, 180, maxRounds*roundWindows + 32},
 		{"several", func() []io.Reader {
 			return []io.Reader{
 				bytes.NewReader(datagrams(t, 4000, 0, 1)), bytes.NewReader(datagrams(t, 4000, 90, 2)),
@@ -171,7 +189,7 @@ func TestWindowsOfRounds(t *testing.T) {
 				return read(src), len(src.windows)
 			}
 			want, _ := count(func(src *lending) (n int) {
-				for f := (capture.Frame{}); src.merged.Next(&f) == nil; n++ {
+				for f := (capture.Frame{}); (patient{src.merged}).Next(&f) == nil; n++ {
 				}
 				return n
 			})

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
+	"github.com/hookd/hookd/stacks/flow/feed"
 )
 
 // merged reads several captures as one, in the order of time, then of the
@@ -76,15 +77,35 @@ func (m *merged) open(ctx context.Context, path string, stdin io.Reader) (*captu
 	return capture.NewReader(stdin, name)
 }
 
-// Next gives the earliest packet that the filter selects, lent until the next call. After the last one
-// it returns io.EOF, or the first damage that any of the captures had: a damaged
+// maxPassed is how many packets that the filter does not select one call of Next passes over: some 50 µs.
+const maxPassed = 1024
+
+// Next gives the earliest packet that the filter selects, lent until the next call. It returns [feed.ErrIdle]
+// where it passed over some that are not selected, and there are many of them or it would have to wait for
+// more. After the last packet it returns io.EOF, or the first damage that any of the captures had: a damaged
 // capture ends there, the others go on.
 func (m *merged) Next(f *capture.Frame) error {
-	for {
+	for range maxPassed {
 		if err := m.next(f); err != nil || m.filter == nil {
 			return err
 		}
 		if wanted, err := m.filter.selects(f); wanted || err != nil {
+			return err
+		}
+		if m.waits() {
+			break
+		}
+	}
+	return feed.ErrIdle
+}
+
+// patient is captures for who does nothing else meanwhile: Next passes over whatever is not selected.
+type patient struct{ *merged }
+
+// Next implements [storedFrames].
+func (p patient) Next(f *capture.Frame) error {
+	for {
+		if err := p.merged.Next(f); !errors.Is(err, feed.ErrIdle) {
 			return err
 		}
 	}

@@ -134,7 +134,7 @@ func (o *ladderOptions) read(cmd *cobra.Command, captures []string) ([]*ladder.C
 	defer src.Close()
 	src.filter = keep
 	book := ladder.NewBook(o.wanted)
-	if err := readCalls(src, set.flow, set.sniff, book); err != nil {
+	if err := readCalls(patient{src}, set.flow, set.sniff, book); err != nil {
 		return nil, fail(exitIO, err)
 	}
 	if book.Skipped > 0 {

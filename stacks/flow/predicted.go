@@ -51,7 +51,7 @@ func (x *Peer) nextIs(p *packet.Packet) bool {
 func (s *Stack) extend(y *Peer, t *stream, data []byte) {
 	from := t.wire
 	end := from + int64(len(data))
-	if !s.mem.keep && t.past.first == nil && !s.lookedAt() {
+	if !s.mem.keep && t.past.first == nil && !flowev.OnPktInRcv.Wanted(s.sh) && !s.wanted(y) {
 		t.wire, t.next = end, end
 		return
 	}
@@ -61,9 +61,4 @@ func (s *Stack) extend(y *Peer, t *stream, data []byte) {
 	floor := s.makeRoom(y, t)
 	s.raiseData(y, from, data)
 	t.commit(&s.mem, floor)
-}
-
-// lookedAt reports whether anybody sees bytes arrive.
-func (s *Stack) lookedAt() bool {
-	return flowev.OnPktInRcv.Wanted(s.sh) || flowev.OnNewData.Wanted(s.sh) || s.readers()
 }

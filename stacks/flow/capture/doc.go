@@ -6,7 +6,7 @@
 // from that window, so a call of Reader.Next copies and allocates nothing, and
 // what it handed out is gone at the next call. No length that a file claims is
 // believed before the bytes themselves have arrived: memory grows with what was
-// read, up to maxBlock.
+// read, up to maxBlock, and a window that grew for a long record falls back behind it.
 //
 // A damaged file yields every whole packet before the damage and then a
 // FormatError that says where the damage is.

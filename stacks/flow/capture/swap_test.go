@@ -78,3 +78,36 @@ func TestSwap(t *testing.T) {
 type littles struct{ src io.Reader }
 
 func (l littles) Read(b []byte) (int, error) { return l.src.Read(b[:min(len(b), 4096)]) }
+
+// TestWindowFallsBack reads records of 200 KiB among small ones: windows grow for them, once for several that are near
+// each other, and fall back behind them.
+func TestWindowFallsBack(t *testing.T) {
+	t.Parallel()
+	record := func(n int) []byte { return words(little, 1, 0, n, n, string(make([]byte, n))) }
+	small := bytes.Repeat(record(1000), (keptBehind+1<<20)/1000)
+	long := slices.Concat(record(200<<10), small[:1000*1016])
+	file := pcapFile(little, 0xa1b2c3d4, 4, 1, small, long, long, long, small, long, small)
+	for how, src := range map[string]func() io.Reader{
+		"whole":  func() io.Reader { return bytes.NewReader(file) },
+		"little": func() io.Reader { return littles{bytes.NewReader(file)} },
+	} {
+		for _, given := range []bool{false, true} {
+			r, err := NewReader(src(), "test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if given {
+				r.Swap(func(buf []byte, n int) []byte { return make([]byte, n) })
+			}
+			sizes := []int{len(r.win.buf)}
+			for f := (Frame{}); err == nil; err = r.Next(&f) {
+				if n := len(r.win.buf); n != sizes[len(sizes)-1] {
+					sizes = append(sizes, n)
+				}
+			}
+			if want := []int{firstWindow, 2 * firstWindow, firstWindow, 2 * firstWindow, firstWindow}; err != io.EOF || !slices.Equal(sizes, want) {
+				t.Errorf("%s, given away %v: windows of %d, want %d; %v", how, given, sizes, want, err)
+			}
+		}
+	}
+}

@@ -10,6 +10,10 @@ import (
 // small enough to stay in a core's cache between the copy in and the parse.
 const firstWindow = 128 << 10
 
+// keptBehind is how many bytes behind the last record that needed it a window which grew falls back: between two that
+// are near each other that would be for nothing.
+const keptBehind = 4 << 20
+
 // maxEmptyReads is how often in a row a source may return nothing.
 const maxEmptyReads = 100
 
@@ -23,6 +27,7 @@ type window struct {
 	r, w int
 	base int64 // stream offset of buf[0]
 	err  error // why the source has no more; io.EOF at its end
+	long int64 // stream offset of the last record that needed more than firstWindow
 
 	// swap, if not nil, keeps what was lent: it takes buf and returns another of at least n bytes, of any content.
 	swap func(buf []byte, n int) []byte
@@ -74,53 +79,59 @@ func (w *window) place(b []byte) (at int, ok bool) {
 // unread returns how many bytes are in memory and not consumed.
 func (w *window) unread() int { return w.w - w.r }
 
+// fill reads on till there are n unread bytes in a row, and reports whether there are.
 func (w *window) fill(n int) bool {
 	for w.w-w.r < n {
 		if w.err != nil {
 			return false
 		}
-		if w.swap == nil {
-			w.makeRoom()
-		} else {
-			w.moveOn(n)
+		if w.full(n) {
+			w.makeRoom(n)
 		}
 		m, err := w.src.Read(w.buf[w.w:])
 		w.w += m
 		w.err = err
 	}
+	if n > firstWindow {
+		w.long = w.offset()
+	}
 	return true
 }
 
-// makeRoom moves the unread bytes to the front. The buffer grows only when it
-// is full of unread bytes, so its size never runs ahead of what the source gave.
-func (w *window) makeRoom() {
-	if w.r > 0 {
-		copy(w.buf, w.buf[w.r:w.w])
-		w.base += int64(w.r)
-		w.w -= w.r
-		w.r = 0
+// full reports whether the buffer has to be left, or its unread bytes moved, to read on till there are n. One that is
+// given away goes once it has no room for them; of one that begins with them nothing was lent yet.
+func (w *window) full(n int) bool {
+	if w.swap == nil {
+		return w.r > 0 || w.w == len(w.buf)
 	}
-	if w.w == len(w.buf) {
-		bigger := make([]byte, 2*len(w.buf))
-		copy(bigger, w.buf)
-		w.buf = bigger
-	}
+	return w.w == len(w.buf) || w.r > 0 && w.r+n > len(w.buf)
 }
 
-// moveOn is makeRoom for n unread bytes where what was lent is kept: a buffer that has no room for them is
-// given away with what was lent of it. Of one that begins with them nothing was lent yet.
-func (w *window) moveOn(n int) {
-	if w.w < len(w.buf) && (w.r == 0 || w.r+n <= len(w.buf)) {
-		return
+// makeRoom moves the unread bytes to the front, of another buffer where what was lent is kept, or where another size
+// is due.
+func (w *window) makeRoom(n int) {
+	to, size := w.buf, w.nextSize(n)
+	switch {
+	case w.swap != nil:
+		to = w.swap(w.buf, size)
+	case size != len(w.buf):
+		to = make([]byte, size)
 	}
-	size := len(w.buf)
-	if w.unread() == size { // as in makeRoom, it does not grow to n at once
-		size *= 2
+	w.w = copy(to, w.buf[w.r:w.w])
+	w.base, w.r = w.base+int64(w.r), 0
+	w.buf = to
+}
+
+// nextSize returns the size of the buffer to read on with, till there are n unread bytes. It grows only when it is full
+// of such, so it never runs ahead of what the source gave.
+func (w *window) nextSize(n int) int {
+	switch {
+	case w.unread() == len(w.buf):
+		return 2 * len(w.buf)
+	case n <= firstWindow && w.offset()-w.long >= keptBehind:
+		return firstWindow
 	}
-	old, from := w.buf, w.r
-	w.buf = w.swap(old, size)
-	w.w = copy(w.buf, old[from:w.w])
-	w.base, w.r = w.base+int64(from), 0
+	return len(w.buf)
 }
 
 // skip consumes n bytes without keeping them and reports whether there were

@@ -138,6 +138,49 @@ func TestPaced(t *testing.T) {
 	}
 }
 
+// sifting is a reader that goes through frames which nobody wants.
+type sifting struct{ calls atomic.Int64 }
+
+func (r *sifting) Next(*capture.Frame) error { r.calls.Add(1); return feed.ErrIdle }
+
+func (r *sifting) Close() error { return nil }
+
+// TestSifting checks that time goes on while a reader finds nothing for long, that the shard is free for others, and
+// that the reader is asked again at once.
+func TestSifting(t *testing.T) {
+	t.Parallel()
+	shards := event.NewShards(1, event.Together, 0)
+	shard := shards.At(0)
+	r := &sifting{}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	between := 0
+	err := feed.New(feed.Config{
+		Shards: shards, Front: flow.NewFront(shards, flow.Config{}), Clocked: true,
+		Sources: []feed.Source{feed.NewLoop(feed.LoopConfig{Open: func() (feed.Reader, error) { return r, nil }, Paced: true})},
+		Begin: func(ts int64) {
+			shard.Enter()
+			defer shard.Leave()
+			shard.Advance(ts)
+			shard.Timers().Arm(new(event.Timer), ts+int64(20*time.Millisecond), func(int64) { cancel() })
+		},
+		Between: func() {
+			between++
+			if !shard.TryEnter() {
+				t.Error("the shard is entered")
+				return
+			}
+			shard.Leave()
+		},
+	}).Run(ctx)
+	if err != nil || ctx.Err() != context.Canceled {
+		t.Errorf("the timer did not run: %v, %v", err, ctx.Err())
+	}
+	if calls := r.calls.Load(); calls != int64(between) || calls < 10 {
+		t.Errorf("asked %d times, %d pauses", calls, between)
+	}
+}
+
 // frames is a source of frames that are there.
 type frames struct{ list []capture.Frame }
 

@@ -17,7 +17,7 @@ var ErrEmpty = errors.New("no packet in the capture, or none that the filter sel
 
 // Reader reads the frames of one pass.
 type Reader interface {
-	// Next lends the next frame; io.EOF behind the last one.
+	// Next lends the next frame; [ErrIdle] where none is found for now, and io.EOF behind the last one.
 	Next(f *capture.Frame) error
 	Close() error
 }
