@@ -98,7 +98,7 @@ func TestApartAllocates(t *testing.T) {
 					}
 				})
 			}
-			if more := run(many) - run(few); more > (many-few)/1000 {
+			if more := run(many) - run(few); more > (many-few)/100 {
 				t.Errorf("%v allocations for %d segments", more, many-few)
 			}
 		})
