@@ -160,8 +160,8 @@ func sameDecision(want, is *engine.Decision) error {
 	return nil
 }
 
-// identical reports whether a script can tell two values apart; of numbers it can
-// tell the sign of a zero.
+// identical reports whether a script cannot tell two values apart; of numbers it can tell
+// the sign of a zero.
 func (d *deed) identical(a, b glua.LValue) bool {
 	x, ok1 := a.(glua.LNumber)
 	y, ok2 := b.(glua.LNumber)
