@@ -26,7 +26,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	c := control.NewClient(ts.MkAbs(args[0]))
 	defer c.Close()
 	var last string
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		text, err := c.Get(context.Background(), "/status")
 		if err != nil {
 			last = err.Error()

@@ -166,7 +166,7 @@ func (p *tab) run(expression string) string {
 func (p *tab) shows(want string) {
 	p.t.Helper()
 	got := ""
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if got = p.run(`document.getElementById("log").textContent`); got == want {
 			return
 		}

@@ -133,8 +133,8 @@ func loaded(t *testing.T) (*daemon, *metered, *control.Client) {
 	return d, m, c
 }
 
-// company is two consoles at which somebody types, and a trace. It returns what ends
-// it, and tells how many inputs ran and how many events were traced.
+// company is two consoles at which somebody types, and a trace. It returns what ends it when
+// all of them did something, and tells how many inputs ran and how many events were traced.
 func company(t *testing.T, c *control.Client) (leave func() (inputs, events int)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -166,6 +166,9 @@ func company(t *testing.T, c *control.Client) (leave func() (inputs, events int)
 		}
 	})
 	return func() (int, int) {
+		for end := time.Now().Add(time.Minute); (inputs.Load() == 0 || events.Load() == 0) && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
 		cancel()
 		all.Wait()
 		return int(inputs.Load()), int(events.Load())
@@ -215,7 +218,7 @@ func TestCompanyIsCheap(t *testing.T) {
 // waitRunning waits until events come.
 func (d *daemon) waitRunning(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); d.engine.Stats().Events == 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); d.engine.Stats().Events == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("no event comes")
 		}

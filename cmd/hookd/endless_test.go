@@ -169,7 +169,7 @@ func TestPipe(t *testing.T) {
 		done <- run([]string{"replay", "-q", "-", "--print", "flow.conn_end"}, in, out, io.Discard)
 		out.Close()
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	context.AfterFunc(ctx, func() { feed.CloseWithError(ctx.Err()) })
 	e := &endless{file: crafted(t, 2)}

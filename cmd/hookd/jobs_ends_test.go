@@ -81,7 +81,7 @@ func TestJobsOfAPipe(t *testing.T) {
 		select {
 		case <-out.seen:
 			fed <- true
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			fed <- false
 		}
 		for rest := whole[half:]; len(rest) > 0; rest = rest[min(777, len(rest)):] {

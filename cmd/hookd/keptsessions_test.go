@@ -48,7 +48,7 @@ func newBroker(t *testing.T, dir string, takeover bool) *brokerDaemon {
 	ctx, cancel := context.WithCancel(t.Context())
 	b.cancel = cancel
 	go func() { b.ended <- b.d.run(ctx) }()
-	for end := time.Now().Add(5 * time.Second); len(b.d.loops.Listeners()) == 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(b.d.loops.Listeners()) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it does not listen", b.logs.String())
 		}

@@ -41,7 +41,7 @@ rule "end" { on = loop.close, match = { kind = "tcp" }, run = function(c, why) a
 			t.Fatal(err)
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		if _, err := io.WriteString(c, "hello"); err != nil {
 			t.Fatal(err)
 		}

@@ -139,7 +139,7 @@ func requests(at string, id int, stop *atomic.Bool, few bool) (n int, err error)
 	r := bufio.NewReader(c)
 	last := 0
 	for ; !stop.Load() && (!few || n < 10); n++ {
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		if _, err := fmt.Fprintf(c, "%d-%d\n", id, n); err != nil {
 			return n, err
 		}

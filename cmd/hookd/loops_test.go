@@ -126,7 +126,7 @@ func (h *loopHouse) dial(name string) *lineConn {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return &lineConn{Conn: c, t: h.t, r: bufio.NewReader(c)}
 }
 
@@ -146,7 +146,7 @@ func (h *loopHouse) resets(name string) {
 // said waits until the log has a text.
 func (h *loopHouse) said(text string) {
 	h.t.Helper()
-	for end := time.Now().Add(5 * time.Second); !strings.Contains(h.lines.String(), text); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !strings.Contains(h.lines.String(), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			h.t.Fatalf("never said: %s\n%s", text, h.lines)
 		}
@@ -257,7 +257,7 @@ rule "hold" { on = loop.accept, match = { listener = "hold" }, run = function(c)
   return loop.hold "5s"
 end }
 rule "late" { on = loop.accept, match = { listener = "late" }, run = function(c) sleep "20ms" return loop.reject "no\n" end }
-rule "limit" { on = loop.accept, match = { listener = "limit" }, run = function(c) return loop.limit { rate = 0.1, burst = 2 } end }
+rule "limit" { on = loop.accept, match = { listener = "limit" }, run = function(c) return loop.limit { rate = 0.001, burst = 2 } end }
 rule "proxy" { on = loop.accept, match = { listener = "proxy" }, run = function(c) return loop.proxy(state.to) end }
 rule "down" { on = loop.accept, match = { listener = "down" }, run = function(c) return loop.proxy "tcp://127.0.0.1:1" end }
 rule "echo" { on = loop.recv, match = { listener = { "echo", "hold", "limit" } }, run = function(c) c:send(c:take()) end }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/feed"
 )
 
@@ -163,6 +164,8 @@ func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
 		return 0, err
 	}
 	switch {
+	case o.jobs < 1:
+		return 0, usagef("--jobs %d: 1 to %d", o.jobs, engine.MaxShards)
 	case o.jobs > 1 && o.write != "":
 		return 0, usagef("--write needs the packets in order: leave --jobs out")
 	case o.jobs > 1 && o.online:
@@ -228,7 +231,8 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	h.seen.write(w)
 	h.forwarded(w, fs)
 	writeCounts(w, "not handled", []count{
-		{fs.NotIP, "packets without IP"},
+		{fs.NotIP - fs.UnknownLinks, "packets without IP"},
+		{fs.UnknownLinks, fmt.Sprintf("packets of a link type that is not read (%s)", capture.LinkType(fs.UnknownLink))},
 		{fs.Malformed, "malformed"},
 		{fs.Truncated, "cut off in the headers"},
 		{fs.Compressed.Refused(), "compressed packets that could not be inflated"},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -100,15 +101,46 @@ func serve(t *testing.T, dir string) *serving {
 	return s
 }
 
-// freeAddress returns an address of the loopback that nobody listened at just now.
+// freeAddress is an address of the loopback with a [freePort].
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return fmt.Sprint("127.0.0.1:", freePort(t))
+}
+
+// freePort returns a port that nobody has, by UDP and by TCP, and that no other test is given
+// until this one ends: it stays open at an address of the loopback that nobody asks for. It is
+// below those that the kernel gives out, or a connection may have it before it is opened.
+//
+// [awaitPort] knows of that address.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 1000 {
+		if port := 20_000 + rand.IntN(12_000); keepPort(t, port) {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free by UDP and TCP")
+	return 0
+}
+
+// keepPort keeps one from other tests, and reports whether it is free.
+func keepPort(t *testing.T, port int) bool {
+	t.Helper()
+	kept, err := net.ListenPacket("udp", fmt.Sprint("127.255.255.254:", port))
+	if err != nil {
+		return false
+	}
+	t.Cleanup(func() { _ = kept.Close() })
+	at := fmt.Sprint("127.0.0.1:", port)
+	c, udp := net.ListenPacket("udp", at)
+	l, tcp := net.Listen("tcp", at)
+	if udp == nil {
+		_ = c.Close()
+	}
+	if tcp == nil {
+		_ = l.Close()
+	}
+	return udp == nil && tcp == nil
 }
 
 // get asks by HTTP and returns status and body.
@@ -176,7 +208,7 @@ func askHealth(t *testing.T, s *serving) {
 	at := "http://" + s.at["127.0.0.1:18092"] + "/health"
 	wait := func(status int, words ...string) {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 			code, body := get(t, at)
 			found := code == status
 			for _, w := range words {
@@ -221,7 +253,7 @@ func openWebSocket(t *testing.T, at, target string) *talker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	key := wsframe.NewKey()
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", target, at, key)
 	k := &talker{t: t, conn: conn, in: bufio.NewReader(conn), r: wsframe.NewReader(wsframe.Config{}), w: wsframe.NewWriter(wsframe.Config{})}

@@ -43,7 +43,7 @@ func ladderDaemon(t *testing.T, script string, o runOptions) (*daemon, string) {
 func laddered(t *testing.T, path, id string) string {
 	t.Helper()
 	var out bytes.Buffer
-	for range 500 {
+	for range 6000 {
 		out.Reset()
 		if run([]string{"sip", "ladder", "--ascii", "--control", path, "--call-id", id}, nil, &out, &out) == exitDone {
 			return out.String()

@@ -48,7 +48,7 @@ func (p *hiddenPhone) send(method, uri, to, fields string) {
 // got waits for a message that begins so.
 func (p *hiddenPhone) got(begins string) *msg.Message {
 	p.t.Helper()
-	_ = p.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = p.c.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		b := make([]byte, 4096)
 		n, err := p.c.Read(b)

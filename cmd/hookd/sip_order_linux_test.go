@@ -43,7 +43,7 @@ func TestSIPOrder(t *testing.T) {
 		}
 	}
 	// What a full socket lost is sent again, as phones do.
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		missing := heard.missing()
 		if len(missing) == 0 {
 			break

@@ -65,7 +65,7 @@ func TestSippFlows(t *testing.T) {
 			port := fmt.Sprint(freePort(t))
 			f.way += "-" + port
 			if at := "127.0.0.1:" + port; steps != "" {
-				called[at] = answersSoon(t, callee(t, steps), at, "-m", fmt.Sprint(flowCalls), "-timeout", "60s", "-timeout_error")
+				called[at] = answersSoon(t, callee(t, steps), at, "-m", fmt.Sprint(flowCalls), "-timeout", "180s", "-timeout_error")
 			}
 		}
 		ways[f.way] = f.name
@@ -89,7 +89,7 @@ func TestSippFlows(t *testing.T) {
 	}
 	t.Logf("%d flows, %d calls of sipp's each", len(list), flowCalls)
 	var got string
-	for range 100 { // records are written behind what they tell of
+	for range 3000 { // records are written behind what they tell of
 		got = told(r.p.records, ways)
 		if want := readOrEmpty("testdata/sipp_flows.golden"); got == want && !*update {
 			return

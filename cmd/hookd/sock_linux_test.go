@@ -29,7 +29,7 @@ func sockPrograms() map[string]func() {
 		"hold":     func() { quit(hold(os.Args[1])) },
 		"echo":     func() { quit(echo()) },
 		"service":  func() { quit(service(os.Args[1:])) },
-		"download": func() { quit(download(os.Args[1])) },
+		"download": func() { quit(download(os.Args[1:])) },
 		"take":     func() { quit(take(os.Args[1])) },
 		"talk":     func() { quit(talk(os.Args[1], os.Args[2:])) },
 		"count":    func() { quit(counts(os.Args[1], os.Args[2])) },
@@ -40,7 +40,7 @@ func sockPrograms() map[string]func() {
 }
 
 // workTime is how long these programs wait for anything: a busy machine takes its time.
-const workTime = time.Minute
+const workTime = 3 * time.Minute
 
 func quit(err error) {
 	if err != nil {
@@ -101,7 +101,7 @@ func crowd(address, number, echo string) error {
 
 // asks says a line and wants its echo.
 func asks(address, line string) error {
-	c, err := net.Dial("tcp", address)
+	c, err := dialSoon("tcp", address)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func part(n int) []byte {
 // service serves on an address, or goes on with the connection that it inherited. With a
 // number it hangs after so many answers on a connection.
 func service(args []string) error {
-	answers := parts
+	answers := -1
 	if len(args) == 0 {
 		c, err := net.FileConn(os.NewFile(3, "connection"))
 		if err != nil {
@@ -231,9 +231,10 @@ func serveParts(c net.Conn, answers int) error {
 	}
 }
 
-// download asks for all parts, one after the other.
-func download(address string) error {
-	c, err := net.Dial("tcp", address)
+// download asks for all parts, one after the other; with the name of a file, for the one in the
+// middle again and again until there is that file.
+func download(args []string) error {
+	c, err := dialSoon("tcp", args[0])
 	if err != nil {
 		return err
 	}
@@ -242,15 +243,9 @@ func download(address string) error {
 	got, want := sha256.New(), sha256.New()
 	buf := make([]byte, 4+partSize)
 	for n := range parts {
-		if _, err := fmt.Fprintf(c, "get %d\n", n); err != nil {
-			return err
-		}
-		for { // an answer may come twice
-			if _, err := io.ReadFull(c, buf); err != nil {
-				return fmt.Errorf("part %d: %w", n, err)
-			}
-			if int(binary.BigEndian.Uint32(buf)) >= n {
-				break
+		for asked := false; !asked || n == parts/2 && len(args) > 1 && !exists(args[1]); asked = true {
+			if err := getPart(c, n, buf); err != nil {
+				return err
 			}
 		}
 		got.Write(buf[4:])
@@ -264,16 +259,40 @@ func download(address string) error {
 	return nil
 }
 
-// take asks for a connection at a Unix socket and answers each line on it.
-func take(path string) error {
-	var c net.Conn
-	var err error
-	for range 1000 {
-		if c, err = net.Dial("unix", path); err == nil {
+// dialSoon connects to who may be about to listen.
+func dialSoon(network, address string) (c net.Conn, err error) {
+	for range 3000 {
+		if c, err = net.Dial(network, address); err == nil {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+	return c, err
+}
+
+// getPart asks for a part, and reads up to its answer: one may come twice.
+func getPart(c net.Conn, n int, buf []byte) error {
+	if _, err := fmt.Fprintf(c, "get %d\n", n); err != nil {
+		return err
+	}
+	for {
+		if _, err := io.ReadFull(c, buf); err != nil {
+			return fmt.Errorf("part %d: %w", n, err)
+		}
+		if int(binary.BigEndian.Uint32(buf)) >= n {
+			return nil
+		}
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// take asks for a connection at a Unix socket and answers each line on it.
+func take(path string) error {
+	c, err := dialSoon("unix", path)
 	if err != nil {
 		return err
 	}
@@ -296,14 +315,7 @@ func take(path string) error {
 
 // talk connects, sends a line, and prints the answer; and so on for each line.
 func talk(address string, lines []string) error {
-	var c net.Conn
-	var err error
-	for range 1000 {
-		if c, err = net.Dial("tcp", address); err == nil {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	c, err := dialSoon("tcp", address)
 	if err != nil {
 		return err
 	}
@@ -323,22 +335,18 @@ func talk(address string, lines []string) error {
 	return nil
 }
 
-// counts sends lines in two pieces each, for so many seconds, and wants each back with the
-// number that it is on the connection; between them an answer of bigAnswer bytes, which it
-// reads slowly.
-func counts(address, seconds string) error {
-	n, err := strconv.Atoi(seconds)
-	if err != nil {
-		return err
-	}
-	c, err := net.Dial("tcp", address)
+// counts sends lines in two pieces each, until there is a file of that name and at least 50, and
+// wants each back with the number that it is on the connection; between them an answer of
+// bigAnswer bytes, which it reads slowly.
+func counts(address, enough string) error {
+	c, err := dialSoon("tcp", address)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(workTime))
 	r := bufio.NewReader(c)
-	for i, until := 1, time.Now().Add(time.Duration(n)*time.Second); time.Now().Before(until); i++ {
+	for i := 1; i <= 50 || !exists(enough); i++ {
 		for _, piece := range []string{"line ", fmt.Sprintf("%d\n", i)} {
 			if _, err := io.WriteString(c, piece); err != nil {
 				return err
@@ -363,7 +371,7 @@ func counts(address, seconds string) error {
 // linger asks an HTTP server once and keeps the connection, until the server ends it in
 // order.
 func linger(address string) error {
-	c, err := net.Dial("tcp", address)
+	c, err := dialSoon("tcp", address)
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func FuzzHear(f *testing.F) {
 		if err == nil && (p.Socket != nil || p.Conn != nil) {
 			t.Errorf("heard %+v without a file", p)
 		}
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("took %v", took)
 		}
 	})

@@ -14,7 +14,7 @@ import (
 // kept while it runs, though no script reads it.
 func TestTraceOfStreams(t *testing.T) {
 	d, _, c := loaded(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	reads := func() bool { return d.engine.Reads(flow.StreamFields()...) }
 	for _, where := range []string{"client.sent:len() > 0", "server.sent:len() > 0 and server.sent:peek(0, 1) ~= ''"} {
@@ -29,7 +29,7 @@ func TestTraceOfStreams(t *testing.T) {
 		if err != nil || !seen {
 			t.Errorf("%s: seen %t, %v", where, seen, err)
 		}
-		for i := 0; reads() && i < 1000; i++ {
+		for i := 0; reads() && i < 60_000; i++ {
 			time.Sleep(time.Millisecond) // until the server has heard that nobody listens
 		}
 	}

@@ -283,7 +283,7 @@ func TestRun(t *testing.T) {
 		select {
 		case g := <-live:
 			return g
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("nothing was published: %+v", r.Status())
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookd/hookd/engine/watch"
 	"github.com/hookd/hookd/spec/testbed"
@@ -32,30 +33,49 @@ func TestDeployers(t *testing.T) {
 		_, err := exec.LookPath(program)
 		testbed.Need(t, program, err)
 	}
-	call := func(t *testing.T, name string, args ...string) {
+	call := func(t *testing.T, name string, args ...string) (took time.Duration) {
 		t.Helper()
+		begin := time.Now()
 		cmd := exec.Command(name, args...)
 		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 		}
+		return time.Since(begin)
 	}
-	t.Run("cp -r", func(t *testing.T) {
-		t.Chdir(t.TempDir())
-		must(t, os.Mkdir("rules", 0o755), write("rules/00.lua", "old"))
-		want := fifty(t, "next", "new")
-		h := startWith(t, watch.Config{Paths: []string{"rules"}})
-		call(t, "cp", "-r", "next/.", "rules")
-		if got := describe(h.next()); got != want {
+	// The defaults, and longer times where the machine let a program stand still.
+	begin := func(t *testing.T, settle time.Duration) (*watched, time.Duration) {
+		t.Helper()
+		return startWith(t, watch.Config{Paths: []string{"rules"}, SettleOne: 2 * settle, SettleMany: 10 * settle, SettleMax: time.Minute}), 2 * settle
+	}
+	// told reports whether that is told; if not, the program took too long.
+	told := func(t *testing.T, h *watched, want string, took, most time.Duration) bool {
+		t.Helper()
+		got := describe(h.next())
+		if got != want && took < most {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
-		h.quiet()
+		return got == want || took < most
+	}
+	t.Run("cp -r", func(t *testing.T) {
+		undisturbed(t, func(settle time.Duration) bool {
+			t.Chdir(t.TempDir())
+			must(t, os.Mkdir("rules", 0o755), write("rules/00.lua", "old"))
+			want := fifty(t, "next", "new")
+			h, most := begin(t, settle)
+			defer h.end()
+			if !told(t, h, want, call(t, "cp", "-r", "next/.", "rules"), most) {
+				return false
+			}
+			h.quiet()
+			return true
+		})
 	})
 	t.Run("git checkout", func(t *testing.T) {
 		t.Chdir(t.TempDir())
-		git := func(args ...string) {
+		git := func(args ...string) time.Duration {
 			t.Helper()
-			call(t, "git", append([]string{"-C", "rules", "-c", "user.name=a", "-c", "user.email=a@example.net"}, args...)...)
+			return call(t, "git", append([]string{"-C", "rules", "-c", "user.name=a", "-c", "user.email=a@example.net"}, args...)...)
 		}
 		old := fifty(t, "rules", "1")
 		git("init", "-q", "-b", "one")
@@ -67,17 +87,17 @@ func TestDeployers(t *testing.T) {
 		next = next[:strings.Index(next, " rules/sub/")] + " rules/more.lua=2"
 		git("add", "-A", ".")
 		git("commit", "-q", "-m", "two")
-		h := startWith(t, watch.Config{Paths: []string{"rules"}})
-		for range 2 {
-			git("checkout", "-q", "one")
-			if got := describe(h.next()); got != old {
-				t.Errorf("got %s\nwant %s", got, old)
-			}
+		undisturbed(t, func(settle time.Duration) bool {
 			git("checkout", "-q", "two")
-			if got := describe(h.next()); got != next {
-				t.Errorf("got %s\nwant %s", got, next)
+			h, most := begin(t, settle)
+			defer h.end()
+			for range 2 {
+				if !told(t, h, old, git("checkout", "-q", "one"), most) || !told(t, h, next, git("checkout", "-q", "two"), most) {
+					return false
+				}
 			}
-		}
-		h.quiet()
+			h.quiet()
+			return true
+		})
 	})
 }

@@ -176,7 +176,7 @@ func printedByLua51(t *testing.T, name string, text []byte) string {
 	if err := os.WriteFile(filepath.Join(dir, "t.lua"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "t.lua")
 	cmd.Dir = dir

@@ -124,7 +124,7 @@ func (p *pond) await(c *conn) {
 // settled waits until fn reports true with the shard entered.
 func (p *pond) settled(fn func() bool) {
 	p.t.Helper()
-	for range 1000 {
+	for range 60_000 {
 		ok := false
 		p.in(func(*event.Shard) { ok = fn() })
 		if ok {

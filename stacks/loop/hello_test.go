@@ -148,7 +148,7 @@ func greet(at, name string, tickets tls.ClientSessionCache) string {
 		return err.Error()
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(c, "hello"); err != nil {
 		return err.Error()
 	}
@@ -170,7 +170,7 @@ func TestHelloWaits(t *testing.T) {
 	at := r.listenAll(
 		Listen{Name: "web", Dir: dir, Options: []event.KV{
 			kv("url", "tls://127.0.0.1:0"), kv("tls", append(cert("a"), kv("certs", []event.KV{kv("b.example", cert("b"))}))),
-			kv("limits", []event.KV{kv("handshake", "700ms")}),
+			kv("limits", []event.KV{kv("handshake", "2s")}),
 		}},
 		Listen{Name: "behind", Dir: dir, Options: []event.KV{kv("url", "tls://127.0.0.1:0"), kv("tls", cert("b"))}},
 		Listen{Name: "other", Dir: dir, Options: []event.KV{kv("url", "tls://127.0.0.1:0"), kv("tls", cert("a"))}},
@@ -216,7 +216,7 @@ func TestHelloWaits(t *testing.T) {
 	for name := range wants {
 		go func() { answers <- answer{name, greet(at["web"], name, nil)} }()
 	}
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		n := 0
 		if r.do(func() { n = len(r.waiting) }); n == len(wants) {
 			break
@@ -244,7 +244,7 @@ func TestHelloWaits(t *testing.T) {
 	if got := greet(at["web"], "slow.example", nil); !strings.Contains(got, "EOF") && got != "reset" {
 		t.Errorf("too late: %s", got)
 	}
-	if d := time.Since(began); d < 600*time.Millisecond || d > 4*time.Second {
+	if d := time.Since(began); d < 1800*time.Millisecond || d > 30*time.Second {
 		t.Errorf("after %s", d)
 	}
 	r.do(func() {

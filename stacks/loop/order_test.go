@@ -87,7 +87,7 @@ func TestOrder(t *testing.T) {
 				r.t.Fatal(err)
 			}
 			defer c.Close()
-			_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			write(r.t, c, "one")
 			read(r.t, c, 3)
 			r.logged("S send")
@@ -248,7 +248,7 @@ func TestOrder(t *testing.T) {
 				r.t.Fatal(err)
 			}
 			defer c.Close()
-			_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			write(r.t, c, "one")
 			read(r.t, c, 3)
 		}, "S close", []string{"S accept", "S recv 3 of 3", "S send 3", "S close timeout:idle"}},

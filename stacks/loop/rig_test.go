@@ -169,7 +169,7 @@ func newRig(t testing.TB, change ...func(*Config)) *rig {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the loop does not end")
 		}
 		if n := len(r.s.conns); n != 0 || r.s.first != nil {
@@ -233,7 +233,7 @@ func kv(key string, value any) event.KV { return event.KV{Key: key, Value: value
 func (r *rig) logged(last string) []string {
 	r.t.Helper()
 	var got []string
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		r.do(func() { got = append([]string(nil), r.log...) })
 		for _, line := range got {
 			if strings.HasPrefix(line, last) {
@@ -254,7 +254,7 @@ func (r *rig) peer(at string) *net.TCPConn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return c.(*net.TCPConn)
 }
 
@@ -271,7 +271,7 @@ func echo(name string, c *Conn, _ any) event.Verdict {
 
 func within(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !f(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !f(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not within 5s: %s", what)
 		}

@@ -131,7 +131,7 @@ func (r *rig) udp(grams []string) {
 		r.t.Fatal(err)
 	}
 	defer p.Close()
-	_ = p.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = p.SetDeadline(time.Now().Add(time.Minute))
 	for _, g := range grams {
 		write(r.t, p, g)
 		if got := read(r.t, p, len(g)); got != g {

@@ -1,12 +1,15 @@
 package netfilter
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/hookd/hookd/stacks/netfilter/netns"
 )
@@ -75,15 +78,47 @@ func connected(t testing.TB, ns netns.Handle, network, listen, dial string) pair
 
 func addr(a net.Addr) netip.AddrPort { return a.(*net.TCPAddr).AddrPort() }
 
-// arrives reads n bytes and returns how long that took.
-func arrives(t testing.TB, c net.Conn, n int, within time.Duration) time.Duration {
+// arrives reads n bytes.
+func arrives(t testing.TB, c net.Conn, n int) []byte {
 	t.Helper()
-	start := time.Now()
-	_ = c.SetReadDeadline(start.Add(within))
-	if _, err := io.ReadFull(c, make([]byte, n)); err != nil {
+	start, b := time.Now(), make([]byte, n)
+	_ = c.SetReadDeadline(start.Add(time.Minute))
+	if _, err := io.ReadFull(c, b); err != nil {
 		t.Fatalf("after %v: %v", time.Since(start), err)
 	}
-	return time.Since(start)
+	return b
+}
+
+// arrivesUnrepeated is arrives for what was held until just now: it comes by itself, before its
+// sender repeats it, which it does after 200 ms. Where it takes long the sender says which.
+func arrivesUnrepeated(t testing.TB, here, there net.Conn, n int) []byte {
+	t.Helper()
+	start, before := time.Now(), repeated(t, there)
+	b := arrives(t, here, n)
+	if took := time.Since(start); took > 120*time.Millisecond && repeated(t, there) > before {
+		t.Errorf("what was held came after %v", took)
+	}
+	return b
+}
+
+// repeated is how many segments an end has sent again.
+func repeated(t testing.TB, c net.Conn) (n uint32) {
+	t.Helper()
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if failed = err; err == nil {
+			n = info.Total_retrans
+		}
+	})
+	if err := errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // silent fails if a byte arrives within a time.

@@ -28,9 +28,9 @@ func TestUrgent(t *testing.T) {
 			outOfBand(t, c, 'c')
 			write(t, c, "de")
 		})
-		within(t, 2*time.Second, func() (all bool) { r.do(func() { all = len(got) == 4 }); return all }, "four bytes")
+		within(t, time.Minute, func() (all bool) { r.do(func() { all = len(got) == 4 }); return all }, "four bytes")
 		write(t, c, "f")
-		within(t, 2*time.Second, func() (all bool) { r.do(func() { all = string(got) == "abdef" }); return all }, "those and one more")
+		within(t, time.Minute, func() (all bool) { r.do(func() { all = string(got) == "abdef" }); return all }, "those and one more")
 	}
 }
 
@@ -69,7 +69,7 @@ func TestPausedBetween(t *testing.T) {
 	zero, one, two, three := r.peer(ls), r.peer(ls), r.peer(ls), r.peer(ls)
 	for n := range int32(20) {
 		write(t, two, "2")
-		within(t, 2*time.Second, func() bool { return read.Load() == 2*n+1 }, "%d read", 2*n+1)
+		within(t, time.Minute, func() bool { return read.Load() == 2*n+1 }, "%d read", 2*n+1)
 		r.do(func() {
 			write(t, zero, "-") // the loop waits for the shard with this
 			time.Sleep(2 * time.Millisecond)
@@ -77,7 +77,7 @@ func TestPausedBetween(t *testing.T) {
 			write(t, two, "2")
 			write(t, three, "r")
 		})
-		within(t, 2*time.Second, func() bool { return read.Load() == 2*n+2 }, "%d read", 2*n+2)
+		within(t, time.Minute, func() bool { return read.Load() == 2*n+2 }, "%d read", 2*n+2)
 	}
 }
 
@@ -104,6 +104,6 @@ func TestEndBehindBytes(t *testing.T) {
 		} else {
 			end()
 		}
-		within(t, 2*time.Second, func() bool { return ends.Load() == n+1 && bytes.Load() == n+1 }, "end %d", n+1)
+		within(t, time.Minute, func() bool { return ends.Load() == n+1 && bytes.Load() == n+1 }, "end %d", n+1)
 	}
 }

@@ -42,7 +42,7 @@ func TestTimers(t *testing.T) {
 			arm(0, 0, nil)
 		})
 		r.l.Wake()
-		within(t, 2*time.Second, func() (ok bool) { r.do(func() { ok = len(order) == 4 }); return }, "four timers")
+		within(t, time.Minute, func() (ok bool) { r.do(func() { ok = len(order) == 4 }); return }, "four timers")
 		if took := time.Since(began); took < 40*time.Millisecond {
 			t.Errorf("after %v", took)
 		}
@@ -64,7 +64,7 @@ func TestTimeAhead(t *testing.T) {
 	r.l.Wake()
 	select {
 	case <-fired:
-	case <-time.After(3 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the timer waits for the clock to come after")
 	}
 }
@@ -77,9 +77,11 @@ func TestTurn(t *testing.T) {
 			c.PollInterval = 10 * time.Millisecond
 			c.Turn = func(int64) { turns.Add(1) }
 		})
+		began := time.Now()
 		time.Sleep(150 * time.Millisecond)
-		if n := turns.Load(); n < 5 || n > 40 {
-			t.Errorf("%d turns in 150 ms", n)
+		within(t, time.Minute, func() bool { return turns.Load() >= 5 }, "five turns")
+		if n, took := turns.Load(), time.Since(began); n > int32(40*took/(150*time.Millisecond)) {
+			t.Errorf("%d turns in %v", n, took)
 		}
 	})
 }
@@ -101,7 +103,7 @@ func TestPosts(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		within(t, 2*time.Second, func() (ok bool) { r.do(func() { ok = count == int(taken.Load()) }); return }, "all posts ran")
+		within(t, time.Minute, func() (ok bool) { r.do(func() { ok = count == int(taken.Load()) }); return }, "all posts ran")
 		r.do(func() {
 			before := r.l.Stats().PostsRefused
 			for range 101 {
@@ -139,7 +141,7 @@ func TestDrain(t *testing.T) {
 		idle, busy, stuck := r.peer(ls), r.peer(ls), r.peer(ls)
 		write(t, busy, "wo")
 		write(t, stuck, "wo")
-		within(t, time.Second, func() (ok bool) { r.do(func() { ok = r.l.stats.BytesIn == 4 && r.l.stats.Accepted == 3 }); return }, "read")
+		within(t, time.Minute, func() (ok bool) { r.do(func() { ok = r.l.stats.BytesIn == 4 && r.l.stats.Accepted == 3 }); return }, "read")
 		began := time.Now()
 		r.do(func() { r.l.Drain(300 * time.Millisecond) })
 		if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
@@ -156,7 +158,7 @@ func TestDrain(t *testing.T) {
 		if _, err := stuck.Read(make([]byte, 1)); err == nil {
 			t.Error("still open")
 		}
-		if took := time.Since(began); took < 250*time.Millisecond || took > 2*time.Second {
+		if took := time.Since(began); took < 250*time.Millisecond || took > 30*time.Second {
 			t.Errorf("cut after %v", took)
 		}
 		r.stop()
@@ -242,7 +244,7 @@ func TestSharedSocket(t *testing.T) {
 			lc.Close()
 		})
 		_ = copied.Close()
-		within(t, time.Second, func() bool { return sock.Conns() == 0 && copied.Conns() == 0 }, "counts go back")
+		within(t, time.Minute, func() bool { return sock.Conns() == 0 && copied.Conns() == 0 }, "counts go back")
 	})
 }
 
@@ -275,7 +277,7 @@ func TestCloseUnrun(t *testing.T) {
 		if err := l.Run(context.Background()); err == nil {
 			t.Error("ran after Close")
 		}
-		within(t, time.Second, func() bool { return openFiles() <= before }, "descriptors go back")
+		within(t, time.Minute, func() bool { return openFiles() <= before }, "descriptors go back")
 	})
 }
 

@@ -44,10 +44,12 @@ func whoami(t *testing.T) *hooks {
 func TestProxyHeader(t *testing.T) {
 	both(t, func(t *testing.T, portable bool) {
 		r := newRig(t, portable)
-		ls := r.listen(whoami(t), Options{Handshake: 300 * time.Millisecond}, behindProxies)
+		ls := r.listen(whoami(t), Options{Handshake: time.Minute}, behindProxies)
+		hasty := r.listen(whoami(t), Options{Handshake: 100 * time.Millisecond}, behindProxies)
 		var failed []string
 		r.do(func() {
 			ls.Failed = func(_ netip.AddrPort, why Reason) { failed = append(failed, why.String()) }
+			hasty.Failed = ls.Failed
 		})
 		v2 := proxyproto.Header{
 			Version: 2, Source: netip.MustParseAddrPort("[2001:db8::1]:7"), Destination: netip.MustParseAddrPort("[2001:db8::2]:8"),
@@ -84,9 +86,9 @@ func TestProxyHeader(t *testing.T) {
 		}
 		write(t, r.peer(ls), "GET / HTTP/1.0\r\n\r\n")
 		_ = r.peer(ls).Close()
-		within(t, 3*time.Second, func() (ok bool) { r.do(func() { ok = len(failed) == 2 }); return ok }, "they fail")
-		r.peer(ls)
-		within(t, 3*time.Second, func() (ok bool) { r.do(func() { ok = len(failed) == 3 }); return ok }, "the silent one fails")
+		within(t, time.Minute, func() (ok bool) { r.do(func() { ok = len(failed) == 2 }); return ok }, "they fail")
+		r.peer(hasty)
+		within(t, time.Minute, func() (ok bool) { r.do(func() { ok = len(failed) == 3 }); return ok }, "the silent one fails")
 		r.do(func() {
 			s := r.l.Stats().Handshakes
 			if d := cmp.Diff(HandshakeStats{Proxy: 1, Left: 1, Timeout: 1}, s); d != "" {
@@ -126,7 +128,7 @@ func TestProxyLimits(t *testing.T) {
 		t.Errorf("a third got in: %q", got)
 	}
 	_ = conns[0].Close()
-	within(t, 3*time.Second, func() bool { return ls.Socket().From(netip.MustParseAddr("192.0.2.1")) == 1 }, "one left")
+	within(t, time.Minute, func() bool { return ls.Socket().From(netip.MustParseAddr("192.0.2.1")) == 1 }, "one left")
 	if got := read(t, open("192.0.2.1"), 9); got != "192.0.2.1" {
 		t.Error(got)
 	}
@@ -223,7 +225,7 @@ func socksServer(t *testing.T, serve func(c net.Conn)) string {
 			if err != nil {
 				return
 			}
-			_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			serve(c)
 			_ = c.Close()
 		}
@@ -280,7 +282,7 @@ func TestSocks(t *testing.T) {
 			{refuse(socks5.HostUnreachable), nil, "unreachable:proxy"},
 			{refuse(socks5.NotAllowed), nil, "handshake:proxy"},
 			{func(c net.Conn) { write(t, c, "\x05\xff") }, nil, "handshake:proxy"},
-			{func(c net.Conn) { write(t, c, "HTTP/1.0 400\r\n\r\n"); time.Sleep(20 * time.Millisecond) }, nil, "handshake:proxy"},
+			{func(c net.Conn) { read(t, c, 4); write(t, c, "HTTP/1.0 400\r\n\r\n"); _, _ = io.Copy(io.Discard, c) }, nil, "handshake:proxy"},
 			{func(c net.Conn) { read(t, c, 4) }, nil, "handshake:left"},
 			{func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, nil, "timeout:handshake"},
 		} {
@@ -296,10 +298,14 @@ func TestSocks(t *testing.T) {
 					c.Close()
 				}
 			}}
+			wait := time.Minute
+			if c.want == "timeout:handshake" {
+				wait = 100 * time.Millisecond
+			}
 			r.do(func() {
 				conn, err := r.l.Dial(DialConfig{
 					Network: "tcp", Address: "server.test:443", Socks: &SocksConfig{socksServer(t, c.serve), "bob", "pw"},
-					TLS: c.tls, Options: Options{Handshake: 300 * time.Millisecond},
+					TLS: c.tls, Options: Options{Handshake: wait},
 				}, h)
 				if err != nil {
 					t.Fatal(err)

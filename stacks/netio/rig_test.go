@@ -68,7 +68,7 @@ func newRig(t testing.TB, portable bool, change ...func(*Config)) *rig {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the loop does not end")
 		}
 		if cfg.Budget.Used() != 0 {
@@ -81,7 +81,7 @@ func newRig(t testing.TB, portable bool, change ...func(*Config)) *rig {
 	})
 	t.Cleanup(func() {
 		r.stop()
-		within(t, 5*time.Second, func() bool { return openFiles() <= before }, "descriptors go back to %d", before)
+		within(t, time.Minute, func() bool { return openFiles() <= before }, "descriptors go back to %d", before)
 	})
 	return r
 }
@@ -237,7 +237,7 @@ func (r *rig) peer(ls *Listener) *net.TCPConn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return c.(*net.TCPConn)
 }
 
@@ -245,7 +245,7 @@ func (r *rig) peer(ls *Listener) *net.TCPConn {
 func (r *rig) logged(log *[]string, last string) []string {
 	r.t.Helper()
 	var got []string
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(time.Minute)
 	for {
 		r.do(func() { got = append([]string(nil), *log...) })
 		for _, line := range got {

@@ -32,7 +32,7 @@ func TestTLSPieces(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					_ = raw.SetDeadline(time.Now().Add(10 * time.Second))
+					_ = raw.SetDeadline(time.Now().Add(time.Minute))
 					c := tls.Client(raw, clientTLS())
 					size := 80_005
 					if piece == 1 {
@@ -191,7 +191,7 @@ func TestTLSPartialWrites(t *testing.T) {
 		if err != nil || !bytes.Equal(got, msg) {
 			t.Errorf("%d of %d bytes, %v", len(got), len(msg), err)
 		}
-		within(t, 5*time.Second, func() (ok bool) { r.do(func() { ok = closed == 1 }); return ok }, "closed")
+		within(t, time.Minute, func() (ok bool) { r.do(func() { ok = closed == 1 }); return ok }, "closed")
 		if sent != len(msg) {
 			t.Errorf("told of %d of %d bytes", sent, len(msg))
 		}
@@ -295,7 +295,9 @@ func TestTLSFailures(t *testing.T) {
 	both(t, func(t *testing.T, portable bool) {
 		r := newRig(t, portable)
 		var log []string
-		ls := r.listen(&hooks{log: &log}, Options{Handshake: 300 * time.Millisecond}, withTLS(serverTLS(func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 })))
+		modern := withTLS(serverTLS(func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }))
+		ls := r.listen(&hooks{log: &log}, Options{Handshake: time.Minute}, modern)
+		hasty := r.listen(&hooks{log: &log}, Options{Handshake: 200 * time.Millisecond}, modern)
 		r.do(func() {
 			ls.Failed = func(from netip.AddrPort, why Reason) {
 				if !from.IsValid() {
@@ -303,6 +305,7 @@ func TestTLSFailures(t *testing.T) {
 				}
 				log = append(log, "failed "+why.String())
 			}
+			hasty.Failed = ls.Failed
 		})
 		expect := func(what string) {
 			t.Helper()
@@ -320,9 +323,9 @@ func TestTLSFailures(t *testing.T) {
 		expect("handshake:not_tls")
 		_ = r.peer(ls).Close()
 		expect("handshake:left")
-		r.peer(ls)
+		r.peer(hasty)
 		expect("timeout:handshake")
-		c = r.peer(ls)
+		c = r.peer(hasty)
 		write(t, c, "\x16\x03\x01\x02\x00\x01")
 		expect("timeout:handshake")
 		// The alert reaches those who can read it.
@@ -370,7 +373,10 @@ func TestTLSDialFailures(t *testing.T) {
 				}
 			}}
 			r.do(func() {
-				opt := Options{Handshake: 200 * time.Millisecond}
+				opt := Options{Handshake: time.Minute}
+				if c.to == silent {
+					opt.Handshake = 100 * time.Millisecond
+				}
 				if _, err := r.l.Dial(DialConfig{Network: "tcp", Address: c.to.Addr().String(), TLS: c.cfg, Options: opt}, h); err != nil {
 					t.Fatal(err)
 				}

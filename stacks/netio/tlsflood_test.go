@@ -37,7 +37,7 @@ func TestTLSFlood(t *testing.T) {
 		flood = 300
 	}
 	r := newRig(t, false, func(c *Config) { c.Handshakes = 64 })
-	ls := r.listen(&hooks{recv: echo}, Options{Handshake: 1500 * time.Millisecond}, withTLS(serverTLS()))
+	ls := r.listen(&hooks{recv: echo}, Options{Handshake: 4 * time.Second}, withTLS(serverTLS()))
 	first := hello(t)
 	idle := runtime.NumGoroutine()
 	for i := range flood {
@@ -49,8 +49,8 @@ func TestTLSFlood(t *testing.T) {
 			_, _ = c.Write(first)
 		}
 	}
-	within(t, 5*time.Second, func() bool { return r.handshakes().Evicted >= uint64(flood/3-64) }, "the oldest are given up")
-	within(t, 5*time.Second, func() bool { return runtime.NumGoroutine() <= idle+64+8 }, "goroutines are bounded")
+	within(t, time.Minute, func() bool { return r.handshakes().Evicted >= uint64(flood/3-64) }, "the oldest are given up")
+	within(t, time.Minute, func() bool { return runtime.NumGoroutine() <= idle+64+8 }, "goroutines are bounded")
 	var worst time.Duration
 	for range 30 {
 		began := time.Now()
@@ -61,10 +61,10 @@ func TestTLSFlood(t *testing.T) {
 		_ = c.Close()
 	}
 	t.Logf("the slowest of 30 honest clients took %v", worst)
-	if worst > time.Second {
+	if worst > 3*time.Second { // less than the others may take
 		t.Errorf("an honest client took %v", worst)
 	}
-	within(t, 10*time.Second, func() bool { return r.handshakes().Failed() == uint64(flood) }, "all are gone")
+	within(t, time.Minute, func() bool { return r.handshakes().Failed() == uint64(flood) }, "all are gone")
 	r.do(func() {
 		if s := r.l.Stats().Handshakes; s.Done != 30 || s.Timeout == 0 || len(r.l.shaking) > 64+2*65 {
 			t.Errorf("%+v, %d remembered", s, len(r.l.shaking))
@@ -82,9 +82,9 @@ func TestTLSDrain(t *testing.T) {
 			write(t, r.peer(ls), string(first))
 			r.peer(ls)
 		}
-		within(t, 5*time.Second, func() (ok bool) { r.do(func() { ok = r.l.shakers == 8 && r.l.open == 16 }); return ok }, "they are under way")
+		within(t, time.Minute, func() (ok bool) { r.do(func() { ok = r.l.shakers == 8 && r.l.open == 16 }); return ok }, "they are under way")
 		r.do(func() { r.l.Drain(5 * time.Second) })
-		within(t, 3*time.Second, func() (ok bool) { r.do(func() { ok = r.l.ended.Load() }); return ok }, "the loop ends")
+		within(t, time.Minute, func() (ok bool) { r.do(func() { ok = r.l.ended.Load() }); return ok }, "the loop ends")
 		r.stop()
 	})
 }

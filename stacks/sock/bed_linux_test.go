@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -56,6 +57,8 @@ type wire struct {
 	mu      sync.Mutex
 	stopped map[uint16]bool // destination ports whose packets are kept
 	kept    []uint32
+	rst     map[[2]uint16]int // how many resets were sent, by source and destination port
+	marks   int               // datagrams that say that all before them was looked at
 }
 
 func newWire(t testing.TB, ns netns.Handle) *wire {
@@ -68,7 +71,7 @@ func newWire(t testing.TB, ns netns.Handle) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{q: q, done: make(chan struct{}), stopped: map[uint16]bool{}}
+	w := &wire{q: q, done: make(chan struct{}), stopped: map[uint16]bool{}, rst: map[[2]uint16]int{}}
 	go w.run()
 	t.Cleanup(func() {
 		if err := errors.Join(d.Close(), q.Close()); err != nil {
@@ -89,18 +92,25 @@ func (w *wire) run() {
 		}
 		w.mu.Lock()
 		for _, p := range batch[:n] {
-			at := 20
+			at, protocol := 20, p.Data[9]
 			if p.Data[0]>>4 == 6 {
-				at = 40
+				at, protocol = 40, p.Data[6]
 			}
-			if w.stopped[binary.BigEndian.Uint16(p.Data[at+2:])] {
+			to := binary.BigEndian.Uint16(p.Data[at+2:])
+			switch {
+			case protocol == unix.IPPROTO_UDP && to == markPort:
+				w.marks++
+			case protocol == unix.IPPROTO_TCP && p.Data[at+13]&4 != 0:
+				w.rst[[2]uint16{binary.BigEndian.Uint16(p.Data[at:]), to}]++
+			}
+			if w.stopped[to] {
 				w.kept = append(w.kept, p.ID)
 				continue
 			}
 			w.q.Accept(p.ID)
 		}
+		_ = w.q.Flush() // who stops it now wants nothing of this to be on its way
 		w.mu.Unlock()
-		_ = w.q.Flush()
 	}
 }
 
@@ -114,7 +124,7 @@ func (w *wire) stop(port uint16) {
 // keeps waits until the wire has kept a packet since it was stopped.
 func (w *wire) keeps(t testing.TB) {
 	t.Helper()
-	for until := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Microsecond) {
 		w.mu.Lock()
 		n := len(w.kept)
 		w.mu.Unlock()
@@ -141,6 +151,45 @@ func (w *wire) open(lose bool) {
 	}
 	w.kept = nil
 	_ = w.q.Flush()
+}
+
+// markPort is where nobody listens.
+const markPort = 9
+
+// settle waits until the wire has looked at all that was sent so far.
+func (b *bed) settle(t testing.TB) {
+	t.Helper()
+	count := func() int {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.marks
+	}
+	before := count()
+	must(t, b.ns.Do(func() error {
+		c, err := net.Dial("udp4", fmt.Sprint("127.0.0.1:", markPort))
+		if err != nil {
+			return err
+		}
+		_, err = c.Write([]byte("x"))
+		return errors.Join(err, c.Close())
+	}))
+	for until := time.Now().Add(time.Minute); count() == before; time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(until) {
+			t.Fatal("the wire does not get on")
+		}
+	}
+}
+
+// unreset wants that no end of a connection has sent a RST so far. Those of connections before
+// it, which may come late, do not count.
+func (b *bed) unreset(t testing.TB, local, remote uint16) {
+	t.Helper()
+	b.settle(t)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := b.rst[[2]uint16{local, remote}] + b.rst[[2]uint16{remote, local}]; n > 0 {
+		t.Errorf("%d resets were sent", n)
+	}
 }
 
 // family is what kind of sockets a case has.
@@ -195,7 +244,7 @@ func listenOn(t testing.TB, ns netns.Handle, f family) (fd int, at netip.AddrPor
 	return fd, at
 }
 
-// connect makes a connection. Both ends have a timeout of 5 s for reading.
+// connect makes a connection. Both ends have a timeout for reading.
 func connect(t testing.TB, ns netns.Handle, f family) *ends {
 	t.Helper()
 	l, at := listenOn(t, ns, f)
@@ -222,7 +271,7 @@ func connect(t testing.TB, ns netns.Handle, f family) *ends {
 
 func patience(t testing.TB, fd int) {
 	t.Helper()
-	must(t, unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}))
+	must(t, unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 60}))
 }
 
 // noise returns bytes that no two calls share.
@@ -304,7 +353,7 @@ func stateOf(t testing.TB, fd int) State {
 // reaches waits until a socket is in a state.
 func reaches(t testing.TB, fd int, want State) {
 	t.Helper()
-	for until := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Microsecond) {
 		got := stateOf(t, fd)
 		if got == want {
 			return
@@ -318,7 +367,7 @@ func reaches(t testing.TB, fd int, want State) {
 // unreadIs waits until that many bytes can be read.
 func unreadIs(t testing.TB, fd, n int) {
 	t.Helper()
-	for until := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Microsecond) {
 		got, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
 		must(t, err)
 		if got == n {

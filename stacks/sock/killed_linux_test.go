@@ -180,7 +180,7 @@ func TestStageKilled(t *testing.T) {
 // other not to be.
 func waitRescued(t *testing.T, e *ends, file string) string {
 	t.Helper()
-	for until := time.Now().Add(3 * time.Second); ; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		info, err := readInfo(e.a)
 		must(t, err)
 		paused, err := getU32(e.a, unix.IPPROTO_TCP, unix.TCP_REPAIR)
@@ -285,7 +285,7 @@ func holder(t *testing.T, e *ends) *os.Process {
 // goesOn waits until a process does not stand still any more.
 func goesOn(t *testing.T, p *os.Process) {
 	t.Helper()
-	for until := time.Now().Add(3 * time.Second); ; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		state, err := stateOfProcess(p.Pid)
 		if err == nil && state == 'S' {
 			return

@@ -63,13 +63,7 @@ func TestStates(t *testing.T) {
 			n++
 			t.Run(fmt.Sprintf("%s/%v/%s", f.name, c.state, c.has.name), func(t *testing.T) {
 				defer b.open(true)
-				before := resets(t, b.ns)
 				moveInState(t, b, f, c)
-				// A FIN that the wire had kept comes twice then, and the peer's TIME_WAIT answers
-				// the second to nobody.
-				if got := resets(t, b.ns) - before; got != 0 && c.state != Closed && c.state != LastAck {
-					t.Errorf("%d resets were sent", got)
-				}
 			})
 		}
 	}
@@ -101,8 +95,8 @@ func moveInState(t *testing.T, b *bed, f family, c stateCase) {
 	start := time.Now()
 	e.a = restoreAll(t, b, &m, f, e.local, e.remote, d, in, q)
 	b.open(false)
-	verify(t, e, c, recv, out)
-	if took := time.Since(start); took > 3*time.Second {
+	verify(t, b, e, c, recv, out)
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 }
@@ -209,8 +203,10 @@ func connectTo(t testing.TB, fd int, f family, a netip.AddrPort) {
 	}
 }
 
-// verify uses the connection after the move as its state allows.
-func verify(t *testing.T, e *ends, c stateCase, recv, out []byte) {
+// verify uses the connection after the move as its state allows, and wants no reset of it.
+// Behind the last FIN there may be one: where that comes twice, the peer's TIME_WAIT answers
+// the second to nobody.
+func verify(t *testing.T, b *bed, e *ends, c stateCase, recv, out []byte) {
 	t.Helper()
 	if c.state == Closed {
 		reaches(t, e.a, Closed)
@@ -226,6 +222,7 @@ func verify(t *testing.T, e *ends, c stateCase, recv, out []byte) {
 		msg := noise(1000)
 		say(t, e.b, msg)
 		want(t, e.a, msg)
+		b.unreset(t, e.local.Port(), e.remote.Port())
 		must(t, unix.Shutdown(e.b, unix.SHUT_WR))
 	}
 	wantEnd(t, e.a)
@@ -233,9 +230,13 @@ func verify(t *testing.T, e *ends, c stateCase, recv, out []byte) {
 		msg := noise(1000)
 		say(t, e.a, msg)
 		want(t, e.b, msg)
+		b.unreset(t, e.local.Port(), e.remote.Port())
 		must(t, unix.Shutdown(e.a, unix.SHUT_WR))
 	}
 	wantEnd(t, e.b)
+	if c.state == Closing { // in which no end is the last
+		b.unreset(t, e.local.Port(), e.remote.Port())
+	}
 }
 
 // moveConnecting moves a socket that waits for the answer to its SYN.
@@ -249,6 +250,9 @@ func moveConnecting(t *testing.T, b *bed, f family) {
 		return err
 	}))
 	to := netip.AddrPortFrom(f.here, at.Port())
+	// A port of its own: one that connect finds may be shared with a connection to elsewhere, and
+	// cannot be bound to again.
+	bindTo(t, fd, f, netip.AddrPortFrom(f.here, 0))
 	connectTo(t, fd, f, to)
 	reaches(t, fd, SynSent)
 	b.keeps(t)
@@ -262,6 +266,7 @@ func moveConnecting(t *testing.T, b *bed, f family) {
 	if d.State != SynSent || len(in)+len(out) != 0 {
 		t.Fatalf("dump is %+v", d)
 	}
+	b.settle(t) // a SYN that the first sent a second time is lost, too
 	b.open(true)
 	fd = restoreAll(t, b, &m, f, local, to, d, in, out)
 	reaches(t, fd, Established)
@@ -277,4 +282,5 @@ func moveConnecting(t *testing.T, b *bed, f family) {
 	want(t, other, []byte("hello"))
 	say(t, other, []byte("world"))
 	want(t, fd, []byte("world"))
+	b.unreset(t, local.Port(), at.Port())
 }

@@ -306,7 +306,11 @@ func TestSlices(t *testing.T) {
 			t.Errorf("%s: %d events were served", where, served)
 		}
 		go func() { ended <- d.Do(context.Background(), "while true do end") }()
-		time.Sleep(5 * time.Millisecond)
+		for running := false; !running; time.Sleep(100 * time.Microsecond) {
+			d.Session.mu.Lock()
+			running = d.cancel != nil
+			d.Session.mu.Unlock()
+		}
 		d.Interrupt()
 		if r := <-ended; r.Text != "interrupted" {
 			t.Errorf("%s: %s", where, r.Text)
@@ -384,7 +388,7 @@ func TestWatchUserEvents(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	load(t, d.engine, "a.lua", "x = 1")
-	for end := time.Now().Add(5 * time.Second); !strings.Contains(got, "is not declared any more"); got = d.notes() {
+	for end := time.Now().Add(time.Minute); !strings.Contains(got, "is not declared any more"); got = d.notes() {
 		if time.Now().After(end) {
 			t.Fatal("nobody says that the events are gone")
 		}

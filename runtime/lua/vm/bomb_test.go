@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookd/hookd/spec/cputime"
 )
 
 // TestBombs runs what is meant to take a machine down. Each ends soon, with a
@@ -65,9 +67,8 @@ func TestBombs(t *testing.T) {
 			t.Parallel()
 			var out strings.Builder
 			v := machine(&out)
-			start := time.Now()
-			err := run(t, v, tt.src)
-			took := time.Since(start)
+			var err error
+			took := cputime.Of(func() { err = run(t, v, tt.src) })
 			var f *Failure
 			switch {
 			case err == nil && tt.want != "" && tt.want != "-":

@@ -130,10 +130,10 @@ func TestPaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	took := time.Since(begun)
-	if st := f.Stats(); st.Frames != 50 || took < 190*time.Millisecond || took > 5*time.Second {
+	if st := f.Stats(); st.Frames != 50 || took < 190*time.Millisecond || took > time.Minute {
 		t.Errorf("%d frames in %s", st.Frames, took)
 	}
-	if off := time.Duration(fired.Load() - begun.UnixNano()); off < 200*time.Millisecond || off > 300*time.Millisecond {
+	if off := time.Duration(fired.Load() - begun.UnixNano()); off < 200*time.Millisecond || off > took+50*time.Millisecond {
 		t.Errorf("the timer fired at %s", off)
 	}
 }
@@ -223,7 +223,7 @@ func TestApart(t *testing.T) {
 			put(i+n, packettest.UDP(from, server, strings.Repeat("x", 40), packettest.Fragment(uint32(i), 16*n, 16)))
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var fired atomic.Int32
 	f := feed.New(feed.Config{
@@ -233,16 +233,18 @@ func TestApart(t *testing.T) {
 				s := set.At(i)
 				s.Enter()
 				s.Advance(ts)
-				s.Timers().Arm(new(event.Timer), ts+int64(20*time.Millisecond), func(int64) {
-					if fired.Add(1) == shards {
-						cancel()
-					}
-				})
+				s.Timers().Arm(new(event.Timer), ts+int64(20*time.Millisecond), func(int64) { fired.Add(1) })
 				s.Leave()
 			}
 		},
 	})
-	if err := f.Run(ctx); err != nil {
+	ended := make(chan error)
+	go func() { ended <- f.Run(ctx) }()
+	for ctx.Err() == nil && (fired.Load() < shards || f.Stats().Frames < conns*7) {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
 	st := f.Stats()

@@ -50,7 +50,7 @@ func (r *rig) connect(url string, options ...event.KV) *loop.Conn {
 // logged waits until a line is told.
 func (r *rig) logged(want string) {
 	r.t.Helper()
-	for end := time.Now().Add(8 * time.Second); !slices.Contains(r.lines(), want); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !slices.Contains(r.lines(), want); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("never %q: %q", want, r.lines())
 		}
@@ -96,7 +96,7 @@ func TestMosquittoClients(t *testing.T) {
 	r := newRig(t, 1, nil)
 	for _, version := range []string{"311", "5"} {
 		for _, qos := range []string{"0", "1", "2"} {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			topic := "m/" + version + "/" + qos
 			listen := exec.CommandContext(ctx, sub, "-V", version, "-p", r.port(), "-t", "m/"+version+"/+", "-q", qos, "-C", "2", "-v")
 			var out strings.Builder
@@ -144,7 +144,7 @@ func TestMosquittoBroker(t *testing.T) {
 		_ = broker.Process.Kill()
 		_ = broker.Wait()
 	})
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		c, err := net.Dial("tcp", at)
 		if err == nil {
 			_ = c.Close()
@@ -202,7 +202,7 @@ func TestIdentifiers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	p := &peer{t: t, c: conn, version: mqttwire.V311}
 	p.version = p.expect("connect").Version
 	p.send(&mqttwire.Packet{Type: mqttwire.Connack})

@@ -67,7 +67,7 @@ func (m *memTable) kinds() map[string]int {
 // queue waits until so many messages wait for clients that are away.
 func (r *rig) queue(n int64) {
 	r.t.Helper()
-	for until := time.Now().Add(10 * time.Second); r.p.counts.queued.Load() != n; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); r.p.counts.queued.Load() != n; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			r.t.Fatalf("%d messages are to wait: %+v", n, r.p.Stats())
 		}

@@ -195,7 +195,7 @@ func (r *rig) dial() *peer {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return &peer{t: r.t, c: c, version: mqttwire.V311}
 }
 

@@ -123,7 +123,7 @@ func dig(t *testing.T, at netip.AddrPort, args ...string) string {
 		}
 		t.Skip("dig is not installed (bind9-dnsutils)")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	args = append([]string{"@" + at.Addr().String(), "-p", at.String()[strings.LastIndex(at.String(), ":")+1:], "+tries=1", "+time=2"}, args...)
 	out, _ := exec.CommandContext(ctx, path, args...).CombinedOutput()

@@ -190,7 +190,7 @@ func (r *rig) do(f func()) {
 func (r *rig) logged(n int) []string {
 	r.t.Helper()
 	var got []string
-	for end := time.Now().Add(5 * time.Second); len(got) < n; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(got) < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("log: %q", got)
 		}
@@ -213,7 +213,7 @@ func (r *rig) peer() *peer {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return &peer{r.t, c, bufio.NewReader(c)}
 }
 

@@ -56,7 +56,7 @@ func (x *uploader) wait(begin func(by *event.Caller, done func(any, error))) (an
 	select {
 	case got := <-ch:
 		return got.v, got.err
-	case <-time.After(8 * time.Second):
+	case <-time.After(time.Minute):
 		x.r.t.Fatal("nothing becomes of it")
 		return nil, nil
 	}
@@ -186,7 +186,7 @@ func serve(t *testing.T, f func(c net.Conn, in *bufio.Reader)) (url string) {
 			}
 			go func() {
 				defer c.Close()
-				_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+				_ = c.SetDeadline(time.Now().Add(time.Minute))
 				f(c, bufio.NewReader(c))
 			}()
 		}
@@ -223,7 +223,7 @@ func TestExpect(t *testing.T) {
 			if b, err := in.Peek(1); err == nil {
 				return fmt.Sprintf("%q came unasked", b)
 			}
-			_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 			_, _ = io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n")
 			b := make([]byte, len("4\r\nbody\r\n0\r\n\r\n"))
 			_, _ = io.ReadFull(in, b)

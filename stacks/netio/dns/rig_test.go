@@ -80,7 +80,7 @@ func (r *rig) lookup(name string, typ Type) Answer {
 	select {
 	case a := <-got:
 		return a
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		r.t.Fatalf("no answer about %s", name)
 		return Answer{}
 	}
@@ -163,7 +163,7 @@ func newServer(t *testing.T, answer func(q *Message, tcp bool) []reply) *server 
 
 func serveTCP(c net.Conn, answer func(*Message, bool) []reply, pack func(reply, int) []byte) {
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	var n [2]byte
 	if _, err := io.ReadFull(c, n[:]); err != nil {
 		return

@@ -154,7 +154,7 @@ func parsed(t *testing.T, raw []byte) *msg.Message {
 func (e *end) frame() []byte {
 	e.t.Helper()
 	p := make([]byte, 65536)
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	if e.pc != nil {
 		_ = e.pc.SetReadDeadline(deadline)
 		n, from, err := e.pc.ReadFrom(p)
@@ -258,7 +258,7 @@ func TestTCP(t *testing.T) {
 	caller := dial(t, "tcp", tcp)
 	caller.send("\r\n\r\n")
 	pong := make([]byte, 2)
-	_ = caller.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = caller.c.SetReadDeadline(time.Now().Add(time.Minute))
 	if n, err := caller.c.Read(pong); err != nil || string(pong[:n]) != "\r\n" {
 		t.Fatalf("answered %q, %v", pong[:n], err)
 	}
@@ -309,7 +309,7 @@ func TestBadStream(t *testing.T) {
 	r := serve(t, event.KV{Key: "url", Value: "tcp://127.0.0.1:0"})
 	c := dial(t, "tcp", r.addr)
 	c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	_ = c.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.c.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := c.c.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the connection is open: %v", err)
 	}

@@ -245,7 +245,7 @@ func shakeHands(t *testing.T, c net.Conn, change ...string) (*wsConn, *http.Resp
 	if _, err := io.WriteString(c, strings.NewReplacer(change...).Replace(text)); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	answer, err := http.ReadResponse(bufio.NewReaderSize(c, 16), nil)
 	if err != nil {
 		t.Fatal(err)

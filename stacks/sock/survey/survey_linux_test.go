@@ -31,7 +31,7 @@ func TestList(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got Socket
-		for range 100 {
+		for range 10_000 {
 			if got, err = Find("", at(s.LocalAddr()), at(s.RemoteAddr()), true); err != nil || got.Recv == 5 {
 				break
 			}
