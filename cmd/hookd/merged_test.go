@@ -102,7 +102,7 @@ func TestPipeSelected(t *testing.T) {
 				done <- run([]string{"replay", "-q", "-", "--filter", "tcp", "--print", "flow.conn_end", "--jobs", jobs}, in, out, io.Discard)
 				out.Close()
 			}()
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			context.AfterFunc(ctx, func() { feed.CloseWithError(ctx.Err()); out.CloseWithError(ctx.Err()) })
 			e, others := &endless{file: crafted(t, 1)}, datagrams(t, 20, 0, 9)[24:]

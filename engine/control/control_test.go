@@ -200,7 +200,7 @@ func TestSlowClient(t *testing.T) {
 			return func() {}, nil
 		})
 	})
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	lines, told := 0, 0
 	err := c.Lines(ctx, "/trace", func(line []byte) bool {

@@ -67,7 +67,7 @@ func TestDeployers(t *testing.T) {
 			if !told(t, h, want, call(t, "cp", "-r", "next/.", "rules"), most) {
 				return false
 			}
-			h.quiet()
+			h.quietFor(max(100*time.Millisecond, 12*settle))
 			return true
 		})
 	})
@@ -96,7 +96,7 @@ func TestDeployers(t *testing.T) {
 					return false
 				}
 			}
-			h.quiet()
+			h.quietFor(max(100*time.Millisecond, 12*settle))
 			return true
 		})
 	})

@@ -111,7 +111,10 @@ func (r *pathReader) holder(L *glua.LState, e any) any {
 		if e = s.get(e); e == nil {
 			L.RaiseError("attempt to index a non-table object(nil) with key '%s'", s.field)
 		}
-		if k, ok := e.(event.Kept); ok && s.alive && k.Ended() {
+		if !s.alive {
+			continue
+		}
+		if k, ok := e.(event.Kept); ok && k.Ended() {
 			L.RaiseError("%s ended", k.Label())
 		}
 	}

@@ -98,7 +98,6 @@ func follow(t *testing.T, path string) []byte {
 	return d.out.Bytes()
 }
 
-// TestMeasure runs a program that is there and one that is not.
 // TestParse has command lines that make no sense: nothing is measured for them.
 func TestParse(t *testing.T) {
 	t.Parallel()
@@ -116,6 +115,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestMeasure runs a program that is there and one that is not.
 func TestMeasure(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()

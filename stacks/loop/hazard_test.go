@@ -134,7 +134,7 @@ func TestSlowLoris(t *testing.T) {
 	r.serve(func(name string, c *Conn, e any) event.Verdict {
 		switch {
 		case name == "loop.accept":
-			if err := c.Deadline(nil, 1500*time.Millisecond, true); err != nil {
+			if err := c.Deadline(nil, 4*time.Second, true); err != nil {
 				t.Error(err)
 			}
 		case name == "loop.recv" && c.Starts([]byte("hello")):
@@ -158,7 +158,7 @@ func TestSlowLoris(t *testing.T) {
 		worst = max(worst, time.Since(began))
 		_ = c.Close()
 	}
-	if worst > 10*time.Second { // who waits for the slow ones waits for ever
+	if worst > 3*time.Second { // less than the slow ones may take
 		t.Errorf("one was served after %v", worst)
 	}
 	for _, c := range slow {

@@ -273,7 +273,7 @@ func within(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !f(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within 5s: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }

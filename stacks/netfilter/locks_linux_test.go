@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/netfilter/netns"
 )
 
@@ -306,9 +307,8 @@ func child(ends string) {
 func TestIptables(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t)
-	if _, err := exec.LookPath("iptables"); err != nil {
-		t.Skip("needs iptables")
-	}
+	_, err := exec.LookPath("iptables")
+	testbed.Need(t, "iptables", err)
 	for _, f := range families[:2] {
 		t.Run(f.name, func(t *testing.T) {
 			l := locks(t, Config{Namespace: ns, NoHold: true})

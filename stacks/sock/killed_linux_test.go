@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/netfilter"
 	"github.com/hookd/hookd/stacks/netfilter/netns"
 	"github.com/hookd/hookd/stacks/sock/image"
@@ -269,7 +270,7 @@ func TestRestoreKilled(t *testing.T) {
 func holder(t *testing.T, e *ends) *os.Process {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("needs root")
+		testbed.Need(t, "root", errors.New("this is another user"))
 	}
 	dup, err := unix.Dup(e.a)
 	must(t, err)

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hookd/hookd/spec/testbed"
 	"github.com/hookd/hookd/stacks/netfilter/netns"
 )
 
@@ -188,9 +189,8 @@ func inhabit(t *testing.T, ns netns.Handle) int {
 // TestStreamHosts moves it between two hosts, each a namespace on a bridge, and its
 // address with it.
 func TestStreamHosts(t *testing.T) {
-	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("needs iproute2")
-	}
+	_, err := exec.LookPath("ip")
+	testbed.Need(t, "ip", err)
 	for _, f := range []struct {
 		name          string
 		family        family

@@ -306,11 +306,17 @@ func TestSlices(t *testing.T) {
 			t.Errorf("%s: %d events were served", where, served)
 		}
 		go func() { ended <- d.Do(context.Background(), "while true do end") }()
-		for running := false; !running; time.Sleep(100 * time.Microsecond) {
+		begins := func() bool {
 			d.Session.mu.Lock()
-			running = d.cancel != nil
-			d.Session.mu.Unlock()
+			defer d.Session.mu.Unlock()
+			return d.cancel != nil
 		}
+		for end := time.Now().Add(time.Minute); !begins(); time.Sleep(100 * time.Microsecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: it does not begin", where)
+			}
+		}
+		time.Sleep(5 * time.Millisecond) // it is in the loop
 		d.Interrupt()
 		if r := <-ended; r.Text != "interrupted" {
 			t.Errorf("%s: %s", where, r.Text)

@@ -133,7 +133,7 @@ func TestPaced(t *testing.T) {
 	if st := f.Stats(); st.Frames != 50 || took < 190*time.Millisecond || took > time.Minute {
 		t.Errorf("%d frames in %s", st.Frames, took)
 	}
-	if off := time.Duration(fired.Load() - begun.UnixNano()); off < 200*time.Millisecond || off > took+50*time.Millisecond {
+	if off := time.Duration(fired.Load() - begun.UnixNano()); off < 200*time.Millisecond || off > took+50*time.Millisecond || off > 5*time.Second {
 		t.Errorf("the timer fired at %s", off)
 	}
 }
@@ -152,7 +152,7 @@ func TestSifting(t *testing.T) {
 	shards := event.NewShards(1, event.Together, 0)
 	shard := shards.At(0)
 	r := &sifting{}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	between := 0
 	err := feed.New(feed.Config{
