@@ -382,18 +382,21 @@ func (s *shard) decide(o *outcome, en *entry, v event.Verdict) {
 	r := en.rule
 	r.state.Decided++
 	observe := r.decl.Observe || s.engine.cfg.Observe
+	if !observe {
+		o.add(v)
+	}
 	s.decision = DecisionRecord{
 		Origin:  s.origin(o, r.script, r.decl.Name, r.decl.Line),
 		Point:   o.plan.where.Name,
 		Verdict: o.plan.words[v.Kind],
 		Observe: observe,
 		Args:    v.Args,
+		Held:    o.verdict.Args,
 		Routine: o.plan.routine[v.Kind],
 	}
 	s.sink.Decision(&s.decision)
 	if !observe {
 		s.bindNamed(o, en, v)
-		o.add(v)
 	}
 }
 

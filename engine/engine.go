@@ -35,8 +35,8 @@ type Config struct {
 	Observe bool
 	// CheckNative calls the functions that have a native form too and reports
 	// where the two differ. It is for tests and for looking into a doubt: it
-	// costs what the native form saves. It is for one shard: what another writes in
-	// between looks like a difference.
+	// costs what the native form saves. Shards are driven together: what another
+	// writes at the same time looks like a difference.
 	CheckNative bool
 	// Publishing, if not nil, runs what publishing a generation does while it holds a
 	// shard back from its events, each piece by do. It is for measuring.

@@ -10,7 +10,7 @@ import (
 // that cannot be bound is an error of the rule; the verdict holds all the same.
 func (s *shard) bindNamed(o *outcome, en *entry, v event.Verdict) {
 	args, ok := v.Args.(event.HandlerArgs)
-	if !ok || o.decided {
+	if !ok {
 		return
 	}
 	for _, e := range s.bindAll(o.plan, en, subject(o.plan.info, o.event), args) {

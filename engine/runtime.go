@@ -168,6 +168,14 @@ type Handler struct {
 	Param any
 }
 
+// String is the handler's name; a function has none.
+func (h *Handler) String() string {
+	if h.Name == "" {
+		return "a function"
+	}
+	return h.Name
+}
+
 // Call describes the handler call in progress: what scripts read as `this`. It
 // is lent: the engine refills it for the next one.
 type Call struct {

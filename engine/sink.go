@@ -61,13 +61,21 @@ type DecisionRecord struct {
 	Change bool
 	// Args are the verdict's arguments, nil where it has none. They are lent.
 	Args any
+	// Held are the arguments of the verdict that holds at the hook point so far, with this decision in it:
+	// of several of one kind what they come to together. They are lent.
+	Held any
 	// Routine: it is what the event is there for, as an answer to a request is.
 	Routine bool
 }
 
 // Detail says what the arguments are, where they can say it: "403 Forbidden".
-func (r *DecisionRecord) Detail() string {
-	if s, ok := r.Args.(fmt.Stringer); ok {
+func (r *DecisionRecord) Detail() string { return inWords(r.Args) }
+
+// HeldDetail says the same of what holds.
+func (r *DecisionRecord) HeldDetail() string { return inWords(r.Held) }
+
+func inWords(args any) string {
+	if s, ok := args.(fmt.Stringer); ok {
 		return s.String()
 	}
 	return ""

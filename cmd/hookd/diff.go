@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type diffOptions struct {
 	old, new []string
 	filter   string
 	format   string
+	show     uint64 // how many differences are printed; 0: all
 }
 
 func newDiff() *cobra.Command {
@@ -31,9 +33,11 @@ func newDiff() *cobra.Command {
 		Long: `Diff replays captures through two sets of rules side by side, packet by packet,
 and prints each spot at which another verdict would have held, and each alert
 that only one of them gives. Both sets see the traffic as it was captured. Script
-errors are counted, and are a difference where one set has more.
+errors are counted, and are a difference where one set has more. Packets have the
+numbers that they have in the capture, or in all of them merged by time.
 
-The exit code is 0 where nothing differs and 1 where something does.`,
+The exit code is 0 where nothing differs and 1 where something does. SIGINT and
+SIGTERM end it in order, with the summary of what was compared; it is then 130.`,
 		Example: `  hookd diff monday.pcap --old rules --new rules.next
   git stash; cp -r rules /tmp/before; git stash pop
   hookd diff monday.pcap --old /tmp/before --new rules --format json`,
@@ -45,6 +49,7 @@ The exit code is 0 where nothing differs and 1 where something does.`,
 	f.StringArrayVar(&o.new, "new", nil, "script, or directory of scripts, as it would be (repeatable)")
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.StringVar(&o.format, "format", "text", "text or json")
+	f.Uint64Var(&o.show, "show", 0, "print so many differences at most; all are counted (default all)")
 	f.IntVar(&o.shards, "shards", 0, "spread connections over so many shards; 1 by default")
 	f.StringArrayVar(&o.flow, "flow", nil, flowUsage)
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
@@ -62,18 +67,17 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 	if len(o.old) == 0 || len(o.new) == 0 {
 		return usagef("two sets of rules are compared: give --old and --new")
 	}
+	records := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 	var out differences
+	shown := compare.Shown{Most: o.show}
 	switch o.format {
 	case "text":
-		out = &compare.Text{W: cmd.OutOrStdout()}
+		out = &compare.Text{W: records, Shown: shown}
 	case "json":
-		out = compare.NewJSON(cmd.OutOrStdout())
+		lines := compare.NewJSON(records)
+		lines.Shown, out = shown, lines
 	default:
 		return usagef("--format %s: text or json", o.format)
-	}
-	keep, err := newPacketFilter(o.filter)
-	if err != nil {
-		return err
 	}
 	both := compare.New(catalogue.New(catalogue.All()...), ends)
 	var lanes [2]*lane
@@ -82,24 +86,27 @@ func diff(cmd *cobra.Command, paths []string, o *diffOptions) error {
 		paths []string
 		side  *compare.Side
 	}{{"--old", o.old, both.Old}, {"--new", o.new, both.New}} {
+		var err error
 		if lanes[i], err = newLane(cmd.ErrOrStderr(), &o.houseOptions, set.paths, set.side); err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
 		defer lanes[i].engine.Close()
 	}
-	src, err := openMerged(cmd.Context(), paths, cmd.InOrStdin())
+	stop := newInterrupt(cmd.Context())
+	src, err := attend(paths, o.filter, stop, cmd.InOrStdin(), cmd.ErrOrStderr(), cmd.OutOrStdout(), records.Flush)
 	if err != nil {
-		return fail(exitIO, err)
+		return err
 	}
 	defer src.Close()
-	src.filter = keep
-	packets, readErr := feedLanes(patient{src}, lanes, both, out)
+	over := stop.listen()
+	packets, readErr := feedLanes(src, lanes, both, out)
+	over()
 	out.Summary(packets, both)
-	switch {
-	case out.Err() != nil:
-		return fail(exitIO, fmt.Errorf("write differences: %w", out.Err()))
+	switch err := cmp.Or(out.Err(), records.Flush()); {
+	case err != nil:
+		return fail(exitIO, fmt.Errorf("write differences: %w", err))
 	case readErr != nil:
-		return fail(exitIO, readErr)
+		return src.failed(readErr)
 	case both.Different():
 		return fail(exitFinding, nil)
 	}
@@ -118,6 +125,7 @@ func ends(k event.Kept) string {
 // differently. What was read before an error counts.
 func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out differences) (uint64, error) {
 	var f capture.Frame
+	var packets uint64
 	at := compare.Place{}
 	step := func() { both.Step(func(d compare.Difference) { out.Write(at, d) }) }
 	err := src.Next(&f)
@@ -128,7 +136,8 @@ func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out d
 	}
 	step()
 	for err == nil && out.Err() == nil {
-		at.Packet++
+		packets++
+		at.Packet = packets + src.passedOver()
 		at.TS = max(at.TS, f.TS)
 		for _, l := range lanes {
 			l.frame(&f)
@@ -140,10 +149,11 @@ func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out d
 	switch {
 	case errors.Is(err, io.EOF):
 		err = nil
+	case errors.Is(err, errInterrupted):
+		reason = hookdev.StopReasonSignal
 	case err != nil:
 		reason = hookdev.StopReasonError
 	}
-	packets := at.Packet
 	at.Packet = 0
 	for _, l := range lanes {
 		err = cmp.Or(err, l.end(reason))

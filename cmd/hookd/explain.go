@@ -35,17 +35,21 @@ func newExplain() *cobra.Command {
 		Long: `Explain replays captures and tells the story of connections: when which rule ran,
 what it decided and said, and how often each rule saw an event and which of its
 filters said no. --conn takes the number that records have, a community id
-("1:…"), or an end: an address with or without a port.
+("1:…"), an end (an address with or without a port, or a network), or both ends
+with > between.
 
-It finds a failure, exit code 1, if there is no such connection.`,
+It finds a failure, exit code 1, if there is no such connection. SIGINT and
+SIGTERM end it in order, with what was seen until then; the exit code is then 130.`,
 		Example: `  hookd explain calls.pcap --conn 17 -s scripts
-  hookd explain calls.pcap --conn 10.0.0.1:5060 -s scripts --all`,
+  hookd explain calls.pcap --conn 10.0.0.1:5060 -s scripts --all
+  hookd explain web.pcap --conn '10.0.0.1:4000 > 192.0.2.9:80' -s scripts
+  hookd explain web.pcap --conn 10.0.0.0/8 -s scripts --format json`,
 		Args: captures,
 		RunE: func(cmd *cobra.Command, args []string) error { return explainConns(cmd, args, &o) },
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.scripts, "scripts", "s", nil, "script, or directory of scripts, to run (repeatable)")
-	f.StringArrayVar(&o.conns, "conn", nil, "which connection: number, community id, address or endpoint (repeatable)")
+	f.StringArrayVar(&o.conns, "conn", nil, "which connection: number, community id, address, endpoint, network, or END > END (repeatable)")
 	f.StringVar(&o.filter, "filter", "", "only packets that this pcap-filter expression selects")
 	f.StringVar(&o.format, "format", "text", "text or json")
 	f.BoolVar(&o.all, "all", false, "also show each event, and each rule whose filters said no")
@@ -66,10 +70,6 @@ func explainConns(cmd *cobra.Command, paths []string, o *explainOptions) error {
 	if err != nil {
 		return err
 	}
-	keep, err := newPacketFilter(o.filter)
-	if err != nil {
-		return err
-	}
 	acc := explain.New(wanted, describeConn)
 	acc.All = o.all
 	l, err := newLane(cmd.ErrOrStderr(), &o.houseOptions, o.scripts, acc)
@@ -85,13 +85,15 @@ func explainConns(cmd *cobra.Command, paths []string, o *explainOptions) error {
 		return true
 	})
 	stop := newInterrupt(cmd.Context())
-	src, err := openMerged(stop.ctx, paths, cmd.InOrStdin())
+	nothing := func() error { return nil } // stories are told at the end
+	src, err := attend(paths, o.filter, stop, cmd.InOrStdin(), cmd.ErrOrStderr(), cmd.OutOrStdout(), nothing)
 	if err != nil {
-		return fail(exitIO, err)
+		return err
 	}
 	defer src.Close()
-	src.filter = keep
-	readErr := feedLane(patient{src}, l)
+	over := stop.listen()
+	readErr := feedLane(src, l)
+	over()
 	write := acc.WriteText
 	if o.format == "json" {
 		write = acc.WriteJSON
@@ -101,7 +103,7 @@ func explainConns(cmd *cobra.Command, paths []string, o *explainOptions) error {
 	}
 	switch {
 	case readErr != nil:
-		return fail(exitIO, readErr)
+		return src.failed(readErr)
 	case len(acc.Stories()) == 0:
 		return fail(exitFinding, fmt.Errorf("no connection is %s", strings.Join(o.conns, " or ")))
 	}
@@ -117,8 +119,11 @@ func feedLane(src storedFrames, l *lane) error {
 	for ; err == nil; err = src.Next(&f) {
 		l.frame(&f)
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		return l.end(hookdev.StopReasonDone)
+	case errors.Is(err, errInterrupted):
+		return cmp.Or(err, l.end(hookdev.StopReasonSignal))
 	}
 	return cmp.Or(err, l.end(hookdev.StopReasonError))
 }
@@ -160,14 +165,34 @@ func chooseConn(word string) (func(flowev.Conn) bool, error) {
 	if id, err := strconv.ParseUint(word, 10, 64); err == nil {
 		return func(c flowev.Conn) bool { return c.ID() == id }, nil
 	}
-	if at, err := netip.ParseAddrPort(word); err == nil {
-		return func(c flowev.Conn) bool { return c.Client().Endpoint() == at || c.Server().Endpoint() == at }, nil
+	one, other, both := strings.Cut(word, ">")
+	isOne, ok := chooseEnd(strings.TrimSpace(one))
+	isOther := func(netip.AddrPort) bool { return true }
+	if ok && both {
+		isOther, ok = chooseEnd(strings.TrimSpace(other))
 	}
-	if addr, err := netip.ParseAddr(word); err == nil {
-		return func(c flowev.Conn) bool { return c.Client().IP() == addr || c.Server().IP() == addr }, nil
-	}
-	if strings.HasPrefix(word, "1:") {
+	switch {
+	case !ok && strings.HasPrefix(word, "1:"):
 		return func(c flowev.Conn) bool { return c.CID() == word }, nil
+	case !ok:
+		return nil, usagef("--conn %s: a number, a community id (1:…), an address, an endpoint, a network, or two of those with > between expected", word)
 	}
-	return nil, usagef("--conn %s: a number, a community id (1:…), an address or an endpoint expected", word)
+	return func(c flowev.Conn) bool {
+		client, server := c.Client().Endpoint(), c.Server().Endpoint()
+		return isOne(client) && isOther(server) || isOne(server) && isOther(client)
+	}, nil
+}
+
+// chooseEnd reads an end of a connection: an endpoint, an address, or the network that it is in.
+func chooseEnd(word string) (func(netip.AddrPort) bool, bool) {
+	if want, err := netip.ParseAddrPort(word); err == nil {
+		return func(end netip.AddrPort) bool { return end == want }, true
+	}
+	if want, err := netip.ParseAddr(word); err == nil {
+		return func(end netip.AddrPort) bool { return end.Addr() == want }, true
+	}
+	if want, err := netip.ParsePrefix(word); err == nil {
+		return func(end netip.AddrPort) bool { return want.Contains(end.Addr()) }, true
+	}
+	return nil, false
 }

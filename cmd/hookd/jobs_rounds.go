@@ -82,8 +82,11 @@ func (s *sorter) sort(rd *round) (more bool) {
 		return false
 	}
 	for rd.n < roundFrames && rd.bytes < roundBytes && len(rd.windows) < roundWindows {
-		if s.err = s.read(); s.err != nil {
-			return errors.Is(s.err, feed.ErrIdle)
+		if err := s.read(); errors.Is(err, feed.ErrIdle) {
+			break
+		} else if err != nil {
+			s.err = err
+			return false
 		}
 		s.add(&s.frame)
 		if s.src.waits() {

@@ -23,6 +23,8 @@ type lane struct {
 // storedFrames are the frames of captures, whose bytes may stay where they were read.
 type storedFrames interface {
 	Next(f *capture.Frame) error
+	// passedOver returns how many packets before that one were left out.
+	passedOver() uint64
 	flow.Storage
 }
 

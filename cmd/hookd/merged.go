@@ -18,6 +18,7 @@ type merged struct {
 	heads   []capture.Frame
 	state   []headState
 	filter  *packetFilter // nil: every packet
+	passed  uint64        // packets that it did not select
 	err     error
 	live    bool // a capture may still be written: a read may wait
 	closers []io.Closer
@@ -92,12 +93,16 @@ func (m *merged) Next(f *capture.Frame) error {
 		if wanted, err := m.filter.selects(f); wanted || err != nil {
 			return err
 		}
+		m.passed++
 		if m.waits() {
 			break
 		}
 	}
 	return feed.ErrIdle
 }
+
+// passedOver returns how many packets before the one that Next gave last the filter did not select.
+func (m *merged) passedOver() uint64 { return m.passed }
 
 // patient is captures for who does nothing else meanwhile: Next passes over whatever is not selected.
 type patient struct{ *merged }

@@ -48,7 +48,7 @@ func (p *progress) tell(src frameSource, packets uint64) {
 	p.due = now.Add(progressEvery)
 	p.shown = true
 	took := now.Sub(p.begun)
-	line := fmt.Sprintf("%d packets, %.2gM a second", packets, float64(packets)/took.Seconds()/1e6)
+	line := fmt.Sprintf("%d packets, %s a second", packets, shortFloat(float64(packets)/took.Seconds()))
 	if read, size := src.progress(); size > 0 && read > 0 {
 		done := min(float64(read)/float64(size), 1)
 		left := time.Duration(float64(took) * (1 - done) / done)

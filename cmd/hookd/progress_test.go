@@ -40,10 +40,10 @@ func TestProgress(t *testing.T) {
 	}
 	want := []string{
 		"",
-		"\r 25%  3000 packets, 0.003M a second, 3s left\x1b[K",
+		"\r 25%  3000 packets, 3000 a second, 3s left\x1b[K",
 		"",
-		"\r100%  3000 packets, 0.0015M a second, 0s left\x1b[K",
-		"\r3000 packets, 0.0003M a second\x1b[K",
+		"\r100%  3000 packets, 1500 a second, 0s left\x1b[K",
+		"\r3000 packets, 300 a second\x1b[K",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/stacks/flow"
+	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/feed"
 )
 
@@ -79,7 +80,7 @@ written. The exit code is then 130.`,
 	f.StringArrayVar(&o.limit, "limit", nil, "NAME=VALUE: set a limit; 'hookd doc limits' lists them (repeatable)")
 	f.StringVar(&o.state, "state", "", "directory in which stores that persist are kept")
 	f.BoolVar(&o.debug, "debug", false, "show debug log lines")
-	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences")
+	f.BoolVar(&o.checkNative, "check-native", false, "run functions that have a native form both ways and report differences; not with --jobs")
 	f.IntVar(&o.shards, "shards", 0, shardsUsage)
 	f.IntVar(&o.jobs, "jobs", 1, "how many shards run at the same time; more than 1 gives up the order between connections")
 	f.IntVar(&o.batch, "batch", feed.EntryFrames, "how many packets are handled in one entry of a shard")
@@ -163,12 +164,16 @@ func (o *replayOptions) check(paths []string) (flow.VerdictMode, error) {
 		return 0, err
 	}
 	switch {
+	case o.jobs < 1:
+		return 0, usagef("--jobs %d: 1 to %d", o.jobs, engine.MaxShards)
 	case o.jobs > 1 && o.write != "":
 		return 0, usagef("--write needs the packets in order: leave --jobs out")
 	case o.jobs > 1 && o.online:
 		return 0, usagef("--online holds the packets up while it asks: leave --jobs out")
 	case o.jobs > 1 && o.verdicts != "record":
 		return 0, usagef("--verdicts %s needs the packets in order: leave --jobs out", o.verdicts)
+	case o.jobs > 1 && o.checkNative:
+		return 0, usagef("--check-native takes what another job writes in between for a difference: leave --jobs out")
 	case o.batch < 1:
 		return 0, usagef("--batch %d: 1 or more", o.batch)
 	}
@@ -226,7 +231,8 @@ func (h *house) summary(w io.Writer, fs flow.Stats) {
 	h.seen.write(w)
 	h.forwarded(w, fs)
 	writeCounts(w, "not handled", []count{
-		{fs.NotIP, "packets without IP"},
+		{fs.NotIP - fs.UnknownLinks, "packets without IP"},
+		{fs.UnknownLinks, fmt.Sprintf("packets of a link type that is not read (%s)", capture.LinkType(fs.UnknownLink))},
 		{fs.Malformed, "malformed"},
 		{fs.Truncated, "cut off in the headers"},
 		{fs.Compressed.Refused(), "compressed packets that could not be inflated"},

@@ -59,9 +59,9 @@ func (m *meter) report(w io.Writer, packets uint64, bytes int64) {
 	cpu -= m.cpu
 	n := max(packets, 1)
 	allocs := mem.Mallocs - m.mem.Mallocs
-	fmt.Fprintf(w, "time: %.3f s, %.3f s of CPU, %.0f ns a packet; %.3g packets and %.3g bytes a second\n",
+	fmt.Fprintf(w, "time: %.3f s, %.3f s of CPU, %.0f ns a packet; %s packets and %s bytes a second\n",
 		wall.Seconds(), cpu.Seconds(), float64(cpu.Nanoseconds())/float64(n),
-		float64(packets)/wall.Seconds(), float64(bytes)/wall.Seconds())
+		shortFloat(float64(packets)/wall.Seconds()), shortFloat(float64(bytes)/wall.Seconds()))
 	fmt.Fprintf(w, "memory: %d MiB at most; %d allocations, %.6f a packet; %d collections\n",
 		peak>>20, allocs, float64(allocs)/float64(n), mem.NumGC-m.mem.NumGC)
 }

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"path"
 	"slices"
 
 	"github.com/hookd/hookd/engine/event"
@@ -25,7 +24,7 @@ type Comparison struct {
 // Total counts what differs.
 type Total struct {
 	// Same counts the spots at which both sides gave the same verdict; OtherRules
-	// those of them at which other rules gave it.
+	// those of them at which rules of other names gave it.
 	Same       uint64 `json:"same"`
 	OtherRules uint64 `json:"same_by_other_rules"`
 	// OnlyOld and OnlyNew count the spots at which one side decided and the other
@@ -119,7 +118,7 @@ func (c *Comparison) decisions(yield func(Difference)) {
 			continue
 		}
 		c.Total.Same++
-		if !slices.EqualFunc(was.Rules, is.Rules, sameRule) {
+		if !sameRules(was.Rules, is.Rules) {
 			c.Total.OtherRules++
 		}
 	}
@@ -132,10 +131,18 @@ func (c *Comparison) decisions(yield func(Difference)) {
 	}
 }
 
-// sameRule tells whether two rules have the same name in files of the same name:
-// the sets are in different places.
-func sameRule(a, b Rule) bool {
-	return a.Name == b.Name && path.Base(a.Script) == path.Base(b.Script)
+// sameRules tells whether rules of the same names spoke. Neither their order counts, nor the files: the sets
+// are in different places.
+func sameRules(a, b []Rule) bool {
+	in := func(list []Rule, r Rule) bool {
+		return slices.ContainsFunc(list, func(one Rule) bool { return one.Name == r.Name })
+	}
+	for _, r := range a {
+		if !in(b, r) {
+			return false
+		}
+	}
+	return len(a) == len(b)
 }
 
 // differ counts the connection of a decision that differs and tells of it.

@@ -12,6 +12,8 @@ const Version = 1
 
 // JSON writes differences as JSON lines, the summary as the last one.
 type JSON struct {
+	Shown
+
 	enc *json.Encoder
 	err error
 }
@@ -47,6 +49,9 @@ type said struct {
 
 // Write writes one difference.
 func (j *JSON) Write(at Place, d Difference) {
+	if !j.next() {
+		return
+	}
 	l := line{V: Version, Packet: at.Packet, TS: event.AppendJSONTime(nil, at.TS)}
 	subject := func(conn uint64, words string) { l.Conn, l.Subject = conn, words }
 	alert := func(a *Alert) *said {
@@ -85,10 +90,11 @@ func (j *JSON) Summary(packets uint64, c *Comparison) {
 	j.encode(struct {
 		V       int    `json:"v"`
 		Summary Total  `json:"summary"`
+		More    uint64 `json:"not_shown,omitempty"`
 		Packets uint64 `json:"packets"`
 		Old     side   `json:"old"`
 		New     side   `json:"new"`
-	}{Version, c.Total, packets, of(c.Old), of(c.New)})
+	}{Version, c.Total, j.more, packets, of(c.Old), of(c.New)})
 }
 
 func (j *JSON) encode(v any) {

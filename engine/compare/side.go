@@ -106,7 +106,7 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 	}
 	s.Decisions++
 	at := spot{r.Conn, r.Point, r.Change}
-	verdict := told(r)
+	verdict := inWords(r.Verdict, r.Detail())
 	rule := Rule{Script: r.Script, Name: r.Rule, Line: r.Line, Verdict: verdict}
 	i, ok := s.index[at]
 	if !ok {
@@ -125,6 +125,8 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 		d.Verdict += ", " + strings.TrimPrefix(verdict, r.Verdict+" ")
 	case !p.first && rank > d.rank:
 		d.Verdict, d.rank = verdict, rank
+	case !p.first && rank == d.rank:
+		d.Verdict = inWords(r.Verdict, r.HeldDetail())
 	}
 }
 
@@ -156,10 +158,10 @@ func (s *Side) ScriptError(r *engine.ErrorRecord) {
 	}
 }
 
-// told is a verdict with its arguments, where they can be told.
-func told(r *engine.DecisionRecord) string {
-	if detail := r.Detail(); detail != "" {
-		return r.Verdict + " " + detail
+// inWords is a verdict with its arguments, where they can be told.
+func inWords(verdict, detail string) string {
+	if detail == "" {
+		return verdict
 	}
-	return r.Verdict
+	return verdict + " " + detail
 }

@@ -16,10 +16,30 @@ type Place struct {
 	Live bool
 }
 
+// Shown bounds how many differences are written; those beyond are counted.
+type Shown struct {
+	Most uint64 // 0: all
+
+	written, more uint64
+}
+
+// next reports whether another one is written.
+func (s *Shown) next() bool {
+	if s.Most != 0 && s.written == s.Most {
+		s.more++
+		return false
+	}
+	s.written++
+	return true
+}
+
 // Text writes differences for a person.
 type Text struct {
-	W   io.Writer
-	err error
+	Shown
+	W io.Writer
+
+	err  error
+	head string // what was written last of where differences are
 }
 
 // Err returns the first error of any write.
@@ -31,14 +51,17 @@ func (t *Text) printf(format string, args ...any) {
 	}
 }
 
-// Write writes one difference: where, then a line a side.
+// Write writes one difference: where, unless the one before was there, then a line a side.
 func (t *Text) Write(at Place, d Difference) {
+	if !t.next() {
+		return
+	}
 	if d.OldAlert != nil || d.NewAlert != nil {
 		a, sign := d.OldAlert, "- "
 		if a == nil {
 			a, sign = d.NewAlert, "+ "
 		}
-		t.head(at, a.Subject, a.Conn, "alert")
+		t.where(at, a.Subject, a.Conn, "alert")
 		t.printf("  %s%s  %s\n", sign, strings.TrimSpace(a.Name+" "+a.Fields), ruleWords(a.Rule))
 		return
 	}
@@ -46,25 +69,29 @@ func (t *Text) Write(at Place, d Difference) {
 	if one == nil {
 		one = d.New
 	}
-	t.head(at, one.Subject, one.Conn, one.Point)
+	t.where(at, one.Subject, one.Conn, one.Point)
 	t.decision("- ", d.Old)
 	t.decision("+ ", d.New)
 }
 
-// head writes where a difference is.
-func (t *Text) head(at Place, subject string, conn uint64, what string) {
-	where := "end, "
+// where writes where a difference is.
+func (t *Text) where(at Place, subject string, conn uint64, what string) {
+	head := "end, "
 	switch {
 	case at.Live:
-		where = ""
+		head = ""
 	case at.Packet != 0:
-		where = fmt.Sprintf("packet %d, ", at.Packet)
+		head = fmt.Sprintf("packet %d, ", at.Packet)
 	}
-	t.printf("%s%s", where, time.Unix(0, at.TS).UTC().Format("2006-01-02 15:04:05.000000"))
+	head += time.Unix(0, at.TS).UTC().Format("2006-01-02 15:04:05.000000")
 	if subject != "" {
-		t.printf("  conn %d %s", conn, subject)
+		head += fmt.Sprintf("  conn %d %s", conn, subject)
 	}
-	t.printf("  %s\n", what)
+	head += "  " + what
+	if head != t.head {
+		t.head = head
+		t.printf("%s\n", head)
+	}
 }
 
 func (t *Text) decision(sign string, d *Decision) {
@@ -101,6 +128,9 @@ func ruleWords(r Rule) string { return fmt.Sprintf("%s:%d %q", r.Script, r.Line,
 // Summary writes what all steps showed together.
 func (t *Text) Summary(packets uint64, c *Comparison) {
 	n := &c.Total
+	if t.more > 0 {
+		t.printf("%d more differences are not shown\n", t.more)
+	}
 	t.printf("%d packets; %d decisions the same, %d only old, %d only new, %d changed", packets, n.Same, n.OnlyOld, n.OnlyNew, n.Changed)
 	more := ""
 	if n.ConnsMore {

@@ -56,6 +56,16 @@ func (t *Table) Set(key, val Value) error {
 	return w.put(key, val)
 }
 
+// Try is Set for who leaves what is refused to somebody that is refused the same and says
+// why: it is counted there alone. The value is no table.
+func (t *Table) Try(key, val Value) bool {
+	if t.Set(key, val) == nil {
+		return true
+	}
+	t.root.refused.Add(^uint64(0))
+	return false
+}
+
 // Incr adds n to the number at key, or to 0 if there is none, as one step that
 // no other shard can come between, and returns the sum. In a staged view the
 // addition itself is kept and done at Publish.

@@ -74,6 +74,12 @@ func TestErrors(t *testing.T) {
 	if got := root.Refused(); got != uint64(len(rows)) {
 		t.Errorf("refused %d, want %d", got, len(rows))
 	}
+	if top.Try(String("big"), String(strings.Repeat("x", 64<<10))) || !top.Try(String("small"), Number(1)) {
+		t.Error("try refused what fits, or took what does not")
+	}
+	if got := root.Refused(); got != uint64(len(rows)) {
+		t.Errorf("%d refused after a try, want %d", got, len(rows))
+	}
 	if _, _, err := top.Next(String("nobody")); err == nil {
 		t.Error("next of an unknown key gave no error")
 	}

@@ -133,11 +133,12 @@ func TestNativeRecords(t *testing.T) {
 		{`state.n = kept`, "native", ""},
 		{`state.n = c.data.n + 1`, "native", ""},
 		{`c.data.n = long`, "native", ""},
+		{`state.n = long`, "native", ""},
 	} {
 		src := `local kept, long = {}, ("x"):rep(100000) kept = { 1 } long = long .. "y"
 rule "does" { on = flow.conn_start, priority = 1, run = function(c, pkt) ` + tt.body + ` end }
 rule "shows" { on = flow.conn_start, run = function(c) print(tostring(c.data.n) .. " " .. (type(state.n) == "table" and #state.n or tostring(state.n))) end }`
-		said := map[string]string{}
+		said, refused := map[string]string{}, map[string]uint64{}
 		for how, cfg := range map[string]Config{"natively": {}, "in the machine": {Interpret: true}} {
 			h := newHouse(t, engine.Limits{})
 			cfg.Catalogue, cfg.Functions, cfg.Limits = h.Catalogue(), h.Functions(), h.Limits()
@@ -151,6 +152,10 @@ rule "shows" { on = flow.conn_start, run = function(c) print(tostring(c.data.n) 
 				h.start(c)
 			}
 			said[how] = strings.ReplaceAll(strings.TrimSpace(h.take()), "\n", "|")
+			refused[how] = h.State("t.lua").Refused()
+		}
+		if is := refused["natively"]; is != refused["in the machine"] || (is == 3) != (tt.body == "state.n = long") {
+			t.Errorf("%s: refused %v", tt.body, refused)
 		}
 		if said["natively"] != said["in the machine"] || tt.want != "" && said["natively"] != tt.want {
 			t.Errorf("%s: %v, want %s", tt.body, said, tt.want)

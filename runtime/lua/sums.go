@@ -63,7 +63,7 @@ func (rt *Runtime) sumOf(s *access.Sum, info *event.Info, et *bind.EventType) (s
 			x.near = append(x.near, bind.Group{Near: uint8(at)})
 		}
 		g := &x.near[len(x.near)-1]
-		g.Alive = g.Alive || r.alive
+		g.Alive = g.Alive || r.alive()
 		g.Fields = append(g.Fields, r.place)
 	}
 	return x, true

@@ -99,6 +99,23 @@ func follow(t *testing.T, path string) []byte {
 }
 
 // TestMeasure runs a program that is there and one that is not.
+// TestParse has command lines that make no sense: nothing is measured for them.
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"-set flow,nope": "-set nope: there are flow, http, echo, sip, sock",
+		"-rounds -1":     "-rounds -1: 1 or more",
+		"flow":           `argument "flow": only flags are expected`,
+	} {
+		if _, err := parse(strings.Fields(args), io.Discard); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", args, err, want)
+		}
+	}
+	if o, err := parse([]string{"-set", "flow,sip", "-short"}, io.Discard); err != nil || o.rounds != 3 || len(o.only) != 2 {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
 func TestMeasure(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()

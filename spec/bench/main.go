@@ -53,7 +53,7 @@ type options struct {
 	short   bool
 	strict  bool
 	rounds  int
-	only    string
+	only    []string // names of sets; empty: all
 	capture string
 	truth   string
 	hookd   string
@@ -68,7 +68,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	f.BoolVar(&o.short, "short", false, "under five minutes: 3 rounds, slow programs once")
 	f.BoolVar(&o.strict, "strict", false, "exit with 1 if an aim is missed")
 	f.IntVar(&o.rounds, "rounds", 0, "how often each program runs; 7, with -short 3")
-	f.StringVar(&o.only, "set", "", "sets to run, with commas; all when empty")
+	only := f.String("set", "", "sets to run, with commas, of "+strings.Join(setNames(), ", ")+"; all when empty")
 	f.StringVar(&o.capture, "capture", os.Getenv("HOOKD_BENCH_CAPTURE"), "capture to run on (or HOOKD_BENCH_CAPTURE); made when empty")
 	f.StringVar(&o.truth, "truth", os.Getenv("HOOKD_BENCH_TRUTH"), "TSV of the connections that begin in the capture (or HOOKD_BENCH_TRUTH)")
 	f.StringVar(&o.hookd, "hookd", "", "program to measure; built when empty")
@@ -80,13 +80,31 @@ func parse(args []string, w io.Writer) (options, error) {
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("argument %q: only flags are expected", f.Arg(0))
 	}
-	if o.rounds == 0 {
-		o.rounds = 7
-		if o.short {
-			o.rounds = 3
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
+	for _, name := range o.only {
+		if !slices.Contains(setNames(), name) {
+			return o, fmt.Errorf("-set %s: there are %s", name, strings.Join(setNames(), ", "))
 		}
 	}
+	switch {
+	case o.rounds < 0:
+		return o, fmt.Errorf("-rounds %d: 1 or more", o.rounds)
+	case o.rounds == 0 && o.short:
+		o.rounds = 3
+	case o.rounds == 0:
+		o.rounds = 7
+	}
 	return o, nil
+}
+
+func setNames() []string {
+	var names []string
+	for _, s := range sets {
+		names = append(names, s.name)
+	}
+	return names
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -102,7 +120,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	rep := newReport(b)
 	var profiles []string
 	for _, s := range sets {
-		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), s.name) {
+		if len(o.only) > 0 && !slices.Contains(o.only, s.name) {
 			continue
 		}
 		set, err := s.make(b)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/hookd/hookd/engine/event"
@@ -24,6 +23,7 @@ func luaFamily(o *outputs, f *model.Family, read map[*model.Enum]bool) {
 	for _, e := range f.Events {
 		luaEvent(s, e)
 	}
+	luaNear(s, f)
 	luaEventRows(s, f)
 	luaFunctions(s, f)
 	luaVerdicts(s, f)
@@ -89,7 +89,7 @@ func luaObject(s *source, o *model.Object) {
 	if writable(o) {
 		luaSetIndex(s, o, prefix)
 	}
-	luaPush(s, o, prefix)
+	luaFields(s, o, prefix)
 	luaNumbers(s, o, prefix)
 	for _, m := range o.Methods {
 		if !m.Native() {
@@ -195,7 +195,6 @@ func luaEvent(s *source, e *model.Event) {
 		}
 		s.line("return append(dst, %s)\n}\n", strings.Join(values, ", "))
 	}
-	luaNear(s, e, prefix, typ)
 	own := e.OwnFields()
 	if len(own) == 0 {
 		return
@@ -237,17 +236,11 @@ func luaEventRows(s *source, f *model.Family) {
 		if len(e.OwnFields()) != 0 {
 			this = prefix + "This"
 		}
-		list := nearOf(e)
-		if len(list) == 0 {
-			s.line("{Info: %s.Family.Events[%d], Args: %s, This: %s},", goPackage(f), i, args, this)
-			continue
+		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,", goPackage(f), i, args, this)
+		if len(nearOf(e)) > 0 {
+			luaNearRow(s, e)
 		}
-		var paths []string
-		for _, n := range list {
-			paths = append(paths, strconv.Quote(n.path))
-		}
-		s.line("{\nInfo: %s.Family.Events[%d], Args: %s, This: %s,\nNear: []string{%s}, Push: %sPush, Read: %sReadFields, Numbers: %sNumbers,\n},",
-			goPackage(f), i, args, this, strings.Join(paths, ", "), prefix, prefix, prefix)
+		s.line("},")
 	}
 	s.line("}\n}\n")
 }

@@ -37,6 +37,9 @@ type joined struct {
 	conflicts uint64
 }
 
+// String says what is replaced.
+func (j *joined) String() string { return j.args.String() }
+
 // Join makes one verdict of two of the same kind at one hook point, of which kept was decided first.
 // What both of two flow.replace name, kept decides.
 func Join(kept, further event.Verdict) event.Verdict {

@@ -162,6 +162,12 @@ func (s *Stack) unread(p *packet.Packet) {
 		s.stats.Truncated++
 	default:
 		s.stats.NotIP++
+		if !packet.Reads(p.Link) {
+			s.stats.UnknownLinks++
+			if s.stats.UnknownLink == 0 {
+				s.stats.UnknownLink = p.Link
+			}
+		}
 	}
 }
 

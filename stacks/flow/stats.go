@@ -11,12 +11,16 @@ import (
 type Stats struct {
 	Frames    uint64 // given to Frame
 	Inside    uint64 // packets that frames carry beyond one: samples, and those of aggregates
-	NotIP     uint64 // no IP in it
+	NotIP     uint64 // no IP in it, or none that can be found
 	Malformed uint64 // no IP header could be read: it contradicts itself or the frame
 	Truncated uint64 // no IP header could be read: the capture cut it off
 	Orphans   uint64 // IP that belongs to no TCP connection
 	TCP       uint64 // belong to a connection
 	Swallowed uint64 // belong to a connection that was cut
+
+	// UnknownLinks counts, of NotIP, frames of a link type that is not read; UnknownLink is the first such type.
+	UnknownLinks uint64
+	UnknownLink  uint16 `metrics:"-"`
 
 	Datagrams  uint64 // of Orphans, those that belong to a UDP or ICMP flow
 	ICMPErrors uint64 // of Orphans, those that quote a packet of a connection or flow
@@ -84,6 +88,7 @@ func (st *Stats) add(o *Stats) {
 		{&st.Frames, &o.Frames},
 		{&st.Inside, &o.Inside},
 		{&st.NotIP, &o.NotIP},
+		{&st.UnknownLinks, &o.UnknownLinks},
 		{&st.Malformed, &o.Malformed},
 		{&st.Truncated, &o.Truncated},
 		{&st.Orphans, &o.Orphans},
@@ -124,6 +129,9 @@ func (st *Stats) add(o *Stats) {
 		{&st.NotInjected, &o.NotInjected},
 	} {
 		*n.to += *n.from
+	}
+	if st.UnknownLink == 0 { // BSD's loopback, which is read
+		st.UnknownLink = o.UnknownLink
 	}
 	st.Open += o.Open
 	st.Remembered += o.Remembered

@@ -211,3 +211,27 @@ func TestEnums(t *testing.T) {
 		t.Errorf("a value beyond the words is %s", got)
 	}
 }
+
+// TestReplaceArgsString: what is not the same is not told the same.
+func TestReplaceArgsString(t *testing.T) {
+	t.Parallel()
+	addr := netip.MustParseAddr
+	long := func(last byte) []byte { return append(make([]byte, 1400), last) }
+	for _, c := range []struct {
+		args flowev.ReplaceArgs
+		want string
+	}{
+		{flowev.ReplaceArgs{}, ""},
+		{flowev.ReplaceArgs{Src: addr("10.0.0.9"), SrcPort: 0, HasSrcPort: true}, "src=10.0.0.9 src_port=0"},
+		{
+			flowev.ReplaceArgs{Dst: addr("fd00::1"), DstPort: 80, HasDstPort: true, TTL: 63, HasTTL: true, Payload: []byte("a\n")},
+			`dst=fd00::1 dst_port=80 ttl=63 payload="a\n"`,
+		},
+		{flowev.ReplaceArgs{Payload: long(0)}, "payload=(1401 bytes, f43f1c232392e03b)"},
+		{flowev.ReplaceArgs{Payload: long(1)}, "payload=(1401 bytes, 3a47b6f2e4dc6c97)"},
+	} {
+		if got := c.args.String(); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+}

@@ -1205,129 +1205,6 @@ func flowPktInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowPktInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.PktIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowPktInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.PktIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowPktInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.PktIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func flowPktInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.PktIn)
 	switch key {
@@ -1340,129 +1217,6 @@ func flowPktInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 func flowConnStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.ConnStart)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
-}
-
-func flowConnStartPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.ConnStart)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowConnStartReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.ConnStart)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowConnStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.ConnStart)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func flowConnStartThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1479,129 +1233,6 @@ func flowConnAdoptedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowConnAdoptedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.ConnAdopted)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowConnAdoptedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.ConnAdopted)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowConnAdoptedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.ConnAdopted)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func flowConnAdoptedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.ConnAdopted)
 	switch key {
@@ -1614,129 +1245,6 @@ func flowConnAdoptedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, 
 func flowTCPStateChangeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.TCPStateChange)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
-}
-
-func flowTCPStateChangePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.TCPStateChange)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowTCPStateChangeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.TCPStateChange)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowTCPStateChangeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.TCPStateChange)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func flowTCPStateChangeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1755,147 +1263,6 @@ func flowTCPStateChangeThis(h Host, L *lua.LState, e any, key string) (lua.LValu
 func flowRexmitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Rexmit)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
-}
-
-func flowRexmitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.Rexmit)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		case 4:
-			o := v.Old
-			if o == nil {
-				return false
-			}
-			flowDataPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowRexmitReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.Rexmit)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		case 4:
-			o := v.Old
-			if o == nil {
-				return dst, false
-			}
-			dst = flowDataReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowRexmitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.Rexmit)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		case 4:
-			o := v.Old
-			if o == nil {
-				return dst, false
-			}
-			dst = flowDataNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func flowRexmitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1921,111 +1288,6 @@ func flowGapArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowGapPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.Gap)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowGapReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.Gap)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowGapNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.Gap)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func flowGapThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.Gap)
 	switch key {
@@ -2046,129 +1308,6 @@ func flowErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.Error)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.Error)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.Error)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func flowErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.Error)
 	switch key {
@@ -2187,111 +1326,6 @@ func flowSideClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowSideClosedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.SideClosed)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowSideClosedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.SideClosed)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowSideClosedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.SideClosed)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func flowSideClosedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.SideClosed)
 	switch key {
@@ -2308,111 +1342,6 @@ func flowConnEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowConnEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.ConnEnd)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowConnEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.ConnEnd)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowConnEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.ConnEnd)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func flowConnEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.ConnEnd)
 	switch key {
@@ -2425,129 +1354,6 @@ func flowConnEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool
 func flowNewDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.NewData)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowData, v.D))
-}
-
-func flowNewDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.NewData)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.D
-			if o == nil {
-				return false
-			}
-			flowDataPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowNewDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.NewData)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.D
-			if o == nil {
-				return dst, false
-			}
-			dst = flowDataReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowNewDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.NewData)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.D
-			if o == nil {
-				return dst, false
-			}
-			dst = flowDataNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func flowNewDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -2564,255 +1370,9 @@ func flowUDPStartArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
 }
 
-func flowUDPStartPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.UDPStart)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowUDPStartReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.UDPStart)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowUDPStartNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.UDPStart)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func flowDatagramArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Datagram)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
-}
-
-func flowDatagramPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.Datagram)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowDatagramReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.Datagram)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowDatagramNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.Datagram)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func flowDatagramThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -2829,111 +1389,6 @@ func flowUDPEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(FlowConn, v.C))
 }
 
-func flowUDPEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.UDPEnd)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowUDPEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.UDPEnd)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowUDPEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.UDPEnd)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func flowUDPEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.UDPEnd)
 	switch key {
@@ -2946,129 +1401,6 @@ func flowUDPEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 func flowICMPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.ICMPError)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
-}
-
-func flowICMPErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.ICMPError)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowICMPErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.ICMPError)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowICMPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.ICMPError)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func flowICMPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -3089,129 +1421,6 @@ func flowICMPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func flowOrphanArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*flowev.Orphan)
 	return append(dst, h.Object(FlowConn, v.C), h.Object(FlowPacket, v.Pkt))
-}
-
-func flowOrphanPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.Orphan)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			flowConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			flowPeerPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowOrphanReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.Orphan)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowOrphanNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.Orphan)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = flowConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = flowPeerNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func flowOrphanThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -3268,51 +1477,6 @@ func flowBlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(FlowPacket, v.Pkt))
 }
 
-func flowBlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*flowev.Blocked)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Pkt
-			if o == nil {
-				return false
-			}
-			flowPacketPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func flowBlockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*flowev.Blocked)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func flowBlockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*flowev.Blocked)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Pkt
-			if o == nil {
-				return dst, false
-			}
-			dst = flowPacketNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*flowev.Blocked)
 	switch key {
@@ -3324,73 +1488,740 @@ func flowBlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool
 	return nil, false
 }
 
+func flowNearFlowConnFlowPacketPush(L *lua.LState, o0 flowev.Conn, o1 flowev.Packet, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			flowConnPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			if o1 == nil {
+				return false
+			}
+			flowPacketPush(L, o1, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func flowNearFlowConnFlowPacketReadFields(dst []lua.LValue, o0 flowev.Conn, o1 flowev.Packet, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o1, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func flowNearFlowConnFlowPacketNumbers(dst []float64, o0 flowev.Conn, o1 flowev.Packet, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o1, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func flowNearFlowConnFlowPacketFlowDataPush(L *lua.LState, o0 flowev.Conn, o1 flowev.Packet, o2 flowev.Data, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			flowConnPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			if o1 == nil {
+				return false
+			}
+			flowPacketPush(L, o1, g.Fields, values)
+		case 4:
+			if o2 == nil {
+				return false
+			}
+			flowDataPush(L, o2, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func flowNearFlowConnFlowPacketFlowDataReadFields(dst []lua.LValue, o0 flowev.Conn, o1 flowev.Packet, o2 flowev.Data, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o1, g.Fields, values)
+		case 4:
+			if o2 == nil {
+				return dst, false
+			}
+			dst = flowDataReadFields(dst, o2, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func flowNearFlowConnFlowPacketFlowDataNumbers(dst []float64, o0 flowev.Conn, o1 flowev.Packet, o2 flowev.Data, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o1, g.Fields)
+		case 4:
+			if o2 == nil {
+				return dst, false
+			}
+			dst = flowDataNumbers(dst, o2, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func flowNearFlowConnPush(L *lua.LState, o0 flowev.Conn, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			flowConnPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func flowNearFlowConnReadFields(dst []lua.LValue, o0 flowev.Conn, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func flowNearFlowConnNumbers(dst []float64, o0 flowev.Conn, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func flowNearFlowConnFlowDataPush(L *lua.LState, o0 flowev.Conn, o1 flowev.Data, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			flowConnPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			flowPeerPush(L, x, g.Fields, values)
+		case 3:
+			if o1 == nil {
+				return false
+			}
+			flowDataPush(L, o1, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func flowNearFlowConnFlowDataReadFields(dst []lua.LValue, o0 flowev.Conn, o1 flowev.Data, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = flowConnReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerReadFields(dst, x, g.Fields, values)
+		case 3:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = flowDataReadFields(dst, o1, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func flowNearFlowConnFlowDataNumbers(dst []float64, o0 flowev.Conn, o1 flowev.Data, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = flowConnNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = flowPeerNumbers(dst, x, g.Fields)
+		case 3:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = flowDataNumbers(dst, o1, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func flowNearFlowPacketPush(L *lua.LState, o0 flowev.Packet, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil {
+				return false
+			}
+			flowPacketPush(L, o0, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func flowNearFlowPacketReadFields(dst []lua.LValue, o0 flowev.Packet, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil {
+				return dst, false
+			}
+			dst = flowPacketReadFields(dst, o0, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func flowNearFlowPacketNumbers(dst []float64, o0 flowev.Packet, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil {
+				return dst, false
+			}
+			dst = flowPacketNumbers(dst, o0, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func flowEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: flowev.Family.Events[0], Args: flowPktInArgs, This: flowPktInThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowPktInPush, Read: flowPktInReadFields, Numbers: flowPktInNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.PktIn)
+				return flowNearFlowConnFlowPacketPush(L, v.C, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.PktIn)
+				return flowNearFlowConnFlowPacketReadFields(dst, v.C, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.PktIn)
+				return flowNearFlowConnFlowPacketNumbers(dst, v.C, v.Pkt, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[1], Args: flowConnStartArgs, This: flowConnStartThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnStartPush, Read: flowConnStartReadFields, Numbers: flowConnStartNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.ConnStart)
+				return flowNearFlowConnFlowPacketPush(L, v.C, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.ConnStart)
+				return flowNearFlowConnFlowPacketReadFields(dst, v.C, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.ConnStart)
+				return flowNearFlowConnFlowPacketNumbers(dst, v.C, v.Pkt, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[2], Args: flowConnAdoptedArgs, This: flowConnAdoptedThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowConnAdoptedPush, Read: flowConnAdoptedReadFields, Numbers: flowConnAdoptedNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.ConnAdopted)
+				return flowNearFlowConnFlowPacketPush(L, v.C, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.ConnAdopted)
+				return flowNearFlowConnFlowPacketReadFields(dst, v.C, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.ConnAdopted)
+				return flowNearFlowConnFlowPacketNumbers(dst, v.C, v.Pkt, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[3], Args: flowTCPStateChangeArgs, This: flowTCPStateChangeThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowTCPStateChangePush, Read: flowTCPStateChangeReadFields, Numbers: flowTCPStateChangeNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.TCPStateChange)
+				return flowNearFlowConnFlowPacketPush(L, v.C, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.TCPStateChange)
+				return flowNearFlowConnFlowPacketReadFields(dst, v.C, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.TCPStateChange)
+				return flowNearFlowConnFlowPacketNumbers(dst, v.C, v.Pkt, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[4], Args: flowRexmitArgs, This: flowRexmitThis,
-			Near: []string{"c", "c.client", "c.server", "pkt", "old"}, Push: flowRexmitPush, Read: flowRexmitReadFields, Numbers: flowRexmitNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt", "old"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.Rexmit)
+				return flowNearFlowConnFlowPacketFlowDataPush(L, v.C, v.Pkt, v.Old, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.Rexmit)
+				return flowNearFlowConnFlowPacketFlowDataReadFields(dst, v.C, v.Pkt, v.Old, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.Rexmit)
+				return flowNearFlowConnFlowPacketFlowDataNumbers(dst, v.C, v.Pkt, v.Old, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[5], Args: flowGapArgs, This: flowGapThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowGapPush, Read: flowGapReadFields, Numbers: flowGapNumbers,
+			Near: []string{"c", "c.client", "c.server"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.Gap)
+				return flowNearFlowConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.Gap)
+				return flowNearFlowConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.Gap)
+				return flowNearFlowConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[6], Args: flowErrorArgs, This: flowErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowErrorPush, Read: flowErrorReadFields, Numbers: flowErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.Error)
+				return flowNearFlowConnFlowPacketPush(L, v.C, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.Error)
+				return flowNearFlowConnFlowPacketReadFields(dst, v.C, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.Error)
+				return flowNearFlowConnFlowPacketNumbers(dst, v.C, v.Pkt, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[7], Args: flowSideClosedArgs, This: flowSideClosedThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowSideClosedPush, Read: flowSideClosedReadFields, Numbers: flowSideClosedNumbers,
+			Near: []string{"c", "c.client", "c.server"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.SideClosed)
+				return flowNearFlowConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.SideClosed)
+				return flowNearFlowConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.SideClosed)
+				return flowNearFlowConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[8], Args: flowConnEndArgs, This: flowConnEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowConnEndPush, Read: flowConnEndReadFields, Numbers: flowConnEndNumbers,
+			Near: []string{"c", "c.client", "c.server"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.ConnEnd)
+				return flowNearFlowConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.ConnEnd)
+				return flowNearFlowConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.ConnEnd)
+				return flowNearFlowConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[9], Args: flowNewDataArgs, This: flowNewDataThis,
-			Near: []string{"c", "c.client", "c.server", "d"}, Push: flowNewDataPush, Read: flowNewDataReadFields, Numbers: flowNewDataNumbers,
+			Near: []string{"c", "c.client", "c.server", "d"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.NewData)
+				return flowNearFlowConnFlowDataPush(L, v.C, v.D, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.NewData)
+				return flowNearFlowConnFlowDataReadFields(dst, v.C, v.D, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.NewData)
+				return flowNearFlowConnFlowDataNumbers(dst, v.C, v.D, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[10], Args: flowUDPStartArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowUDPStartPush, Read: flowUDPStartReadFields, Numbers: flowUDPStartNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.UDPStart)
+				return flowNearFlowConnFlowPacketPush(L, v.C, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.UDPStart)
+				return flowNearFlowConnFlowPacketReadFields(dst, v.C, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.UDPStart)
+				return flowNearFlowConnFlowPacketNumbers(dst, v.C, v.Pkt, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[11], Args: flowDatagramArgs, This: flowDatagramThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowDatagramPush, Read: flowDatagramReadFields, Numbers: flowDatagramNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.Datagram)
+				return flowNearFlowConnFlowPacketPush(L, v.C, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.Datagram)
+				return flowNearFlowConnFlowPacketReadFields(dst, v.C, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.Datagram)
+				return flowNearFlowConnFlowPacketNumbers(dst, v.C, v.Pkt, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[12], Args: flowUDPEndArgs, This: flowUDPEndThis,
-			Near: []string{"c", "c.client", "c.server"}, Push: flowUDPEndPush, Read: flowUDPEndReadFields, Numbers: flowUDPEndNumbers,
+			Near: []string{"c", "c.client", "c.server"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.UDPEnd)
+				return flowNearFlowConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.UDPEnd)
+				return flowNearFlowConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.UDPEnd)
+				return flowNearFlowConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[13], Args: flowICMPErrorArgs, This: flowICMPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowICMPErrorPush, Read: flowICMPErrorReadFields, Numbers: flowICMPErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.ICMPError)
+				return flowNearFlowConnFlowPacketPush(L, v.C, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.ICMPError)
+				return flowNearFlowConnFlowPacketReadFields(dst, v.C, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.ICMPError)
+				return flowNearFlowConnFlowPacketNumbers(dst, v.C, v.Pkt, groups)
+			},
 		},
 		{
 			Info: flowev.Family.Events[14], Args: flowOrphanArgs, This: flowOrphanThis,
-			Near: []string{"c", "c.client", "c.server", "pkt"}, Push: flowOrphanPush, Read: flowOrphanReadFields, Numbers: flowOrphanNumbers,
+			Near: []string{"c", "c.client", "c.server", "pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.Orphan)
+				return flowNearFlowConnFlowPacketPush(L, v.C, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.Orphan)
+				return flowNearFlowConnFlowPacketReadFields(dst, v.C, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.Orphan)
+				return flowNearFlowConnFlowPacketNumbers(dst, v.C, v.Pkt, groups)
+			},
 		},
-		{Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis},
-		{Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis},
+		{
+			Info: flowev.Family.Events[15], Args: noArgs, This: flowBlockStartThis,
+		},
+		{
+			Info: flowev.Family.Events[16], Args: noArgs, This: flowBlockEndThis,
+		},
 		{
 			Info: flowev.Family.Events[17], Args: flowBlockedArgs, This: flowBlockedThis,
-			Near: []string{"pkt"}, Push: flowBlockedPush, Read: flowBlockedReadFields, Numbers: flowBlockedNumbers,
+			Near: []string{"pkt"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*flowev.Blocked)
+				return flowNearFlowPacketPush(L, v.Pkt, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*flowev.Blocked)
+				return flowNearFlowPacketReadFields(dst, v.Pkt, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*flowev.Blocked)
+				return flowNearFlowPacketNumbers(dst, v.Pkt, groups)
+			},
 		},
 	}
 }

@@ -124,13 +124,27 @@ func hookdRuleSuspendedThis(h Host, L *lua.LState, e any, key string) (lua.LValu
 
 func hookdEvents() []*EventType {
 	return []*EventType{
-		{Info: hookdev.Family.Events[0], Args: noArgs, This: noFields},
-		{Info: hookdev.Family.Events[1], Args: noArgs, This: hookdStopThis},
-		{Info: hookdev.Family.Events[2], Args: noArgs, This: hookdReloadedThis},
-		{Info: hookdev.Family.Events[3], Args: noArgs, This: hookdReloadFailedThis},
-		{Info: hookdev.Family.Events[4], Args: noArgs, This: hookdScriptErrorThis},
-		{Info: hookdev.Family.Events[5], Args: noArgs, This: hookdHandlerDroppedThis},
-		{Info: hookdev.Family.Events[6], Args: noArgs, This: hookdRuleSuspendedThis},
+		{
+			Info: hookdev.Family.Events[0], Args: noArgs, This: noFields,
+		},
+		{
+			Info: hookdev.Family.Events[1], Args: noArgs, This: hookdStopThis,
+		},
+		{
+			Info: hookdev.Family.Events[2], Args: noArgs, This: hookdReloadedThis,
+		},
+		{
+			Info: hookdev.Family.Events[3], Args: noArgs, This: hookdReloadFailedThis,
+		},
+		{
+			Info: hookdev.Family.Events[4], Args: noArgs, This: hookdScriptErrorThis,
+		},
+		{
+			Info: hookdev.Family.Events[5], Args: noArgs, This: hookdHandlerDroppedThis,
+		},
+		{
+			Info: hookdev.Family.Events[6], Args: noArgs, This: hookdRuleSuspendedThis,
+		},
 	}
 }
 

@@ -84,8 +84,9 @@ type EventType struct {
 	This func(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 	// Near are the objects that the event leads to in one step or two, as scripts
 	// write them: "c.client". Push pushes fields of them as [ObjectType.Push] does,
-	// group by group; false where an object is not there or has ended, which ends it
-	// with the groups before that on the stack. Read appends them to a list.
+	// group by group; false where a script would get an error, because an object is not
+	// there or has ended: it ends with the groups before that on the stack. Read appends
+	// them to a list.
 	Near []string
 	Push func(L *lua.LState, e any, groups []Group, values *Values) bool
 	Read func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool)

@@ -1323,141 +1323,6 @@ func loopAcceptArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopAcceptPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Accept)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopAcceptReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Accept)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopAcceptNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Accept)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopAcceptThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.Accept)
 	switch key {
@@ -1472,141 +1337,6 @@ func loopAcceptThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 func loopConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Connect)
 	return append(dst, h.Object(LoopConn, v.C), fromInt(v.Code))
-}
-
-func loopConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Connect)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopConnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Connect)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Connect)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopConnectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1625,279 +1355,9 @@ func loopRecvArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
 }
 
-func loopRecvPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Recv)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopRecvReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Recv)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopRecvNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Recv)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopSendArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Send)
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.N))
-}
-
-func loopSendPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Send)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopSendReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Send)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopSendNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Send)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopPollArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -1905,279 +1365,9 @@ func loopPollArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Now))
 }
 
-func loopPollPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Poll)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopPollReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Poll)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopPollNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Poll)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopTimerArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Timer)
 	return append(dst, h.Object(LoopConn, v.C), fromTime(v.Due))
-}
-
-func loopTimerPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Timer)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopTimerReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Timer)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopTimerNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Timer)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopFullArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -2185,279 +1375,9 @@ func loopFullArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopSideWords, v.Side))
 }
 
-func loopFullPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Full)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopFullReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Full)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopFullNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Full)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Drain)
 	return append(dst, h.Object(LoopConn, v.C))
-}
-
-func loopDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Drain)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopDrainReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Drain)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopDrainNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Drain)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopEOFArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -2465,419 +1385,14 @@ func loopEOFArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopEOFPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.EOF)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopEOFReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.EOF)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopEOFNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.EOF)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Message)
 	return append(dst, h.Object(LoopConn, v.C), Value(h, L, v.Message))
 }
 
-func loopMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Message)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Message)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Message)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopLimitArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Limit)
 	return append(dst, h.Object(LoopConn, v.C))
-}
-
-func loopLimitPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Limit)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopLimitReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Limit)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopLimitNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Limit)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopLimitThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -2903,141 +1418,6 @@ func loopTLSHelloArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(LoopConn, v.C), nameArg)
 }
 
-func loopTLSHelloPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.TLSHello)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopTLSHelloReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.TLSHello)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopTLSHelloNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.TLSHello)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopTLSHelloThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.TLSHello)
 	switch key {
@@ -3061,141 +1441,6 @@ func loopErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Error)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Error)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Error)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.Error)
 	switch key {
@@ -3210,141 +1455,6 @@ func loopErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 func loopMQTTConnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.MQTTConnect)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.ClientID))
-}
-
-func loopMQTTConnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.MQTTConnect)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopMQTTConnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.MQTTConnect)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopMQTTConnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.MQTTConnect)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopMQTTConnectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -3378,141 +1488,6 @@ func loopMQTTSubscribeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Filter))
 }
 
-func loopMQTTSubscribePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.MQTTSubscribe)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopMQTTSubscribeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.MQTTSubscribe)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopMQTTSubscribeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.MQTTSubscribe)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopMQTTSubscribeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.MQTTSubscribe)
 	switch key {
@@ -3527,141 +1502,6 @@ func loopMQTTSubscribeThis(h Host, L *lua.LState, e any, key string) (lua.LValue
 func loopMQTTPublishArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.MQTTPublish)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
-}
-
-func loopMQTTPublishPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.MQTTPublish)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopMQTTPublishReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.MQTTPublish)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopMQTTPublishNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.MQTTPublish)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopMQTTPublishThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -3682,141 +1522,6 @@ func loopMQTTUnsubscribeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []l
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Filter))
 }
 
-func loopMQTTUnsubscribePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.MQTTUnsubscribe)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopMQTTUnsubscribeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.MQTTUnsubscribe)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopMQTTUnsubscribeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.MQTTUnsubscribe)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopMQTTUnsubscribeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.MQTTUnsubscribe)
 	switch key {
@@ -3829,141 +1534,6 @@ func loopMQTTUnsubscribeThis(h Host, L *lua.LState, e any, key string) (lua.LVal
 func loopMQTTDisconnectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.MQTTDisconnect)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.ClientID))
-}
-
-func loopMQTTDisconnectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.MQTTDisconnect)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopMQTTDisconnectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.MQTTDisconnect)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopMQTTDisconnectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.MQTTDisconnect)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopMQTTDisconnectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -3980,279 +1550,9 @@ func loopMQTTConnectedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
 }
 
-func loopMQTTConnectedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.MQTTConnected)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopMQTTConnectedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.MQTTConnected)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopMQTTConnectedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.MQTTConnected)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopMQTTMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.MQTTMessage)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Topic), fromBytes(v.Payload))
-}
-
-func loopMQTTMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.MQTTMessage)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopMQTTMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.MQTTMessage)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopMQTTMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.MQTTMessage)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopMQTTMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -4269,141 +1569,6 @@ func loopMQTTMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, 
 func loopSocksRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.SocksRequest)
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Host))
-}
-
-func loopSocksRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.SocksRequest)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopSocksRequestReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.SocksRequest)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopSocksRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.SocksRequest)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopSocksRequestThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -4430,141 +1595,6 @@ func loopDNSQueryArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(LoopConn, v.C), fromString(v.Name), fromString(v.Type))
 }
 
-func loopDNSQueryPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.DNSQuery)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopDNSQueryReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.DNSQuery)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopDNSQueryNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.DNSQuery)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopDNSQueryThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.DNSQuery)
 	switch key {
@@ -4577,141 +1607,6 @@ func loopDNSQueryThis(h Host, L *lua.LState, e any, key string) (lua.LValue, boo
 func loopCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.Close)
 	return append(dst, h.Object(LoopConn, v.C), fromEnum(loopWhyWords, v.Why))
-}
-
-func loopClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.Close)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopCloseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.Close)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.Close)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopCloseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -4733,158 +1628,6 @@ func loopHTTPHeadersArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
 }
 
-func loopHTTPHeadersPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.HTTPHeaders)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return false
-			}
-			loopRequestPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopHTTPHeadersReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.HTTPHeaders)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-			dst = loopRequestReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopHTTPHeadersNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.HTTPHeaders)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-		}
-	}
-	return dst, true
-}
-
 func loopHTTPHeadersThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.HTTPHeaders)
 	switch key {
@@ -4903,158 +1646,6 @@ func loopHTTPChunkArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromBytes(v.Chunk))
 }
 
-func loopHTTPChunkPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.HTTPChunk)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return false
-			}
-			loopRequestPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopHTTPChunkReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.HTTPChunk)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-			dst = loopRequestReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopHTTPChunkNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.HTTPChunk)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-		}
-	}
-	return dst, true
-}
-
 func loopHTTPChunkThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.HTTPChunk)
 	switch key {
@@ -5067,158 +1658,6 @@ func loopHTTPChunkThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func loopHTTPPartBeginArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.HTTPPartBegin)
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromString(v.Name))
-}
-
-func loopHTTPPartBeginPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.HTTPPartBegin)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return false
-			}
-			loopRequestPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopHTTPPartBeginReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.HTTPPartBegin)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-			dst = loopRequestReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopHTTPPartBeginNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.HTTPPartBegin)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-		}
-	}
-	return dst, true
 }
 
 func loopHTTPPartBeginThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -5243,158 +1682,6 @@ func loopHTTPPartDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromBytes(v.Chunk))
 }
 
-func loopHTTPPartDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.HTTPPartData)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return false
-			}
-			loopRequestPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopHTTPPartDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.HTTPPartData)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-			dst = loopRequestReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopHTTPPartDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.HTTPPartData)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-		}
-	}
-	return dst, true
-}
-
 func loopHTTPPartDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.HTTPPartData)
 	switch key {
@@ -5411,158 +1698,6 @@ func loopHTTPPartEndArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.L
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req), fromString(v.Name))
 }
 
-func loopHTTPPartEndPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.HTTPPartEnd)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return false
-			}
-			loopRequestPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopHTTPPartEndReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.HTTPPartEnd)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-			dst = loopRequestReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopHTTPPartEndNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.HTTPPartEnd)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-		}
-	}
-	return dst, true
-}
-
 func loopHTTPPartEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.HTTPPartEnd)
 	switch key {
@@ -5577,158 +1712,6 @@ func loopHTTPPartEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, 
 func loopHTTPRequestArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.HTTPRequest)
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
-}
-
-func loopHTTPRequestPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.HTTPRequest)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return false
-			}
-			loopRequestPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopHTTPRequestReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.HTTPRequest)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-			dst = loopRequestReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopHTTPRequestNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.HTTPRequest)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-		}
-	}
-	return dst, true
 }
 
 func loopHTTPRequestThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -5749,159 +1732,6 @@ func loopHTTPResponseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopResponse, v.Res))
 }
 
-func loopHTTPResponsePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.HTTPResponse)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Res
-			if o == nil {
-				return false
-			}
-			loopResponsePush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopHTTPResponseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.HTTPResponse)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Res
-			if o == nil {
-				return dst, false
-			}
-			dst = loopResponseReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopHTTPResponseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.HTTPResponse)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 4:
-			o := v.Res
-			if o == nil {
-				return dst, false
-			}
-			dst = loopResponseNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopHTTPResponseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.HTTPResponse)
 	switch key {
@@ -5918,141 +1748,6 @@ func loopHTTPErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopHTTPErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.HTTPError)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopHTTPErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.HTTPError)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopHTTPErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.HTTPError)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopHTTPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.HTTPError)
 	switch key {
@@ -6067,158 +1762,6 @@ func loopHTTPErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func loopWSHandshakeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.WSHandshake)
 	return append(dst, h.Object(LoopConn, v.C), h.Object(LoopRequest, v.Req))
-}
-
-func loopWSHandshakePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.WSHandshake)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return false
-			}
-			loopRequestPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopWSHandshakeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.WSHandshake)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-			dst = loopRequestReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopWSHandshakeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.WSHandshake)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 4:
-			o := v.Req
-			if o == nil {
-				return dst, false
-			}
-		}
-	}
-	return dst, true
 }
 
 func loopWSHandshakeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -6239,141 +1782,6 @@ func loopWSOpenArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C))
 }
 
-func loopWSOpenPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.WSOpen)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopWSOpenReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.WSOpen)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopWSOpenNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.WSOpen)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopWSOpenThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.WSOpen)
 	switch key {
@@ -6390,141 +1798,6 @@ func loopWSMessageArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
 }
 
-func loopWSMessagePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.WSMessage)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopWSMessageReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.WSMessage)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopWSMessageNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.WSMessage)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopWSMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*loopev.WSMessage)
 	switch key {
@@ -6537,141 +1810,6 @@ func loopWSMessageThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func loopWSFragmentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.WSFragment)
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Message))
-}
-
-func loopWSFragmentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.WSFragment)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopWSFragmentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.WSFragment)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopWSFragmentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.WSFragment)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopWSFragmentThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -6690,419 +1828,14 @@ func loopWSPingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
 }
 
-func loopWSPingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.WSPing)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopWSPingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.WSPing)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopWSPingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.WSPing)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopWSPongArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.WSPong)
 	return append(dst, h.Object(LoopConn, v.C), fromBytes(v.Payload))
 }
 
-func loopWSPongPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.WSPong)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopWSPongReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.WSPong)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopWSPongNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.WSPong)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func loopWSCloseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*loopev.WSClose)
 	return append(dst, h.Object(LoopConn, v.C), fromUint(v.Code))
-}
-
-func loopWSClosePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*loopev.WSClose)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			loopConnPush(L, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return false
-			}
-			loopAddressPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func loopWSCloseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*loopev.WSClose)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func loopWSCloseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*loopev.WSClose)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.C
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = loopConnNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Client()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Server()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		case 3:
-			o := v.C
-			if o == nil {
-				return dst, false
-			}
-			x := o.Remote()
-			if x == nil || g.Alive && x.Ended() {
-				return dst, false
-			}
-			dst = loopAddressNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func loopWSCloseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -7114,159 +1847,1004 @@ func loopWSCloseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool
 	return nil, false
 }
 
+func loopNearLoopConnPush(L *lua.LState, o0 loopev.Conn, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			loopConnPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopNearLoopConnReadFields(dst []lua.LValue, o0 loopev.Conn, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func loopNearLoopConnNumbers(dst []float64, o0 loopev.Conn, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func loopNearLoopConnLoopRequestPush(L *lua.LState, o0 loopev.Conn, o1 loopev.Request, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			loopConnPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			if o1 == nil {
+				return false
+			}
+			loopRequestPush(L, o1, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopNearLoopConnLoopRequestReadFields(dst []lua.LValue, o0 loopev.Conn, o1 loopev.Request, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = loopRequestReadFields(dst, o1, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func loopNearLoopConnLoopRequestNumbers(dst []float64, o0 loopev.Conn, o1 loopev.Request, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			if o1 == nil {
+				return dst, false
+			}
+		}
+	}
+	return dst, true
+}
+
+func loopNearLoopConnLoopResponsePush(L *lua.LState, o0 loopev.Conn, o1 loopev.Response, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			loopConnPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 3:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return false
+			}
+			loopAddressPush(L, x, g.Fields, values)
+		case 4:
+			if o1 == nil {
+				return false
+			}
+			loopResponsePush(L, o1, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func loopNearLoopConnLoopResponseReadFields(dst []lua.LValue, o0 loopev.Conn, o1 loopev.Response, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = loopConnReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 3:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = loopResponseReadFields(dst, o1, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func loopNearLoopConnLoopResponseNumbers(dst []float64, o0 loopev.Conn, o1 loopev.Response, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = loopConnNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Client()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Server()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 3:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Remote()
+			if x == nil || g.Alive && x.Ended() {
+				return dst, false
+			}
+			dst = loopAddressNumbers(dst, x, g.Fields)
+		case 4:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = loopResponseNumbers(dst, o1, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func loopEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: loopev.Family.Events[0], Args: loopAcceptArgs, This: loopAcceptThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopAcceptPush, Read: loopAcceptReadFields, Numbers: loopAcceptNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Accept)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Accept)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Accept)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[1], Args: loopConnectArgs, This: loopConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopConnectPush, Read: loopConnectReadFields, Numbers: loopConnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Connect)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Connect)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Connect)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[2], Args: loopRecvArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopRecvPush, Read: loopRecvReadFields, Numbers: loopRecvNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Recv)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Recv)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Recv)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[3], Args: loopSendArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSendPush, Read: loopSendReadFields, Numbers: loopSendNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Send)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Send)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Send)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[4], Args: loopPollArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopPollPush, Read: loopPollReadFields, Numbers: loopPollNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Poll)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Poll)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Poll)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[5], Args: loopTimerArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTimerPush, Read: loopTimerReadFields, Numbers: loopTimerNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Timer)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Timer)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Timer)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[6], Args: loopFullArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopFullPush, Read: loopFullReadFields, Numbers: loopFullNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Full)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Full)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Full)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[7], Args: loopDrainArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDrainPush, Read: loopDrainReadFields, Numbers: loopDrainNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Drain)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Drain)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Drain)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[8], Args: loopEOFArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopEOFPush, Read: loopEOFReadFields, Numbers: loopEOFNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.EOF)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.EOF)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.EOF)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[9], Args: loopMessageArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMessagePush, Read: loopMessageReadFields, Numbers: loopMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Message)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Message)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Message)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[10], Args: loopLimitArgs, This: loopLimitThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopLimitPush, Read: loopLimitReadFields, Numbers: loopLimitNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Limit)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Limit)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Limit)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[11], Args: loopTLSHelloArgs, This: loopTLSHelloThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopTLSHelloPush, Read: loopTLSHelloReadFields, Numbers: loopTLSHelloNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.TLSHello)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.TLSHello)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.TLSHello)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[12], Args: loopErrorArgs, This: loopErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopErrorPush, Read: loopErrorReadFields, Numbers: loopErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Error)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Error)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Error)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[13], Args: loopMQTTConnectArgs, This: loopMQTTConnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectPush, Read: loopMQTTConnectReadFields, Numbers: loopMQTTConnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.MQTTConnect)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.MQTTConnect)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.MQTTConnect)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[14], Args: loopMQTTSubscribeArgs, This: loopMQTTSubscribeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTSubscribePush, Read: loopMQTTSubscribeReadFields, Numbers: loopMQTTSubscribeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.MQTTSubscribe)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.MQTTSubscribe)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.MQTTSubscribe)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[15], Args: loopMQTTPublishArgs, This: loopMQTTPublishThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTPublishPush, Read: loopMQTTPublishReadFields, Numbers: loopMQTTPublishNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.MQTTPublish)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.MQTTPublish)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.MQTTPublish)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[16], Args: loopMQTTUnsubscribeArgs, This: loopMQTTUnsubscribeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTUnsubscribePush, Read: loopMQTTUnsubscribeReadFields, Numbers: loopMQTTUnsubscribeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.MQTTUnsubscribe)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.MQTTUnsubscribe)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.MQTTUnsubscribe)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[17], Args: loopMQTTDisconnectArgs, This: loopMQTTDisconnectThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTDisconnectPush, Read: loopMQTTDisconnectReadFields, Numbers: loopMQTTDisconnectNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.MQTTDisconnect)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.MQTTDisconnect)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.MQTTDisconnect)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[18], Args: loopMQTTConnectedArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTConnectedPush, Read: loopMQTTConnectedReadFields, Numbers: loopMQTTConnectedNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.MQTTConnected)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.MQTTConnected)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.MQTTConnected)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[19], Args: loopMQTTMessageArgs, This: loopMQTTMessageThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopMQTTMessagePush, Read: loopMQTTMessageReadFields, Numbers: loopMQTTMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.MQTTMessage)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.MQTTMessage)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.MQTTMessage)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[20], Args: loopSocksRequestArgs, This: loopSocksRequestThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopSocksRequestPush, Read: loopSocksRequestReadFields, Numbers: loopSocksRequestNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.SocksRequest)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.SocksRequest)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.SocksRequest)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[21], Args: loopDNSQueryArgs, This: loopDNSQueryThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopDNSQueryPush, Read: loopDNSQueryReadFields, Numbers: loopDNSQueryNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.DNSQuery)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.DNSQuery)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.DNSQuery)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[22], Args: loopCloseArgs, This: loopCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopClosePush, Read: loopCloseReadFields, Numbers: loopCloseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.Close)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.Close)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.Close)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[23], Args: loopHTTPHeadersArgs, This: loopHTTPHeadersThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPHeadersPush, Read: loopHTTPHeadersReadFields, Numbers: loopHTTPHeadersNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.HTTPHeaders)
+				return loopNearLoopConnLoopRequestPush(L, v.C, v.Req, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.HTTPHeaders)
+				return loopNearLoopConnLoopRequestReadFields(dst, v.C, v.Req, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.HTTPHeaders)
+				return loopNearLoopConnLoopRequestNumbers(dst, v.C, v.Req, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[24], Args: loopHTTPChunkArgs, This: loopHTTPChunkThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPChunkPush, Read: loopHTTPChunkReadFields, Numbers: loopHTTPChunkNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.HTTPChunk)
+				return loopNearLoopConnLoopRequestPush(L, v.C, v.Req, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.HTTPChunk)
+				return loopNearLoopConnLoopRequestReadFields(dst, v.C, v.Req, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.HTTPChunk)
+				return loopNearLoopConnLoopRequestNumbers(dst, v.C, v.Req, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[25], Args: loopHTTPPartBeginArgs, This: loopHTTPPartBeginThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartBeginPush, Read: loopHTTPPartBeginReadFields, Numbers: loopHTTPPartBeginNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.HTTPPartBegin)
+				return loopNearLoopConnLoopRequestPush(L, v.C, v.Req, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.HTTPPartBegin)
+				return loopNearLoopConnLoopRequestReadFields(dst, v.C, v.Req, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.HTTPPartBegin)
+				return loopNearLoopConnLoopRequestNumbers(dst, v.C, v.Req, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[26], Args: loopHTTPPartDataArgs, This: loopHTTPPartDataThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartDataPush, Read: loopHTTPPartDataReadFields, Numbers: loopHTTPPartDataNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.HTTPPartData)
+				return loopNearLoopConnLoopRequestPush(L, v.C, v.Req, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.HTTPPartData)
+				return loopNearLoopConnLoopRequestReadFields(dst, v.C, v.Req, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.HTTPPartData)
+				return loopNearLoopConnLoopRequestNumbers(dst, v.C, v.Req, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[27], Args: loopHTTPPartEndArgs, This: loopHTTPPartEndThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPPartEndPush, Read: loopHTTPPartEndReadFields, Numbers: loopHTTPPartEndNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.HTTPPartEnd)
+				return loopNearLoopConnLoopRequestPush(L, v.C, v.Req, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.HTTPPartEnd)
+				return loopNearLoopConnLoopRequestReadFields(dst, v.C, v.Req, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.HTTPPartEnd)
+				return loopNearLoopConnLoopRequestNumbers(dst, v.C, v.Req, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[28], Args: loopHTTPRequestArgs, This: loopHTTPRequestThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopHTTPRequestPush, Read: loopHTTPRequestReadFields, Numbers: loopHTTPRequestNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.HTTPRequest)
+				return loopNearLoopConnLoopRequestPush(L, v.C, v.Req, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.HTTPRequest)
+				return loopNearLoopConnLoopRequestReadFields(dst, v.C, v.Req, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.HTTPRequest)
+				return loopNearLoopConnLoopRequestNumbers(dst, v.C, v.Req, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[29], Args: loopHTTPResponseArgs, This: loopHTTPResponseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "res"}, Push: loopHTTPResponsePush, Read: loopHTTPResponseReadFields, Numbers: loopHTTPResponseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "res"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.HTTPResponse)
+				return loopNearLoopConnLoopResponsePush(L, v.C, v.Res, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.HTTPResponse)
+				return loopNearLoopConnLoopResponseReadFields(dst, v.C, v.Res, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.HTTPResponse)
+				return loopNearLoopConnLoopResponseNumbers(dst, v.C, v.Res, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[30], Args: loopHTTPErrorArgs, This: loopHTTPErrorThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopHTTPErrorPush, Read: loopHTTPErrorReadFields, Numbers: loopHTTPErrorNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.HTTPError)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.HTTPError)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.HTTPError)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[31], Args: loopWSHandshakeArgs, This: loopWSHandshakeThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote", "req"}, Push: loopWSHandshakePush, Read: loopWSHandshakeReadFields, Numbers: loopWSHandshakeNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote", "req"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.WSHandshake)
+				return loopNearLoopConnLoopRequestPush(L, v.C, v.Req, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.WSHandshake)
+				return loopNearLoopConnLoopRequestReadFields(dst, v.C, v.Req, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.WSHandshake)
+				return loopNearLoopConnLoopRequestNumbers(dst, v.C, v.Req, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[32], Args: loopWSOpenArgs, This: loopWSOpenThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSOpenPush, Read: loopWSOpenReadFields, Numbers: loopWSOpenNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.WSOpen)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.WSOpen)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.WSOpen)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[33], Args: loopWSMessageArgs, This: loopWSMessageThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSMessagePush, Read: loopWSMessageReadFields, Numbers: loopWSMessageNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.WSMessage)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.WSMessage)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.WSMessage)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[34], Args: loopWSFragmentArgs, This: loopWSFragmentThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSFragmentPush, Read: loopWSFragmentReadFields, Numbers: loopWSFragmentNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.WSFragment)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.WSFragment)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.WSFragment)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[35], Args: loopWSPingArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPingPush, Read: loopWSPingReadFields, Numbers: loopWSPingNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.WSPing)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.WSPing)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.WSPing)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[36], Args: loopWSPongArgs, This: noFields,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSPongPush, Read: loopWSPongReadFields, Numbers: loopWSPongNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.WSPong)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.WSPong)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.WSPong)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 		{
 			Info: loopev.Family.Events[37], Args: loopWSCloseArgs, This: loopWSCloseThis,
-			Near: []string{"c", "c.client", "c.server", "c.remote"}, Push: loopWSClosePush, Read: loopWSCloseReadFields, Numbers: loopWSCloseNumbers,
+			Near: []string{"c", "c.client", "c.server", "c.remote"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*loopev.WSClose)
+				return loopNearLoopConnPush(L, v.C, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*loopev.WSClose)
+				return loopNearLoopConnReadFields(dst, v.C, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*loopev.WSClose)
+				return loopNearLoopConnNumbers(dst, v.C, groups)
+			},
 		},
 	}
 }

@@ -852,803 +852,9 @@ func sipRequestInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipRequestInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.RequestIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipRequestInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.RequestIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipRequestInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.RequestIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipRequestFwdedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.RequestFwded)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
-}
-
-func sipRequestFwdedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.RequestFwded)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return false
-			}
-			sipBranchPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipRequestFwdedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.RequestFwded)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipRequestFwdedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.RequestFwded)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipRequestFwdedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1665,803 +871,9 @@ func sipRequestPendingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipRequestPendingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.RequestPending)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipRequestPendingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.RequestPending)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipRequestPendingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.RequestPending)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipRequestOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.RequestOut)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
-}
-
-func sipRequestOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.RequestOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return false
-			}
-			sipBranchPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipRequestOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.RequestOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipRequestOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.RequestOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipRequestOutThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -2476,412 +888,6 @@ func sipRequestOutThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func sipRequestSentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.RequestSent)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
-}
-
-func sipRequestSentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.RequestSent)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return false
-			}
-			sipBranchPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipRequestSentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.RequestSent)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipRequestSentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.RequestSent)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipRequestSentThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -2900,412 +906,6 @@ func sipResponseInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
-func sipResponseInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.ResponseIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return false
-			}
-			sipBranchPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipResponseInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.ResponseIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipResponseInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.ResponseIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipResponseInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sipev.ResponseIn)
 	switch key {
@@ -3318,412 +918,6 @@ func sipResponseInThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func sipResponseFwdedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.ResponseFwded)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
-}
-
-func sipResponseFwdedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.ResponseFwded)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return false
-			}
-			sipBranchPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipResponseFwdedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.ResponseFwded)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipResponseFwdedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.ResponseFwded)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipResponseFwdedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -3740,412 +934,6 @@ func sipOnBranchFailureArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M), h.Object(SIPBranch, v.B))
 }
 
-func sipOnBranchFailurePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.OnBranchFailure)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return false
-			}
-			sipBranchPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipOnBranchFailureReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.OnBranchFailure)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipOnBranchFailureNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.OnBranchFailure)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 13:
-			o := v.B
-			if o == nil {
-				return dst, false
-			}
-			dst = sipBranchNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipOnBranchFailureThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sipev.OnBranchFailure)
 	switch key {
@@ -4160,785 +948,9 @@ func sipOnFailureRoArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipOnFailureRoPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.OnFailureRo)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipOnFailureRoReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.OnFailureRo)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipOnFailureRoNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.OnFailureRo)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipOnFailureArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.OnFailure)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
-}
-
-func sipOnFailurePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.OnFailure)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipOnFailureReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.OnFailure)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipOnFailureNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.OnFailure)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipResponseReadyArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -4946,785 +958,9 @@ func sipResponseReadyArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipResponseReadyPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.ResponseReady)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipResponseReadyReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.ResponseReady)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipResponseReadyNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.ResponseReady)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipResponsePreOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.ResponsePreOut)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
-}
-
-func sipResponsePreOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.ResponsePreOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipResponsePreOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.ResponsePreOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipResponsePreOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.ResponsePreOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipResponseOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -5732,785 +968,9 @@ func sipResponseOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipResponseOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.ResponseOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipResponseOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.ResponseOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipResponseOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.ResponseOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipResponseSentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.ResponseSent)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
-}
-
-func sipResponseSentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.ResponseSent)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipResponseSentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.ResponseSent)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipResponseSentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.ResponseSent)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipResponseSentThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -6527,785 +987,9 @@ func sipE2eackInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipE2eackInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.E2eackIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipE2eackInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.E2eackIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipE2eackInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.E2eackIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipE2eackRetrInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.E2eackRetrIn)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
-}
-
-func sipE2eackRetrInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.E2eackRetrIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipE2eackRetrInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.E2eackRetrIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipE2eackRetrInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.E2eackRetrIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipAckNegInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -7313,785 +997,9 @@ func sipAckNegInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValu
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipAckNegInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.AckNegIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipAckNegInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.AckNegIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipAckNegInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.AckNegIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipReqRetrInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.ReqRetrIn)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
-}
-
-func sipReqRetrInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.ReqRetrIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipReqRetrInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.ReqRetrIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipReqRetrInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.ReqRetrIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipE2ecancelInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -8099,785 +1007,9 @@ func sipE2ecancelInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipE2ecancelInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.E2ecancelIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipE2ecancelInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.E2ecancelIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipE2ecancelInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.E2ecancelIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipUnroutedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.Unrouted)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
-}
-
-func sipUnroutedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.Unrouted)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipUnroutedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.Unrouted)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipUnroutedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.Unrouted)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipSilentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -8885,455 +1017,9 @@ func sipSilentArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SIPTx, v.Tx))
 }
 
-func sipSilentPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.Silent)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipSilentReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.Silent)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipSilentNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.Silent)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipDestroyArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.Destroy)
 	return append(dst, h.Object(SIPTx, v.Tx))
-}
-
-func sipDestroyPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.Destroy)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipDestroyReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.Destroy)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipDestroyNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.Destroy)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipLocalRequestInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -9341,785 +1027,9 @@ func sipLocalRequestInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipLocalRequestInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.LocalRequestIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipLocalRequestInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.LocalRequestIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipLocalRequestInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.LocalRequestIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipLocalResponseInArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.LocalResponseIn)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
-}
-
-func sipLocalResponseInPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.LocalResponseIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipLocalResponseInReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.LocalResponseIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipLocalResponseInNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.LocalResponseIn)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipLocalResponseOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -10127,785 +1037,9 @@ func sipLocalResponseOutArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []l
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
 }
 
-func sipLocalResponseOutPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.LocalResponseOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipLocalResponseOutReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.LocalResponseOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipLocalResponseOutNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.LocalResponseOut)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sipLocalCompletedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sipev.LocalCompleted)
 	return append(dst, h.Object(SIPTx, v.Tx), h.Object(SIPMessage, v.M))
-}
-
-func sipLocalCompletedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sipev.LocalCompleted)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sipTxPush(L, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Request()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return false
-			}
-			x := o.Picked()
-			if x == nil {
-				return false
-			}
-			sipMessagePush(L, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			sipMessagePush(L, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.RURI()
-			if x == nil {
-				return false
-			}
-			sipURIPush(L, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.From()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.To()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Contact()
-			if x == nil {
-				return false
-			}
-			sipAddressPush(L, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return false
-			}
-			x := o.Source()
-			if x == nil {
-				return false
-			}
-			sipHopPush(L, x, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sipLocalCompletedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sipev.LocalCompleted)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxReadFields(dst, o, g.Fields, values)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, x, g.Fields, values)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageReadFields(dst, o, g.Fields, values)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURIReadFields(dst, x, g.Fields, values)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipAddressReadFields(dst, x, g.Fields, values)
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopReadFields(dst, x, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sipLocalCompletedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sipev.LocalCompleted)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.Tx
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sipTxNumbers(dst, o, g.Fields)
-		case 1:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		case 2:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 3:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 4:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 5:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Request()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 6:
-			o := v.Tx
-			if o == nil {
-				return dst, false
-			}
-			x := o.Picked()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, x, g.Fields)
-		case 7:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			dst = sipMessageNumbers(dst, o, g.Fields)
-		case 8:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.RURI()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipURINumbers(dst, x, g.Fields)
-		case 9:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.From()
-			if x == nil {
-				return dst, false
-			}
-		case 10:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.To()
-			if x == nil {
-				return dst, false
-			}
-		case 11:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Contact()
-			if x == nil {
-				return dst, false
-			}
-		case 12:
-			o := v.M
-			if o == nil {
-				return dst, false
-			}
-			x := o.Source()
-			if x == nil {
-				return dst, false
-			}
-			dst = sipHopNumbers(dst, x, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sipContactArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
@@ -10983,116 +1117,1342 @@ func sipDialogEndThis(h Host, L *lua.LState, e any, key string) (lua.LValue, boo
 	return nil, false
 }
 
+func sipNearSIPTxSIPMessagePush(L *lua.LState, o0 sipev.Tx, o1 sipev.Message, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			sipTxPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			if o1 == nil {
+				return false
+			}
+			sipMessagePush(L, o1, g.Fields, values)
+		case 8:
+			if o1 == nil {
+				return false
+			}
+			x := o1.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			if o1 == nil {
+				return false
+			}
+			x := o1.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			if o1 == nil {
+				return false
+			}
+			x := o1.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			if o1 == nil {
+				return false
+			}
+			x := o1.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			if o1 == nil {
+				return false
+			}
+			x := o1.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func sipNearSIPTxSIPMessageReadFields(dst []lua.LValue, o0 sipev.Tx, o1 sipev.Message, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o1, g.Fields, values)
+		case 8:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func sipNearSIPTxSIPMessageNumbers(dst []float64, o0 sipev.Tx, o1 sipev.Message, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = sipTxNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 3:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.From()
+			if x == nil {
+				return dst, false
+			}
+		case 4:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.To()
+			if x == nil {
+				return dst, false
+			}
+		case 5:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 6:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 7:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, o1, g.Fields)
+		case 8:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 9:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.From()
+			if x == nil {
+				return dst, false
+			}
+		case 10:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.To()
+			if x == nil {
+				return dst, false
+			}
+		case 11:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.Contact()
+			if x == nil {
+				return dst, false
+			}
+		case 12:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func sipNearSIPTxSIPMessageSIPBranchPush(L *lua.LState, o0 sipev.Tx, o1 sipev.Message, o2 sipev.Branch, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			sipTxPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 7:
+			if o1 == nil {
+				return false
+			}
+			sipMessagePush(L, o1, g.Fields, values)
+		case 8:
+			if o1 == nil {
+				return false
+			}
+			x := o1.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 9:
+			if o1 == nil {
+				return false
+			}
+			x := o1.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 10:
+			if o1 == nil {
+				return false
+			}
+			x := o1.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 11:
+			if o1 == nil {
+				return false
+			}
+			x := o1.Contact()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 12:
+			if o1 == nil {
+				return false
+			}
+			x := o1.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 13:
+			if o2 == nil {
+				return false
+			}
+			sipBranchPush(L, o2, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func sipNearSIPTxSIPMessageSIPBranchReadFields(dst []lua.LValue, o0 sipev.Tx, o1 sipev.Message, o2 sipev.Branch, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 7:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, o1, g.Fields, values)
+		case 8:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 9:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 10:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 11:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.Contact()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 12:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 13:
+			if o2 == nil {
+				return dst, false
+			}
+			dst = sipBranchReadFields(dst, o2, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func sipNearSIPTxSIPMessageSIPBranchNumbers(dst []float64, o0 sipev.Tx, o1 sipev.Message, o2 sipev.Branch, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = sipTxNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 3:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.From()
+			if x == nil {
+				return dst, false
+			}
+		case 4:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.To()
+			if x == nil {
+				return dst, false
+			}
+		case 5:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 6:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 7:
+			if o1 == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, o1, g.Fields)
+		case 8:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 9:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.From()
+			if x == nil {
+				return dst, false
+			}
+		case 10:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.To()
+			if x == nil {
+				return dst, false
+			}
+		case 11:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.Contact()
+			if x == nil {
+				return dst, false
+			}
+		case 12:
+			if o1 == nil {
+				return dst, false
+			}
+			x := o1.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		case 13:
+			if o2 == nil {
+				return dst, false
+			}
+			dst = sipBranchNumbers(dst, o2, g.Fields)
+		}
+	}
+	return dst, true
+}
+
+func sipNearSIPTxPush(L *lua.LState, o0 sipev.Tx, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			sipTxPush(L, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return false
+			}
+			x := o0.Source()
+			if x == nil {
+				return false
+			}
+			sipHopPush(L, x, g.Fields, values)
+		case 2:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.RURI()
+			if x == nil {
+				return false
+			}
+			sipURIPush(L, x, g.Fields, values)
+		case 3:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.From()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 4:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.To()
+			if x == nil {
+				return false
+			}
+			sipAddressPush(L, x, g.Fields, values)
+		case 5:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.Request()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		case 6:
+			if o0 == nil || o0.Ended() {
+				return false
+			}
+			x := o0.Picked()
+			if x == nil {
+				return false
+			}
+			sipMessagePush(L, x, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func sipNearSIPTxReadFields(dst []lua.LValue, o0 sipev.Tx, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = sipTxReadFields(dst, o0, g.Fields, values)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopReadFields(dst, x, g.Fields, values)
+		case 2:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURIReadFields(dst, x, g.Fields, values)
+		case 3:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.From()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 4:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.To()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipAddressReadFields(dst, x, g.Fields, values)
+		case 5:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		case 6:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageReadFields(dst, x, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func sipNearSIPTxNumbers(dst []float64, o0 sipev.Tx, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = sipTxNumbers(dst, o0, g.Fields)
+		case 1:
+			if o0 == nil {
+				return dst, false
+			}
+			x := o0.Source()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipHopNumbers(dst, x, g.Fields)
+		case 2:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.RURI()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipURINumbers(dst, x, g.Fields)
+		case 3:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.From()
+			if x == nil {
+				return dst, false
+			}
+		case 4:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.To()
+			if x == nil {
+				return dst, false
+			}
+		case 5:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Request()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		case 6:
+			if o0 == nil || o0.Ended() {
+				return dst, false
+			}
+			x := o0.Picked()
+			if x == nil {
+				return dst, false
+			}
+			dst = sipMessageNumbers(dst, x, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func sipEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: sipev.Family.Events[0], Args: sipRequestInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestInPush, Read: sipRequestInReadFields, Numbers: sipRequestInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.RequestIn)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.RequestIn)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.RequestIn)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[1], Args: sipRequestFwdedArgs, This: sipRequestFwdedThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestFwdedPush, Read: sipRequestFwdedReadFields, Numbers: sipRequestFwdedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.RequestFwded)
+				return sipNearSIPTxSIPMessageSIPBranchPush(L, v.Tx, v.M, v.B, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.RequestFwded)
+				return sipNearSIPTxSIPMessageSIPBranchReadFields(dst, v.Tx, v.M, v.B, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.RequestFwded)
+				return sipNearSIPTxSIPMessageSIPBranchNumbers(dst, v.Tx, v.M, v.B, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[2], Args: sipRequestPendingArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipRequestPendingPush, Read: sipRequestPendingReadFields, Numbers: sipRequestPendingNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.RequestPending)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.RequestPending)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.RequestPending)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[3], Args: sipRequestOutArgs, This: sipRequestOutThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestOutPush, Read: sipRequestOutReadFields, Numbers: sipRequestOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.RequestOut)
+				return sipNearSIPTxSIPMessageSIPBranchPush(L, v.Tx, v.M, v.B, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.RequestOut)
+				return sipNearSIPTxSIPMessageSIPBranchReadFields(dst, v.Tx, v.M, v.B, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.RequestOut)
+				return sipNearSIPTxSIPMessageSIPBranchNumbers(dst, v.Tx, v.M, v.B, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[4], Args: sipRequestSentArgs, This: sipRequestSentThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipRequestSentPush, Read: sipRequestSentReadFields, Numbers: sipRequestSentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.RequestSent)
+				return sipNearSIPTxSIPMessageSIPBranchPush(L, v.Tx, v.M, v.B, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.RequestSent)
+				return sipNearSIPTxSIPMessageSIPBranchReadFields(dst, v.Tx, v.M, v.B, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.RequestSent)
+				return sipNearSIPTxSIPMessageSIPBranchNumbers(dst, v.Tx, v.M, v.B, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[5], Args: sipResponseInArgs, This: sipResponseInThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseInPush, Read: sipResponseInReadFields, Numbers: sipResponseInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.ResponseIn)
+				return sipNearSIPTxSIPMessageSIPBranchPush(L, v.Tx, v.M, v.B, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.ResponseIn)
+				return sipNearSIPTxSIPMessageSIPBranchReadFields(dst, v.Tx, v.M, v.B, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.ResponseIn)
+				return sipNearSIPTxSIPMessageSIPBranchNumbers(dst, v.Tx, v.M, v.B, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[6], Args: sipResponseFwdedArgs, This: sipResponseFwdedThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipResponseFwdedPush, Read: sipResponseFwdedReadFields, Numbers: sipResponseFwdedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.ResponseFwded)
+				return sipNearSIPTxSIPMessageSIPBranchPush(L, v.Tx, v.M, v.B, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.ResponseFwded)
+				return sipNearSIPTxSIPMessageSIPBranchReadFields(dst, v.Tx, v.M, v.B, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.ResponseFwded)
+				return sipNearSIPTxSIPMessageSIPBranchNumbers(dst, v.Tx, v.M, v.B, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[7], Args: sipOnBranchFailureArgs, This: sipOnBranchFailureThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"}, Push: sipOnBranchFailurePush, Read: sipOnBranchFailureReadFields, Numbers: sipOnBranchFailureNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source", "b"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.OnBranchFailure)
+				return sipNearSIPTxSIPMessageSIPBranchPush(L, v.Tx, v.M, v.B, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.OnBranchFailure)
+				return sipNearSIPTxSIPMessageSIPBranchReadFields(dst, v.Tx, v.M, v.B, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.OnBranchFailure)
+				return sipNearSIPTxSIPMessageSIPBranchNumbers(dst, v.Tx, v.M, v.B, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[8], Args: sipOnFailureRoArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailureRoPush, Read: sipOnFailureRoReadFields, Numbers: sipOnFailureRoNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.OnFailureRo)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.OnFailureRo)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.OnFailureRo)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[9], Args: sipOnFailureArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipOnFailurePush, Read: sipOnFailureReadFields, Numbers: sipOnFailureNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.OnFailure)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.OnFailure)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.OnFailure)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[10], Args: sipResponseReadyArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseReadyPush, Read: sipResponseReadyReadFields, Numbers: sipResponseReadyNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.ResponseReady)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.ResponseReady)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.ResponseReady)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[11], Args: sipResponsePreOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponsePreOutPush, Read: sipResponsePreOutReadFields, Numbers: sipResponsePreOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.ResponsePreOut)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.ResponsePreOut)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.ResponsePreOut)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[12], Args: sipResponseOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseOutPush, Read: sipResponseOutReadFields, Numbers: sipResponseOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.ResponseOut)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.ResponseOut)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.ResponseOut)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[13], Args: sipResponseSentArgs, This: sipResponseSentThis,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipResponseSentPush, Read: sipResponseSentReadFields, Numbers: sipResponseSentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.ResponseSent)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.ResponseSent)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.ResponseSent)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[14], Args: sipE2eackInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackInPush, Read: sipE2eackInReadFields, Numbers: sipE2eackInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.E2eackIn)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.E2eackIn)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.E2eackIn)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[15], Args: sipE2eackRetrInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2eackRetrInPush, Read: sipE2eackRetrInReadFields, Numbers: sipE2eackRetrInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.E2eackRetrIn)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.E2eackRetrIn)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.E2eackRetrIn)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[16], Args: sipAckNegInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipAckNegInPush, Read: sipAckNegInReadFields, Numbers: sipAckNegInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.AckNegIn)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.AckNegIn)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.AckNegIn)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[17], Args: sipReqRetrInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipReqRetrInPush, Read: sipReqRetrInReadFields, Numbers: sipReqRetrInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.ReqRetrIn)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.ReqRetrIn)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.ReqRetrIn)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[18], Args: sipE2ecancelInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipE2ecancelInPush, Read: sipE2ecancelInReadFields, Numbers: sipE2ecancelInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.E2ecancelIn)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.E2ecancelIn)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.E2ecancelIn)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[19], Args: sipUnroutedArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipUnroutedPush, Read: sipUnroutedReadFields, Numbers: sipUnroutedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.Unrouted)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.Unrouted)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.Unrouted)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[20], Args: sipSilentArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipSilentPush, Read: sipSilentReadFields, Numbers: sipSilentNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.Silent)
+				return sipNearSIPTxPush(L, v.Tx, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.Silent)
+				return sipNearSIPTxReadFields(dst, v.Tx, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.Silent)
+				return sipNearSIPTxNumbers(dst, v.Tx, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[21], Args: sipDestroyArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"}, Push: sipDestroyPush, Read: sipDestroyReadFields, Numbers: sipDestroyNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.Destroy)
+				return sipNearSIPTxPush(L, v.Tx, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.Destroy)
+				return sipNearSIPTxReadFields(dst, v.Tx, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.Destroy)
+				return sipNearSIPTxNumbers(dst, v.Tx, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[22], Args: sipLocalRequestInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalRequestInPush, Read: sipLocalRequestInReadFields, Numbers: sipLocalRequestInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.LocalRequestIn)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.LocalRequestIn)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.LocalRequestIn)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[23], Args: sipLocalResponseInArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseInPush, Read: sipLocalResponseInReadFields, Numbers: sipLocalResponseInNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.LocalResponseIn)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.LocalResponseIn)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.LocalResponseIn)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[24], Args: sipLocalResponseOutArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalResponseOutPush, Read: sipLocalResponseOutReadFields, Numbers: sipLocalResponseOutNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.LocalResponseOut)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.LocalResponseOut)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.LocalResponseOut)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
 		{
 			Info: sipev.Family.Events[25], Args: sipLocalCompletedArgs, This: noFields,
-			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"}, Push: sipLocalCompletedPush, Read: sipLocalCompletedReadFields, Numbers: sipLocalCompletedNumbers,
+			Near: []string{"tx", "tx.source", "tx.ruri", "tx.from", "tx.to", "tx.request", "tx.picked", "m", "m.ruri", "m.from", "m.to", "m.contact", "m.source"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sipev.LocalCompleted)
+				return sipNearSIPTxSIPMessagePush(L, v.Tx, v.M, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sipev.LocalCompleted)
+				return sipNearSIPTxSIPMessageReadFields(dst, v.Tx, v.M, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sipev.LocalCompleted)
+				return sipNearSIPTxSIPMessageNumbers(dst, v.Tx, v.M, groups)
+			},
 		},
-		{Info: sipev.Family.Events[26], Args: sipContactArgs, This: sipContactThis},
-		{Info: sipev.Family.Events[27], Args: noArgs, This: sipDestinationThis},
-		{Info: sipev.Family.Events[28], Args: sipDialogStartArgs, This: sipDialogStartThis},
-		{Info: sipev.Family.Events[29], Args: sipDialogEndArgs, This: sipDialogEndThis},
+		{
+			Info: sipev.Family.Events[26], Args: sipContactArgs, This: sipContactThis,
+		},
+		{
+			Info: sipev.Family.Events[27], Args: noArgs, This: sipDestinationThis,
+		},
+		{
+			Info: sipev.Family.Events[28], Args: sipDialogStartArgs, This: sipDialogStartThis,
+		},
+		{
+			Info: sipev.Family.Events[29], Args: sipDialogEndArgs, This: sipDialogEndThis,
+		},
 	}
 }
 

@@ -251,51 +251,6 @@ func sockSelectArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockSelectPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Select)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockSelectReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Select)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockSelectNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Select)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockSelectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.Select)
 	switch key {
@@ -310,51 +265,6 @@ func sockSelectThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 func sockBeforeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Before)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockBeforePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Before)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockBeforeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Before)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockBeforeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Before)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockBeforeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -375,51 +285,6 @@ func sockDrainArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockDrainPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Drain)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockDrainReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Drain)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockDrainNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Drain)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockDrainThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.Drain)
 	switch key {
@@ -434,51 +299,6 @@ func sockDrainThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 func sockLockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Locked)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockLockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Locked)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockLockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Locked)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockLockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Locked)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockLockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -497,51 +317,6 @@ func sockPauseArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue 
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockPausePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Pause)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockPauseReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Pause)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockPauseNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Pause)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockPauseThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.Pause)
 	switch key {
@@ -558,51 +333,6 @@ func sockDumpArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockDumpPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Dump)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockDumpReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Dump)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockDumpNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Dump)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockDumpThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.Dump)
 	switch key {
@@ -617,51 +347,6 @@ func sockDumpThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 func sockQueueArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Queue)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockQueuePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Queue)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockQueueReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Queue)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockQueueNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Queue)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockQueueThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -684,51 +369,6 @@ func sockImageWrittenArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockImageWrittenPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.ImageWritten)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockImageWrittenReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.ImageWritten)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockImageWrittenNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.ImageWritten)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockImageWrittenThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.ImageWritten)
 	switch key {
@@ -743,51 +383,6 @@ func sockImageWrittenThis(h Host, L *lua.LState, e any, key string) (lua.LValue,
 func sockClosingArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Closing)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockClosingPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Closing)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockClosingReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Closing)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockClosingNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Closing)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockClosingThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -806,51 +401,6 @@ func sockClosedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockClosedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Closed)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockClosedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Closed)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockClosedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Closed)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockClosedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.Closed)
 	switch key {
@@ -865,51 +415,6 @@ func sockClosedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool)
 func sockResumeArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Resume)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockResumePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Resume)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockResumeReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Resume)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockResumeNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Resume)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockResumeThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -928,51 +433,6 @@ func sockRestoreUnboundArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lu
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockRestoreUnboundPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.RestoreUnbound)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockRestoreUnboundReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.RestoreUnbound)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockRestoreUnboundNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.RestoreUnbound)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockRestoreUnboundThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.RestoreUnbound)
 	switch key {
@@ -987,51 +447,6 @@ func sockRestoreUnboundThis(h Host, L *lua.LState, e any, key string) (lua.LValu
 func sockRestoreBoundArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.RestoreBound)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockRestoreBoundPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.RestoreBound)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockRestoreBoundReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.RestoreBound)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockRestoreBoundNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.RestoreBound)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockRestoreBoundThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1050,51 +465,6 @@ func sockRestoreNoqArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LV
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockRestoreNoqPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.RestoreNoq)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockRestoreNoqReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.RestoreNoq)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockRestoreNoqNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.RestoreNoq)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockRestoreNoqThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.RestoreNoq)
 	switch key {
@@ -1109,51 +479,6 @@ func sockRestoreNoqThis(h Host, L *lua.LState, e any, key string) (lua.LValue, b
 func sockRestoreQueueArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.RestoreQueue)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockRestoreQueuePush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.RestoreQueue)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockRestoreQueueReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.RestoreQueue)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockRestoreQueueNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.RestoreQueue)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockRestoreQueueThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1172,51 +497,6 @@ func sockRestoredArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVal
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockRestoredPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Restored)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockRestoredReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Restored)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockRestoredNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Restored)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockRestoredThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.Restored)
 	switch key {
@@ -1231,51 +511,6 @@ func sockRestoredThis(h Host, L *lua.LState, e any, key string) (lua.LValue, boo
 func sockUnlockedArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Unlocked)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockUnlockedPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Unlocked)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockUnlockedReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Unlocked)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockUnlockedNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Unlocked)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockUnlockedThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1294,51 +529,6 @@ func sockUpArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockUpPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Up)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockUpReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Up)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockUpNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Up)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockUpThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.Up)
 	switch key {
@@ -1353,51 +543,6 @@ func sockUpThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 func sockFirstAckArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.FirstAck)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockFirstAckPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.FirstAck)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockFirstAckReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.FirstAck)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockFirstAckNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.FirstAck)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockFirstAckThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1418,51 +563,6 @@ func sockFirstDataArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LVa
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockFirstDataPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.FirstData)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockFirstDataReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.FirstData)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockFirstDataNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.FirstData)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockFirstDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.FirstData)
 	switch key {
@@ -1479,51 +579,6 @@ func sockFirstDataThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bo
 func sockStalledArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Stalled)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockStalledPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Stalled)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockStalledReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Stalled)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockStalledNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Stalled)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockStalledThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1544,51 +599,6 @@ func sockLeaseExpiredArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.
 	return append(dst, h.Object(SockConn, v.S))
 }
 
-func sockLeaseExpiredPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.LeaseExpired)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockLeaseExpiredReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.LeaseExpired)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockLeaseExpiredNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.LeaseExpired)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
-}
-
 func sockLeaseExpiredThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
 	v := e.(*sockev.LeaseExpired)
 	switch key {
@@ -1603,51 +613,6 @@ func sockLeaseExpiredThis(h Host, L *lua.LState, e any, key string) (lua.LValue,
 func sockErrorArgs(h Host, L *lua.LState, e any, dst []lua.LValue) []lua.LValue {
 	v := e.(*sockev.Error)
 	return append(dst, h.Object(SockConn, v.S))
-}
-
-func sockErrorPush(L *lua.LState, e any, groups []Group, values *Values) bool {
-	v := e.(*sockev.Error)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return false
-			}
-			sockConnPush(L, o, g.Fields, values)
-		}
-	}
-	return true
-}
-
-func sockErrorReadFields(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
-	v := e.(*sockev.Error)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnReadFields(dst, o, g.Fields, values)
-		}
-	}
-	return dst, true
-}
-
-func sockErrorNumbers(dst []float64, e any, groups []Group) ([]float64, bool) {
-	v := e.(*sockev.Error)
-	for i := range groups {
-		switch g := &groups[i]; g.Near {
-		case 0:
-			o := v.S
-			if o == nil || g.Alive && o.Ended() {
-				return dst, false
-			}
-			dst = sockConnNumbers(dst, o, g.Fields)
-		}
-	}
-	return dst, true
 }
 
 func sockErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) {
@@ -1665,99 +630,414 @@ func sockErrorThis(h Host, L *lua.LState, e any, key string) (lua.LValue, bool) 
 	return nil, false
 }
 
+func sockNearSockConnPush(L *lua.LState, o0 sockev.Conn, groups []Group, values *Values) bool {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return false
+			}
+			sockConnPush(L, o0, g.Fields, values)
+		}
+	}
+	return true
+}
+
+func sockNearSockConnReadFields(dst []lua.LValue, o0 sockev.Conn, groups []Group, values *Values) ([]lua.LValue, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = sockConnReadFields(dst, o0, g.Fields, values)
+		}
+	}
+	return dst, true
+}
+
+func sockNearSockConnNumbers(dst []float64, o0 sockev.Conn, groups []Group) ([]float64, bool) {
+	for i := range groups {
+		switch g := &groups[i]; g.Near {
+		case 0:
+			if o0 == nil || g.Alive && o0.Ended() {
+				return dst, false
+			}
+			dst = sockConnNumbers(dst, o0, g.Fields)
+		}
+	}
+	return dst, true
+}
+
 func sockEvents() []*EventType {
 	return []*EventType{
 		{
 			Info: sockev.Family.Events[0], Args: sockSelectArgs, This: sockSelectThis,
-			Near: []string{"s"}, Push: sockSelectPush, Read: sockSelectReadFields, Numbers: sockSelectNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Select)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Select)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Select)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[1], Args: sockBeforeArgs, This: sockBeforeThis,
-			Near: []string{"s"}, Push: sockBeforePush, Read: sockBeforeReadFields, Numbers: sockBeforeNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Before)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Before)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Before)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[2], Args: sockDrainArgs, This: sockDrainThis,
-			Near: []string{"s"}, Push: sockDrainPush, Read: sockDrainReadFields, Numbers: sockDrainNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Drain)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Drain)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Drain)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[3], Args: sockLockedArgs, This: sockLockedThis,
-			Near: []string{"s"}, Push: sockLockedPush, Read: sockLockedReadFields, Numbers: sockLockedNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Locked)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Locked)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Locked)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[4], Args: sockPauseArgs, This: sockPauseThis,
-			Near: []string{"s"}, Push: sockPausePush, Read: sockPauseReadFields, Numbers: sockPauseNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Pause)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Pause)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Pause)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[5], Args: sockDumpArgs, This: sockDumpThis,
-			Near: []string{"s"}, Push: sockDumpPush, Read: sockDumpReadFields, Numbers: sockDumpNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Dump)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Dump)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Dump)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[6], Args: sockQueueArgs, This: sockQueueThis,
-			Near: []string{"s"}, Push: sockQueuePush, Read: sockQueueReadFields, Numbers: sockQueueNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Queue)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Queue)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Queue)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[7], Args: sockImageWrittenArgs, This: sockImageWrittenThis,
-			Near: []string{"s"}, Push: sockImageWrittenPush, Read: sockImageWrittenReadFields, Numbers: sockImageWrittenNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.ImageWritten)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.ImageWritten)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.ImageWritten)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[8], Args: sockClosingArgs, This: sockClosingThis,
-			Near: []string{"s"}, Push: sockClosingPush, Read: sockClosingReadFields, Numbers: sockClosingNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Closing)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Closing)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Closing)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[9], Args: sockClosedArgs, This: sockClosedThis,
-			Near: []string{"s"}, Push: sockClosedPush, Read: sockClosedReadFields, Numbers: sockClosedNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Closed)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Closed)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Closed)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[10], Args: sockResumeArgs, This: sockResumeThis,
-			Near: []string{"s"}, Push: sockResumePush, Read: sockResumeReadFields, Numbers: sockResumeNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Resume)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Resume)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Resume)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[11], Args: sockRestoreUnboundArgs, This: sockRestoreUnboundThis,
-			Near: []string{"s"}, Push: sockRestoreUnboundPush, Read: sockRestoreUnboundReadFields, Numbers: sockRestoreUnboundNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.RestoreUnbound)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.RestoreUnbound)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.RestoreUnbound)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[12], Args: sockRestoreBoundArgs, This: sockRestoreBoundThis,
-			Near: []string{"s"}, Push: sockRestoreBoundPush, Read: sockRestoreBoundReadFields, Numbers: sockRestoreBoundNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.RestoreBound)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.RestoreBound)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.RestoreBound)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[13], Args: sockRestoreNoqArgs, This: sockRestoreNoqThis,
-			Near: []string{"s"}, Push: sockRestoreNoqPush, Read: sockRestoreNoqReadFields, Numbers: sockRestoreNoqNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.RestoreNoq)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.RestoreNoq)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.RestoreNoq)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[14], Args: sockRestoreQueueArgs, This: sockRestoreQueueThis,
-			Near: []string{"s"}, Push: sockRestoreQueuePush, Read: sockRestoreQueueReadFields, Numbers: sockRestoreQueueNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.RestoreQueue)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.RestoreQueue)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.RestoreQueue)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[15], Args: sockRestoredArgs, This: sockRestoredThis,
-			Near: []string{"s"}, Push: sockRestoredPush, Read: sockRestoredReadFields, Numbers: sockRestoredNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Restored)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Restored)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Restored)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[16], Args: sockUnlockedArgs, This: sockUnlockedThis,
-			Near: []string{"s"}, Push: sockUnlockedPush, Read: sockUnlockedReadFields, Numbers: sockUnlockedNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Unlocked)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Unlocked)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Unlocked)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[17], Args: sockUpArgs, This: sockUpThis,
-			Near: []string{"s"}, Push: sockUpPush, Read: sockUpReadFields, Numbers: sockUpNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Up)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Up)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Up)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[18], Args: sockFirstAckArgs, This: sockFirstAckThis,
-			Near: []string{"s"}, Push: sockFirstAckPush, Read: sockFirstAckReadFields, Numbers: sockFirstAckNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.FirstAck)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.FirstAck)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.FirstAck)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[19], Args: sockFirstDataArgs, This: sockFirstDataThis,
-			Near: []string{"s"}, Push: sockFirstDataPush, Read: sockFirstDataReadFields, Numbers: sockFirstDataNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.FirstData)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.FirstData)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.FirstData)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[20], Args: sockStalledArgs, This: sockStalledThis,
-			Near: []string{"s"}, Push: sockStalledPush, Read: sockStalledReadFields, Numbers: sockStalledNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Stalled)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Stalled)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Stalled)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[21], Args: sockLeaseExpiredArgs, This: sockLeaseExpiredThis,
-			Near: []string{"s"}, Push: sockLeaseExpiredPush, Read: sockLeaseExpiredReadFields, Numbers: sockLeaseExpiredNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.LeaseExpired)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.LeaseExpired)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.LeaseExpired)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 		{
 			Info: sockev.Family.Events[22], Args: sockErrorArgs, This: sockErrorThis,
-			Near: []string{"s"}, Push: sockErrorPush, Read: sockErrorReadFields, Numbers: sockErrorNumbers,
+			Near: []string{"s"},
+			Push: func(L *lua.LState, e any, groups []Group, values *Values) bool {
+				v := e.(*sockev.Error)
+				return sockNearSockConnPush(L, v.S, groups, values)
+			},
+			Read: func(dst []lua.LValue, e any, groups []Group, values *Values) ([]lua.LValue, bool) {
+				v := e.(*sockev.Error)
+				return sockNearSockConnReadFields(dst, v.S, groups, values)
+			},
+			Numbers: func(dst []float64, e any, groups []Group) ([]float64, bool) {
+				v := e.(*sockev.Error)
+				return sockNearSockConnNumbers(dst, v.S, groups)
+			},
 		},
 	}
 }

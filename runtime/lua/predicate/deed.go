@@ -267,9 +267,7 @@ func (c *compiler) reach(l *leaf) test {
 				return true
 			}
 		}
-		// What refuses to be stored is refused again, with its reason, when the function
-		// is asked.
-		if l.keep != nil && l.keep.of.Set(l.keep.key, l.keep.v) != nil {
+		if l.keep != nil && !l.keep.of.Try(l.keep.key, l.keep.v) {
 			st.ask = true
 			return false
 		}

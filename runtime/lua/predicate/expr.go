@@ -215,11 +215,10 @@ func (c *compiler) attribute(x *ast.AttrGetExpr, sc *scope) (value, error) {
 func (c *compiler) nearby(v, o *value, f *event.Field) {
 	if v.kind == object || v.kind == recorded {
 		v.path = o.path + "." + f.Name
-		v.watched = o.watched || o.info.Kept && !f.AfterEnd
 		return
 	}
 	at := slices.Index(c.event.Near, o.path)
-	if at < 0 || v.lua == nil || o.watched {
+	if at < 0 || v.lua == nil {
 		return
 	}
 	place := slices.IndexFunc(o.info.Fields, func(g event.Field) bool { return g.Name == f.Name })

@@ -57,10 +57,6 @@ type value struct {
 	info     *event.Object // of an object
 	path     string        // of an object or record, as [bind.EventType] names it; empty where it is none of those
 
-	// watched: what holds the object may have ended, then nothing of it is read, and no
-	// [bind.Group] looks at that.
-	watched bool
-
 	// lua makes the value that a script sees, where the general form is not enough for
 	// it; cell is the variable that the value is read from.
 	lua  func(e any) glua.LValue

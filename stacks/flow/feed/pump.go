@@ -18,17 +18,18 @@ type pump struct {
 	*lane
 	src   Source
 	frame capture.Frame
-	// Where the shards are driven apart: the frame at hand, and those that go to
-	// other shards, by shard.
+	// Where the shards are driven apart: the packet at hand where a frame has to be sorted, and
+	// what goes to other shards, by shard.
 	parcel flow.Parcel
 	loads  []load
-	away   int // frames in loads
+	away   int // packets in loads
 }
 
-// load is frames on their way to another shard.
+// load is packets on their way to another shard.
 type load struct {
-	parcels []flow.Parcel
-	buf     []byte
+	slips   []flow.Slip
+	parcels []flow.Parcel // of those that are not plain
+	buf     []byte        // their bytes: a source lends a frame till the next
 }
 
 func newPump(l *lane, src Source) *pump {
@@ -117,24 +118,50 @@ func (p *pump) hand() {
 		front.Frame(uint16(f.Link), f.Data, f.WireLen, f.TS)
 		return
 	}
+	if shard, ok := front.Plain(uint16(f.Link), f.Data); ok {
+		p.plain(shard)
+		return
+	}
 	front.Sort(&p.parcel, uint16(f.Link), f.Data, f.WireLen, f.TS)
 	for more := true; more; more = front.Next(&p.parcel) {
 		p.give()
 	}
 }
 
+// plain hands the frame at hand, which is plain, to its shard, or puts it on the load
+// for that.
+func (p *pump) plain(shard int) {
+	f, front, l := &p.frame, p.cfg.Front, &p.loads[shard]
+	data, at, own := f.Data, front.Place(f.Data), shard == p.shard.Index()
+	if !own {
+		n := len(l.buf)
+		l.buf = append(l.buf, data...)
+		data = l.buf[n:len(l.buf):len(l.buf)]
+		p.away++
+	}
+	l.slips = flow.AppendSlip(l.slips, uint16(f.Link), data, f.WireLen, f.TS, at)
+	if own {
+		front.Run(shard, l.slips)
+		l.slips = l.slips[:0]
+	}
+}
+
 // give hands the parcel at hand to its shard, or puts it on the load for that.
 func (p *pump) give() {
-	at := p.parcel.Shard()
-	if at == p.shard.Index() {
+	shard := p.parcel.Shard()
+	switch {
+	case shard == p.shard.Index():
 		p.cfg.Front.Take(&p.parcel)
-		return
+	case p.parcel.Plain():
+		p.plain(shard)
+	default:
+		l := &p.loads[shard]
+		l.parcels = append(l.parcels, p.parcel)
+		kept := &l.parcels[len(l.parcels)-1]
+		l.buf = kept.Keep(l.buf)
+		l.slips = kept.AppendSlip(l.slips)
+		p.away++
 	}
-	l := &p.loads[at]
-	kept := p.parcel
-	l.buf = kept.Keep(l.buf)
-	l.parcels = append(l.parcels, kept)
-	p.away++
 }
 
 // handOver runs what this goroutine read and other shards have to take: it is not
@@ -145,17 +172,16 @@ func (p *pump) handOver() {
 	p.away = 0
 	for i := range p.loads {
 		l := &p.loads[i]
-		if len(l.parcels) == 0 {
+		if len(l.slips) == 0 {
 			continue
 		}
 		sh := p.cfg.Shards.At(i)
 		sh.Enter()
-		for j := range l.parcels {
-			p.cfg.Front.Take(&l.parcels[j])
-		}
+		p.cfg.Front.Run(i, l.slips)
 		sh.Leave()
-		clear(l.parcels) // they refer to frames
-		l.parcels, l.buf = l.parcels[:0], l.buf[:0]
+		clear(l.slips) // they refer to frames
+		clear(l.parcels)
+		l.slips, l.parcels, l.buf = l.slips[:0], l.parcels[:0], l.buf[:0]
 		if cap(l.buf) > keptBytes {
 			l.buf = nil
 		}

@@ -139,6 +139,22 @@ func TestDecodeTCP(t *testing.T) {
 	}
 }
 
+// TestReads has frames of each link type of which nothing, or an LLC header, was captured: those that are read miss the rest.
+func TestReads(t *testing.T) {
+	t.Parallel()
+	for link := range uint16(1 << 15) {
+		var p packet.Packet
+		read := false
+		for _, frame := range []string{"", "\xaa\xaa\x03\x00\x00\x00\x08\x00"} {
+			p.Decode(link, []byte(frame), 60, 0)
+			read = read || p.Class != packet.NotIP
+		}
+		if read != packet.Reads(link) {
+			t.Errorf("link type %d: read %v", link, read)
+		}
+	}
+}
+
 func TestDecodeOther(t *testing.T) {
 	t.Parallel()
 	at := func(i int, v ...byte) pt.Option { return pt.Edit(func(b []byte) { copy(b[i:], v) }) }

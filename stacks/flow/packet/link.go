@@ -27,6 +27,16 @@ const (
 	LinkSLL2     uint16 = 276 // Linux cooked capture, second version
 )
 
+// Reads reports whether Decode looks into frames of a link type.
+func Reads(link uint16) bool {
+	switch link {
+	case LinkNull, LinkEthernet, LinkPPP, LinkRawBSD, LinkRawOBSD, LinkPPPHDLC, LinkPPPEther, LinkATM1483, LinkRaw, LinkCHDLC,
+		LinkLoop, LinkSLL, LinkPFLog, LinkPPPDir, LinkIPNET, LinkIPv4, LinkIPv6, LinkNFLog, LinkPktap, LinkSLL2:
+		return true
+	}
+	return false
+}
+
 // The EtherTypes that are looked into.
 const (
 	typeIPv4       = 0x0800
