@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -108,18 +110,17 @@ func check(cmd *cobra.Command, paths []string, o checkOptions) error {
 	if o.format == "json" {
 		return nil
 	}
-	out := cmd.OutOrStdout()
+	var lines []string
 	if o.plan {
-		for _, line := range gen.Plan() {
-			fmt.Fprintln(out, line)
-		}
+		lines = append(lines, gen.Plan()...)
 	}
 	if o.explain {
-		for _, line := range gen.Explain() {
-			fmt.Fprintln(out, line)
-		}
+		lines = append(lines, gen.Explain()...)
 	}
-	fmt.Fprintf(out, "%s, %s: ok\n", plural(len(gen.Scripts()), "script"), plural(len(e.Rules()), "rule"))
+	lines = append(lines, fmt.Sprintf("%s, %s: ok\n", plural(len(gen.Scripts()), "script"), plural(len(e.Rules()), "rule")))
+	if _, err := io.WriteString(cmd.OutOrStdout(), strings.Join(lines, "\n")); err != nil {
+		return fail(exitIO, err)
+	}
 	return nil
 }
 

@@ -126,7 +126,7 @@ func ends(k event.Kept) string {
 func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out differences) (uint64, error) {
 	var f capture.Frame
 	var packets uint64
-	at := compare.Place{}
+	at := compare.Place{Start: true}
 	step := func() { both.Step(func(d compare.Difference) { out.Write(at, d) }) }
 	err := src.Next(&f)
 	at.TS = f.TS
@@ -135,6 +135,7 @@ func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out d
 		l.engine.Start(f.TS)
 	}
 	step()
+	at.Start = false
 	for err == nil && out.Err() == nil {
 		packets++
 		at.Packet = packets + src.passedOver()

@@ -177,6 +177,7 @@ func newEngine(o engineOptions, sink engine.Sink, fns *flow.Functions) *engine.E
 	}
 	desk := o.desk
 	if desk == nil {
+		o.services.Repeatable = o.sips == nil // a capture: nobody is served
 		desk = services.New(o.services)
 	}
 	e := engine.New(engine.Config{

@@ -36,9 +36,10 @@ func newReplay() *cobra.Command {
 		Use:   "replay CAPTURE...",
 		Short: "Run rules over captures, exactly",
 		Long: `Replay reads captures (pcap, pcapng, gzip of both; - is standard input), merged
-by time, and runs rules over them. Alerts and decisions are written to standard
-output as JSON lines, and so are the events that --print names; log lines and a
-summary go to standard error. The same input gives the same output.
+by time (those of the same time in the order of their names here), and runs rules
+over them. Alerts and decisions are written to standard output as JSON lines, and
+so are the events that --print names; log lines and a summary go to standard
+error. The same input gives the same output.
 
 With --shards connections are spread over several shards, each with a Lua machine
 of its own a script; the output is the same for any number of them, as long as no

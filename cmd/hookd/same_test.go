@@ -85,6 +85,35 @@ func replayed(t *testing.T, captures, flags []string) []byte {
 	return append(append(out.Bytes(), "--\n"...), logs.Bytes()...)
 }
 
+// TestSameSecrets replays a script that tells of what is made of keys, twice.
+func TestSameSecrets(t *testing.T) {
+	t.Parallel()
+	script := filepath.Join(t.TempDir(), "keys.lua")
+	const rules = `rule "ask" { on = sip.request_in, run = function(tx, m)
+  local c = digest.challenge { realm = "x" }
+  alert("asked", { with = c })
+  return sip.reply(401, "Unauthorized", c)
+end }
+rule "answer" { on = sip.response_in, run = function(tx, m)
+  alert("answered", { with = digest.answer { message = m, user = "a", password = "b", method = "INVITE", uri = "sip:b" } })
+end }`
+	if err := os.WriteFile(script, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var outputs [2]bytes.Buffer
+	for i := range outputs {
+		if code := run([]string{"replay", "../../examples/sip-calls/capture.pcap", "-s", script}, nil, &outputs[i], t.Output()); code != exitDone {
+			t.Fatalf("exit %d", code)
+		}
+	}
+	if a, b := differ(outputs[0].Bytes(), outputs[1].Bytes()); a != b {
+		t.Errorf("- %s\n+ %s", a, b)
+	}
+	if n := bytes.Count(outputs[0].Bytes(), []byte("nonce=")); n < 10 {
+		t.Errorf("%d nonces:\n%s", n, &outputs[0])
+	}
+}
+
 // TestSameFromAPipe replays a capture that is a file, whose bytes streams note, and the same from a pipe, of
 // which they are copied: with small buffers too.
 func TestSameFromAPipe(t *testing.T) {

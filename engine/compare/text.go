@@ -10,8 +10,9 @@ import (
 
 // Place says which packet a step was.
 type Place struct {
-	Packet uint64 // from 1; 0 for what happened behind the last
-	TS     int64  // event time, nanoseconds
+	Packet uint64 // from 1; 0 for what happened behind the last, and with Start before the first
+	Start  bool
+	TS     int64 // event time, nanoseconds
 	// Live: packets are not counted, the time says where it was.
 	Live bool
 }
@@ -80,6 +81,8 @@ func (t *Text) where(at Place, subject string, conn uint64, what string) {
 	switch {
 	case at.Live:
 		head = ""
+	case at.Start:
+		head = "start, "
 	case at.Packet != 0:
 		head = fmt.Sprintf("packet %d, ", at.Packet)
 	}

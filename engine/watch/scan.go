@@ -145,12 +145,10 @@ func (f *finder) add(name, root string) error {
 func (f *finder) find(paths []string, keep func(string) bool, modules bool) error {
 	var dirs []string
 	for _, p := range paths {
-		info, err := os.Stat(p)
+		info, err := stat(p)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("no scripts at %s: %w", p, fs.ErrNotExist)
 		case err != nil:
-			return fmt.Errorf("watch: %w", err)
+			return err
 		case info.IsDir():
 			dirs = append(dirs, p)
 		default:
@@ -178,6 +176,18 @@ func (f *finder) find(paths []string, keep func(string) bool, modules bool) erro
 	}
 	sort.Slice(f.list, func(i, j int) bool { return f.list[i].name < f.list[j].name })
 	return nil
+}
+
+// stat says what is at a path that somebody named.
+func stat(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no scripts at %s: %w", path, fs.ErrNotExist)
+	case err != nil:
+		return nil, fmt.Errorf("watch: %w", err)
+	}
+	return info, nil
 }
 
 func walk(root string, keep func(string) bool, add func(string) error) error {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/hookd/hookd/engine"
@@ -16,9 +15,9 @@ import (
 func Settings(paths ...string) (*engine.Source, error) {
 	var found *engine.Source
 	for _, p := range paths {
-		info, err := os.Stat(p)
+		info, err := stat(p)
 		if err != nil {
-			return nil, fmt.Errorf("watch: %w", err)
+			return nil, err
 		}
 		dir := p
 		if !info.IsDir() {

@@ -69,7 +69,7 @@ func (f *fields) deedForm(key string, n *nativeForm) *deedForm {
 	}
 	fn, in := f.get(key).(*glua.LFunction), n.in
 	m := &predicate.Machine{
-		Cells: map[string]*glua.Upvalue{}, Values: &in.values, Held: in.fromRecord,
+		Cells: map[string]*glua.Upvalue{}, Values: &in.values, Held: in.fromRecord, Same: sameRecord,
 		Event: in.prog.rt.event, Verdict: in.prog.verdict,
 		Data: func(o event.Kept) *record.Table { return in.env.Services.Data(o, in.prog.path).Table() },
 	}

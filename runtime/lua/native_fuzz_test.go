@@ -535,9 +535,7 @@ func alike(a, b glua.LValue) bool {
 	x, ok := a.(glua.LNumber)
 	y, both := b.(glua.LNumber)
 	if !ok || !both {
-		r, _ := valueOf[*recordValue](a)
-		s, _ := valueOf[*recordValue](b)
-		return a == b || r != nil && s != nil && r.Same(s)
+		return a == b || sameRecord(a, b)
 	}
 	return math.Float64bits(float64(x)) == math.Float64bits(float64(y)) || x != x && y != y
 }

@@ -149,17 +149,16 @@ func (in *instance) recordMeta() *glua.LTable {
 
 // recordsSame is the __eq of records, one for both metatables.
 func recordsSame(L *glua.LState) int {
-	a, ok := valueOf[*recordValue](L.Get(1))
-	b, _ := valueOf[any](L.Get(2))
-	L.Push(glua.LBool(ok && a.Same(b)))
+	L.Push(glua.LBool(sameRecord(L.Get(1), L.Get(2))))
 	return 1
 }
 
-// Same reports whether other is of the same record: each time that one is read makes
-// another value.
-func (r *recordValue) Same(other any) bool {
-	o, ok := other.(*recordValue)
-	return ok && r.t.Same(o.t)
+// sameRecord reports whether two values are of the same record: each time that one is
+// read makes another value.
+func sameRecord(a, b glua.LValue) bool {
+	x, ok1 := valueOf[*recordValue](a)
+	y, ok2 := valueOf[*recordValue](b)
+	return ok1 && ok2 && x.t.Same(y.t)
 }
 
 func (in *instance) recordSelf(L *glua.LState) *recordValue {

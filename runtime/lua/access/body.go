@@ -106,12 +106,19 @@ func (b *body) path(x ast.Expr) (p Path, fields []*event.Field, ok bool) {
 	return p, []*event.Field{o.Field(key.Value)}, true
 }
 
-// thisWords are what `this` has at every hook point.
-var thisWords = []string{"count", "data", "event", "gen", "phase", "rule", "ts", "verdict"}
+// InThis reports whether `this` has a field of that name at every hook point, whatever
+// fields its event has.
+func InThis(name string) bool {
+	switch name {
+	case "count", "data", "event", "gen", "param", "phase", "rule", "ts", "verdict":
+		return true
+	}
+	return false
+}
 
 // first begins a path at a parameter or at this.
 func (b *body) first(from, name string) (p Path, fields []*event.Field, ok bool) {
-	if from == "this" && b.this && !slices.Contains(thisWords, name) {
+	if from == "this" && b.this && !InThis(name) {
 		p = Path{Arg: This, Fields: []string{name}}
 		for _, info := range b.h.Infos {
 			f := info.Field(name)

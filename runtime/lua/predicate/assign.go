@@ -2,10 +2,10 @@ package predicate
 
 import "github.com/yuin/gopher-lua/ast"
 
-// variable is a local by the scope that declares it, or one of the variables around
-// the function.
+// variable is a local by the scope that declares it, one of the variables around the
+// function, or a key of a record by the name of its slot.
 type variable struct {
-	scope *scope // nil: around the function
+	scope *scope // nil: no local
 	name  string
 }
 

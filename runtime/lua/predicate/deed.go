@@ -23,10 +23,12 @@ type Machine struct {
 	// Values makes what is written.
 	Values *bind.Values
 	// Data returns the record of an object, State is that of the script, nil where it has
-	// none that is known by its name. Held is what a script sees of a value in them.
+	// none that is known by its name. Held is what a script sees of a value in them, and
+	// Same reports whether it sees the same record in two such values.
 	Data  func(o event.Kept) *record.Table
 	State *record.Table
 	Held  func(v record.Value) glua.LValue
+	Same  func(a, b glua.LValue) bool
 	// Event is what scripts see of the events of info; nil where that is not known.
 	Event func(info *event.Info) *bind.EventType
 	// Verdict returns what family.word decides; nil where it has to be called or there
@@ -51,7 +53,7 @@ func Deed(fn *ast.FunctionExpr, info *event.Info, names *Names, m *Machine) (*en
 	if err != nil {
 		return nil, err
 	}
-	d := &deed{state: c.state, reaches: t.fn(), cells: m.Cells}
+	d := &deed{state: c.state, reaches: t.fn(), cells: m.Cells, same: m.Same}
 	d.mark = c.decisive
 	return &engine.Deed{Do: d.native(), Foresee: d.foresee, Decides: c.decisive}, nil
 }
@@ -63,6 +65,7 @@ type deed struct {
 	// whether that is anything, or a decision.
 	reaches func(e any) bool
 	cells   map[string]*glua.Upvalue
+	same    func(a, b glua.LValue) bool // of records
 }
 
 // leaf is the end of a path: values are written there, one to each of its cells.
@@ -134,7 +137,7 @@ func (d *deed) foresee(e any) func(*engine.Decision) error {
 			return err
 		}
 		for name, want := range after {
-			if is := d.cells[name].Value(); !identical(is, want) {
+			if is := d.cells[name].Value(); !d.identical(is, want) {
 				return fmt.Errorf("the native form of a handler leaves %s in %s, the function %s", want, name, is)
 			}
 		}
@@ -157,29 +160,18 @@ func sameDecision(want, is *engine.Decision) error {
 	return nil
 }
 
-// identical reports whether a script can tell two values apart; of numbers it can
-// tell the sign of a zero.
-func identical(a, b glua.LValue) bool {
+// identical reports whether a script cannot tell two values apart; of numbers it can tell
+// the sign of a zero.
+func (d *deed) identical(a, b glua.LValue) bool {
 	x, ok1 := a.(glua.LNumber)
 	y, ok2 := b.(glua.LNumber)
 	if !ok1 || !ok2 {
-		return a == b || sameRecord(a, b)
+		return a == b || d.same(a, b)
 	}
 	if math.IsNaN(float64(x)) {
 		return math.IsNaN(float64(y))
 	}
 	return math.Float64bits(float64(x)) == math.Float64bits(float64(y))
-}
-
-// sameRecord reports whether two values are of one record.
-func sameRecord(a, b glua.LValue) bool {
-	x, ok1 := a.(*glua.LUserData)
-	y, ok2 := b.(*glua.LUserData)
-	if !ok1 || !ok2 {
-		return false
-	}
-	r, ok := x.Value.(interface{ Same(other any) bool })
-	return ok && r.Same(y.Value)
 }
 
 // end compiles the end of a path, at which a handler decides d.

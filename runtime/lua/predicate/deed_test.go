@@ -82,7 +82,7 @@ func newBench(afterEnd bool) *bench {
 			Assigned: map[string]bool{"a": true, "b": true},
 		},
 		machine: &predicate.Machine{
-			Cells: cells, Values: &bind.Values{},
+			Cells: cells, Values: &bind.Values{}, Same: func(a, b glua.LValue) bool { return false },
 			Event:   func(*event.Info) *bind.EventType { return typ },
 			Verdict: func(string, string) *engine.Decision { return nil },
 		},

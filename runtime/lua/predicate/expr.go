@@ -9,6 +9,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/hookd/hookd/engine/event"
+	"github.com/hookd/hookd/runtime/lua/access"
 	"github.com/hookd/hookd/runtime/lua/bind"
 	"github.com/hookd/hookd/runtime/lua/counted"
 )
@@ -225,16 +226,13 @@ func (c *compiler) nearby(v, o *value, f *event.Field) {
 	v.near = &bind.Group{Near: uint8(at), Alive: o.info.Kept && !f.AfterEnd, Fields: []uint8{uint8(place)}}
 }
 
-// thisWords are what `this` has at every hook point.
-var thisWords = []string{"count", "data", "event", "gen", "phase", "rule", "ts", "verdict"}
-
 // this compiles this.side: a field of the event that is no argument.
 func (c *compiler) this(x *ast.AttrGetExpr, name string) (value, error) {
 	f := c.info.Field(name)
 	switch {
 	case !c.names.This:
 		return value{}, refuse(x, "the script may have another this")
-	case slices.Contains(thisWords, name):
+	case access.InThis(name):
 		return value{}, refuse(x, "this.%s", name)
 	case f == nil || slices.Contains(c.info.Args, name):
 		return value{}, refuse(x, "this has no field %s at %s", name, c.info.Name)
@@ -381,7 +379,7 @@ func (c *compiler) logical(x *ast.LogicalOpExpr, sc *scope) (value, error) {
 			return r(e)
 		}, a, b), nil
 	case c.machine != nil:
-		return c.either(x, a, b)
+		return c.oneOf(x, a, b)
 	}
 	return value{}, refuse(x, "%s between %s and %s as a value", x.Operator, a.describe(), b.describe())
 }

@@ -38,8 +38,8 @@ func (c *compiler) asText(v value) value {
 	return value{kind: text, text: read, touch: func(e any) { read(e) }}
 }
 
-// either compiles and/or between any values in a handler.
-func (c *compiler) either(x *ast.LogicalOpExpr, a, b value) (value, error) {
+// oneOf compiles and/or between any values in a handler.
+func (c *compiler) oneOf(x *ast.LogicalOpExpr, a, b value) (value, error) {
 	l, err := c.luaOf(x, a)
 	if err != nil {
 		return value{}, err

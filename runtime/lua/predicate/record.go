@@ -16,7 +16,7 @@ import (
 type slot struct {
 	path  string // "c.data"
 	table func(e any) *record.Table
-	key   record.Value
+	key   record.Value // a string
 }
 
 // data makes the value of an object's record.
@@ -41,12 +41,17 @@ func (c *compiler) slotOf(x ast.Expr, of value, key string) (*slot, error) {
 	return &slot{of.path, of.table, record.String(key)}, nil
 }
 
-// keyed reads a key of a record.
+// keyed compiles record.key.
 func (c *compiler) keyed(x ast.Expr, of value, key string) (value, error) {
 	s, err := c.slotOf(x, of, key)
 	if err != nil {
 		return value{}, err
 	}
+	return c.read(x, s)
+}
+
+// read compiles what a key of a record holds at a place of the handler.
+func (c *compiler) read(x ast.Expr, s *slot) (value, error) {
 	if v, ok := c.now(variable{nil, s.name()}); ok {
 		c.nodes += v.weight
 		return v, nil
@@ -71,7 +76,10 @@ func (c *compiler) keyed(x ast.Expr, of value, key string) (value, error) {
 }
 
 // name tells the key from variables, which have no dots in their names.
-func (s *slot) name() string { return s.path + "." + s.key.String() }
+func (s *slot) name() string {
+	key, _ := s.key.AsString()
+	return s.path + "." + key
+}
 
 // stateSlot is the key of the script's state that a call of a hidden function reads or
 // assigns; nil for other calls.
@@ -94,8 +102,7 @@ func (c *compiler) readState(x *ast.FuncCallExpr) (value, bool, error) {
 	if s == nil {
 		return value{}, false, nil
 	}
-	key, _ := s.key.AsString()
-	v, err := c.keyed(x, value{path: s.path, table: s.table}, key)
+	v, err := c.read(x, s)
 	return v, true, err
 }
 

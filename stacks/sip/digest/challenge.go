@@ -15,6 +15,8 @@ type Challenge struct {
 	Algorithm            Algorithm
 	QOP                  string // what may be chosen: "auth", "auth,auth-int"
 	Stale                bool
+	// CNonce is what Answer takes for the client's own nonce; empty: it makes one.
+	CNonce string
 }
 
 // String returns the value of WWW-Authenticate or Proxy-Authenticate.
@@ -65,7 +67,9 @@ func (c *Challenge) Answer(user string, s *Secret, method, uri string, body []by
 	var b strings.Builder
 	fmt.Fprintf(&b, "Digest username=%s, realm=%s, nonce=%s, uri=%s, algorithm=%s", quote(user), quote(a.Realm), quote(a.Nonce), quote(uri), a.Algorithm)
 	if a.QOP != "" {
-		a.CNonce = rand.Text()
+		if a.CNonce = c.CNonce; a.CNonce == "" {
+			a.CNonce = rand.Text()
+		}
 		fmt.Fprintf(&b, ", qop=%s, nc=%s, cnonce=%s", a.QOP, a.nc, quote(a.CNonce))
 		fmt.Fprintf(&b, ", response=%s", quote(a.response(ha1, method, body)))
 	} else {

@@ -42,6 +42,10 @@ type seals struct{ block cipher.Block }
 func newSeals() seals {
 	var key [16]byte
 	_, _ = rand.Read(key[:]) // never fails, says its package
+	return sealsOf(key)
+}
+
+func sealsOf(key [16]byte) seals {
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic("location: " + err.Error()) // the key has the right length

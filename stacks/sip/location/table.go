@@ -81,6 +81,10 @@ func New(lim Limits, changed func(*Contact, Change)) *Table {
 	return &Table{lim: lim, aors: map[string][]*Contact{}, temps: map[uint64]*Contact{}, seals: newSeals(), changed: changed}
 }
 
+// Repeat has temporary URIs made as in every other process that says so: where they hide nobody. It comes before the
+// first contact.
+func (t *Table) Repeat() { t.seals = sealsOf([16]byte{}) }
+
 // Stats returns what was counted so far.
 func (t *Table) Stats() Stats {
 	t.stats.AORs, t.stats.Contacts = len(t.aors), len(t.ends)

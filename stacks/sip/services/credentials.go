@@ -171,6 +171,9 @@ func (s *Desk) DigestAnswer(_ *event.Caller, m sipev.Message, user, password str
 	for _, pair := range [...][2]msg.Name{{msg.WWWAuthenticate, msg.Authorization}, {msg.ProxyAuthenticate, msg.ProxyAuthorization}} {
 		var values []any
 		for _, c := range digest.Strongest(indexOf(m), pair[0], realm) {
+			if s.repeatable {
+				c.CNonce = "repeatable"
+			}
 			if value, err := c.Answer(user, secret, method, uri, body); err == nil {
 				values = append(values, value)
 			}

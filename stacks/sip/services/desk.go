@@ -24,6 +24,9 @@ type Config struct {
 	Locations location.Limits
 	// Dialogs bound the calls that are followed.
 	Dialogs dialog.Limits
+	// Repeatable: nonces and temporary URIs are the same in every process. It is for captures, of which the same is to
+	// come each time, and where they keep nobody out.
+	Repeatable bool
 }
 
 // DefaultConfig returns what holds where nothing else is said.
@@ -114,7 +117,9 @@ type Desk struct {
 	news   []contactChange
 	sets   map[string]*prober
 	stack  *sip.Stack // nil where SIP is not served
-	waking int64      // when the timer is due, 0: it is not set
+
+	repeatable bool
+	waking     int64 // when the timer is due, 0: it is not set
 
 	timer event.Timer // of the first shard, which is entered
 	lapse event.Timer // of the stack's shard: calls that lapse
@@ -126,6 +131,11 @@ func New(cfg Config) *Desk {
 	s := &Desk{nonces: digest.NewNonces(cfg.NonceLife, cfg.MaxNonces)}
 	s.calls = dialog.New(cfg.Dialogs)
 	s.places = location.New(cfg.Locations, s.noted)
+	if cfg.Repeatable {
+		s.repeatable = true
+		s.nonces.Repeat()
+		s.places.Repeat()
+	}
 	return s
 }
 
