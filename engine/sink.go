@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/hookd/hookd/engine/event"
 )
@@ -71,8 +72,13 @@ type DecisionRecord struct {
 // Detail says what the arguments are, where they can say it: "403 Forbidden".
 func (r *DecisionRecord) Detail() string { return inWords(r.Args) }
 
-// HeldDetail says the same of what holds.
-func (r *DecisionRecord) HeldDetail() string { return inWords(r.Held) }
+// Words returns the verdict with its detail: "sip.reply 403 Forbidden".
+func (r *DecisionRecord) Words() string { return strings.TrimSpace(r.Verdict + " " + r.Detail()) }
+
+// HeldWords says the same of what holds.
+func (r *DecisionRecord) HeldWords() string {
+	return strings.TrimSpace(r.Verdict + " " + inWords(r.Held))
+}
 
 func inWords(args any) string {
 	if s, ok := args.(fmt.Stringer); ok {

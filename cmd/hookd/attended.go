@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/hookd/hookd/stacks/flow/capture"
@@ -63,7 +62,7 @@ func (a *attended) Next(f *capture.Frame) error {
 // failed is what the command ends with where reading ended with err.
 func (a *attended) failed(err error) error {
 	if errors.Is(err, errInterrupted) {
-		return fail(exitInterrupted, fmt.Errorf("interrupted after %d packets; what came of them is written", a.packets))
+		return interruptedAfter(a.packets)
 	}
 	return fail(exitIO, err)
 }

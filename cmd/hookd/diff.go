@@ -3,9 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +11,6 @@ import (
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/catalogue"
 	"github.com/hookd/hookd/engine/event/flowev"
-	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
 
@@ -146,15 +143,7 @@ func feedLanes(src storedFrames, lanes [2]*lane, both *compare.Comparison, out d
 		step()
 		err = src.Next(&f)
 	}
-	reason := hookdev.StopReasonDone
-	switch {
-	case errors.Is(err, io.EOF):
-		err = nil
-	case errors.Is(err, errInterrupted):
-		reason = hookdev.StopReasonSignal
-	case err != nil:
-		reason = hookdev.StopReasonError
-	}
+	reason, err := endedBy(err)
 	at.Packet = 0
 	for _, l := range lanes {
 		err = cmp.Or(err, l.end(reason))

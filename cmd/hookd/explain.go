@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -13,7 +11,6 @@ import (
 
 	"github.com/hookd/hookd/engine/event"
 	"github.com/hookd/hookd/engine/event/flowev"
-	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/engine/explain"
 	"github.com/hookd/hookd/stacks/flow/capture"
 )
@@ -119,13 +116,8 @@ func feedLane(src storedFrames, l *lane) error {
 	for ; err == nil; err = src.Next(&f) {
 		l.frame(&f)
 	}
-	switch {
-	case errors.Is(err, io.EOF):
-		return l.end(hookdev.StopReasonDone)
-	case errors.Is(err, errInterrupted):
-		return cmp.Or(err, l.end(hookdev.StopReasonSignal))
-	}
-	return cmp.Or(err, l.end(hookdev.StopReasonError))
+	reason, err := endedBy(err)
+	return cmp.Or(err, l.end(reason))
 }
 
 // describeConn is what an explanation says of a connection behind its number.

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/hookd/hookd/engine"
 	"github.com/hookd/hookd/engine/event"
-	"github.com/hookd/hookd/engine/event/hookdev"
 	"github.com/hookd/hookd/stacks/flow"
 	"github.com/hookd/hookd/stacks/flow/capture"
 	"github.com/hookd/hookd/stacks/flow/feed"
@@ -24,7 +22,7 @@ func (o *houseOptions) spread() (int, event.Drive, error) {
 	switch {
 	case o.shards < 0 || o.shards > engine.MaxShards:
 		return 0, 0, usagef("--shards %d: 1 to %d", o.shards, engine.MaxShards)
-	case o.jobs < 0 || o.jobs > engine.MaxShards:
+	case o.jobs > engine.MaxShards:
 		return 0, 0, usagef("--jobs %d: 1 to %d", o.jobs, engine.MaxShards)
 	case o.jobs <= 1:
 		return max(o.shards, 1), event.Together, nil
@@ -66,15 +64,10 @@ func (h *house) feed(src frameSource, stop *interrupt) (flow.Stats, error) {
 	} else {
 		err = h.feedInTurn(front, src, stop)
 	}
-	reason := hookdev.StopReasonDone
-	switch {
-	case stop.happened():
-		reason, err = hookdev.StopReasonSignal, errInterrupted
-	case err == nil || errors.Is(err, io.EOF):
-		err = nil
-	default:
-		reason = hookdev.StopReasonError
+	if stop.happened() {
+		err = errInterrupted
 	}
+	reason, err := endedBy(err)
 	h.seen.close()
 	h.engine.Stop(reason)
 	stats := front.Stats()

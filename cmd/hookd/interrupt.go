@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/hookd/hookd/engine/event/hookdev"
 )
 
 // exitInterrupted is the exit code where a signal ended the work: what a shell says of SIGINT.
@@ -47,6 +51,22 @@ func (i *interrupt) listen() (stop func()) {
 		close(over)
 		<-done
 	}
+}
+
+// endedBy says why work ended whose reading ended with err, and what of that is an error.
+func endedBy(err error) (hookdev.StopReason, error) {
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return hookdev.StopReasonDone, nil
+	case errors.Is(err, errInterrupted):
+		return hookdev.StopReasonSignal, err
+	}
+	return hookdev.StopReasonError, err
+}
+
+// interruptedAfter is what a command ends with that a signal ended.
+func interruptedAfter(packets uint64) error {
+	return fail(exitInterrupted, fmt.Errorf("interrupted after %d packets; what came of them is written", packets))
 }
 
 // happened reports whether the work is to end.

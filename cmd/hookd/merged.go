@@ -107,7 +107,7 @@ func (m *merged) passedOver() uint64 { return m.passed }
 // patient is captures for who does nothing else meanwhile: Next passes over whatever is not selected.
 type patient struct{ *merged }
 
-// Next implements [storedFrames].
+// Next implements [frameSource].
 func (p patient) Next(f *capture.Frame) error {
 	for {
 		if err := p.merged.Next(f); !errors.Is(err, feed.ErrIdle) {

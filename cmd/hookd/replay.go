@@ -215,7 +215,7 @@ func (h *house) replay(logs io.Writer, src *merged, stop *interrupt, m *meter, o
 	}
 	switch {
 	case errors.Is(readErr, errInterrupted):
-		return fail(exitInterrupted, fmt.Errorf("interrupted after %d packets; what came of them is written", stats.Frames))
+		return interruptedAfter(stats.Frames)
 	case readErr != nil:
 		return fail(exitIO, readErr)
 	case h.engine.Stats().Errors > 0:

@@ -134,15 +134,17 @@ func (c *Comparison) decisions(yield func(Difference)) {
 // sameRules tells whether rules of the same names spoke. Neither their order counts, nor the files: the sets
 // are in different places.
 func sameRules(a, b []Rule) bool {
-	in := func(list []Rule, r Rule) bool {
-		return slices.ContainsFunc(list, func(one Rule) bool { return one.Name == r.Name })
-	}
-	for _, r := range a {
-		if !in(b, r) {
+	return within(a, b) && within(b, a)
+}
+
+// within tells whether all rules of a are in b, by name; one may have spoken more than once.
+func within(a, b []Rule) bool {
+	for i := range a {
+		if !slices.ContainsFunc(b, func(r Rule) bool { return r.Name == a[i].Name }) {
 			return false
 		}
 	}
-	return len(a) == len(b)
+	return true
 }
 
 // differ counts the connection of a decision that differs and tells of it.

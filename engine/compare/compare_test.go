@@ -46,6 +46,18 @@ func TestStep(t *testing.T) {
 			total: compare.Total{Same: 1, AlertsSame: 1},
 		},
 		{
+			name:  "the same by a rule that spoke once more",
+			old:   []string{"1 flow.pkt_in.snd flow.drop r", "1 flow.pkt_in.snd flow.drop r"},
+			new:   []string{"1 flow.pkt_in.snd flow.drop r"},
+			total: compare.Total{Same: 1},
+		},
+		{
+			name:  "the same by another rule, too",
+			old:   []string{"1 flow.pkt_in.snd flow.drop r", "1 flow.pkt_in.snd flow.drop r"},
+			new:   []string{"1 flow.pkt_in.snd flow.drop r", "1 flow.pkt_in.snd flow.drop s"},
+			total: compare.Total{Same: 1, OtherRules: 1},
+		},
+		{
 			name:  "the same by another rule",
 			old:   []string{"1 flow.pkt_in.snd flow.drop r"},
 			new:   []string{"1 flow.pkt_in.snd flow.drop s"},

@@ -106,7 +106,7 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 	}
 	s.Decisions++
 	at := spot{r.Conn, r.Point, r.Change}
-	verdict := inWords(r.Verdict, r.Detail())
+	verdict := r.Words()
 	rule := Rule{Script: r.Script, Name: r.Rule, Line: r.Line, Verdict: verdict}
 	i, ok := s.index[at]
 	if !ok {
@@ -126,7 +126,7 @@ func (s *Side) Decision(r *engine.DecisionRecord) {
 	case !p.first && rank > d.rank:
 		d.Verdict, d.rank = verdict, rank
 	case !p.first && rank == d.rank:
-		d.Verdict = inWords(r.Verdict, r.HeldDetail())
+		d.Verdict = r.HeldWords()
 	}
 }
 
@@ -156,12 +156,4 @@ func (s *Side) ScriptError(r *engine.ErrorRecord) {
 	if s.Errors++; s.Errors == 1 {
 		s.FirstError = r.Err.Error()
 	}
-}
-
-// inWords is a verdict with its arguments, where they can be told.
-func inWords(verdict, detail string) string {
-	if detail == "" {
-		return verdict
-	}
-	return verdict + " " + detail
 }

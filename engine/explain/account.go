@@ -195,11 +195,7 @@ func (a *Account) Decision(r *engine.DecisionRecord) {
 	}
 	rule := ruleOf(&r.Origin)
 	s.tale(rule).Decided[r.Verdict]++
-	text := r.Verdict
-	if detail := r.Detail(); detail != "" {
-		text += " " + detail
-	}
-	a.add(s, Entry{TS: r.TS, Point: r.Point, Kind: kind, Rule: rule, Text: text})
+	a.add(s, Entry{TS: r.TS, Point: r.Point, Kind: kind, Rule: rule, Text: r.Words()})
 }
 
 // Alert implements [engine.Sink].

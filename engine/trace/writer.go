@@ -154,6 +154,7 @@ func (t *Writer) Decision(r *engine.DecisionRecord) {
 	if r.Routine && !r.Observe {
 		return
 	}
+	detail := r.Detail()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seen.Decisions++
@@ -163,7 +164,7 @@ func (t *Writer) Decision(r *engine.DecisionRecord) {
 	b = append(b, `","verdict":"`...)
 	b = append(b, r.Verdict...)
 	b = append(b, '"')
-	if detail := r.Detail(); detail != "" {
+	if detail != "" {
 		b = append(b, `,"detail":`...)
 		b = event.AppendJSONString(b, detail)
 	}
