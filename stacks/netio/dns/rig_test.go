@@ -3,12 +3,14 @@ package dns
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,7 +42,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 		cfg.Rand = rand.New(rand.NewPCG(1, 2))
 	}
 	if cfg.Settings.Timeout == 0 {
-		cfg.Settings.Timeout = 150 * time.Millisecond
+		cfg.Settings.Timeout = 30 * time.Second
 	}
 	r, err := New(cfg)
 	if err != nil {
@@ -102,14 +104,20 @@ type reply struct {
 func newServer(t *testing.T, answer func(q *Message, tcp bool) []reply) *server {
 	t.Helper()
 	s := &server{}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.addr = ln.Addr().(*net.TCPAddr).AddrPort()
-	pc, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(s.addr))
-	if err != nil {
-		t.Fatal(err)
+	var ln net.Listener
+	var pc *net.UDPConn
+	for pc == nil { // somebody may have that port by UDP
+		var err error
+		if ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		s.addr = ln.Addr().(*net.TCPAddr).AddrPort()
+		pc, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(s.addr))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			defer ln.Close()
+		} else if err != nil {
+			t.Fatal(err)
+		}
 	}
 	var wg sync.WaitGroup
 	pack := func(p reply, limit int) []byte {
