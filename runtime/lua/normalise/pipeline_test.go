@@ -1,6 +1,7 @@
 package normalise
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -11,6 +12,13 @@ import (
 	"github.com/hookd/hookd/runtime/lua/source"
 	"github.com/hookd/hookd/runtime/lua/vm"
 )
+
+// TestMain makes a machine of scripts before any test runs one of gopher-lua's own beside
+// it: the first one sets what all of the process have in common.
+func TestMain(m *testing.M) {
+	vm.New(vm.Config{Chunk: "first"}).Close()
+	os.Exit(m.Run())
+}
 
 // whole compiles a program as scripts are: with operators counted too.
 func whole(t testing.TB, src string) *lua.FunctionProto {
