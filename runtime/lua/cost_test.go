@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hookd/hookd/spec/cputime"
 	"github.com/hookd/hookd/spec/testbed"
 )
 
@@ -98,7 +97,7 @@ func TestCostRatios(t *testing.T) {
 		{"native guard", guarded, 0.7},
 		{"native when", filterMiss, 0.7},
 		{"five small fields, natively", nativeFive, 1.3},
-		{"a count, natively", nativeCount, 1},
+		{"a count, natively", nativeCount, 1.2},
 		{"five small fields, added up", fiveFields, 3},
 		{"five small fields and words", fiveLocals, 3},
 		{"state.n = state.n + 1, natively", stateCount, 3},
@@ -113,12 +112,13 @@ func TestCostRatios(t *testing.T) {
 	}
 	for range rounds {
 		for _, c := range costs {
-			took := cputime.Of(func() {
-				for range calls {
-					c.run()
-				}
-			})
-			if c.best == 0 || took < c.best {
+			// Not the CPU's clock: of a virtual machine it may leave out time that was spent,
+			// and the best of many would be such a round.
+			begin := time.Now()
+			for range calls {
+				c.run()
+			}
+			if took := time.Since(begin); c.best == 0 || took < c.best {
 				c.best = took
 			}
 		}
